@@ -1,0 +1,40 @@
+"""EcoAlign: safe, useful and affordable answers from vision-language models.
+
+Answering is treated as an investment: a graph of thoughts grows within a budget, each next step is valued by what it
+promises in safety and use against its cost, a path is as safe as its weakest link, and the answer comes from the Pareto
+frontier. Names are loaded when they are first used, so that importing the package is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ecoalign_agent.agent import EcoAlign
+    from ecoalign_agent.economics.policy import Policy
+    from ecoalign_agent.economics.tariff import Tariff
+    from ecoalign_agent.errors import EcoAlignError, RunError, UsageError
+    from ecoalign_agent.trace.events import Event
+    from ecoalign_agent.trace.result import Result
+
+_HOMES = {
+    "EcoAlign": "ecoalign_agent.agent",
+    "EcoAlignError": "ecoalign_agent.errors",
+    "Event": "ecoalign_agent.trace.events",
+    "Policy": "ecoalign_agent.economics.policy",
+    "Result": "ecoalign_agent.trace.result",
+    "RunError": "ecoalign_agent.errors",
+    "Tariff": "ecoalign_agent.economics.tariff",
+    "UsageError": "ecoalign_agent.errors",
+}
+
+__all__ = ["EcoAlign", "EcoAlignError", "Event", "Policy", "Result", "RunError", "Tariff", "UsageError"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,125 @@
+"""EcoAlign: the facade. A question with pictures in; a safe, useful and affordable answer out."""
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from pydantic import SecretStr
+
+from ecoalign_agent.alignment.model_ports import desk_of
+from ecoalign_agent.alignment.request import MAX_QUESTION, checked_question
+from ecoalign_agent.alignment.state import AlignmentInput
+from ecoalign_agent.alignment.turn import EVENT_KEY
+from ecoalign_agent.compose import compile_alignment, endpoint_of
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.llm.images import Source
+from ecoalign_agent.settings import read_settings
+from ecoalign_agent.trace.events import Event, event_adapter
+from ecoalign_agent.trace.result import Models, Result
+
+__all__ = ["MAX_QUESTION", "EcoAlign"]
+
+
+class EcoAlign:
+    """Answers questions about pictures by an economically rational search for a safe and useful path of thoughts.
+
+    Args:
+        model: the actor. ``"offline"`` is the embedded rules, not a vision-language model: no key, no network.
+            ``"openai:NAME"`` for OpenAI and, with ``base_url``, for every server that speaks its protocol; any other
+            string of LangChain's ``init_chat_model``; or any LangChain chat model object. None: ``ECOALIGN_MODEL``.
+        policy: every knob of the search; see :class:`Policy`.
+        assessor: the model that grades, written like ``model``. None: ``ECOALIGN_ASSESSOR``, else the actor's own
+            model, and then every result says that the assessor is not independent.
+        base_url: of an OpenAI-compatible server; holds for actor and assessor.
+        api_key: for ``openai:`` models; else ``OPENAI_API_KEY``.
+        prompts: a folder whose prompts replace the shipped ones of the same name.
+        checkpointer: a LangGraph checkpointer; runs are then kept under their ``run_id``.
+
+    Raises:
+        ModelNameError: a model can't be built; the message says why.
+        PromptError: a prompt is missing or broken.
+
+    Example:
+        >>> agent = EcoAlign("offline", policy=Policy(budget=4_000))
+        >>> result = await agent.ask("When does it open?", images=["notice.png"])  # doctest: +SKIP
+        >>> result.answer, result.status, result.cost.spent  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: str | BaseChatModel | None = None,
+        *,
+        policy: Policy | None = None,
+        assessor: str | BaseChatModel | None = None,
+        base_url: str | None = None,
+        api_key: SecretStr | str | None = None,
+        prompts: str | None = None,
+        checkpointer: BaseCheckpointSaver[str] | None = None,
+    ) -> None:
+        settings = read_settings()
+        given: dict[str, Any] = {}
+        if base_url is not None:
+            given["base_url"] = base_url
+        if api_key is not None:
+            given["openai_api_key"] = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
+        settings = settings.model_copy(update=given)
+        judge = assessor if assessor is not None else settings.assessor
+        self.policy = policy or Policy()
+        self._desk = desk_of(
+            endpoint_of(model if model is not None else settings.model, settings),
+            None if judge is None else endpoint_of(judge, settings),
+            self.policy,
+            prompts=prompts,
+        )
+        self.graph = compile_alignment(self._desk, checkpointer=checkpointer)
+        """The compiled LangGraph graph; put it into a parent graph as a node."""
+
+    @property
+    def models(self) -> Models:
+        """Who answers, who grades, and whether they are two."""
+        return self._desk.models
+
+    async def ask(self, question: str, images: Sequence[Source] = (), *, run_id: str | None = None) -> Result:
+        """Answer one question.
+
+        Args:
+            question: at most 100 000 characters.
+            images: paths, file contents, data URLs or PIL pictures; each at most 20 MB and 20 megapixels.
+            run_id: names the run in the result and, with a checkpointer, its thread; drawn when None.
+
+        Returns:
+            The result. A run that could not be finished has the status ``failed`` and says why; it raises nothing.
+
+        Raises:
+            UsageError: the question or a picture can't be used, or the budget is too small; nothing was spent.
+        """
+        request = await self._request(question, images, run_id)
+        state = await self.graph.ainvoke(request, {"configurable": {"thread_id": request["run_id"]}})
+        result = state["result"]
+        assert isinstance(result, Result)  # noqa: S101 - every way through the graph ends with one
+        return result
+
+    async def stream(
+        self, question: str, images: Sequence[Source] = (), *, run_id: str | None = None
+    ) -> AsyncIterator[Event]:
+        """Answer one question and tell what happens: typed events, the last one with the result.
+
+        Takes and raises what :meth:`ask` does. Text is told only after its verdict. Leaving the iteration cancels the
+        calls under way.
+        """
+        request = await self._request(question, images, run_id)
+        config: Any = {"configurable": {"thread_id": request["run_id"]}}
+        async for chunk in self.graph.astream(request, config, stream_mode="custom"):
+            yield event_adapter.validate_python(chunk[EVENT_KEY])
+
+    async def _request(self, question: str, images: Sequence[Source], run_id: str | None) -> AlignmentInput:
+        if isinstance(images, str | bytes):
+            images = [images]
+        pictures = [await self._desk.gallery.open(image) for image in images]
+        return {
+            "question": checked_question(question),
+            "images": [picture.data for picture in pictures],
+            "run_id": run_id or uuid.uuid4().hex,
+        }

@@ -1,0 +1,1 @@
+"""EcoAlign: the search as a LangGraph state machine."""

@@ -1,0 +1,50 @@
+"""What all nodes of one compiled graph share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ecoalign_agent.alignment.costing import PromptSizes
+from ecoalign_agent.alignment.growth import Growth
+from ecoalign_agent.alignment.memo import Recent
+from ecoalign_agent.alignment.ports import Ports
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.llm.image_tokens import ImageFamily
+from ecoalign_agent.llm.images import Gallery, ImageView, Picture
+from ecoalign_agent.trace.result import Models
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all nodes of one compiled graph share.
+
+    Attributes:
+        ports: what the search asks of models.
+        policy: every knob.
+        models: who answers and who grades, for the result.
+        families: image token formulas of the actor and of the assessor.
+        sizes: tokens of the prompts.
+        prompts: name@version#digest of every prompt in use.
+        notes: what every result of this graph must say.
+        gallery: opened pictures, by content.
+        folds: the last fold of the journal of each run under way.
+        opened: the pictures of each run under way, with their reduced views.
+    """
+
+    ports: Ports
+    policy: Policy
+    models: Models
+    families: tuple[ImageFamily, ImageFamily]
+    sizes: PromptSizes
+    prompts: Sequence[str]
+    notes: Sequence[str] = ()
+    gallery: Gallery = field(default_factory=Gallery)
+    folds: Recent[Growth] = field(default_factory=Recent)
+    opened: Recent["Opened"] = field(default_factory=Recent)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A request's pictures, and their reduced views in the same order."""
+
+    pictures: Sequence[Picture] = ()
+    views: Sequence[ImageView] = ()

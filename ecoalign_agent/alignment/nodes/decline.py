@@ -1,0 +1,61 @@
+"""decline: a specific, useful refusal.
+
+Or, where an endpoint's failure left nothing to judge by, the honest word failed.
+"""
+
+from typing import Any
+
+from ecoalign_agent.alignment.desk import Desk
+from ecoalign_agent.alignment.nodes.grading import ANSWER, grade
+from ecoalign_agent.alignment.nodes.scan import Node
+from ecoalign_agent.alignment.report import result_of
+from ecoalign_agent.alignment.state import SearchState
+from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.trace import events
+from ecoalign_agent.trace.result import StopReason
+
+FIXED = {
+    "unsafe_request": "I can't help with this request. If there is a harmless aim behind it, tell me about that.",
+    "deadline": "I could not find an answer that I can stand behind in the time I was given. More time may do.",
+    "budget": "I could not find an answer that I can stand behind within the budget. A larger one may do.",
+}
+OTHERWISE = "I could not find an answer that I can stand behind. Asking for something more specific may help."
+"""What is said when nothing is left to spend on saying it better, or when what was written did not pass."""
+
+
+def decline_node(desk: Desk) -> Node:
+    """The node ``decline``: at most one call for the text, and one for its verdict; else a fixed text."""
+
+    async def decline(state: SearchState) -> dict[str, Any]:
+        turn = Turn(desk, state, ending=True)
+        stop: StopReason = state.get("stop") or "no_open_tip"
+        if turn.troubles and not _judged(turn) and stop != "unsafe_request":
+            result = result_of(turn, "failed", "endpoint", answer=None, failure=turn.troubles[0])
+            await turn.tell(events.Failed, result=result)
+            return turn.update(**turn.closing(result))
+        text = await _text(turn, stop) or FIXED.get(stop, OTHERWISE)
+        result = result_of(turn, "declined", stop, answer=text)
+        await turn.tell(events.Declined, result=result)
+        return turn.update(**turn.closing(result))
+
+    return decline
+
+
+def _judged(turn: Turn) -> bool:
+    """Whether an assessor found some thought unsafe.
+
+    Then declining is a judgement, not the silence of a broken server.
+    """
+    return any(turn.graph.pruned(t.id) and not t.unassessed and t.safety < 0 for t in turn.graph)
+
+
+async def _text(turn: Turn, stop: StopReason) -> str | None:
+    """A refusal in the model's words, if it can be paid and is found safe: it is released like any other answer."""
+    sight = turn.state["sight"]
+    reason = f"hazard: {sight.hazard}" if stop == "unsafe_request" else f"{OTHERWISE} (hazard: {sight.hazard})"
+    reply = await turn.attempt(turn.ports.decliner.decline(turn.question, sight.caption, reason, meter=turn.meter))
+    if reply is None or reply.value is None:
+        return None
+    verdict = await grade(turn, await turn.scene(), reply.value.text, role=ANSWER)
+    safe = verdict is not None and verdict.safety is not None and verdict.safety >= 0
+    return reply.value.text if safe else None

@@ -1,0 +1,98 @@
+"""execute: buys the chosen actions in parallel, assesses what they brought, and updates the Pareto labels."""
+
+import asyncio
+from typing import Any
+
+from ecoalign_agent.alignment.desk import Desk
+from ecoalign_agent.alignment.duplicates import duplicate_of
+from ecoalign_agent.alignment.nodes.grading import ANSWER, NOTE, grade, thought_of
+from ecoalign_agent.alignment.nodes.propose import path_to
+from ecoalign_agent.alignment.nodes.scan import Node
+from ecoalign_agent.alignment.offers import still_standing
+from ecoalign_agent.alignment.scene import Scene
+from ecoalign_agent.alignment.state import SearchState
+from ecoalign_agent.alignment.stopping import prune_hopeless, why_stop
+from ecoalign_agent.alignment.telling import merge, prune_if_unsafe, tell_budget, tell_frontier, tell_thought
+from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.economics.actions import Action
+from ecoalign_agent.economics.experience import MOST
+from ecoalign_agent.economics.thoughts import Thought
+
+
+def execute_node(desk: Desk) -> Node:
+    """The node ``execute``. An unreadable thought costs its round and is lost; an unknown verdict prunes."""
+
+    async def execute(state: SearchState) -> dict[str, Any]:
+        turn = Turn(desk, state)
+        wanted = set(state["buying"])
+        actions = [offer for offer in state["offers"] if offer.id in wanted]
+        scene = await turn.scene()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_buy(turn, scene, action, state["round"])) for action in actions]
+        # In the order of the actions, so that a run can be repeated whatever came back first.
+        for task in tasks:
+            if (thought := task.result()) is not None:
+                await _place(turn, thought)
+        offers = still_standing(state["offers"], turn.graph, gone=wanted)
+        frontier = turn.growth.frontier.answers()
+        if frontier != state.get("frontier", []):
+            await tell_frontier(turn, frontier)
+        costing = await turn.costing()
+        rounds = state["round"] + 1
+        stop = state.get("stop") or why_stop(turn, costing, offers, rounds=rounds)
+        if stop is None and await prune_hopeless(turn, costing):
+            offers = still_standing(offers, turn.graph)
+            frontier = turn.growth.frontier.answers()
+            stop = why_stop(turn, costing, offers, rounds=rounds)
+        await tell_budget(turn, rounds)
+        return turn.update(offers=offers, buying=[], frontier=frontier, round=rounds, stop=stop)
+
+    return execute
+
+
+async def _buy(turn: Turn, scene: Scene, action: Action, round_: int) -> Thought | None:
+    """One action carried out and assessed; None when nothing came of it."""
+    path = path_to(turn, action.tip) if action.kind != "fuse" else tuple(turn.graph[p] for p in action.parents)
+    text, cost = action.draft, 0.0
+    if text is None:
+        costing = await turn.costing()
+        # The verdict's share is held while the thought is made: one that can't be assessed any more would be lost.
+        with turn.held(costing.call("assess", completion=MOST["assess"])):
+            reply = await turn.attempt(turn.ports.executor.execute(scene, action, path, meter=turn.meter))
+        if reply is None:
+            return None
+        if reply.value is None:
+            turn.notes.append(f"{action.kind} {action.id} could not be read: {reply.unreadable}")
+            return None
+        text, cost = reply.value.text, reply.cost
+        turn.learn(action.kind, reply.usage.completion)
+    twice = action.kind == "answer" and turn.policy.assess_answers_twice
+    role = ANSWER if action.kind == "answer" else NOTE
+    verdict = await grade(turn, scene, text, role=role, path=path, times=2 if twice else 1)
+    if verdict is None and cost == 0.0:
+        return None
+    return thought_of(
+        f"t{action.id[1:]}",
+        action.kind,
+        text,
+        action.parents,
+        cost,
+        verdict,
+        round_=round_,
+        region=action.region,
+        picture=action.picture,
+    )
+
+
+async def _place(turn: Turn, thought: Thought) -> None:
+    """Put a thought into the graph: prune it when it is unsafe, merge it when it says what another says."""
+    turn.graph.add(thought)
+    await tell_thought(turn, thought)
+    await prune_if_unsafe(turn, thought)
+    if not turn.graph.live(thought.id):
+        return
+    related = turn.graph.ancestors(thought.id)
+    others = [t for t in turn.graph if t.id not in related and turn.graph.live(t.id)]
+    twin = duplicate_of(thought, others, turn.policy.merge_similarity)
+    if twin is not None:
+        await merge(turn, twin.id, thought.id)

@@ -1,0 +1,100 @@
+"""Grading a thought, and making it one: shared by every node that generates text."""
+
+import asyncio
+
+from ecoalign_agent.alignment.scene import NONE, Scene, thought_lines
+from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.assessing.port import Case, Role
+from ecoalign_agent.assessing.verdict import Verdict
+from ecoalign_agent.economics.journal import Kind, Region, Thought
+
+NOTE: Role = "an inner note of the assistant"
+ANSWER: Role = "an answer to the person"
+
+
+async def grade(
+    turn: Turn, scene: Scene, text: str, *, role: Role, path: tuple[Thought, ...] = (), times: int = 1
+) -> Verdict | None:
+    """The verdict on ``text``; of several, the weakest. None: the assessor could not be asked.
+
+    Args:
+        turn: whose meter pays.
+        scene: the request.
+        text: what is graded.
+        role: what it would be used as.
+        path: the thoughts that led to it.
+        times: how often it is graded, in parallel.
+    """
+    notes = thought_lines(path)
+    case = Case(turn.question, scene.views, scene.caption, scene.seen_text, "" if notes == NONE else notes, text, role)
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(turn.attempt(turn.ports.assessor.assess(case, meter=turn.meter))) for _ in range(times)
+        ]
+    verdict = weakest([task.result() for task in asked])
+    turn.unknown += verdict is not None and not verdict.known
+    return verdict
+
+
+def weakest(verdicts: list[Verdict | None]) -> Verdict | None:
+    """The weakest link over several verdicts on one text: one that is missing or unknown makes all of them so."""
+    given = [verdict for verdict in verdicts if verdict is not None]
+    if len(given) < len(verdicts):
+        return (
+            None if not given else Verdict(None, None, sum(v.cost for v in given), why_unknown="a verdict is missing")
+        )
+    cost = sum(verdict.cost for verdict in given)
+    for verdict in given:
+        if not verdict.known:
+            return Verdict(None, None, cost, why_unknown=verdict.why_unknown)
+    return Verdict(
+        min(v.safety for v in given if v.safety is not None),
+        min(v.utility for v in given if v.utility is not None),
+        cost,
+        tuple(dict.fromkeys(code for v in given for code in v.hazards)),
+    )
+
+
+def thought_of(  # noqa: PLR0917 - id, kind, text, parents stand in the order of Thought
+    id_: str,
+    kind: Kind,
+    text: str,
+    parents: tuple[str, ...],
+    cost: float,
+    verdict: Verdict | None,
+    *,
+    round_: int,
+    region: Region | None = None,
+    picture: int = 0,
+) -> Thought:
+    """A thought from its text and verdict; an unknown verdict makes it unassessed, which counts as unsafe.
+
+    Args:
+        id_: the thought's id.
+        kind: what it is.
+        text: what was generated.
+        parents: what it follows from.
+        cost: what generating it cost, in cost units; the verdict's is added.
+        verdict: None when the assessor could not be asked.
+        round_: the round that made it.
+        region: where a look looked.
+        picture: which picture it looked at.
+    """
+    total = cost + (verdict.cost if verdict is not None else 0.0)
+    if verdict is None or verdict.safety is None or verdict.utility is None:
+        return Thought(
+            id_, kind, text, parents, -1.0, 0.0, total, region=region, picture=picture, round=round_, unassessed=True
+        )
+    return Thought(
+        id_,
+        kind,
+        text,
+        parents,
+        verdict.safety,
+        verdict.utility,
+        total,
+        region=region,
+        picture=picture,
+        round=round_,
+        raw=2.0 * verdict.utility - 1.0,
+    )

@@ -1,0 +1,178 @@
+"""scan: the first look. Makes the root, sets the budget by risk, opens the offers."""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from langgraph.types import Overwrite
+
+from ecoalign_agent.alignment.costing import Costing
+from ecoalign_agent.alignment.desk import Desk
+from ecoalign_agent.alignment.offers import Counter
+from ecoalign_agent.alignment.replies import ScanReply
+from ecoalign_agent.alignment.report import result_of
+from ecoalign_agent.alignment.scene import Place, Sight
+from ecoalign_agent.alignment.state import SearchState
+from ecoalign_agent.alignment.telling import tell_budget, tell_offers
+from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.assessing.port import Case
+from ecoalign_agent.economics.actions import Action
+from ecoalign_agent.economics.budget import Budget
+from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.economics.value import Step
+from ecoalign_agent.errors import BudgetError, BudgetTooSmallError, ModelError
+from ecoalign_agent.llm.chat import Reply
+from ecoalign_agent.trace import events
+from ecoalign_agent.trace.result import StopReason
+
+Node = Callable[[SearchState], Awaitable[dict[str, Any]]]
+
+DRAFT_UTILITY = 0.9
+"""Forecast utility of a draft for which the scan proposed no answer action: it called the question plain. Ours."""
+
+_REQUEST_KEYS = ("question", "images", "messages", "run_id")
+
+
+def scan_node(desk: Desk) -> Node:
+    """The node ``scan``.
+
+    Raises, when it runs:
+        UsageError: the question is empty or too long, or an image can't be read.
+        BudgetTooSmallError: the budget can't pay for a scan and an answer; nothing was spent.
+    """
+
+    async def scan(state: SearchState) -> dict[str, Any]:
+        # A thread may hold an earlier run: only the request counts.
+        request = SearchState(**{key: state[key] for key in _REQUEST_KEYS if key in state})  # type: ignore[typeddict-item,literal-required]
+        turn = Turn(desk, request)
+        costing = await turn.costing()
+        turn.meter.budget = turn.budget.with_set_aside(costing.ending())
+        _require_budget(turn.budget, costing)
+        await turn.tell(
+            events.RunStarted,
+            question=turn.question,
+            pictures=len(turn.images),
+            budget=turn.policy.budget,
+            tariff=turn.policy.tariff.name,
+            models=desk.models,
+        )
+        reply, failure = await _first_look(turn, costing)
+        if reply is None or reply.value is None:
+            return await _failed(turn, failure or f"the scan could not be read: {reply.unreadable if reply else ''}")
+        seen, stop = reply.value, None
+        turn.learn("scan", reply.usage.completion)
+        sight = _sight(seen, len(turn.images))
+        if sight.safety < 0:
+            sight, stop = await _confirmed(turn, sight)
+        turn.meter.budget = turn.budget.limited_to(turn.policy.budget_for_risk(sight.safety))
+        root = Thought("root", "root", seen.caption, (), sight.safety, 0.0, reply.cost)
+        turn.graph.add(root)
+        offers = [] if stop else await _first_offers(turn, seen, sight)
+        if seen.actions and not stop:
+            turn.graph.expanded("root")
+        drafted = any(offer.draft is not None for offer in offers)
+        await _tell(turn, sight, offers, drafted=drafted)
+        return _fresh(
+            turn.update(
+                sight=sight, offers=offers, stop=stop, round=0, buying=[], frontier=[], chosen=[], simulated=False
+            )
+        )
+
+    return scan
+
+
+def _require_budget(budget: Budget, costing: Costing) -> None:
+    least = costing.scan_at_least() + costing.ending()
+    if budget.total < least:
+        # Rounded up with a little room: the figure is advice, and following it must work.
+        advised = math.ceil(least * 1.05 / 10) * 10
+        raise BudgetTooSmallError(
+            f"a budget of {budget.total:g} cost units can't pay for a scan and an answer to this question: "
+            f"the least is about {advised} (--budget {advised})"
+        )
+
+
+async def _first_look(turn: Turn, costing: Costing) -> tuple[Reply[ScanReply] | None, str | None]:
+    """The scan's reply, and why there is none."""
+    try:
+        with turn.waiting():
+            return await turn.ports.scanner.scan(turn.question, await turn.views(), meter=turn.meter), None
+    except BudgetError as error:
+        least = math.ceil((costing.scan_at_least() + costing.ending()) * 1.25 / 10) * 10
+        raise BudgetTooSmallError(f"{error}: raise the budget to {least} cost units (--budget {least})") from error
+    except ModelError as error:
+        return None, str(error)
+
+
+async def _failed(turn: Turn, failure: str) -> dict[str, Any]:
+    """The run ends: never as a refusal, never as an answer."""
+    stop: StopReason = "unreadable_scan" if failure.startswith("the scan") else "endpoint"
+    result = result_of(turn, "failed", stop, answer=None, failure=failure)
+    await turn.tell(events.Failed, result=result)
+    return _fresh(turn.update(**turn.closing(result), stop=stop))
+
+
+def _sight(seen: ScanReply, pictures: int) -> Sight:
+    places = [
+        Place(r.picture, r.what, list(r.box))
+        for r in seen.regions[:4]
+        if 0 <= r.picture < pictures
+        and all(0 <= edge <= 1 for edge in r.box)
+        and r.box[0] < r.box[2]
+        and r.box[1] < r.box[3]
+    ]
+    return Sight(seen.caption, seen.seen_text, seen.hazard_name, seen.safety, places)
+
+
+async def _confirmed(turn: Turn, sight: Sight) -> tuple[Sight, StopReason | None]:
+    """A harmful request as the assessor sees it: a scan alone declines nobody. Unknown counts as harmful."""
+    if turn.policy.confirm_decline:
+        case = Case(turn.question, await turn.views(), sight.caption, sight.seen_text)
+        verdict = await turn.attempt(turn.ports.assessor.assess_request(case, meter=turn.meter))
+        if verdict is None or verdict.safety is None:
+            turn.unknown += verdict is not None
+        elif verdict.safety >= 0:
+            return Sight(sight.caption, sight.seen_text, sight.hazard, 0.0, sight.places), None
+    return sight, "unsafe_request"
+
+
+async def _first_offers(turn: Turn, seen: ScanReply, sight: Sight) -> list[Action]:
+    costing = await turn.costing(sight)
+    counter = Counter(turn.graph, turn.policy, costing, pictures=len(turn.images), standing=())
+    offers = []
+    for proposal in seen.actions[: turn.policy.branching]:
+        offer = counter.offer(proposal, tip="root", name=turn.next_id(), path=0)
+        if offer is not None:
+            offers.append(offer)
+    plain = turn.policy.draft and turn.policy.answers == "early" and sight.safety >= turn.policy.caution
+    draft = seen.draft.strip()
+    if plain and draft:
+        promised = [offer.step.utility for offer in offers if offer.kind == "answer"]
+        step = Step(sight.safety, max(promised, default=DRAFT_UTILITY), costing.thought("answer", drafted=True))
+        # The scan paid for the text already: an answer that would write it again is the same, only dearer.
+        offers = [offer for offer in offers if offer.kind != "answer"]
+        offers.append(Action(turn.next_id(), "answer", "the scan's draft", ("root",), step, draft=draft))
+    return offers
+
+
+async def _tell(turn: Turn, sight: Sight, offers: list[Action], *, drafted: bool) -> None:
+    await turn.tell(
+        events.Scanned,
+        safety=sight.safety,
+        hazard=sight.hazard,
+        caption=sight.caption,
+        seen_text=sight.seen_text,
+        regions=len(sight.places),
+        actions=len(offers),
+        drafted=drafted,
+        budget=turn.budget.total,
+    )
+    if offers:
+        await tell_offers(turn, "root", offers)
+    await tell_budget(turn)
+
+
+def _fresh(update: dict[str, Any]) -> dict[str, Any]:
+    """The update as the start of a run: what an earlier run of the thread left is dropped."""
+    blank: dict[str, Any] = {"troubles": [], "notes": [], "unknown": 0, "offers": [], "frontier": [], "round": 0}
+    return blank | update | {"growth": Overwrite(update.get("growth", []))}

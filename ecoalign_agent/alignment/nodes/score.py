@@ -1,0 +1,50 @@
+"""score: what each action is worth, and which are bought. Makes no call."""
+
+from typing import Any
+
+from ecoalign_agent.alignment.desk import Desk
+from ecoalign_agent.alignment.nodes.scan import Node
+from ecoalign_agent.alignment.offers import MOST_STANDING
+from ecoalign_agent.alignment.state import SearchState
+from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.economics.actions import Action
+from ecoalign_agent.economics.selection import purchases, rank
+from ecoalign_agent.trace import events
+from ecoalign_agent.trace.result import StopReason
+
+
+def score_node(desk: Desk) -> Node:
+    """The node ``score``: drops what is unsafe, and buys the best of what fits into what is left."""
+
+    async def score(state: SearchState) -> dict[str, Any]:
+        turn = Turn(desk, state)
+        costing = await turn.costing()
+        horizon = turn.horizon
+        ranked = rank(state["offers"], policy=turn.policy, horizon=horizon)[:MOST_STANDING]
+
+        def most(action: Action) -> float:
+            verdicts = 2 if action.kind == "answer" and turn.policy.assess_answers_twice else 1
+            return costing.thought_at_most(action.kind, drafted=action.draft is not None, verdicts=verdicts)
+
+        bought = purchases(ranked, batch=turn.policy.batch, free=turn.budget.free, cost_of=most)
+        chosen = {action.id for action in bought}
+        stop: StopReason | None = None
+        if not bought and ranked:
+            stop = "budget" if ranked[0][0] > 0 else "no_value"
+        elif not ranked and state["offers"]:
+            stop = "no_value"
+        await turn.tell(
+            events.Scored,
+            round=state["round"],
+            horizon=horizon,
+            simulated=state.get("simulated", False),
+            actions=[events.ScoredAction(action=a.id, value=value, bought=a.id in chosen) for value, a in ranked]
+            + [
+                events.ScoredAction(action=a.id, value=None, bought=False)
+                for a in state["offers"]
+                if a.id not in {ranked_action.id for _, ranked_action in ranked}
+            ],
+        )
+        return turn.update(offers=[action for _, action in ranked], buying=[a.id for a in bought], stop=stop)
+
+    return score

@@ -1,0 +1,100 @@
+"""synthesize: the answer from P*, assessed like any thought; the next best path is tried while the budget lasts."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ecoalign_agent.alignment.desk import Desk
+from ecoalign_agent.alignment.nodes.grading import ANSWER, grade, thought_of
+from ecoalign_agent.alignment.nodes.scan import Node
+from ecoalign_agent.alignment.report import result_of
+from ecoalign_agent.alignment.scene import Scene
+from ecoalign_agent.alignment.state import SearchState
+from ecoalign_agent.alignment.telling import prune_if_unsafe, tell_thought
+from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.trace import events
+
+
+class _Answer(NamedTuple):
+    path: list[Thought]
+    safety: float
+
+    @property
+    def tip(self) -> Thought:
+        return self.path[-1]
+
+
+def synthesize_node(desk: Desk) -> Node:
+    """The node ``synthesize``. Without a safe answer it hands over to ``decline``."""
+
+    async def synthesize(state: SearchState) -> dict[str, Any]:
+        turn = Turn(desk, state, ending=True)
+        scene = await turn.scene()
+        found = None
+        for number, chosen in enumerate(state["chosen"]):
+            path = [turn.graph[thought_id] for thought_id in chosen if thought_id != "root"]
+            found = _standing(turn, path) or await _written(turn, scene, path, number)
+            if found is not None:
+                break
+        if found is None:
+            return turn.update()
+        result = result_of(
+            turn,
+            "answered",
+            state.get("stop") or "no_open_tip",
+            answer=found.tip.text,
+            path=found.path,
+            safety=found.safety,
+            utility=found.tip.utility,
+        )
+        await turn.tell(events.Answered, result=result)
+        return turn.update(**turn.closing(result))
+
+    return synthesize
+
+
+def _standing(turn: Turn, path: Sequence[Thought]) -> _Answer | None:
+    """P* is a single answer thought: its text and verdict stand, no call is made. A strategy before it said no more."""
+    said = [thought for thought in path if thought.kind != "strategy"]
+    if len(said) == 1 and said[0].kind == "answer":
+        return _Answer(list(path), _safety(turn, path))
+    return None
+
+
+async def _written(turn: Turn, scene: Scene, path: Sequence[Thought], number: int) -> _Answer | None:
+    """The answer written from ``path``; the path's own answer where that is better, or where nothing can be bought."""
+    own = _Answer(list(path), _safety(turn, path)) if path and path[-1].kind == "answer" else None
+    reply = await turn.attempt(turn.ports.synthesizer.synthesize(scene, path, meter=turn.meter))
+    if reply is None or reply.value is None:
+        return own
+    turn.learn("synthesize", reply.usage.completion)
+    times = 2 if turn.policy.assess_answers_twice else 1
+    verdict = await grade(turn, scene, reply.value.text, role=ANSWER, path=tuple(path), times=times)
+    if verdict is None:
+        return own
+    tip = path[-1].id if path else "root"
+    thought = thought_of(
+        f"answer{number}", "answer", reply.value.text, (tip,), reply.cost, verdict, round_=turn.state["round"]
+    )
+    turn.graph.add(thought)
+    await tell_thought(turn, thought)
+    await prune_if_unsafe(turn, thought)
+    if thought.unassessed or thought.safety < 0:
+        # Unsafe: the next best path is tried. The path's own answer was found safe, but its rewording was not.
+        return None
+    written = _Answer([*path, thought], _safety(turn, [*path, thought]))
+    if own is not None and own.safety * own.tip.utility > written.safety * thought.utility:
+        return own
+    return written
+
+
+def _safety(turn: Turn, path: Sequence[Thought]) -> float:
+    """S of a path with its answer, as the policy reckons it."""
+    grades = [thought.safety for thought in path]
+    match turn.policy.path_safety:
+        case "last":
+            return grades[-1]
+        case "mean":
+            return sum(grades) / len(grades)
+        case _:
+            return min(grades)

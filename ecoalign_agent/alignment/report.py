@@ -1,0 +1,125 @@
+"""The result of a run, read out of a turn."""
+
+from collections.abc import Sequence
+
+from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.economics.labels import worth
+from ecoalign_agent.economics.pareto import FrontierPath
+from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.trace.result import (
+    Cost,
+    FrontierPoint,
+    PathStep,
+    PrunedThought,
+    Result,
+    Status,
+    StopReason,
+    Time,
+    Tokens,
+)
+
+
+def frontier_points(turn: Turn, paths: Sequence[FrontierPath]) -> list[FrontierPoint]:
+    """The frontier as results and events show it; the root is left out of a path."""
+    return [
+        FrontierPoint(
+            path=list(p.path[1:]),
+            utility=p.value.utility,
+            cost=p.value.cost,
+            safety=p.value.safety,
+            gamma=worth(p.value, cost_in_value=turn.policy.cost_in_value),
+        )
+        for p in paths
+    ]
+
+
+def result_of(
+    turn: Turn,
+    status: Status,
+    stop: StopReason,
+    *,
+    answer: str | None,
+    path: Sequence[Thought] = (),
+    safety: float | None = None,
+    utility: float | None = None,
+    failure: str | None = None,
+) -> Result:
+    """Everything a run holds in the end.
+
+    Args:
+        turn: the last turn, with all that was booked.
+        status: how it ended.
+        stop: why the search ended.
+        answer: the answer or refusal.
+        path: the thoughts of the chosen path, root left out.
+        safety: S of the path with its answer.
+        utility: u of the answer.
+        failure: one line, of a failed run.
+    """
+    wall = turn.elapsed
+    return Result(
+        answer=answer,
+        status=status,
+        safety=safety,
+        utility=utility,
+        stop_reason=stop,
+        failure=failure,
+        path=[
+            PathStep(id=t.id, kind=t.kind, text=t.text, safety=t.safety, utility=t.utility, cost=t.cost) for t in path
+        ],
+        frontier=frontier_points(turn, turn.state.get("frontier", [])),
+        cost=_cost(turn, path),
+        seconds=round(wall, 4),
+        time=Time(wall=wall, model=turn.ledger.seconds, overhead=max(0.0, wall - turn.waited)),
+        rounds=turn.state.get("round", 0),
+        pruned=_pruned(turn),
+        unknown_verdicts=turn.unknown,
+        models=turn.desk.models,
+        prompts=list(turn.desk.prompts),
+        notes=_notes(turn),
+        run_id=turn.run_id,
+    )
+
+
+def _cost(turn: Turn, path: Sequence[Thought]) -> Cost:
+    budget, ledger = turn.budget, turn.ledger
+    usage = ledger.usage
+    return Cost(
+        budget=budget.total,
+        spent=budget.spent,
+        remaining=max(0.0, budget.total - budget.spent),
+        by_phase={str(phase): cost for phase, cost in ledger.by_phase.items()},
+        tokens=Tokens(prompt=usage.text, image=usage.image, cached=usage.cached, completion=usage.completion),
+        calls=ledger.calls,
+        estimated=ledger.estimated_calls,
+        chosen_path=sum(t.cost for t in path) if path else None,
+        overrun=budget.overrun,
+        saved=turn.graph.saving,
+        tariff=turn.policy.tariff.name,
+    )
+
+
+def _pruned(turn: Turn) -> list[PrunedThought]:
+    graph = turn.graph
+    return [
+        PrunedThought(id=t.id, kind=t.kind, reason=reason, safety=None if t.unassessed else t.safety, cost=t.cost)
+        for t in graph
+        if (reason := graph.pruned(t.id)) is not None
+    ]
+
+
+def _notes(turn: Turn) -> list[str]:
+    notes = [*turn.desk.notes, *turn.notes]
+    if not turn.desk.models.independent:
+        notes.append("the assessor is the actor's own model: not independent, it shares its blind spots")
+    if turn.policy.ablated:
+        notes.append(f"ablation, for measuring only: {', '.join(turn.policy.ablated)}")
+    if turn.growth.frontier.capped:
+        notes.append(f"the label cap of {turn.policy.label_cap} was hit: the frontier may be incomplete")
+    if turn.budget.overrun:
+        notes.append(f"the provider counted {turn.budget.overrun:.0f} cost units more than the budget")
+    if turn.ledger.estimated_calls:
+        notes.append(f"{turn.ledger.estimated_calls} of {turn.ledger.calls} calls reported no usage: estimated")
+    if turn.unknown:
+        notes.append(f"{turn.unknown} verdicts could not be read; each counted as unsafe")
+    return notes + [f"trouble: {line}" for line in turn.troubles]

@@ -1,0 +1,76 @@
+"""When the search ends, and which branches can't win any more."""
+
+from collections.abc import Sequence
+
+from ecoalign_agent.alignment.costing import Costing
+from ecoalign_agent.alignment.telling import prune
+from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.economics.actions import Action
+from ecoalign_agent.economics.pareto import FrontierPath
+from ecoalign_agent.economics.selection import can_beat, choose, open_tips, satisfies
+from ecoalign_agent.trace.result import StopReason
+
+_KINDS = ("reason", "look", "fuse", "answer")
+
+
+def best_path(turn: Turn) -> FrontierPath | None:
+    """The path that would be answered from now; None without one."""
+    return choose(turn.growth.frontier.tip_paths(), policy=turn.policy, utility_of=lambda tip: turn.graph[tip].utility)
+
+
+def why_stop(turn: Turn, costing: Costing, offers: Sequence[Action], *, rounds: int) -> StopReason | None:
+    """The first reason to stop that holds after a round; None: go on.
+
+    Args:
+        turn: the state of the search.
+        costing: what calls cost.
+        offers: what can still be bought.
+        rounds: rounds that have ended.
+    """
+    policy = turn.policy
+    best = best_path(turn)
+    if policy.answers == "early" and best and satisfies(best.value, turn.graph[best.tip].utility, policy):
+        return "satisfied"
+    if policy.deadline is not None and _time_is_up(turn):
+        return "deadline"
+    if rounds >= policy.max_rounds:
+        return "rounds"
+    tips = open_tips(turn.graph, turn.growth.frontier, width=1, standing={offer.tip for offer in offers})
+    if not tips and not offers:
+        return "no_open_tip"
+    needed = [costing.thought_at_most(offer.kind, drafted=offer.draft is not None) for offer in offers]
+    if tips:
+        needed.append(costing.round_at_least())
+    if turn.budget.free < min(needed):
+        return "budget"
+    return None
+
+
+async def prune_hopeless(turn: Turn, costing: Costing) -> bool:
+    """Prune the branches that can't beat the best path within what is left; whether there were any."""
+    best = best_path(turn)
+    if best is None:
+        return False
+    utility, free = turn.graph[best.tip].utility, turn.budget.free
+    cheapest = min(costing.call(kind) for kind in _KINDS)
+    hopeless = []
+    for thought_id in turn.graph.leaves():
+        thought = turn.graph[thought_id]
+        labels = turn.growth.frontier.labels(thought_id)
+        if thought.kind in {"answer", "strategy"} or thought_id in best.path or not labels:
+            continue
+        if not any(
+            can_beat(label, best, utility, policy=turn.policy, free=free, cheapest=cheapest) for label in labels
+        ):
+            hopeless.append(thought_id)
+    for thought_id in hopeless:
+        await prune(turn, thought_id, "can't beat the best path within what is left")
+    return bool(hopeless)
+
+
+def _time_is_up(turn: Turn) -> bool:
+    """Whether another round would run into the time that the ending needs."""
+    assert turn.policy.deadline is not None  # noqa: S101 - the caller checked; for the type checker
+    calls = turn.ledger.calls
+    a_call = turn.ledger.seconds / calls if calls else 0.0
+    return turn.elapsed + a_call + turn.ending_seconds() >= turn.policy.deadline

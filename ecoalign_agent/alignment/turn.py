@@ -1,0 +1,268 @@
+"""What one node has at hand during its turn, and what it hands back at the end."""
+
+import time
+import uuid
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from langchain_core.callbacks import adispatch_custom_event
+from langchain_core.messages import AIMessage
+from langgraph.config import get_config, get_stream_writer
+from langgraph.types import Overwrite
+
+from ecoalign_agent.alignment.costing import Costing
+from ecoalign_agent.alignment.desk import Desk, Opened
+from ecoalign_agent.alignment.growth import Growth, growth_of
+from ecoalign_agent.alignment.request import request_of
+from ecoalign_agent.alignment.scene import Scene, Sight
+from ecoalign_agent.alignment.state import SearchState
+from ecoalign_agent.economics.budget import Budget, Ledger
+from ecoalign_agent.economics.experience import Experience
+from ecoalign_agent.economics.thoughts import ThoughtGraph
+from ecoalign_agent.errors import BudgetError, ModelError
+from ecoalign_agent.llm.image_tokens import image_tokens
+from ecoalign_agent.llm.images import ImageView
+from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.usage import text_tokens
+from ecoalign_agent.trace.result import Result
+
+EVENT_KEY = "ecoalign"
+"""Every event travels under this key, in LangGraph's custom stream and as LangChain's custom event of that name."""
+
+UNSEEN = 600
+"""Characters of caption and text in the pictures that are reckoned with before the scan has seen any."""
+
+_MOST_TROUBLES = 8
+
+T = TypeVar("T")
+
+
+class Turn:
+    """One node's turn: the state opened up to work with, and what is handed back at the end.
+
+    Args:
+        desk: what all nodes share.
+        state: what the state machine carries.
+        ending: the final phase: what was set aside is free, and the whole deadline may be used.
+    """
+
+    def __init__(self, desk: Desk, state: SearchState, *, ending: bool = False) -> None:
+        self.desk, self.policy, self.ports = desk, desk.policy, desk.ports
+        self.state = state
+        self.run_id = state.get("run_id") or uuid.uuid4().hex
+        self.started = state.get("started") or time.time()
+        self.question, self.images = request_of(state)
+        self.experience = state.get("experience", Experience())
+        self.unknown = state.get("unknown", 0)
+        self.troubles = list(state.get("troubles", []))
+        self.notes = list(state.get("notes", []))
+        self.told = state.get("told", 0)
+        self.named = state.get("named", 0)
+        self._ledger = state.get("ledger", Ledger())
+        self._budget = state.get("budget", Budget(self.policy.budget))
+        self._waiting, self._open, self._since = state.get("waiting", 0.0), 0, 0.0
+        self._growth: Growth | None = None
+        self._opened: Opened | None = None
+        # Only the first node finds no start: a thread's earlier run may have had the same id and other pictures.
+        self._fresh = "started" not in state
+        self._costing: Costing | None = None
+        self._writer = get_stream_writer()
+        handlers = getattr(get_config().get("callbacks"), "handlers", None)
+        self._dispatches = bool(handlers)
+        self.meter = Meter(self._budget, self.policy.tariff, deadline=self._deadline(ending=ending))
+        self._ending = ending
+        if ending:
+            self.meter.ending()
+
+    @property
+    def budget(self) -> Budget:
+        """The budget as it stands in this moment."""
+        return self.meter.budget
+
+    @property
+    def ledger(self) -> Ledger:
+        """Everything booked in the run so far."""
+        return self._ledger + self.meter.ledger
+
+    @property
+    def growth(self) -> Growth:
+        """The thought graph and its labels; a fold of the journal, made when first asked for."""
+        if self._growth is None:
+            journal = self.state.get("growth", [])
+            self._growth = growth_of(self.desk.folds, self.run_id, journal, self._budget.total, self.policy)
+        return self._growth
+
+    @property
+    def graph(self) -> ThoughtGraph:
+        """The thought graph."""
+        return self.growth.graph
+
+    @property
+    def horizon(self) -> int:
+        """h_t of this moment, in steps."""
+        return self.policy.horizon_at(self.budget.total, self.budget.spent)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return max(0.0, time.time() - self.started)
+
+    @property
+    def waited(self) -> float:
+        """Seconds of the run in which a model call was open."""
+        return self._waiting
+
+    def strategy(self) -> str:
+        """Id of the live strategy thought, else of the root: where first actions grow from."""
+        for thought in self.graph:
+            if thought.kind == "strategy" and self.graph.live(thought.id):
+                return thought.id
+        return "root"
+
+    async def opened(self) -> Opened:
+        """The request's pictures, opened and reduced; once a run.
+
+        Raises:
+            ImageError: one of them can't be read.
+        """
+        if self._opened is None:
+            self._opened = None if self._fresh else self.desk.opened.get(self.run_id)
+        if self._opened is None:
+            pictures = [await self.desk.gallery.open(image) for image in self.images]
+            views = [await picture.small() for picture in pictures]
+            self._opened = self.desk.opened.keep(self.run_id, Opened(pictures, views))
+        return self._opened
+
+    async def scene(self, sight: Sight | None = None) -> Scene:
+        """The request in sight."""
+        sight = sight or self.state["sight"]
+        opened = await self.opened()
+        tip = self.strategy()
+        text = self.graph[tip].text if tip != "root" and tip in self.graph else ""
+        return Scene(self.question, opened.pictures, opened.views, sight, text)
+
+    async def views(self) -> Sequence[ImageView]:
+        """The pictures, reduced."""
+        return (await self.opened()).views
+
+    async def costing(self, sight: Sight | None = None) -> Costing:
+        """What calls cost in this run, as far as is known."""
+        if self._costing is None:
+            views, desk = await self.views(), self.desk
+            sight = sight or self.state.get("sight")
+            known = f"{sight.caption}{sight.seen_text}" if sight else "x" * UNSEEN
+            actor, assessor = (
+                sum(image_tokens((v.width, v.height), v.detail, family) for v in views) for family in desk.families
+            )
+            scene = text_tokens(self.question) + text_tokens(known)
+            self._costing = Costing(desk.sizes, self.policy.tariff, scene, actor, assessor, self.experience)
+        return self._costing.with_experience(self.experience)
+
+    def next_id(self) -> str:
+        """An id for the next action, and with "t" for the thought that it becomes."""
+        self.named += 1
+        return f"a{self.named}"
+
+    async def attempt(self, call: Awaitable[T]) -> T | None:
+        """Await a port.
+
+        None: it did not fit, its endpoint failed, or time is up; noted, and the search goes on without.
+        """
+        try:
+            with self.waiting():
+                return await call
+        except BudgetError:
+            return None
+        except ModelError as error:
+            left = self.meter.seconds_left()
+            if (left is None or left > 0) and len(self.troubles) < _MOST_TROUBLES:
+                self.troubles.append(str(error))
+            return None
+
+    def learn(self, kind: str, completion: int) -> None:
+        """Remember what a call of ``kind`` used."""
+        self.experience = self.experience.seen(kind, completion)
+
+    async def tell(self, event: type[Any], **fields: Any) -> None:  # noqa: ANN401 - the fields are the event's own
+        """Tell everyone who listens: LangGraph's custom stream, and LangChain's callbacks where there are any."""
+        made = event(run_id=self.run_id, number=self.told, at=round(self.elapsed, 4), **fields)
+        self.told += 1
+        payload = {EVENT_KEY: made.model_dump(mode="json")}
+        self._writer(payload)
+        if self._dispatches:
+            await adispatch_custom_event(EVENT_KEY, payload)
+
+    def update(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - LangGraph's update is a plain dict
+        """What the node returns: ``changes``, and all that this turn booked, learned, told and grew."""
+        base: dict[str, Any] = {
+            "run_id": self.run_id,
+            "started": self.started,
+            # The next node of the ending sets its own part free again.
+            "budget": replace(self.budget, set_aside=self._budget.set_aside) if self._ending else self.budget,
+            "ledger": self.ledger,
+            "told": self.told,
+        }
+        fresh = self._growth.unstored() if self._growth is not None else []
+        if fresh:
+            base["growth"] = fresh
+        rarely = {
+            "experience": self.experience,
+            "unknown": self.unknown,
+            "troubles": self.troubles,
+            "notes": self.notes,
+            "named": self.named,
+            "waiting": self._waiting,
+        }
+        base |= {key: value for key, value in rarely.items() if value != self.state.get(key)}
+        return base | changes
+
+    def closing(self, result: Result) -> dict[str, Any]:
+        """The changes that end a run: its outcome, and a thread made ready for another request."""
+        self.desk.folds.forget(self.run_id)
+        self.desk.opened.forget(self.run_id)
+        said = {"messages": [AIMessage(result.answer, name="ecoalign")]} if result.answer is not None else {}
+        outcome = {"result": result, "answer": result.answer, "status": result.status}
+        return outcome | said | {"question": "", "images": Overwrite([]), "run_id": ""}
+
+    @contextmanager
+    def held(self, cost: float) -> Iterator[None]:
+        """Hold ``cost`` cost units for a call that follows; where they are not free, nothing is held."""
+        fits = cost <= self.budget.free
+        if fits:
+            self.meter.budget = self.budget.reserve(cost)
+        try:
+            yield
+        finally:
+            if fits:
+                self.meter.budget = self.budget.settle(cost, 0.0)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the seconds in which at least one model call is open."""
+        if self._open == 0:
+            self._since = time.perf_counter()
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if self._open == 0:
+                self._waiting += time.perf_counter() - self._since
+
+    def _deadline(self, *, ending: bool) -> float | None:
+        """Epoch seconds at which calls of this turn are cancelled; the search leaves time for the ending."""
+        if self.policy.deadline is None:
+            return None
+        whole = self.started + self.policy.deadline
+        return whole if ending else whole - self.ending_seconds()
+
+    def ending_seconds(self) -> float:
+        """Time that the final answer and its verdict will take.
+
+        Two calls of this run's mean length, at most a quarter.
+        """
+        if self.policy.deadline is None or not self._ledger.calls:
+            return 0.0
+        return min(0.25 * self.policy.deadline, 2.0 * self._ledger.seconds / self._ledger.calls)

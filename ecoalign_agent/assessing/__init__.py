@@ -1,0 +1,1 @@
+"""Who grades a thought."""

@@ -1,0 +1,220 @@
+"""The command line: ``ecoalign ask`` and ``ecoalign demo``.
+
+Nothing heavy is imported up here, so that ``--help`` and ``--version`` answer at once.
+"""
+# ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command that needs them
+
+import io
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from ecoalign_agent.errors import UsageError
+from ecoalign_agent.terminal import manual
+
+if TYPE_CHECKING:
+    from ecoalign_agent.agent import EcoAlign
+    from ecoalign_agent.economics.policy import Policy
+    from ecoalign_agent.terminal.follow import Followed
+    from ecoalign_agent.terminal.output import Output
+    from ecoalign_agent.trace.result import Result
+
+app = typer.Typer(
+    name="ecoalign",
+    help=manual.ABOUT,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+# Typer's own complaints have no public name: this is the class above its public one, whoever defines it.
+_MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
+
+Json = Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer: no search, no receipt.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@app.callback(invoke_without_command=True)
+def ecoalign(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """What holds for every command."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"ecoalign {installed('ecoalign-agent')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+@app.command(help=manual.ASK, short_help="Ask a question, with pictures or without.")
+def ask(
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help='The question, in quotes; "-" reads standard input.')
+    ],
+    image: Annotated[
+        list[str] | None, typer.Option("--image", "-i", metavar="PATH", help="A picture; repeat it for several.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help='Who answers: "provider:name", or "offline", which is free.')
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="A server that speaks OpenAI's protocol.")] = None,
+    assessor: Annotated[str | None, typer.Option(metavar="NAME", help="Another model, to grade every thought.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(metavar="UNITS", help="Cost units that this question may spend at most.")
+    ] = None,
+    deadline: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Answer by then, from what there is.")
+    ] = None,
+    policy: Annotated[str | None, typer.Option(metavar="FILE.toml", help="Every knob of the search.")] = None,
+    prompts: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")
+    ] = None,
+    trace: Annotated[
+        str | None, typer.Option(metavar="FILE.jsonl", help="Write every event to a file, as it comes.")
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Ask a question; ``manual.ASK`` is what a person reads about it."""
+    import asyncio
+
+    from ecoalign_agent.terminal.ending import ending_well
+    from ecoalign_agent.terminal.follow import Followed
+    from ecoalign_agent.terminal.output import Output
+    from ecoalign_agent.trace.log import EventLog
+
+    output, followed = Output(json=json, quiet=quiet), Followed()
+    with ending_well(output, followed, debug=debug):
+        asked = _read_question() if question == "-" else question
+        # The screen comes first: it shows life while the libraries load.
+        with EventLog(trace) if trace else nullcontext() as log, output.screen() as screen:
+            agent = _agent(model, base_url, assessor, prompts, _policy(policy, budget, deadline))
+            result = asyncio.run(followed.run(agent.stream(asked, image or ()), screen, log))
+        _end(output, followed, result)
+
+
+@app.command(help=manual.DEMO, short_help="Four pictures of ours through the whole loop, free.")
+def demo(json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
+    """Run the demo; ``manual.DEMO`` is what a person reads about it."""
+    import asyncio
+
+    from ecoalign_agent.terminal.ending import ending_well
+    from ecoalign_agent.terminal.follow import Followed
+    from ecoalign_agent.terminal.output import Output
+
+    output, followed = Output(json=json, quiet=quiet), Followed()
+    with ending_well(output, followed, debug=debug):
+        failed = asyncio.run(_demonstrate(output, followed))
+        raise typer.Exit(1 if failed else 0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    from ecoalign_agent.terminal.output import Output, speak_utf8
+
+    speak_utf8()
+    try:
+        status = app(args=None if arguments is None else list(arguments), prog_name="ecoalign", standalone_mode=False)
+    except KeyboardInterrupt:
+        Output().error("interrupted")
+        return 130
+    except typer.Abort:
+        return 130
+    except _MISUSE as error:
+        Output().error(_explained(error))
+        return 2
+    return status if isinstance(status, int) else 0
+
+
+def _explained(error: Exception) -> str:
+    """A complaint of the command line, with what to do."""
+    said = str(getattr(error, "format_message", error.__str__)())
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", "ecoalign")
+    quotes = " put the question in quotes;" if "extra argument" in said else ""
+    return f"{said.rstrip('.')};{quotes} '{command} --help' says more"
+
+
+def _read_question() -> str:
+    """The question from standard input.
+
+    Raises:
+        UsageError: it is no UTF-8, or too long.
+    """
+    from ecoalign_agent.agent import MAX_QUESTION
+
+    try:
+        asked = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8").read(MAX_QUESTION + 1)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the question on standard input is not UTF-8 text (byte {error.start})") from error
+    if len(asked) > MAX_QUESTION:
+        raise UsageError(f"the question on standard input is longer than {MAX_QUESTION:,} characters; shorten it")
+    return asked
+
+
+def _policy(file: str | None, budget: float | None, deadline: float | None) -> "Policy":
+    from ecoalign_agent.economics.policy import Policy
+    from ecoalign_agent.settings import read_policy
+
+    policy = read_policy(file) if file else Policy()
+    given = {"budget": budget, "deadline": deadline}
+    return policy.replace(**{knob: value for knob, value in given.items() if value is not None})
+
+
+def _agent(
+    model: str | None, base_url: str | None, assessor: str | None, prompts: str | None, policy: "Policy"
+) -> "EcoAlign":
+    from ecoalign_agent.agent import EcoAlign
+
+    return EcoAlign(model or "offline", policy=policy, assessor=assessor, base_url=base_url, prompts=prompts)
+
+
+def _end(output: "Output", followed: "Followed", result: "Result") -> NoReturn:
+    """Show the result; the status says how it ended.
+
+    Raises:
+        typer.Exit: always.
+    """
+    output.result(result)
+    if result.status == "failed":
+        output.error(result.failure or f"the run failed: {result.stop_reason}")
+    if followed.trouble:
+        output.error(followed.trouble)
+    raise typer.Exit(1 if result.status == "failed" or followed.trouble else 0)
+
+
+async def _demonstrate(output: "Output", followed: "Followed") -> bool:
+    """The four examples, one after the other; whether a run failed."""
+    from ecoalign_agent.agent import EcoAlign
+    from ecoalign_agent.demo import DEMO, DemoReport, DemoRun
+    from ecoalign_agent.terminal.summary import summary_lines
+
+    agent, runs = EcoAlign("offline"), list[DemoRun]()
+    for number, example in enumerate(DEMO, start=1):
+        output.say(f"{number} of {len(DEMO)}   {example.picture}")
+        output.say(f"asked    {example.question}")
+        followed.events.clear()
+        with output.screen() as screen:
+            result = await followed.run(agent.stream(example.question, [example.image()]), screen)
+        run = DemoRun.of(example, followed.events, result)
+        output.outcome(result, run.notice)
+        runs.append(run)
+    for line in summary_lines([(run.question, run.result) for run in runs]):
+        output.say(line)
+    if output.json:
+        output.record(DemoReport(runs=runs))
+    return any(run.result.status == "failed" for run in runs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

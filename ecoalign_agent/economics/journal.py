@@ -1,0 +1,126 @@
+"""What can happen to a graph of thoughts, one change at a time: a thought is added, pruned, merged or expanded.
+
+A graph is the sum of its changes: replaying them builds it again. Only the changes need to be stored or sent.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+Kind = Literal["root", "strategy", "reason", "look", "fuse", "answer"]
+"""What a thought is. Only `answer` thoughts propose an answer to the user's question."""
+
+Region: TypeAlias = tuple[float, float, float, float]
+"""A part of a picture: left, top, right, bottom, each relative to its size, in [0, 1]."""
+
+_KINDS = frozenset(get_args(Kind))
+
+
+def as_region(corners: Sequence[float] | None) -> Region | None:
+    """The four corners as a tuple: a checkpoint turns tuples into lists.
+
+    Raises:
+        ValueError: there are not four of them.
+    """
+    if corners is None:
+        return None
+    if len(corners) != 4:
+        raise ValueError(f"a region has four numbers: left, top, right, bottom; these are {list(corners)!r}")
+    left, top, right, bottom = corners
+    return (float(left), float(top), float(right), float(bottom))
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of reasoning that was generated and assessed: a node of the thought graph.
+
+    Raises:
+        ValueError: a figure is out of range or not a number, the id is empty, the kind is unknown, or an
+            unassessed thought claims to be anything but unsafe and useless.
+    Source: EcoAlign, thought graph; `unassessed`, `region` and `round` are ours.
+    """
+
+    id: str
+    """Unique within the graph, not empty."""
+    kind: Kind
+    """What it is."""
+    text: str
+    """What was thought, as generated."""
+    parents: tuple[str, ...]
+    """Ids of the thoughts that it follows from, as given: a merge may redirect them in the graph. None for the root."""
+    safety: float
+    """s in [-1, 1]; below 0 is unsafe."""
+    utility: float
+    """u in [0, 1]: the raw grade made non-negative, u = (1 + r) / 2."""
+    cost: float
+    """c in cost units, above 0: what the calls that made and assessed it cost. The root's may be 0."""
+    region: Region | None = None
+    """The part of the picture that it looks at."""
+    picture: int = 0
+    """Which of the question's pictures the region is in, from 0."""
+    round: int = 0
+    """The round of the search that made it, from 0."""
+    raw: float | None = None
+    """The assessor's own grade r in [-1, 1]; None where there was none."""
+    unassessed: bool = False
+    """True: the verdict was unknown. Unknown counts as unsafe: then s is -1 and u is 0."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parents", tuple(self.parents))
+        object.__setattr__(self, "region", as_region(self.region))
+        if self.kind not in _KINDS:
+            raise ValueError(f"thought {self.id!r}: kind is {self.kind!r}, not one of {', '.join(get_args(Kind))}")
+        if not self.id:
+            raise ValueError("a thought needs an id")
+        # Written as "not inside" so that NaN, which compares false with everything, is refused too.
+        if not -1.0 <= self.safety <= 1.0:
+            raise ValueError(f"thought {self.id!r}: safety is {self.safety!r}, not in [-1, 1]")
+        if not 0.0 <= self.utility <= 1.0:
+            raise ValueError(f"thought {self.id!r}: utility is {self.utility!r}, not in [0, 1]")
+        if self.raw is not None and not -1.0 <= self.raw <= 1.0:
+            raise ValueError(f"thought {self.id!r}: raw grade is {self.raw!r}, not in [-1, 1]")
+        free = self.kind == "root" and self.cost == 0
+        if not math.isfinite(self.cost) or (self.cost <= 0 and not free):
+            raise ValueError(f"thought {self.id!r}: cost is {self.cost!r}; it must be finite and above 0")
+        if self.unassessed and (self.safety != -1.0 or self.utility != 0.0):
+            raise ValueError(f"thought {self.id!r}: unassessed, so its safety must be -1 and its utility 0")
+
+    @property
+    def unsafe(self) -> bool:
+        """True where s < 0: never expanded, never on a path."""
+        return self.safety < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """A thought was taken out of the search. It stays in the graph, marked with the reason."""
+
+    id: str
+    """The thought."""
+    reason: str
+    """Why, for the reader of a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two thoughts that say the same became one."""
+
+    kept: str
+    """The one that stays and takes over the other's children."""
+    dropped: str
+    """The one that is marked pruned."""
+    saving: float = 0.0
+    """Future cost avoided, in cost units: booked as such, never as a negative cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Actions were proposed from a thought."""
+
+    tip: str
+    """The thought."""
+
+
+Change: TypeAlias = Thought | Pruned | Merged | Expanded
+"""One entry of a graph's journal; a `Thought` means that it was added."""

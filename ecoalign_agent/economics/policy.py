@@ -1,0 +1,215 @@
+"""The policy of a search: every knob with its meaning, range and source, and the presets."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ecoalign_agent.economics.knobs import Span, require_choice, require_known, require_number, tariff_from
+from ecoalign_agent.economics.labels import PathSafety
+from ecoalign_agent.economics.tariff import Tariff
+from ecoalign_agent.economics.value import look_ahead_horizon
+from ecoalign_agent.errors import PolicyError
+
+_POSITIVE = Span(0, open=True)
+_SHARE = Span(0, 1)
+_POSITIVE_SHARE = Span(0, 1, open=True)
+_COUNT = Span(1, 1_000, whole=True)
+
+_NUMBERS = {
+    "budget": _POSITIVE,
+    "risk_floor": _POSITIVE_SHARE,
+    "k": _SHARE,
+    "unit": _POSITIVE,
+    "max_horizon": Span(0, 100, whole=True),
+    "discount": _POSITIVE_SHARE,
+    "width": _COUNT,
+    "branching": _COUNT,
+    "batch": _COUNT,
+    "caution": _SHARE,
+    "satisfied_safety": _SHARE,
+    "satisfied_utility": _SHARE,
+    "max_rounds": _COUNT,
+    "merge_similarity": _POSITIVE_SHARE,
+    # The best Γ and the three extremes must have room.
+    "label_cap": Span(4, 1_000_000, whole=True),
+}
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "value": ("rate", "npv"),
+    "forecasts": ("inline", "simulated", "auto"),
+    "path_safety": ("minimum", "last", "mean"),
+    "choice": ("satisfied", "gamma"),
+    "answers": ("early", "end"),
+    "horizon": ("shrinking", "fixed", "none"),
+    "cost_in_value": (True, False),
+    "draft": (True, False),
+    "confirm_decline": (True, False),
+    "assess_answers_twice": (True, False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one request is governed. "Paper" in a field's note: EcoAlign's own; else the decision is ours.
+
+    Raises:
+        PolicyError: a knob is out of range or of the wrong type; the message names knob, value and limit.
+    """
+
+    budget: float = 6_000.0
+    """B_max in cost units of the tariff, above 0: the most one request may spend, everything included."""
+    risk_floor: float = 0.5
+    """Share of the budget that the riskiest request still gets, in (0, 1]."""
+    k: float = 0.05
+    """Steps of look-ahead for each unit left, in [0, 1]; 0 is the myopic search. Paper: 0.05."""
+    unit: float = 20.0
+    """What one unit of the paper's budget is, in cost units, above 0. The paper does not say."""
+    max_horizon: int = 5
+    """h_max: the most steps of look-ahead, in [0, 100]."""
+    discount: float = 0.95
+    """δ in (0, 1]: the time value of compute. Paper: 0.95."""
+    width: int = 1
+    """Open tips expanded in one round, in [1, 1000]."""
+    branching: int = 3
+    """Actions asked for at each tip, at most, in [1, 1000]."""
+    batch: int = 2
+    """Actions executed in one round, at most, in [1, 1000]."""
+    value: Literal["rate", "npv"] = "rate"
+    """How an action is valued: by the rate of return, or by net present value. Paper: "npv"."""
+    forecasts: Literal["inline", "simulated", "auto"] = "auto"
+    """Who looks ahead: the proposal, the simulate node, or the latter only when it can change the choice. Paper:
+    "simulated"."""
+    path_safety: PathSafety = "minimum"
+    """A path's safety: the weakest link. Paper, as are the ablations "last" and "mean": for measuring only."""
+    tariff: Tariff = field(default_factory=Tariff)
+    """What tokens cost. Paper: `Tariff.processed()`."""
+    choice: Literal["satisfied", "gamma"] = "satisfied"
+    """Which answer is taken at the end: a good enough one first, or the highest Γ. Paper: "gamma"."""
+    answers: Literal["early", "end"] = "early"
+    """Whether answering is an action like others, or comes when the search is over. Paper: "end"."""
+    caution: float = 0.5
+    """A request whose safety s0 is below gets a strategy first, and no draft; in [0, 1]."""
+    satisfied_safety: float = 0.5
+    """The S that an answer's path needs to satisfy, in [0, 1]."""
+    satisfied_utility: float = 0.8
+    """The u that an answer itself needs to satisfy, in [0, 1]."""
+    max_rounds: int = 12
+    """Rounds of the search, at most, in [1, 1000]."""
+    deadline: float | None = None
+    """Seconds that one request may take, above 0; None: no limit."""
+    merge_similarity: float = 0.9
+    """How alike two thoughts must be to become one, in (0, 1]: token set ratio on normalised text."""
+    label_cap: int = 256
+    """Pareto labels kept for one thought, at most; at least 4."""
+    cost_in_value: bool = True
+    """False compares by S · U: the paper's ablation without cost, for measuring only."""
+    horizon: Literal["shrinking", "fixed", "none"] = "shrinking"
+    """How the look-ahead follows the budget. Paper, as are the ablations "fixed" and "none": for measuring only."""
+    draft: bool = True
+    """True: the scan may answer a harmless, plain request at once. Paper: false."""
+    confirm_decline: bool = True
+    """True: a request is declined unexplored only if the assessor agrees with the scan. Paper: false."""
+    assess_answers_twice: bool = False
+    """True: an answer is graded twice, and the lower grade counts."""
+
+    def __post_init__(self) -> None:
+        for knob, span in _NUMBERS.items():
+            object.__setattr__(self, knob, require_number(knob, getattr(self, knob), span))
+        if self.deadline is not None:
+            object.__setattr__(self, "deadline", require_number("deadline", self.deadline, _POSITIVE))
+        for knob, choices in _CHOICES.items():
+            require_choice(knob, getattr(self, knob), choices)
+        object.__setattr__(self, "tariff", tariff_from(self.tariff))
+
+    @classmethod
+    def frugal(cls) -> Policy:
+        """Less than half the budget, two actions at a tip, and no call that only looks ahead."""
+        return cls(budget=2_500.0, forecasts="inline", branching=2)
+
+    @classmethod
+    def strict(cls) -> Policy:
+        """A strategy sooner, safer answers, tighter budgets for risk, and every answer graded twice."""
+        return cls(caution=0.7, satisfied_safety=0.7, risk_floor=0.35, assess_answers_twice=True)
+
+    @classmethod
+    def paper(cls) -> Policy:
+        """The paper's own form: every processed token counts 1, values by NPV, the answer at the end."""
+        return cls(
+            tariff=Tariff.processed(),
+            budget=30_000.0,
+            value="npv",
+            forecasts="simulated",
+            choice="gamma",
+            answers="end",
+            draft=False,
+            confirm_decline=False,
+        )
+
+    @classmethod
+    def from_mapping(cls, entries: Mapping[str, object]) -> Policy:
+        """A policy as a TOML file holds it: knobs by name, and `preset` to start from.
+
+        `preset` is "default", "frugal", "strict" or "paper"; `tariff` is "equivalents", "processed" or a table with any
+        of text, image, cached and completion.
+
+        Raises:
+            PolicyError: an unknown knob or preset (the nearest known one is named), or a value out of range.
+        """
+        knobs = dict(entries)
+        preset = knobs.pop("preset", "default")
+        presets: dict[str, Callable[[], Policy]] = {
+            "default": cls,
+            "frugal": cls.frugal,
+            "strict": cls.strict,
+            "paper": cls.paper,
+        }
+        if not isinstance(preset, str) or preset not in presets:
+            raise PolicyError(f"policy: preset is {preset!r}, must be one of {', '.join(map(repr, presets))}")
+        known = {knob.name for knob in dataclasses.fields(cls)}
+        require_known(knobs, known | {"preset"}, of="policy")
+        return presets[preset]().replace(**knobs)
+
+    def replace(self, **knobs: object) -> Policy:
+        """The same policy with these knobs set otherwise; a tariff may be written as in a file.
+
+        Raises:
+            PolicyError: an unknown knob, or a value out of range.
+        """
+        require_known(knobs, {knob.name for knob in dataclasses.fields(self)}, of="policy")
+        checked: dict[str, Any] = dict(knobs)  # __post_init__ checks every one of them
+        return dataclasses.replace(self, **checked)
+
+    def budget_for_risk(self, s0: float) -> float:
+        """B = B_max · (floor + (1 - floor) · max(s0, 0)): riskier requests are governed more tightly.
+
+        Args:
+            s0: the safety of the request as the scan sees it, in [-1, 1].
+
+        Raises:
+            ValueError: s0 is out of range or not a number.
+        """
+        if math.isnan(s0) or not -1.0 <= s0 <= 1.0:
+            raise ValueError(f"the request's safety is {s0!r}, not in [-1, 1]")
+        return self.budget * (self.risk_floor + (1.0 - self.risk_floor) * max(s0, 0.0))
+
+    def horizon_at(self, budget: float, spent: float) -> int:
+        """How many steps to look ahead, with this much of that budget (cost units) spent.
+
+        Raises:
+            ValueError: an amount is not finite.
+        Source: EcoAlign, dynamic horizon and its ablations.
+        """
+        if self.horizon == "none":
+            return 0
+        if self.horizon == "fixed":
+            return self.max_horizon
+        return look_ahead_horizon(k=self.k, budget=budget, spent=spent, unit=self.unit, cap=self.max_horizon)
+
+    @property
+    def ablated(self) -> list[str]:
+        """The ablation knobs that are not at their default: a result under one says so."""
+        defaults = (("path_safety", "minimum"), ("cost_in_value", True), ("horizon", "shrinking"))
+        return [knob for knob, default in defaults if getattr(self, knob) != default]

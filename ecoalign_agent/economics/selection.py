@@ -1,0 +1,199 @@
+"""Which tips to expand, which actions to buy, and which answer to take. Source: EcoAlign, and ours where noted."""
+
+import math
+from collections.abc import Callable, Collection, Sequence
+
+from ecoalign_agent.economics.actions import Action
+from ecoalign_agent.economics.labels import worth
+from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.thoughts import Thought, ThoughtGraph
+from ecoalign_agent.economics.value import action_value
+
+
+def open_tips(
+    graph: ThoughtGraph, frontier: ParetoFrontier, *, width: int, standing: Collection[str] = ()
+) -> list[str]:
+    """The thoughts to propose from next: at most `width`, best first.
+
+    Open is a thought that a path leads to, that is no answer, and that was never expanded; or once, with nothing to
+    show for it: no live child, no standing action. Best is the highest Γ of its best label, ties to the cheaper, then
+    to the older; the root, which has no Γ, comes last.
+
+    Args:
+        graph: the thoughts so far.
+        frontier: their labels.
+        width: the most tips to return.
+        standing: tips that still own actions which were proposed and not yet executed or dropped.
+    Source: EcoAlign, best first; the second chance is ours.
+    """
+    ranked: list[tuple[float, float, int, str]] = []
+    for age, thought in enumerate(graph):
+        if not _is_open(graph, thought, standing):
+            continue
+        label = frontier.best_label(thought.id)
+        if label is not None:
+            priority = math.inf if thought is graph.root else -frontier.worth(label)
+            ranked.append((priority, label.cost, age, thought.id))
+    return [thought_id for _, _, _, thought_id in sorted(ranked)[:width]]
+
+
+def rank(actions: Sequence[Action], *, policy: Policy, horizon: int) -> list[tuple[float, Action]]:
+    """Actions with their values, best first; unsafe ones, which have no value, are dropped.
+
+    Ties go to the cheaper, then to an answer, then to the one given first.
+
+    Raises:
+        ValueError: a forecast that counts has a figure without a return; see `local_return`.
+    Source: EcoAlign, valuation; the ties are ours.
+    """
+    valued = ((action_value(action, policy=policy, horizon=horizon), action) for action in actions)
+    kept = [(value, action) for value, action in valued if value is not None]
+    return sorted(kept, key=lambda entry: (-entry[0], entry[1].step.cost, entry[1].kind != "answer"))
+
+
+def contested(ranked: Sequence[tuple[float, Action]], margin: float = 0.25) -> bool:
+    """True where the second best value is so near to the best that looking ahead may change the choice.
+
+    Args:
+        ranked: values and actions, best first.
+        margin: how much lower the second may be, as a share of the best.
+    Source: ours: look-ahead is bought like everything else.
+    """
+    return len(ranked) > 1 and ranked[0][0] > 0 and ranked[1][0] >= (1.0 - margin) * ranked[0][0]
+
+
+def purchases(
+    ranked: Sequence[tuple[float, Action]], *, batch: int, free: float, cost_of: Callable[[Action], float]
+) -> list[Action]:
+    """The actions to execute together: the best with V > 0 whose reservations jointly fit into what is free.
+
+    One that does not fit is passed over. An answer that would be the first goes alone: what it says may end the search.
+
+    Args:
+        ranked: values and actions, best first.
+        batch: the most actions to buy.
+        free: cost units that may be reserved.
+        cost_of: the most that an action can cost, its assessment included.
+    """
+    bought: list[Action] = []
+    for value, action in ranked:
+        if value <= 0 or len(bought) == batch:
+            break
+        cost = cost_of(action)
+        if not cost <= free:  # an unknown cost (NaN) does not fit either
+            continue
+        if action.kind == "answer" and not bought:
+            return [action]
+        bought.append(action)
+        free -= cost
+    return bought
+
+
+def satisfies(value: PathValue, tip_utility: float, policy: Policy) -> bool:
+    """True where an answer is good enough to stop: S >= satisfied_safety and u of the tip >= satisfied_utility.
+
+    Source: ours: bounded rationality satisfices.
+    """
+    return value.safety >= policy.satisfied_safety and tip_utility >= policy.satisfied_utility
+
+
+def choose(paths: Sequence[FrontierPath], *, policy: Policy, utility_of: Callable[[str], float]) -> FrontierPath | None:
+    """The path to answer from; None where no path is safe.
+
+    `choice = "gamma"`: the highest Γ. `"satisfied"`: among the satisfying ones the highest Γ; if there is none, the
+    highest S · u of the tip, ties to the higher Γ. Further ties go to the cheaper, the safer, then the one given first.
+
+    Args:
+        paths: every path that may be chosen: `ParetoFrontier.tip_paths`. Not `answers`: a path may be dominated in
+            (U, C, S) and still end in the better answer.
+        policy: how to choose.
+        utility_of: u of the thought with this id.
+    Source: EcoAlign, objective, for "gamma"; "satisfied" is ours: what is spent is sunk.
+    """
+    return max(
+        (path for path in paths if path.value.safety >= 0),
+        key=lambda path: _standing(path, utility_of(path.tip), policy),
+        default=None,
+    )
+
+
+def can_beat(
+    label: PathValue,
+    best: FrontierPath,
+    best_tip_utility: float,
+    *,
+    policy: Policy,
+    free: float,
+    cheapest: float,
+) -> bool:
+    """Could a branch still end better than the best path so far, or as well?
+
+    Supposes that every further thought is perfect (s = u = 1) and costs no more than `cheapest`: never False where the
+    branch could win, so pruning by it loses nothing.
+
+    Args:
+        label: the value of a path to the branch's tip. A branch can't win if none of its labels can.
+        best: the path to beat.
+        best_tip_utility: u of its tip.
+        policy: how paths are compared at the end.
+        free: cost units that may still be spent.
+        cheapest: the least that one more thought can cost, in cost units.
+
+    Raises:
+        ValueError: `cheapest` is not above 0.
+    Source: ours; EcoAlign prunes a branch that can't win, and leaves the test open.
+    """
+    if not cheapest > 0:
+        raise ValueError(f"cheapest is {cheapest!r}, must be above 0 cost units: a thought is never free")
+    most = math.floor(free / cheapest + 1e-9) if free > 0 else 0
+    # Γ after n perfect thoughts, S · (U + n) / (C + n · cheapest), is monotone in n: one of the two ends is the most.
+    ends = [end for n in (0, most) if (end := _after(label, n, cheapest, policy)).safety >= 0]
+    if not ends:
+        return False
+    possible = _merit(
+        max(end.safety for end in ends),
+        # Without another thought the tip is one of those whose utilities are summed already.
+        1.0 if most else min(1.0, label.utility),
+        max(worth(end, cost_in_value=policy.cost_in_value) for end in ends),
+        policy,
+    )
+    to_beat = _merit(best.value.safety, best_tip_utility, worth(best.value, cost_in_value=policy.cost_in_value), policy)
+    if possible[0] != to_beat[0]:
+        return possible[0] > to_beat[0]
+    # Sums in another order may differ in the last digit: that must not cost a branch its life.
+    as_good = [able >= figure * (1 - 1e-9) for able, figure in zip(possible, to_beat, strict=True)]
+    return possible[1] > to_beat[1] or all(as_good)
+
+
+def _after(label: PathValue, thoughts: int, cheapest: float, policy: Policy) -> PathValue:
+    """The label after so many perfect thoughts. They can't mend the weakest link, but the last one or the mean."""
+    safety = label.safety if policy.path_safety == "minimum" or not thoughts else 1.0
+    return PathValue(label.utility + thoughts, label.cost + thoughts * cheapest, safety)
+
+
+def _merit(safety: float, tip_utility: float, gamma: float, policy: Policy) -> tuple[float, float, float]:
+    """What paths are chosen by, more is better: whether they satisfy, their quality, their Γ."""
+    if policy.choice == "gamma":
+        return (0.0, 0.0, gamma)
+    if safety >= policy.satisfied_safety and tip_utility >= policy.satisfied_utility:
+        return (1.0, 0.0, gamma)
+    return (0.0, safety * tip_utility, gamma)
+
+
+def _standing(
+    path: FrontierPath, tip_utility: float, policy: Policy
+) -> tuple[tuple[float, float, float], float, float]:
+    """Merit, then the cheaper, then the safer."""
+    value = path.value
+    gamma = worth(value, cost_in_value=policy.cost_in_value)
+    return (_merit(value.safety, tip_utility, gamma, policy), -value.cost, value.safety)
+
+
+def _is_open(graph: ThoughtGraph, thought: Thought, standing: Collection[str]) -> bool:
+    if thought.kind == "answer" or not graph.live(thought.id):
+        return False
+    expansions = graph.expansions(thought.id)
+    if expansions != 1:
+        return expansions == 0
+    return thought.id not in standing and not any(graph.live(child) for child in graph.children(thought.id))

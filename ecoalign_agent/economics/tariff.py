@@ -1,0 +1,139 @@
+"""What a call's tokens cost: usage in parts, and the tariff that turns the parts into one number.
+
+Source: ours. The paper counts the text and visual tokens processed; see `Tariff.processed`.
+"""
+
+import math
+from dataclasses import dataclass
+
+from ecoalign_agent.errors import PolicyError
+
+_MILLION = 1_000_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The tokens of one call or of many, kept apart: each part has its own price.
+
+    Raises:
+        ValueError: a part is negative.
+    """
+
+    text: int = 0
+    """Prompt tokens that are text and were not cached."""
+    image: int = 0
+    """Prompt tokens that stand for pictures."""
+    cached: int = 0
+    """Prompt tokens that the provider served from its cache."""
+    completion: int = 0
+    """Tokens written by the model; reasoning tokens are among them."""
+    estimated: bool = False
+    """True: the provider reported nothing usable for at least one call, so our estimate stands in for it."""
+
+    def __post_init__(self) -> None:
+        for part, count in (
+            ("text", self.text),
+            ("image", self.image),
+            ("cached", self.cached),
+            ("completion", self.completion),
+        ):
+            if count < 0:
+                raise ValueError(f"usage: {part} is {count}; a token count can't be negative")
+
+    @property
+    def prompt(self) -> int:
+        """All prompt tokens: text, image and cached."""
+        return self.text + self.image + self.cached
+
+    @property
+    def total(self) -> int:
+        """All tokens processed: prompt and completion."""
+        return self.prompt + self.completion
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            text=self.text + other.text,
+            image=self.image + other.image,
+            cached=self.cached + other.cached,
+            completion=self.completion + other.completion,
+            # A sum is only as certain as its least certain part.
+            estimated=self.estimated or other.estimated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """Cost units per token, part by part.
+
+    The default weights are completion-token equivalents: the price ratios common among hosted models.
+
+    Raises:
+        PolicyError: a weight is negative, not finite or not a number, or completion tokens are free (a thought's
+            cost must be positive, or its return is undefined).
+    Source: ours.
+    """
+
+    text: float = 0.25
+    """Cost units for one text prompt token, at least 0."""
+    image: float = 0.25
+    """Cost units for one image token, at least 0."""
+    cached: float = 0.10
+    """Cost units for one cached prompt token, at least 0."""
+    completion: float = 1.0
+    """Cost units for one completion token, above 0."""
+    name: str = "completion-token equivalents"
+    """What one cost unit is, in words: printed beside every figure."""
+
+    def __post_init__(self) -> None:
+        for part, weight in (
+            ("text", self.text),
+            ("image", self.image),
+            ("cached", self.cached),
+            ("completion", self.completion),
+        ):
+            if isinstance(weight, bool) or not isinstance(weight, int | float):
+                raise PolicyError(f"tariff: {part} is {weight!r}; a weight is a number of cost units per token")
+            if not math.isfinite(weight) or weight < 0:
+                raise PolicyError(f"tariff: {part} is {weight!r}; a weight is finite and at least 0")
+        if self.completion <= 0:
+            raise PolicyError(f"tariff: completion is {self.completion!r}; it must be above 0, or thoughts are free")
+
+    @classmethod
+    def processed(cls) -> "Tariff":
+        """Every processed token counts 1, the cached ones too. Source: EcoAlign, cost of a thought."""
+        return cls(text=1.0, image=1.0, cached=1.0, completion=1.0, name="processed tokens")
+
+    @classmethod
+    def priced(
+        cls,
+        *,
+        text: float,
+        completion: float,
+        image: float | None = None,
+        cached: float | None = None,
+        currency: str = "USD",
+    ) -> "Tariff":
+        """A tariff in money: prices are per million tokens, one cost unit is one unit of `currency`.
+
+        A budget and a policy's `unit` are then in money too: choose both to fit. Without a price of their own, image
+        and cached tokens cost what text costs.
+
+        Raises:
+            PolicyError: a price is negative, not finite, or that of completion tokens is 0.
+        """
+        return cls(
+            text=text / _MILLION,
+            image=(text if image is None else image) / _MILLION,
+            cached=(text if cached is None else cached) / _MILLION,
+            completion=completion / _MILLION,
+            name=currency,
+        )
+
+    def cost(self, usage: Usage) -> float:
+        """What these tokens cost, in cost units: Σ weight · tokens over the four parts."""
+        return (
+            self.text * usage.text
+            + self.image * usage.image
+            + self.cached * usage.cached
+            + self.completion * usage.completion
+        )

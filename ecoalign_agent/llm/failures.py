@@ -1,0 +1,233 @@
+"""What went wrong at an endpoint → one error of our tree, in one line, with what to do, and never with a key in it.
+
+Integrations raise what they like. What they share is a status code, a cause from the HTTP client, or neither; so errors
+are told apart by those, and no integration has to be imported for it.
+"""
+
+import email.utils
+import math
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from langchain_core.exceptions import ContextOverflowError
+
+from ecoalign_agent.errors import (
+    AccessError,
+    ModelError,
+    ModelTimeoutError,
+    NotFoundError,
+    RateLimitError,
+    RejectedError,
+    ServerError,
+    UnreachableError,
+)
+
+_KEY_LIKE = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|hf|key)[-_][\w*.\-]{4,}"
+    r"|\bAIza[\w\-]{10,}"
+    r"|\bbearer\s+[^\s\"',}]+"
+    r"|\b(?:authorization|x-api-key|api[-_ ]?key)\b[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic)\s+)?[^\s\"',}]+",
+    re.IGNORECASE,
+)
+_USER_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
+
+_REFUSED = frozenset({"ConnectError", "ConnectionRefusedError", "gaierror"})
+_TOO_SLOW = frozenset({"TimeoutError", "TimeoutException", "APITimeoutError"})
+_BROKEN = frozenset({"NetworkError", "ProtocolError", "ConnectionError", "APIConnectionError", "TransportError"})
+
+_WRAPPER_SLIPS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+"""What langchain-openai raises, by accident or on purpose, when a 200 holds no chat completion."""
+
+_LONGEST_LINE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt.
+
+    Attributes:
+        error: what the caller sees.
+        text: the server's own words, redacted, for telling why a request was rejected.
+        status: HTTP status; None: none came.
+        retry: whether the same request may succeed a little later.
+        retry_after: seconds the server asks to wait; None: it does not say.
+        billed: whether the attempt may have cost something.
+        hopeless: no other way of asking can help.
+        cause: the exception to chain; None: its own text may hold a key.
+    """
+
+    error: ModelError
+    text: str = ""
+    status: int | None = None
+    retry: bool = False
+    retry_after: float | None = None
+    billed: bool = True
+    hopeless: bool = False
+    cause: BaseException | None = None
+
+
+class AttemptError(Exception):
+    """Carries a failure from an attempt to the retry layer and the ladder; never leaves ``ask``."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+def redacted(text: str, secrets: Sequence[str] = ()) -> str:
+    """``text`` on one line, without ``secrets``, anything that looks like a key, or a user's name in an address."""
+    for secret in secrets:
+        text = text.replace(secret, "[redacted]")
+    return " ".join(_USER_IN_URL.sub("", _KEY_LIKE.sub("[redacted]", text)).split())
+
+
+def failure_of(error: Exception, *, name: str, address: str, secrets: Sequence[str], compatible: bool) -> Failure:
+    """What a model call's exception means.
+
+    Args:
+        error: as the integration raised it.
+        name: the endpoint's, for the message.
+        address: host and port, for the message; empty: not known.
+        secrets: strings that must not appear.
+        compatible: an OpenAI-compatible endpoint, whose wrapper slips on a 200 that is no chat completion.
+    """
+    if isinstance(error, Warning) and isinstance(error.__context__, Exception):
+        # langchain-openai warns of some rejections before it raises them; where warnings are errors, that hides them.
+        error = error.__context__
+    text = redacted(_told(error), secrets)
+    clean = all(redacted(str(e), secrets) == " ".join(str(e).split()) for e in _chain(error))
+    case = _Case(
+        error=error,
+        name=name,
+        text=text,
+        line=text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…",
+        status=_status(error),
+        kinds=frozenset(kind.__name__ for e in _chain(error) for kind in type(e).__mro__),
+        cause=error if clean else None,
+    )
+    if case.status is not None and case.status >= 400:
+        return _of_status(case, case.status)
+    return _of_transport(case, address) or _of_wrapper(case, compatible=compatible)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An exception with all that tells what it means: names of its types and its causes' types among it."""
+
+    error: Exception
+    name: str
+    text: str
+    line: str
+    status: int | None
+    kinds: frozenset[str]
+    cause: BaseException | None
+
+
+def _of_status(case: _Case, status: int) -> Failure:
+    kind, advice = _meaning(status)
+    said = f" ({case.line})" if case.line else ""
+    return Failure(
+        kind(f"{case.name}: {status}{said}: {advice}"),
+        case.text,
+        status,
+        # 501: the server will not learn it in a second.
+        retry=kind in {RateLimitError, ServerError} and status != 501,
+        retry_after=_retry_after(case.error),
+        billed=False,
+        hopeless=isinstance(case.error, ContextOverflowError),
+        cause=case.cause,
+    )
+
+
+def _meaning(status: int) -> tuple[type[ModelError], str]:
+    if status >= 500:
+        return ServerError, "the server failed; try again later"
+    return {
+        401: (AccessError, "the key is wrong or missing; check it"),
+        403: (AccessError, "the key may not do this; check its rights"),
+        404: (NotFoundError, "no such model or path there; check the model's name and the base URL"),
+        408: (ModelTimeoutError, "the server gave up waiting; try again"),
+        429: (RateLimitError, "too many requests, or no quota left; wait, or ask for more"),
+    }.get(status, (RejectedError, "the server refuses the request as it is"))
+
+
+def _of_transport(case: _Case, address: str) -> Failure | None:
+    if case.kinds & _REFUSED:
+        where = f" at {address}" if address else ""
+        message = f"{case.name}: nothing answers{where}; start the server or check the base URL"
+        return Failure(UnreachableError(message), case.text, billed=False, cause=case.cause)
+    if case.kinds & _TOO_SLOW:
+        message = f"{case.name}: no answer in time; try again or raise the time-out"
+        return Failure(ModelTimeoutError(message), case.text, cause=case.cause)
+    if case.kinds & _BROKEN:
+        message = f"{case.name}: the connection broke before the answer was complete; try again"
+        return Failure(UnreachableError(message), case.text, retry=True, cause=case.cause)
+    return None
+
+
+def _of_wrapper(case: _Case, *, compatible: bool) -> Failure:
+    error = case.error
+    if not compatible:
+        # A class that does not take an argument was not called: nothing was sent.
+        unsent = isinstance(error, TypeError) and "unexpected keyword argument" in case.text
+        message = f"{case.name}: {type(error).__name__}: {case.line}"
+        return Failure(ModelError(message), case.text, billed=not unsent, cause=case.cause)
+    if isinstance(error, IndexError) or (isinstance(error, TypeError) and "'choices'" in case.text):
+        # Some servers answer so when they are overloaded: worth another try.
+        message = f"{case.name}: the answer holds no choices; try again later"
+        return Failure(ServerError(message), case.text, retry=True, cause=case.cause)
+    if isinstance(error, _WRAPPER_SLIPS) or case.status is not None:
+        message = (
+            f"{case.name}: the answer is no chat completion ({case.line}); check the base URL, mostly it ends in /v1"
+        )
+        return Failure(ServerError(message), case.text, cause=case.cause)
+    return Failure(ModelError(f"{case.name}: {type(error).__name__}: {case.line}"), case.text, cause=case.cause)
+
+
+def _told(error: Exception) -> str:
+    """The server's message where the exception carries its body, else the exception's own."""
+    body = getattr(error, "body", None)
+    inner = body.get("error", body) if isinstance(body, Mapping) else None
+    if isinstance(inner, str):
+        return inner
+    if isinstance(inner, Mapping):
+        parts = [part for key in ("message", "param", "code") if isinstance(part := inner.get(key), str)]
+        if parts:
+            return " ".join(parts)
+    text = str(error)
+    return "an HTML page" if "<html" in text[:2_000].lower() else text
+
+
+def _status(error: Exception) -> int | None:
+    for holder in (error, getattr(error, "response", None)):
+        for attribute in ("status_code", "status", "code"):
+            status = getattr(holder, attribute, None)
+            if isinstance(status, int) and not isinstance(status, bool) and 100 <= status <= 599:
+                return status
+    return None
+
+
+def _retry_after(error: Exception) -> float | None:
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    told = headers.get("retry-after") if isinstance(headers, Mapping) else None
+    if not isinstance(told, str):
+        return None
+    try:
+        seconds = float(told)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or at.__context__

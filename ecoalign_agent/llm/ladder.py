@@ -1,0 +1,149 @@
+"""Down the ladder: ask in the form that binds the model most, and in a looser one where the endpoint can't do that.
+
+Source: ours. A rung that the server rejects costs nothing, so the next is tried at once; an unreadable reply was paid
+for, so only one more rung is tried after it.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from langchain_core.messages import AIMessage
+from pydantic import BaseModel
+
+from ecoalign_agent.economics.budget import Phase
+from ecoalign_agent.errors import BudgetError
+from ecoalign_agent.llm.attempt import Question, Tally, attempt
+from ecoalign_agent.llm.capabilities import Capabilities, Rung
+from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.failures import AttemptError, Failure
+from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.reading import Reading, read
+from ecoalign_agent.llm.retry import retrying
+
+T = TypeVar("T", bound=BaseModel)
+
+_NAMES_A_RUNG = re.compile(
+    r"response_format|json_schema|json_object|json mode|structured|tools?\b|tool_choice|function|grammar|guided",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """Where the ladder ended.
+
+    Attributes:
+        reading: what the last reply says.
+        rung: how it was asked for.
+        message: the last reply; None: there is none.
+    """
+
+    reading: Reading[T]
+    rung: Rung
+    message: AIMessage | None
+
+
+async def down_the_ladder(
+    endpoint: Endpoint, question: Question[T], meter: Meter, phase: Phase, tally: Tally
+) -> Outcome[T]:
+    """Ask until a reply is read, or no rung is left that is worth its cost.
+
+    Raises:
+        BudgetError: the first attempt does not fit.
+        ModelError: the endpoint failed, or the deadline passed.
+    """
+    capabilities = endpoint.capabilities
+    outcome: Outcome[T] = Outcome(Reading("final", why="no other way of asking fits the budget"), "plain", None)
+    suspects: dict[Rung, str] = {}
+    spare = True
+    for rung in _prepared(endpoint, question):
+        try:
+            message = await _on(rung, endpoint, question, meter, phase, tally)
+        except BudgetError:
+            if tally.calls == 0:
+                raise
+            break
+        except AttemptError as failed:
+            failure = failed.failure
+            if not _rejects(rung, failure, capabilities):
+                raise failure.error from failure.cause
+            suspects[rung] = failure.text
+            continue
+        # The server took this request: so it was the rung that it refused before, not the question.
+        for suspect in list(suspects):
+            capabilities.cannot(suspect, suspects.pop(suspect))
+        outcome = Outcome(read(message, rung, question.schema, exact=question.exact), rung, message)
+        if outcome.reading.kind == "value":
+            capabilities.works(rung)
+        if outcome.reading.kind in {"value", "final"}:
+            break
+        if outcome.reading.kind == "silent" and capabilities.silent(rung):
+            continue
+        if not spare:
+            break
+        spare = False
+    return outcome
+
+
+def _prepared(endpoint: Endpoint, question: Question[T]) -> list[Rung]:
+    """The rungs worth trying; a class whose ``bind_tools`` refuses our tool is found out here, before anything is asked."""
+    rungs = endpoint.rungs(exact=question.exact)
+    if "function_calling" in rungs and not endpoint.can_call(question.schema):
+        rungs.remove("function_calling")
+    return rungs
+
+
+async def _on(
+    rung: Rung, endpoint: Endpoint, question: Question[T], meter: Meter, phase: Phase, tally: Tally
+) -> AIMessage:
+    """One reply on one rung, retried, and asked again under the other name of the token cap where that was refused."""
+    field = endpoint.capabilities.max_tokens_field
+    tally.failure = None
+    try:
+        return await _retried(rung, endpoint, question, meter, phase, tally)
+    except AttemptError as failed:
+        if field != endpoint.capabilities.max_tokens_field or not _rename_cap(endpoint.capabilities, failed.failure):
+            raise
+    try:
+        return await _retried(rung, endpoint, question, meter, phase, tally)
+    except AttemptError:
+        # The other name did not help: it was not the name.
+        endpoint.capabilities.max_tokens_field = field
+        raise
+
+
+async def _retried(
+    rung: Rung, endpoint: Endpoint, question: Question[T], meter: Meter, phase: Phase, tally: Tally
+) -> AIMessage:
+    try:
+        # Typed by hand: tenacity's own signature loses the result's type.
+        message: AIMessage = await retrying(meter)(attempt, endpoint, question, rung, meter, phase, tally)
+    except BudgetError:
+        if tally.failure is None:
+            raise
+        # Only the retry does not fit: what failed before is what the caller has to know.
+        raise AttemptError(tally.failure) from None
+    return message
+
+
+def _rejects(rung: Rung, failure: Failure, capabilities: Capabilities) -> bool:
+    """Whether a failure may be about the rung rather than about the question: then the next rung is worth a try."""
+    if rung == "plain" or failure.hopeless or failure.status not in {400, 404, 422, 501}:
+        return False
+    named = _NAMES_A_RUNG.search(failure.text) is not None
+    return named or (failure.status in {400, 422} and not capabilities.proven(rung))
+
+
+def _rename_cap(capabilities: Capabilities, failure: Failure) -> bool:
+    """Whether the endpoint refused the name of the token cap, and there is another to try."""
+    field = capabilities.max_tokens_field
+    if field is None or field not in failure.text:
+        return False
+    if failure.status in {400, 422}:
+        capabilities.max_tokens_field = "max_tokens" if field == "max_completion_tokens" else "max_completion_tokens"
+        return True
+    if not failure.billed and failure.status is None:
+        capabilities.max_tokens_field = None
+        return True
+    return False

@@ -1,0 +1,148 @@
+"""Prompts are data: Markdown with front matter, rendered with fences round everything that comes from outside.
+
+A file holds ``# System`` and ``# User``. Its front matter declares ``name``, ``version``, ``source``, ``inputs`` and,
+among the inputs, which are ``fenced``: those are wrapped as ``<question 5f2c9a1e> … </question 5f2c9a1e>`` with a
+marker drawn anew for every call, so that text which imitates a fence can't close it. ``$marker`` is always there for
+the prompt to name it.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from ecoalign_agent.errors import PromptError
+
+_SYSTEM, _USER = "# System\n", "# User\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt with its inputs in place, ready to be sent.
+
+    Attributes:
+        system: what the model is told to do; holds no data from outside.
+        user: the fenced data, in the order of the prompt file.
+        name: path of the prompt without its ending, such as ``alignment/scan``.
+        version: the prompt's own version number.
+        digest: first 12 hexadecimal digits of the file's SHA-256: tells edited prompts apart.
+    """
+
+    system: str
+    user: str
+    name: str
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt file, parsed and checked. Build it once, when a port is built; never inside a node."""
+
+    name: str
+    version: int
+    source: str
+    inputs: frozenset[str]
+    fenced: frozenset[str]
+    digest: str
+    system: Template = field(repr=False)
+    user: Template = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """Name, version and digest in one string, as results and traces record it."""
+        return f"{self.name}@{self.version}#{self.digest}"
+
+    def render(self, marker: str | None = None, **inputs: str) -> Rendered:
+        """Put ``inputs`` in place; user text with ``$`` or ``{`` is never expanded.
+
+        Args:
+            marker: the fences' marker; drawn at random when None. Given only by tests.
+            inputs: exactly those the front matter declares.
+
+        Raises:
+            PromptError: an input is missing or was not declared.
+        """
+        if inputs.keys() != self.inputs:
+            missing, extra = sorted(self.inputs - inputs.keys()), sorted(inputs.keys() - self.inputs)
+            raise PromptError(f"prompt {self.name}: missing inputs {missing}, unknown inputs {extra}")
+        marker = marker or _marker_absent_from(inputs.values())
+        values = {k: _fence(k, v, marker) if k in self.fenced else v for k, v in inputs.items()} | {"marker": marker}
+        return Rendered(
+            self.system.substitute(values), self.user.substitute(values), self.name, self.version, self.digest
+        )
+
+
+def load_prompt(name: str, folder: str | None = None) -> Prompt:
+    """Read and check the prompt ``name``, such as ``"alignment/scan"``.
+
+    Args:
+        name: path below the prompts' folder, without ``.md``.
+        folder: another folder with files of the same names; a file that is not there comes from the package.
+
+    Raises:
+        PromptError: no such prompt, broken front matter, or a placeholder that is not declared.
+    """
+    if folder is not None:
+        root = Path(folder)
+        if not root.is_dir():
+            raise PromptError(f"prompts folder {folder}: no such folder")
+        own = root / f"{name}.md"
+        if own.is_file():
+            return _parse(name, own.read_text(encoding="utf-8"))
+    return _shipped(name)
+
+
+@lru_cache(maxsize=64)
+def _shipped(name: str) -> Prompt:
+    source = files("ecoalign_agent.prompts").joinpath(*f"{name}.md".split("/"))
+    if not source.is_file():
+        raise PromptError(f"prompt {name}: not among the prompts of this package")
+    return _parse(name, source.read_text(encoding="utf-8"))
+
+
+def _parse(name: str, text: str) -> Prompt:
+    import yaml  # noqa: PLC0415 - only needed where a prompt is read
+
+    text = text.replace("\r\n", "\n")
+    try:
+        _, front, body = text.split("---\n", 2)
+        head = yaml.safe_load(front)
+    except (ValueError, yaml.YAMLError) as error:
+        raise PromptError(f"prompt {name}: needs front matter between two lines of ---") from error
+    if not isinstance(head, Mapping) or _SYSTEM not in body or _USER not in body:
+        raise PromptError(f"prompt {name}: needs front matter, a part '# System' and a part '# User'")
+    try:
+        inputs, fenced = frozenset(map(str, head["inputs"])), frozenset(map(str, head["fenced"]))
+        version, source = int(head["version"]), str(head["source"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise PromptError(f"prompt {name}: front matter needs name, version, source, inputs, fenced") from error
+    system, user = (Template(part.strip() + "\n") for part in body.split(_SYSTEM, 1)[1].split(_USER, 1))
+    for template, where in ((system, "System"), (user, "User")):
+        if not template.is_valid():
+            raise PromptError(f"prompt {name}: a '$' in {where} that names no input; write $$ for a dollar sign")
+    used = set(system.get_identifiers()) | set(user.get_identifiers())
+    if head.get("name") != name or used - {"marker"} != inputs or not fenced <= inputs:
+        raise PromptError(
+            f"prompt {name}: front matter says name {head.get('name')!r} and inputs {sorted(inputs)}, "
+            f"the text uses {sorted(used - {'marker'})}"
+        )
+    if fenced & set(system.get_identifiers()):
+        raise PromptError(f"prompt {name}: data from outside {sorted(fenced)} belongs under '# User'")
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return Prompt(name, version, source, inputs, fenced, digest, system, user)
+
+
+def _fence(name: str, value: str, marker: str) -> str:
+    return f"<{name} {marker}>\n{value}\n</{name} {marker}>"
+
+
+def _marker_absent_from(values: Iterable[str]) -> str:
+    text = "\n".join(values)
+    while (marker := secrets.token_hex(4)) in text:
+        continue
+    return marker

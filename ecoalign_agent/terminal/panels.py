@@ -1,0 +1,49 @@
+"""The answer and the receipt in frames, for a terminal."""
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ecoalign_agent.terminal.receipt import answer_text, phase_rows, receipt_rows
+from ecoalign_agent.terminal.wording import amount, fraction, share, signed
+from ecoalign_agent.trace.result import Result, Status
+
+_STYLES: dict[Status, str] = {"answered": "green", "declined": "yellow", "failed": "red"}
+_BAR = 16  # columns of the widest phase
+
+
+def answer_panel(result: Result) -> RenderableType:
+    """The answer or the refusal in a frame."""
+    title = Text("answer" if result.status == "answered" else "declined")
+    if result.safety is not None:
+        title.append(f" · safety {signed(result.safety)} · useful {fraction(result.utility)}", "not bold")
+    style = _STYLES[result.status]
+    return Panel(Text(answer_text(result)), title=title, title_align="left", border_style=style, padding=(0, 1))
+
+
+def receipt_panel(result: Result) -> RenderableType:
+    """The receipt in a frame, with a bar for every phase."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for label, line in receipt_rows(result):
+        facts.add_row(Text(label), Text(line))
+    parts: list[RenderableType] = [facts]
+    if phases := phase_rows(result):
+        parts += [Text(""), _bars(phases, result.cost.spent)]
+    return Panel(Group(*parts), title=Text("receipt"), title_align="left", border_style="dim", padding=(0, 1))
+
+
+def _bars(phases: list[tuple[str, float]], spent: float) -> Table:
+    bars = Table.grid(padding=(0, 2))
+    bars.add_column(no_wrap=True, style="dim", min_width=11)
+    bars.add_column(justify="right", no_wrap=True)
+    bars.add_column(justify="right", no_wrap=True)
+    bars.add_column(no_wrap=True, style="magenta")
+    most = max(cost for _, cost in phases)
+    for phase, cost in phases:
+        bars.add_row(
+            Text(phase), Text(amount(cost)), Text(share(cost, spent)), Text("█" * max(1, round(_BAR * cost / most)))
+        )
+    return bars

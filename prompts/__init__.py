@@ -1,0 +1,1 @@
+"""What the models read: versioned Markdown, one file a prompt."""
