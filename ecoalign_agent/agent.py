@@ -1,8 +1,9 @@
 """EcoAlign: the facade. A question with pictures in; a safe, useful and affordable answer out."""
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -12,7 +13,7 @@ from ecoalign_agent.alignment.model_ports import desk_of
 from ecoalign_agent.alignment.request import MAX_QUESTION, checked_question
 from ecoalign_agent.alignment.state import AlignmentInput
 from ecoalign_agent.alignment.turn import EVENT_KEY
-from ecoalign_agent.compose import compile_alignment, endpoint_of
+from ecoalign_agent.compose import compile_alignment, endpoint_of, independent
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.llm.images import Source
 from ecoalign_agent.settings import read_settings
@@ -67,10 +68,12 @@ class EcoAlign:
         settings = settings.model_copy(update=given)
         judge = assessor if assessor is not None else settings.assessor
         self.policy = policy or Policy()
+        actor = model if model is not None else settings.model
         self._desk = desk_of(
-            endpoint_of(model if model is not None else settings.model, settings),
+            endpoint_of(actor, settings),
             None if judge is None else endpoint_of(judge, settings),
             self.policy,
+            independent=independent(actor, judge),
             prompts=prompts,
         )
         self.graph = compile_alignment(self._desk, checkpointer=checkpointer)
@@ -103,7 +106,7 @@ class EcoAlign:
 
     async def stream(
         self, question: str, images: Sequence[Source] = (), *, run_id: str | None = None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Answer one question and tell what happens: typed events, the last one with the result.
 
         Takes and raises what :meth:`ask` does. Text is told only after its verdict. Leaving the iteration cancels the
@@ -111,12 +114,16 @@ class EcoAlign:
         """
         request = await self._request(question, images, run_id)
         config: Any = {"configurable": {"thread_id": request["run_id"]}}
-        async for chunk in self.graph.astream(request, config, stream_mode="custom"):
-            yield event_adapter.validate_python(chunk[EVENT_KEY])
+        # A generator, whatever its annotation says. Closed here and now: left to the garbage collector, the calls under
+        # way would go on for a while.
+        told = cast("AsyncGenerator[Any, None]", self.graph.astream(request, config, stream_mode="custom"))
+        async with aclosing(told) as chunks:
+            async for chunk in chunks:
+                yield event_adapter.validate_python(chunk[EVENT_KEY])
 
     async def _request(self, question: str, images: Sequence[Source], run_id: str | None) -> AlignmentInput:
-        if isinstance(images, str | bytes):
-            images = [images]
+        if isinstance(images, str | bytes) or not isinstance(images, Iterable):
+            images = [images]  # one picture, not in a list
         pictures = [await self._desk.gallery.open(image) for image in images]
         return {
             "question": checked_question(question),

@@ -94,8 +94,8 @@ def ask(
     from ecoalign_agent.trace.log import EventLog
 
     output, followed = Output(json=json, quiet=quiet), Followed()
-    with ending_well(output, followed, debug=debug):
-        asked = _read_question() if question == "-" else question
+    with ending_well(followed, debug=debug):
+        asked = _read_question() if question == "-" else _readable(question)
         # The screen comes first: it shows life while the libraries load.
         with EventLog(trace) if trace else nullcontext() as log, output.screen() as screen:
             agent = _agent(model, base_url, assessor, prompts, _policy(policy, budget, deadline))
@@ -108,30 +108,31 @@ def demo(json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None
     """Run the demo; ``manual.DEMO`` is what a person reads about it."""
     import asyncio
 
+    from ecoalign_agent.demo import demonstrate
     from ecoalign_agent.terminal.ending import ending_well
     from ecoalign_agent.terminal.follow import Followed
     from ecoalign_agent.terminal.output import Output
 
     output, followed = Output(json=json, quiet=quiet), Followed()
-    with ending_well(output, followed, debug=debug):
-        failed = asyncio.run(_demonstrate(output, followed))
+    with ending_well(followed, debug=debug):
+        failed = asyncio.run(demonstrate(output, followed))
         raise typer.Exit(1 if failed else 0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    from ecoalign_agent.terminal.output import Output, speak_utf8
+    from ecoalign_agent.terminal.streams import speak_utf8, tell_error
 
     speak_utf8()
     try:
         status = app(args=None if arguments is None else list(arguments), prog_name="ecoalign", standalone_mode=False)
     except KeyboardInterrupt:
-        Output().error("interrupted")
+        tell_error("interrupted")
         return 130
     except typer.Abort:
         return 130
     except _MISUSE as error:
-        Output().error(_explained(error))
+        tell_error(_explained(error))
         return 2
     return status if isinstance(status, int) else 0
 
@@ -162,6 +163,19 @@ def _read_question() -> str:
     return asked
 
 
+def _readable(question: str) -> str:
+    """The question of the command line.
+
+    Raises:
+        UsageError: the shell handed over bytes that are no UTF-8.
+    """
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the question is not UTF-8 text (character {error.start})") from error
+    return question
+
+
 def _policy(file: str | None, budget: float | None, deadline: float | None) -> "Policy":
     from ecoalign_agent.economics.policy import Policy
     from ecoalign_agent.settings import read_policy
@@ -175,8 +189,12 @@ def _agent(
     model: str | None, base_url: str | None, assessor: str | None, prompts: str | None, policy: "Policy"
 ) -> "EcoAlign":
     from ecoalign_agent.agent import EcoAlign
+    from ecoalign_agent.settings import read_settings
 
-    return EcoAlign(model or "offline", policy=policy, assessor=assessor, base_url=base_url, prompts=prompts)
+    settings = read_settings()
+    if base_url is not None and {model or settings.model, assessor or settings.assessor} <= {"offline", None}:
+        raise UsageError(f"--base-url {base_url} names a server but no model on it: add --model NAME")
+    return EcoAlign(model, policy=policy, assessor=assessor, base_url=base_url, prompts=prompts)
 
 
 def _end(output: "Output", followed: "Followed", result: "Result") -> NoReturn:
@@ -185,35 +203,14 @@ def _end(output: "Output", followed: "Followed", result: "Result") -> NoReturn:
     Raises:
         typer.Exit: always.
     """
+    from ecoalign_agent.terminal.streams import tell_error
+
     output.result(result)
     if result.status == "failed":
-        output.error(result.failure or f"the run failed: {result.stop_reason}")
+        tell_error(result.failure or f"the run failed: {result.stop_reason}")
     if followed.trouble:
-        output.error(followed.trouble)
+        tell_error(followed.trouble)
     raise typer.Exit(1 if result.status == "failed" or followed.trouble else 0)
-
-
-async def _demonstrate(output: "Output", followed: "Followed") -> bool:
-    """The four examples, one after the other; whether a run failed."""
-    from ecoalign_agent.agent import EcoAlign
-    from ecoalign_agent.demo import DEMO, DemoReport, DemoRun
-    from ecoalign_agent.terminal.summary import summary_lines
-
-    agent, runs = EcoAlign("offline"), list[DemoRun]()
-    for number, example in enumerate(DEMO, start=1):
-        output.say(f"{number} of {len(DEMO)}   {example.picture}")
-        output.say(f"asked    {example.question}")
-        followed.events.clear()
-        with output.screen() as screen:
-            result = await followed.run(agent.stream(example.question, [example.image()]), screen)
-        run = DemoRun.of(example, followed.events, result)
-        output.outcome(result, run.notice)
-        runs.append(run)
-    for line in summary_lines([(run.question, run.result) for run in runs]):
-        output.say(line)
-    if output.json:
-        output.record(DemoReport(runs=runs))
-    return any(run.result.status == "failed" for run in runs)
 
 
 if __name__ == "__main__":

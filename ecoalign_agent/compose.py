@@ -8,11 +8,29 @@ from pydantic import SecretStr
 from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.graph import build_alignment_graph
 from ecoalign_agent.alignment.state import AlignmentInput, AlignmentOutput, SearchState
+from ecoalign_agent.economics.pareto import PathValue
+from ecoalign_agent.economics.value import Step
 from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.settings import Settings
 
 ModelChoice = str | BaseChatModel
+
+
+def told_name(model: ModelChoice) -> str | None:
+    """The name that a model goes by at its provider; None: it tells none."""
+    if isinstance(model, str):
+        return model
+    name = getattr(model, "model_name", None) or getattr(model, "model", None)
+    return name if isinstance(name, str) else None
+
+
+def independent(actor: ModelChoice, assessor: ModelChoice | None) -> bool:
+    """Whether two models judge: without an assessor of its own, or with the same one twice, a run judges itself."""
+    if assessor is None or assessor is actor:
+        return False
+    names = told_name(actor), told_name(assessor)
+    return None in names or names[0] != names[1]
 
 
 def endpoint_of(model: ModelChoice, settings: Settings) -> Endpoint:
@@ -27,8 +45,8 @@ def endpoint_of(model: ModelChoice, settings: Settings) -> Endpoint:
         ModelNameError: the name is unknown, its package is not installed, or its key is missing.
     """
     if isinstance(model, BaseChatModel):
-        name = getattr(model, "model_name", None) or getattr(model, "model", None)
-        label = f"{type(model).__name__}({name})" if isinstance(name, str) else type(model).__name__
+        name = told_name(model)
+        label = f"{type(model).__name__}({name})" if name else type(model).__name__
         return Endpoint(model, name=label, concurrency=settings.concurrency, timeout=settings.timeout)
     if model == "offline":
         from ecoalign_agent.offline import OFFLINE_LABEL, OfflineModel  # noqa: PLC0415 - only where it is chosen
@@ -91,6 +109,9 @@ def compile_alignment(
         checkpointer: where the state is kept between steps. LangGraph Server brings its own: give None there.
     """
     rounds = desk.policy.max_rounds
+    if checkpointer is not None:
+        # compile() allows the dataclasses and models of the state by itself, but no named tuples.
+        checkpointer = checkpointer.with_allowlist({(kind.__module__, kind.__name__) for kind in (Step, PathValue)})
     graph = build_alignment_graph(desk).compile(checkpointer=checkpointer, name="ecoalign")
     # scan, plan, four nodes a round, and the ending, with room for one more round than allowed.
     return graph.with_config(recursion_limit=4 * (rounds + 2) + 8)

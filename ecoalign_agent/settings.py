@@ -22,13 +22,16 @@ class Settings(BaseSettings):
         concurrency: calls open at one endpoint at the same time, at most.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ECOALIGN_", extra="ignore", populate_by_name=True)
+    # A variable that is set to nothing counts as not set, as shells and container files mean it.
+    model_config = SettingsConfigDict(
+        env_prefix="ECOALIGN_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
 
     model: str = "offline"
     assessor: str | None = None
-    base_url: str | None = Field(default=None, validation_alias="ECOALIGN_BASE_URL")
+    base_url: str | None = None
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
-    timeout: float = Field(default=60.0, gt=0)
+    timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     concurrency: int = Field(default=32, ge=1)
 
 
@@ -42,8 +45,9 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        where = "_".join(str(part) for part in first["loc"]).upper()
-        raise UsageError(f"environment variable {where}: {first['msg']}") from error
+        # The key, which goes by its own name, takes any text: no message can show it.
+        variable = f"ECOALIGN_{first['loc'][0]}".upper()
+        raise UsageError(f"environment variable {variable} is {first['input']!r}: {first['msg']}") from error
 
 
 def read_policy(path: str | Path) -> Policy:
@@ -53,14 +57,17 @@ def read_policy(path: str | Path) -> Policy:
         UsageError: there is no such file, or it is no TOML.
         PolicyError: an unknown knob, or a value out of range.
     """
-    file = Path(path)
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        # Some editors begin a file with a byte order mark.
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise UsageError(f"policy file {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"policy file {path} is no TOML: {error}") from error
+        raise UsageError(f"policy file {str(path)!r}: {error.strerror or error}") from error
+    except ValueError as error:
+        # No TOML, no UTF-8, a number of thousands of digits, or a path with a NUL in it.
+        raise UsageError(f"policy file {str(path)!r} is no TOML: {error}") from error
     try:
         return Policy.from_mapping(content)
     except PolicyError as error:
-        raise PolicyError(f"policy file {path}: {error}") from error
+        raise PolicyError(f"policy file {str(path)!r}: {error}") from error
+    except OverflowError as error:
+        raise PolicyError(f"policy file {str(path)!r}: a number that is too large") from error

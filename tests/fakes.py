@@ -16,6 +16,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from ecoalign_agent.llm.usage import PER_MESSAGE, text_tokens
+
 PROMPT_TOKENS = 400
 COMPLETION_TOKENS = 40
 CALL_COST = 0.25 * PROMPT_TOKENS + COMPLETION_TOKENS  # 140 cost units by the default tariff
@@ -33,6 +35,8 @@ class Call:
     system: str
     images: int
     max_tokens: int | None = None
+    prompt_tokens: int = 0
+    """What the text of the prompt is reckoned as: an honest provider counts no more than this and the pictures."""
 
     def __getitem__(self, name: str) -> str:
         return self.data[name]
@@ -122,7 +126,8 @@ def _call(messages: list[BaseMessage], max_tokens: int | None) -> Call:
     images = sum(isinstance(block, dict) and block.get("type") == "image_url" for block in blocks)
     task = system.split("\n", 1)[0].removeprefix("Task: ")
     data = {name: value for name, _, value in _FENCE.findall(user.text)}
-    return Call(task, data, system, images, max_tokens)
+    reckoned = sum(text_tokens(message.text) + PER_MESSAGE for message in messages)
+    return Call(task, data, system, images, max_tokens, reckoned)
 
 
 def scan(**changes: Any) -> dict[str, Any]:

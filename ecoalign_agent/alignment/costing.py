@@ -75,12 +75,34 @@ class Costing:
         assessing = verdicts * self.call("assess", path=path + text, completion=MOST["assess"])
         return assessing if drafted else assessing + self.call(kind, path=path, completion=text)
 
-    def ending(self) -> float:
-        """What is set aside for the final answer and its verdict."""
-        text = LEAST["synthesize"]
-        return self.call("synthesize", path=PATH_TOKENS, completion=text) + self.call(
-            "assess", path=PATH_TOKENS + text, completion=LEAST["assess"]
-        )
+    def ending(self, *, path: int = 0, verdicts: int = 1) -> float:
+        """What is set aside for the final answer and its verdicts.
+
+        Args:
+            path: tokens of the thoughts that it will be written from.
+            verdicts: how often it is graded.
+        """
+        path, text = max(path, PATH_TOKENS), LEAST["synthesize"]
+        grading = self.call("assess", path=path + READ_AS * text, completion=LEAST["assess"])
+        return self.call("synthesize", path=path, completion=text) + verdicts * grading
+
+    def verdict_share(self, kind: str, free: float, *, path: int = 0, verdicts: int = 1) -> float | None:
+        """What to hold of ``free`` for the verdicts on a text while it is written.
+
+        The longer the text may get, the dearer its verdict: what is held grows with what is left to write with. None:
+        a usable text and its verdict don't fit together, so the text is not worth writing.
+
+        Args:
+            kind: of the call that writes the text.
+            free: cost units that both may use.
+            path: tokens of the thoughts that both prompts carry.
+            verdicts: how often the text is graded.
+        """
+        grading = verdicts * self.call("assess", path=path, completion=LEAST["assess"])
+        reading = verdicts * self.tariff.text * READ_AS
+        room = free - grading - self.call(kind, path=path, completion=0)
+        tokens = room / (self.tariff.completion + reading)
+        return None if tokens < LEAST[kind] else grading + reading * min(tokens, MOST[kind])
 
     def scan_at_least(self) -> float:
         """The smallest scan worth making."""
@@ -94,6 +116,9 @@ class Costing:
     def _room(kind: str) -> int:
         return (LEAST[kind] + MOST[kind]) // 2
 
+
+READ_AS = 2
+"""Prompt tokens that one written token is reckoned as where it is read again: estimates are on the high side."""
 
 PATH_TOKENS = 120
 """Tokens of the thoughts that the final prompts carry, as set aside before any thought is known."""

@@ -44,7 +44,8 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A request's pictures, and their reduced views in the same order."""
+    """A request's pictures: as they came, opened, and as reduced views, all in the same order."""
 
+    sources: Sequence[bytes | str] = ()
     pictures: Sequence[Picture] = ()
     views: Sequence[ImageView] = ()

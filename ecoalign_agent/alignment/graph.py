@@ -1,5 +1,7 @@
 """The state machine: edges and routers, nothing else.
 
+Routers are async although they await nothing: LangGraph hands others to the threads that decode pictures.
+
 ::
 
     scan → plan? → propose → simulate → score → execute ──┐
@@ -51,8 +53,8 @@ def build_alignment_graph(desk: Desk) -> AlignmentGraph:
     for name, node in nodes.items():
         graph.add_node(name, node)
 
-    def after_scan(state: SearchState) -> Literal["plan", "propose", "decline", "__end__"]:
-        if state.get("stop") in {"unreadable_scan", "endpoint"}:
+    async def after_scan(state: SearchState) -> Literal["plan", "propose", "decline", "__end__"]:
+        if state.get("status") == "failed":
             return "__end__"
         if state.get("stop") == "unsafe_request":
             return "decline"
@@ -71,16 +73,16 @@ def build_alignment_graph(desk: Desk) -> AlignmentGraph:
     return graph
 
 
-def worthwhile(state: SearchState) -> Literal["propose", "extract"]:
+async def worthwhile(state: SearchState) -> Literal["propose", "extract"]:
     """Another round, or the end of the search."""
     return "extract" if state.get("stop") else "propose"
 
 
-def found_a_path(state: SearchState) -> Literal["synthesize", "decline"]:
+async def found_a_path(state: SearchState) -> Literal["synthesize", "decline"]:
     """Whether there is a safe path to answer from."""
     return "synthesize" if state.get("chosen") else "decline"
 
 
-def found_an_answer(state: SearchState) -> Literal["decline", "__end__"]:
+async def found_an_answer(state: SearchState) -> Literal["decline", "__end__"]:
     """Whether an answer passed its verdict."""
     return "__end__" if state.get("status") == "answered" else "decline"

@@ -32,13 +32,16 @@ FENCES = 60
 """Tokens of a prompt's fences and small inputs."""
 
 
-def desk_of(actor: Endpoint, assessor: Endpoint | None, policy: Policy, *, prompts: str | None = None) -> Desk:
+def desk_of(
+    actor: Endpoint, assessor: Endpoint | None, policy: Policy, *, independent: bool, prompts: str | None = None
+) -> Desk:
     """Everything the nodes share, with models behind all ports.
 
     Args:
         actor: scans, proposes, simulates, executes, answers.
         assessor: grades; None: the actor itself, and every result says that it is not independent.
         policy: every knob.
+        independent: whether actor and assessor are two models.
         prompts: a folder whose prompts replace the shipped ones of the same name.
 
     Raises:
@@ -62,7 +65,7 @@ def desk_of(actor: Endpoint, assessor: Endpoint | None, policy: Policy, *, promp
     return Desk(
         ports=Ports(scanner, planner, proposer, simulator, executor, synthesizer, decliner, judge),
         policy=policy,
-        models=Models(actor=actor.name, assessor=judge.name, independent=judge.name != actor.name),
+        models=Models(actor=actor.name, assessor=judge.name, independent=independent),
         families=families,
         sizes=_sizes(tasks, crop=image_tokens(CROP, "high", actor.family), prompts=prompts),
         prompts=[*(task.prompt.label for task in tasks), *judge.prompts],

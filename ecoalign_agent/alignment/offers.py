@@ -10,9 +10,13 @@ from ecoalign_agent.economics.journal import Region
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import ThoughtGraph
 from ecoalign_agent.economics.value import Step, utility_of_grade
+from ecoalign_agent.llm.images import Picture
 
 MOST_STANDING = 32
 """Offers kept from round to round; beyond that the least valuable are dropped."""
+
+LEAST_SIDE = 0.01
+"""Share of a picture's side that a look needs: less shows nothing."""
 
 WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
 """A look at no place in particular is one at the whole picture."""
@@ -36,12 +40,18 @@ class Counter:
         graph: the thoughts so far.
         policy: which kinds may be offered.
         costing: what calls cost.
-        pictures: how many pictures there are.
+        pictures: what can be looked at.
         standing: what is on offer already.
     """
 
     def __init__(
-        self, graph: ThoughtGraph, policy: Policy, costing: Costing, *, pictures: int, standing: Sequence[Action]
+        self,
+        graph: ThoughtGraph,
+        policy: Policy,
+        costing: Costing,
+        *,
+        pictures: Sequence[Picture],
+        standing: Sequence[Action],
     ) -> None:
         self._graph, self._policy, self._costing, self._pictures = graph, policy, costing, pictures
         self._seen = {_sameness(action) for action in standing}
@@ -60,8 +70,8 @@ class Counter:
         parents = self._joined(tip, proposal.parents) if proposal.kind == "fuse" else (tip,)
         if proposal.kind == "fuse" and len(parents) < 2:
             return None
-        region = _region(proposal.box) if proposal.kind == "look" else None
-        if proposal.kind == "look" and (region is None or not 0 <= proposal.picture < self._pictures):
+        region = self._region(proposal) if proposal.kind == "look" else None
+        if proposal.kind == "look" and region is None:
             return None
         action = Action(
             id=name,
@@ -83,22 +93,27 @@ class Counter:
         return action
 
     def _joined(self, tip: str, named: Iterable[str]) -> tuple[str, ...]:
-        """The thoughts of a fuse: the tip and whatever live thoughts beside the root were named."""
-        known = (t for t in named if t in self._graph and self._graph[t].kind not in {"root", "strategy", "answer"})
-        return tuple(dict.fromkeys([tip, *(t for t in known if self._graph.live(t))]))
+        """The thoughts of a fuse: the tip and whatever live thoughts were named; root and strategy say nothing new."""
+        known = (t for t in (tip, *named) if t in self._graph and self._graph.live(t))
+        return tuple(dict.fromkeys(t for t in known if self._graph[t].kind not in {"root", "strategy", "answer"}))
+
+    def _region(self, proposal: ProposedAction) -> Region | None:
+        """Where to look, inside the picture; None when there is no such picture, or not a pixel of it in the box."""
+        if not 0 <= proposal.picture < len(self._pictures):
+            return None
+        if proposal.box is None:
+            return WHOLE
+        picture = self._pictures[proposal.picture]
+        left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in proposal.box)
+        wide, high = (right - left) * picture.width, (bottom - top) * picture.height
+        if min(right - left, bottom - top) < LEAST_SIDE or min(wide, high) < 1:
+            return None
+        return (left, top, right, bottom)
 
 
 def still_standing(offers: Sequence[Action], graph: ThoughtGraph, gone: Collection[str] = ()) -> list[Action]:
     """The offers that can still be bought: not bought (``gone``), and every thought they build on is live."""
     return [a for a in offers if a.id not in gone and all(graph.live(parent) for parent in a.parents)]
-
-
-def _region(box: list[float] | None) -> Region | None:
-    """The box as a region inside the picture; None when there is nothing in it."""
-    if box is None:
-        return WHOLE
-    left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in box)
-    return (left, top, right, bottom) if right - left >= 0.01 and bottom - top >= 0.01 else None
 
 
 def _sameness(action: Action) -> tuple[object, ...]:

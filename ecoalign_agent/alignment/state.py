@@ -27,14 +27,20 @@ def _extended(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
     return [*before, *(entry for write in writes for entry in write)]
 
 
-# The one place that knows how a growing list is checkpointed; the channel type is beta and may be swapped here.
+def _latest(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
+    """The last list written: pictures that a run which never ended has left behind are not those of the next."""
+    return writes[-1] if writes else before
+
+
+# The one place that knows how lists are checkpointed; the channel type is beta and may be swapped here.
 _GROWING: DeltaChannel[Any] = DeltaChannel(_extended)
+_STORED_ONCE: DeltaChannel[Any] = DeltaChannel(_latest)
 
 Journal = Annotated[list[Thought | Pruned | Merged | Expanded], _GROWING]
 """Every change that the thought graph underwent, in order."""
 
-Images = Annotated[list[bytes | str], _GROWING]
-"""Encoded pictures: bytes, or data URLs where they came as JSON."""
+Images = Annotated[list[bytes | str], _STORED_ONCE]
+"""Encoded pictures: bytes, or data URLs where they came as JSON. Written once a run, not with every step."""
 
 
 class AlignmentInput(TypedDict, total=False):

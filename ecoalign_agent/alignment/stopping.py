@@ -12,6 +12,9 @@ from ecoalign_agent.trace.result import StopReason
 
 _KINDS = ("reason", "look", "fuse", "answer")
 
+MOST_TROUBLES = 3
+"""Calls that may fail at their endpoint before the search stops spending on it. Each had its own retries. Ours."""
+
 
 def best_path(turn: Turn) -> FrontierPath | None:
     """The path that would be answered from now; None without one."""
@@ -31,6 +34,8 @@ def why_stop(turn: Turn, costing: Costing, offers: Sequence[Action], *, rounds: 
     best = best_path(turn)
     if policy.answers == "early" and best and satisfies(best.value, turn.graph[best.tip].utility, policy):
         return "satisfied"
+    if len(turn.troubles) >= MOST_TROUBLES:
+        return "endpoint"
     if policy.deadline is not None and _time_is_up(turn):
         return "deadline"
     if rounds >= policy.max_rounds:

@@ -17,7 +17,8 @@ async def tell_offers(turn: Turn, tip: str, offers: Sequence[Action], *, problem
             id=a.id,
             tip=a.tip,
             kind=a.kind,
-            aim=a.aim,
+            # Like the text of an unsafe thought; such an action will not be bought.
+            aim=a.aim if a.step.safety >= 0 else "",
             safety=a.step.safety,
             utility=a.step.utility,
             cost=a.step.cost,

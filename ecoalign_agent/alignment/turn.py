@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from langchain_core.callbacks import adispatch_custom_event
 from langchain_core.messages import AIMessage
 from langgraph.config import get_config, get_stream_writer
-from langgraph.types import Overwrite
 
 from ecoalign_agent.alignment.costing import Costing
 from ecoalign_agent.alignment.desk import Desk, Opened
@@ -35,6 +34,9 @@ UNSEEN = 600
 """Characters of caption and text in the pictures that are reckoned with before the scan has seen any."""
 
 _MOST_TROUBLES = 8
+
+_CLOCKS_APART = 0.05
+"""Seconds: a time-out is measured by another clock than the deadline, and may fire a little before it."""
 
 T = TypeVar("T")
 
@@ -65,8 +67,6 @@ class Turn:
         self._waiting, self._open, self._since = state.get("waiting", 0.0), 0, 0.0
         self._growth: Growth | None = None
         self._opened: Opened | None = None
-        # Only the first node finds no start: a thread's earlier run may have had the same id and other pictures.
-        self._fresh = "started" not in state
         self._costing: Costing | None = None
         self._writer = get_stream_writer()
         handlers = getattr(get_config().get("callbacks"), "handlers", None)
@@ -105,9 +105,20 @@ class Turn:
         return self.policy.horizon_at(self.budget.total, self.budget.spent)
 
     @property
+    def verdicts(self) -> int:
+        """How often an answer is graded."""
+        return 2 if self.policy.assess_answers_twice else 1
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return max(0.0, time.time() - self.started)
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time for this turn's calls is up: then a call that failed was cut off."""
+        left = self.meter.seconds_left()
+        return left is not None and left <= _CLOCKS_APART
 
     @property
     def waited(self) -> float:
@@ -128,11 +139,13 @@ class Turn:
             ImageError: one of them can't be read.
         """
         if self._opened is None:
-            self._opened = None if self._fresh else self.desk.opened.get(self.run_id)
+            kept = self.desk.opened.get(self.run_id)
+            # An id is the caller's choice: another run under the same one may be about other pictures.
+            self._opened = kept if kept is not None and kept.sources == self.images else None
         if self._opened is None:
             pictures = [await self.desk.gallery.open(image) for image in self.images]
             views = [await picture.small() for picture in pictures]
-            self._opened = self.desk.opened.keep(self.run_id, Opened(pictures, views))
+            self._opened = self.desk.opened.keep(self.run_id, Opened(self.images, pictures, views))
         return self._opened
 
     async def scene(self, sight: Sight | None = None) -> Scene:
@@ -176,8 +189,7 @@ class Turn:
         except BudgetError:
             return None
         except ModelError as error:
-            left = self.meter.seconds_left()
-            if (left is None or left > 0) and len(self.troubles) < _MOST_TROUBLES:
+            if not self.out_of_time and len(self.troubles) < _MOST_TROUBLES:
                 self.troubles.append(str(error))
             return None
 
@@ -224,7 +236,7 @@ class Turn:
         self.desk.opened.forget(self.run_id)
         said = {"messages": [AIMessage(result.answer, name="ecoalign")]} if result.answer is not None else {}
         outcome = {"result": result, "answer": result.answer, "status": result.status}
-        return outcome | said | {"question": "", "images": Overwrite([]), "run_id": ""}
+        return outcome | said | {"question": "", "images": [], "run_id": ""}
 
     @contextmanager
     def held(self, cost: float) -> Iterator[None]:

@@ -5,7 +5,7 @@ A graph is the sum of its changes: replaying them builds it again. Only the chan
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal, TypeAlias, get_args
 
 Kind = Literal["root", "strategy", "reason", "look", "fuse", "answer"]
@@ -55,6 +55,7 @@ class Thought:
     """u in [0, 1]: the raw grade made non-negative, u = (1 + r) / 2."""
     cost: float
     """c in cost units, above 0: what the calls that made and assessed it cost. The root's may be 0."""
+    _: KW_ONLY
     region: Region | None = None
     """The part of the picture that it looks at."""
     picture: int = 0

@@ -101,7 +101,7 @@ def capped(labels: list[Label], cap: int, *, cost_in_value: bool) -> list[Label]
 
     Labels are given and returned cheaper first, none dominating another, so no two are equal.
     """
-    by_worth = sorted(labels, key=lambda label: (-worth(label, cost_in_value=cost_in_value), _by_cost(label)))
+    by_worth = sorted(labels, key=lambda label: best_first(label, cost_in_value=cost_in_value))
     extremes = (
         by_worth[0],
         min(labels, key=_by_cost),
@@ -123,6 +123,14 @@ def worth(value: PathValue | Label, *, cost_in_value: bool) -> float:
     return gain / value.cost if value.cost else 0.0
 
 
+def best_first(value: PathValue | Label, *, cost_in_value: bool) -> tuple[float, float, float, float]:
+    """A key that sorts the best path first: the highest Γ, ties to the cheaper, then to the safer.
+
+    Where Γ is 0 paths may differ even then: the more useful comes first, so that no order of insertion decides.
+    """
+    return (-worth(value, cost_in_value=cost_in_value), value.cost, -value.safety, -value.utility)
+
+
 def _by_cost(label: Label) -> tuple[float, float, float]:
     return (label.cost, -label.utility, -label.safety)
 
@@ -142,10 +150,9 @@ def _undominated(ordered: list[Label]) -> list[Label]:
         if place < len(utilities) and safeties[place] >= safety:
             continue
         kept.append(label)
-        end = place + 1 if place < len(utilities) and utilities[place] == utility else place
         start = place
         while start > 0 and safeties[start - 1] <= safety:
             start -= 1
-        utilities[start:end] = [utility]
-        safeties[start:end] = [safety]
+        utilities[start:place] = [utility]
+        safeties[start:place] = [safety]
     return kept

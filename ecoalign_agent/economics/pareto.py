@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from ecoalign_agent.economics.labelling import Labelling
-from ecoalign_agent.economics.labels import Label, PathSafety, PathValue, skyline, worth
+from ecoalign_agent.economics.labels import Label, PathSafety, PathValue, best_first, skyline, worth
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought, ThoughtGraph
 
@@ -173,10 +173,9 @@ class ParetoFrontier:
         """What this frontier compares paths by: Γ, or S · U without cost. 0 for the bare root."""
         return worth(value, cost_in_value=self.cost_in_value)
 
-    def _best_first(self, end: "_End") -> tuple[float, float, float, int, int]:
-        label = end.label
-        gamma = worth(label, cost_in_value=self.cost_in_value)
-        return (-gamma, label.cost, -label.safety, self._labelling.age(end.thought), end.position)
+    def _best_first(self, end: "_End") -> tuple[tuple[float, float, float, float], int, int]:
+        rank = best_first(end.label, cost_in_value=self.cost_in_value)
+        return (rank, self._labelling.age(end.thought), end.position)
 
     def _best_end(self, thought_id: str) -> "_End | None":
         ends = [_End(thought_id, *entry) for entry in enumerate(self._labelling.of(thought_id))]

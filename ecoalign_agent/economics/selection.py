@@ -130,10 +130,11 @@ def can_beat(
     """Could a branch still end better than the best path so far, or as well?
 
     Supposes that every further thought is perfect (s = u = 1) and costs no more than `cheapest`: never False where the
-    branch could win, so pruning by it loses nothing.
+    branch could win, so pruning by it loses nothing. Thoughts that follow already are paid for, and so not within
+    `free`: a whole branch can't win only if no label of any live thought in it can.
 
     Args:
-        label: the value of a path to the branch's tip. A branch can't win if none of its labels can.
+        label: the value of a path to a thought of the branch.
         best: the path to beat.
         best_tip_utility: u of its tip.
         policy: how paths are compared at the end.
@@ -181,13 +182,11 @@ def _merit(safety: float, tip_utility: float, gamma: float, policy: Policy) -> t
     return (0.0, safety * tip_utility, gamma)
 
 
-def _standing(
-    path: FrontierPath, tip_utility: float, policy: Policy
-) -> tuple[tuple[float, float, float], float, float]:
-    """Merit, then the cheaper, then the safer."""
+def _standing(path: FrontierPath, tip_utility: float, policy: Policy) -> tuple[tuple[float, float, float], ...]:
+    """Merit, then the cheaper, then the safer, then (where Γ is 0) the more useful."""
     value = path.value
     gamma = worth(value, cost_in_value=policy.cost_in_value)
-    return (_merit(value.safety, tip_utility, gamma, policy), -value.cost, value.safety)
+    return (_merit(value.safety, tip_utility, gamma, policy), (-value.cost, value.safety, value.utility))
 
 
 def _is_open(graph: ThoughtGraph, thought: Thought, standing: Collection[str]) -> bool:

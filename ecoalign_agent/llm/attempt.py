@@ -1,10 +1,11 @@
 """One attempt at one question: a place among the endpoint's calls, a reservation, a time limit, the call, the booking.
 
-Whatever happens, an attempt that was begun is booked: by the reported usage, by nothing where the server refused it, and by all
-that was reserved where it is not known what it cost. Source: ours ("The budget is hard", "Anytime").
+Whatever happens, an attempt that was begun is booked: by the reported usage, by nothing where the server refused it,
+and by all that was reserved where it is not known what it cost. Source: ours ("The budget is hard", "Anytime").
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -89,9 +90,26 @@ class Tally:
         self.calls += 1
 
 
-async def attempt(
-    endpoint: Endpoint, question: Question[T], rung: Rung, meter: Meter, phase: Phase, tally: Tally
-) -> AIMessage:
+@dataclass(frozen=True, slots=True)
+class Asking(Generic[T]):
+    """A question on its way to an endpoint.
+
+    Attributes:
+        endpoint: whom it is for.
+        question: what is asked.
+        meter: pays.
+        phase: what the attempts are booked under.
+        tally: what they came to.
+    """
+
+    endpoint: Endpoint
+    question: Question[T]
+    meter: Meter
+    phase: Phase
+    tally: Tally = field(default_factory=Tally)
+
+
+async def attempt(asking: Asking[T], rung: Rung) -> AIMessage:
     """Make one request and book it.
 
     Raises:
@@ -99,34 +117,45 @@ async def attempt(
         ModelTimeoutError: the deadline passed before it could be made.
         AttemptError: it failed.
     """
+    endpoint, question, meter, tally = asking.endpoint, asking.question, asking.meter, asking.tally
     prompt = question.estimate(endpoint, rung)
     async with _place(endpoint, meter):
         # From here to the reservation nothing is awaited: parallel calls can't be promised the same units.
-        most = question.most if endpoint.ceiling is None else min(question.most, endpoint.ceiling)
-        cap = meter.affordable(prompt, most=most, least=min(question.least, most))
-        if cap is None:
-            raise _too_dear(endpoint, question, prompt, meter, phase)
+        cap = _affordable(asking, prompt)
         reserved = meter.reserve(replace(prompt, completion=cap))
         # Until it is known what the call used, it used everything.
         used = replace(prompt, completion=cap, estimated=True)
-        left = meter.seconds_left()
-        limit = endpoint.timeout if left is None else min(endpoint.timeout, left)
+        limit = min(endpoint.timeout, math.inf if (left := meter.seconds_left()) is None else left)
+        tally.failure = None
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(limit):
                 message = await endpoint.call(question.messages(rung), rung, question.schema, most=cap)
             used = usage_of(message, prompt, written_by(message))
-            tally.failure = None
-        except Exception as error:  # any integration's; becomes an AttemptError below, never goes on
+        except Exception as error:  # noqa: BLE001 - whatever an integration raises; it goes on as an AttemptError below
             tally.failure = _failure(error, endpoint, limit)
             if not tally.failure.billed:
                 used = Usage()
         finally:
             seconds = time.perf_counter() - begun
-            tally.add(used, meter.settle(reserved, used, phase, seconds), seconds)
+            tally.add(used, meter.settle(reserved, used, asking.phase, seconds), seconds)
     if tally.failure is not None:
         raise AttemptError(tally.failure)
     return message
+
+
+def _affordable(asking: Asking[T], prompt: Usage) -> int:
+    question, meter, ceiling = asking.question, asking.meter, asking.endpoint.facts.ceiling
+    most = question.most if ceiling is None else min(question.most, ceiling)
+    least = min(question.least, most)
+    cap = meter.affordable(prompt, most=most, least=least)
+    if cap is None:
+        needed = meter.tariff.cost(replace(prompt, completion=least))
+        raise BudgetError(
+            f"{asking.endpoint.name}, {asking.phase}: {prompt.prompt} prompt and {least} completion tokens need "
+            f"{needed:g} cost units, {meter.budget.free:g} are free; raise the budget"
+        )
+    return cap
 
 
 @asynccontextmanager
@@ -134,13 +163,14 @@ async def _place(endpoint: Endpoint, meter: Meter) -> AsyncIterator[None]:
     """Hold one of the endpoint's places; waiting for it costs nothing, and ends at the deadline."""
     left = meter.seconds_left()
     turn = endpoint.turn()
+    late = ModelTimeoutError(f"{endpoint.name}: the deadline has passed; the call was not made")
+    if left == 0:
+        raise late
     try:
-        if left == 0:
-            raise TimeoutError
         async with asyncio.timeout(left):
             await turn.acquire()
     except TimeoutError:
-        raise ModelTimeoutError(f"{endpoint.name}: the deadline has passed; the call was not made") from None
+        raise late from None
     try:
         yield
     finally:
@@ -154,15 +184,7 @@ def _failure(error: Exception, endpoint: Endpoint, limit: float) -> Failure:
     return failure_of(
         error,
         name=endpoint.name,
-        address=endpoint.address,
-        secrets=endpoint.secrets,
-        compatible=endpoint.compatible,
-    )
-
-
-def _too_dear(endpoint: Endpoint, question: Question[T], prompt: Usage, meter: Meter, phase: Phase) -> BudgetError:
-    least = meter.tariff.cost(replace(prompt, completion=question.least))
-    return BudgetError(
-        f"{endpoint.name}, {phase}: needs {least:g} cost units for {prompt.prompt} prompt and {question.least} completion "
-        f"tokens, {meter.budget.free:g} are free"
+        address=endpoint.facts.address,
+        secrets=endpoint.facts.secrets,
+        compatible=endpoint.facts.compatible,
     )

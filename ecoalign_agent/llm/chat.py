@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ecoalign_agent.economics.budget import Phase
 from ecoalign_agent.economics.tariff import Usage
-from ecoalign_agent.llm.attempt import Question, Tally
+from ecoalign_agent.llm.attempt import Asking, Question
 from ecoalign_agent.llm.capabilities import Rung
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.ladder import down_the_ladder
@@ -84,8 +84,9 @@ async def ask(
         TypeError: ``schema`` can't be asked for; see ``strict_schema``.
     """
     question = Question(prompt, schema, images, most, least, exact)
-    tally = Tally()
-    outcome = await down_the_ladder(endpoint, question, meter, phase, tally)
+    asking = Asking(endpoint, question, meter, phase)
+    outcome = await down_the_ladder(asking)
+    tally = asking.tally
     return Reply(
         value=outcome.reading.value,
         usage=tally.usage,

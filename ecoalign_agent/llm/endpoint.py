@@ -5,19 +5,18 @@ the whole ladder and the request body that servers of that kind agree on.
 """
 
 import asyncio
-import inspect
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
-from ecoalign_agent.llm.capabilities import Capabilities, MaxTokensField, Rung
+from ecoalign_agent.llm.capabilities import Capabilities, Rung
+from ecoalign_agent.llm.chat_models import facts_of, metered_copy
 from ecoalign_agent.llm.image_tokens import ImageFamily, family_of
 from ecoalign_agent.llm.strict_schema import sent_schema
 
@@ -25,19 +24,26 @@ _QUIET: RunnableConfig = {"tags": ["nostream"]}
 """LangGraph leaves calls with this tag out of its token stream: an inner thought is not for the user's eyes."""
 
 
+@dataclass(slots=True)
+class _Here:
+    """What belongs to one event loop: places, the model over this loop's connections, and the tools bound to it."""
+
+    turn: asyncio.Semaphore
+    model: BaseChatModel
+    client: Any
+    with_tool: dict[type[BaseModel], Runnable[Any, AIMessage]] = field(default_factory=dict)
+
+
 class Endpoint:
-    """A chat model with what was learnt about it.
+    """A chat model with what was learnt about it. Usable on several event loops, one after another or at once.
 
     Attributes:
         name: what to call it in results and errors, such as ``openai:gpt-4o-mini``.
-        model: the model as it is called; a copy that never streams, where the class can stream.
+        model: the model it was made from; what is called is a copy that never streams.
         family: how it counts a picture's tokens.
+        facts: what the model tells about itself.
         capabilities: what it can do, filled in by calls.
         timeout: seconds one attempt may take.
-        compatible: whether it is one of langchain-openai's models.
-        address: host and port; empty where not known.
-        secrets: the keys it holds, so that no error shows one.
-        ceiling: the model's own cap on completion tokens; None: it has none.
     """
 
     def __init__(self, model: BaseChatModel, *, name: str, concurrency: int = 32, timeout: float = 60.0) -> None:
@@ -55,29 +61,32 @@ class Endpoint:
         if concurrency < 1 or not timeout > 0:
             raise ValueError(f"{name}: concurrency {concurrency} must be at least 1, timeout {timeout:g} above 0")
         self.name = name
+        self.model = model
         self.timeout = timeout
-        self.compatible = _is_compatible(model)
-        told = getattr(model, "model_name", None) or getattr(model, "model", None)
-        self.family: ImageFamily = family_of(told if isinstance(told, str) else name)
-        self.address = _address(model) if self.compatible else ""
-        self.secrets = _secrets(model)
-        cap = getattr(model, "max_tokens", None)
-        self.ceiling: int | None = cap if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else None
-        self.model = _quiet(model, compatible=self.compatible)
-        self.capabilities = Capabilities(
-            _first_rungs(model, compatible=self.compatible), max_tokens_field=self._field()
-        )
-        self._takes_cap = self.compatible or _takes_keyword(model, "max_tokens")
+        self.facts = facts_of(model)
+        self.family: ImageFamily = family_of(self.facts.model_name or name)
+        self.capabilities = Capabilities(self.facts.rungs, max_tokens_field=self.facts.max_tokens_field)
         self._concurrency = concurrency
-        self._semaphores: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-        self._with_tool: dict[type[BaseModel], Runnable[Any, AIMessage]] = {}
+        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = WeakKeyDictionary()
 
     def turn(self) -> asyncio.Semaphore:
         """Places for calls on the running event loop: hold one while calling."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._semaphores:
-            self._semaphores[loop] = asyncio.Semaphore(self._concurrency)
-        return self._semaphores[loop]
+        return self._here().turn
+
+    def rungs(self, schema: type[BaseModel], *, exact: bool) -> list[Rung]:
+        """The rungs worth trying for a reply, in order.
+
+        An exact reply must be seen as the model wrote it, and langchain-openai hands on a call's arguments parsed, the
+        last of two equal keys winning: there verdicts are not asked for by function call.
+
+        Raises:
+            TypeError: ``schema`` can't be asked for; see ``strict_schema``.
+        """
+        sent_schema(schema)
+        rungs = self.capabilities.rungs()
+        if "function_calling" in rungs and ((exact and self.facts.compatible) or not self._takes_tool(schema)):
+            rungs.remove("function_calling")
+        return rungs
 
     async def call(
         self, messages: Sequence[BaseMessage], rung: Rung, schema: type[BaseModel], *, most: int
@@ -90,23 +99,26 @@ class Endpoint:
             schema: what is asked for.
             most: completion tokens at the most.
         """
-        asked: Runnable[Any, AIMessage] = self._tool_bound(schema) if rung == "function_calling" else self.model
+        asked: Runnable[Any, AIMessage] = self._here().model
+        if rung == "function_calling":
+            asked = self._tool_bound(schema)
         return await asked.ainvoke(messages, _QUIET, **self._arguments(rung, schema, most))
 
-    def rungs(self, *, exact: bool) -> list[Rung]:
-        """The rungs worth trying for a reply, in order.
+    async def aclose(self) -> None:
+        """Close the connections opened on the running event loop; a later call opens new ones."""
+        here = self._places.pop(asyncio.get_running_loop(), None)
+        if here is not None and here.client is not None:
+            await here.client.aclose()
 
-        An exact reply must be seen as the model wrote it, and langchain-openai hands on a call's arguments parsed, the
-        last of two equal keys winning: there verdicts are not asked for by function call.
-        """
-        rungs = self.capabilities.rungs()
-        if exact and self.compatible:
-            rungs = [rung for rung in rungs if rung != "function_calling"]
-        return rungs
+    def _here(self) -> _Here:
+        loop = asyncio.get_running_loop()
+        here = self._places.get(loop)
+        if here is None:
+            here = _Here(asyncio.Semaphore(self._concurrency), *metered_copy(self.model))
+            self._places[loop] = here
+        return here
 
-    def can_call(self, schema: type[BaseModel]) -> bool:
-        """Whether the class takes ``schema`` as a tool; remembers if it does not."""
-        sent_schema(schema)
+    def _takes_tool(self, schema: type[BaseModel]) -> bool:
         try:
             self._tool_bound(schema)
         except (NotImplementedError, TypeError, ValueError) as error:
@@ -115,79 +127,25 @@ class Endpoint:
         return True
 
     def _tool_bound(self, schema: type[BaseModel]) -> Runnable[Any, AIMessage]:
-        if schema not in self._with_tool:
+        here = self._here()
+        if schema not in here.with_tool:
             sent = sent_schema(schema)
-            self._with_tool[schema] = self.model.bind_tools([sent.tool], tool_choice=sent.name)
-        return self._with_tool[schema]
+            here.with_tool[schema] = here.model.bind_tools([sent.tool], tool_choice=sent.name)
+        return here.with_tool[schema]
 
     def _arguments(self, rung: Rung, schema: type[BaseModel], most: int) -> dict[str, Any]:
-        field = self.capabilities.max_tokens_field
-        if not self.compatible:
-            return {} if field is None or not self._takes_cap else {field: most}
+        cap = self.capabilities.max_tokens_field
+        if not self.facts.compatible:
+            return {} if cap is None else {cap: most}
         body: dict[str, Any] = dict(getattr(self.model, "extra_body", None) or {})
         if rung == "json_schema":
             body["response_format"] = sent_schema(schema).response_format
         elif rung == "json_mode":
             body["response_format"] = {"type": "json_object"}
         arguments: dict[str, Any] = {}
-        if field == "max_tokens":
+        if cap == "max_tokens":
             # langchain-openai renames this field wherever else it is put, and many servers know the old name only.
             body["max_tokens"] = most
-        elif field is not None:
-            arguments[field] = most
+        elif cap is not None:
+            arguments[cap] = most
         return arguments | {"extra_body": body} if body else arguments
-
-    def _field(self) -> MaxTokensField:
-        host = self.address.partition(":")[0]
-        official = self.compatible and (not host or host.endswith(("openai.com", "azure.com")))
-        return "max_completion_tokens" if official else "max_tokens"
-
-
-def _is_compatible(model: BaseChatModel) -> bool:
-    # A model of that family can't exist unless its module was imported: no need to import it for the others.
-    module = sys.modules.get("langchain_openai.chat_models.base")
-    return module is not None and isinstance(model, module.BaseChatOpenAI)
-
-
-def _first_rungs(model: BaseChatModel, *, compatible: bool) -> tuple[Rung, ...]:
-    if compatible:
-        return ("json_schema", "function_calling", "json_mode", "plain")
-    takes_tools = type(model).bind_tools is not BaseChatModel.bind_tools
-    return ("function_calling", "plain") if takes_tools else ("plain",)
-
-
-def _takes_keyword(model: BaseChatModel, keyword: str) -> bool:
-    kind = type(model)
-    answers = kind._generate if kind._agenerate is BaseChatModel._agenerate else kind._agenerate  # noqa: SLF001
-    parameters = inspect.signature(answers).parameters
-    return keyword in parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-
-
-def _quiet(model: BaseChatModel, *, compatible: bool) -> BaseChatModel:
-    """A copy that answers in one piece, once, without retries of its own. The model itself, where it can't stream."""
-    streams = any(getattr(type(model), name) is not getattr(BaseChatModel, name) for name in ("_stream", "_astream"))
-    if not streams:
-        return model
-    if not compatible:
-        return model.model_copy(update={"disable_streaming": True})
-    changes: dict[str, Any] = {"disable_streaming": True, "streaming": False, "max_tokens": None, "n": None}
-    root = getattr(model, "root_async_client", None)
-    if root is not None:
-        # The same connections, but every attempt passes the meter.
-        once = root.with_options(max_retries=0)
-        changes |= {"root_async_client": once, "async_client": once.chat.completions}
-    return model.model_copy(update=changes)
-
-
-def _address(model: BaseChatModel) -> str:
-    base = getattr(getattr(model, "root_async_client", None), "base_url", None) or getattr(
-        model, "openai_api_base", None
-    )
-    parts = urlsplit(str(base or ""))
-    # Never the whole address: it may hold a user's name and password.
-    return (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-
-
-def _secrets(model: BaseChatModel) -> tuple[str, ...]:
-    held = (getattr(model, name, None) for name in type(model).model_fields)
-    return tuple(s.get_secret_value() for s in held if isinstance(s, SecretStr) and len(s.get_secret_value()) >= 4)

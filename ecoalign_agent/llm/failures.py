@@ -40,6 +40,9 @@ _BROKEN = frozenset({"NetworkError", "ProtocolError", "ConnectionError", "APICon
 _WRAPPER_SLIPS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 """What langchain-openai raises, by accident or on purpose, when a 200 holds no chat completion."""
 
+_TOO_LONG = re.compile(r"context_length_exceeded|context (?:length|window)|prompt is too long", re.IGNORECASE)
+"""No other way of asking makes a prompt shorter. LangChain's own error misses servers that only send a code."""
+
 _LONGEST_LINE = 200
 
 
@@ -136,7 +139,7 @@ def _of_status(case: _Case, status: int) -> Failure:
         retry=kind in {RateLimitError, ServerError} and status != 501,
         retry_after=_retry_after(case.error),
         billed=False,
-        hopeless=isinstance(case.error, ContextOverflowError),
+        hopeless=isinstance(case.error, ContextOverflowError) or _TOO_LONG.search(case.text) is not None,
         cause=case.cause,
     )
 
@@ -179,9 +182,7 @@ def _of_wrapper(case: _Case, *, compatible: bool) -> Failure:
         message = f"{case.name}: the answer holds no choices; try again later"
         return Failure(ServerError(message), case.text, retry=True, cause=case.cause)
     if isinstance(error, _WRAPPER_SLIPS) or case.status is not None:
-        message = (
-            f"{case.name}: the answer is no chat completion ({case.line}); check the base URL, mostly it ends in /v1"
-        )
+        message = f"{case.name}: the answer is no chat completion ({case.line}); check the base URL, it may lack /v1"
         return Failure(ServerError(message), case.text, cause=case.cause)
     return Failure(ModelError(f"{case.name}: {type(error).__name__}: {case.line}"), case.text, cause=case.cause)
 

@@ -11,13 +11,10 @@ from typing import Generic, TypeVar
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
-from ecoalign_agent.economics.budget import Phase
 from ecoalign_agent.errors import BudgetError
-from ecoalign_agent.llm.attempt import Question, Tally, attempt
+from ecoalign_agent.llm.attempt import Asking, attempt
 from ecoalign_agent.llm.capabilities import Capabilities, Rung
-from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.failures import AttemptError, Failure
-from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.reading import Reading, read
 from ecoalign_agent.llm.retry import retrying
 
@@ -44,24 +41,22 @@ class Outcome(Generic[T]):
     message: AIMessage | None
 
 
-async def down_the_ladder(
-    endpoint: Endpoint, question: Question[T], meter: Meter, phase: Phase, tally: Tally
-) -> Outcome[T]:
+async def down_the_ladder(asking: Asking[T]) -> Outcome[T]:
     """Ask until a reply is read, or no rung is left that is worth its cost.
 
     Raises:
         BudgetError: the first attempt does not fit.
         ModelError: the endpoint failed, or the deadline passed.
     """
-    capabilities = endpoint.capabilities
+    capabilities = asking.endpoint.capabilities
     outcome: Outcome[T] = Outcome(Reading("final", why="no other way of asking fits the budget"), "plain", None)
     suspects: dict[Rung, str] = {}
     spare = True
-    for rung in _prepared(endpoint, question):
+    for rung in asking.endpoint.rungs(asking.question.schema, exact=asking.question.exact):
         try:
-            message = await _on(rung, endpoint, question, meter, phase, tally)
+            message = await _on(asking, rung)
         except BudgetError:
-            if tally.calls == 0:
+            if asking.tally.calls == 0:
                 raise
             break
         except AttemptError as failed:
@@ -73,7 +68,7 @@ async def down_the_ladder(
         # The server took this request: so it was the rung that it refused before, not the question.
         for suspect in list(suspects):
             capabilities.cannot(suspect, suspects.pop(suspect))
-        outcome = Outcome(read(message, rung, question.schema, exact=question.exact), rung, message)
+        outcome = Outcome(read(message, rung, asking.question.schema, exact=asking.question.exact), rung, message)
         if outcome.reading.kind == "value":
             capabilities.works(rung)
         if outcome.reading.kind in {"value", "final"}:
@@ -86,44 +81,33 @@ async def down_the_ladder(
     return outcome
 
 
-def _prepared(endpoint: Endpoint, question: Question[T]) -> list[Rung]:
-    """The rungs worth trying; a class whose ``bind_tools`` refuses our tool is found out here, before anything is asked."""
-    rungs = endpoint.rungs(exact=question.exact)
-    if "function_calling" in rungs and not endpoint.can_call(question.schema):
-        rungs.remove("function_calling")
-    return rungs
-
-
-async def _on(
-    rung: Rung, endpoint: Endpoint, question: Question[T], meter: Meter, phase: Phase, tally: Tally
-) -> AIMessage:
+async def _on(asking: Asking[T], rung: Rung) -> AIMessage:
     """One reply on one rung, retried, and asked again under the other name of the token cap where that was refused."""
-    field = endpoint.capabilities.max_tokens_field
-    tally.failure = None
+    capabilities = asking.endpoint.capabilities
+    field = capabilities.max_tokens_field
     try:
-        return await _retried(rung, endpoint, question, meter, phase, tally)
+        return await _retried(asking, rung)
     except AttemptError as failed:
-        if field != endpoint.capabilities.max_tokens_field or not _rename_cap(endpoint.capabilities, failed.failure):
+        if not _rename_cap(capabilities, failed.failure):
             raise
     try:
-        return await _retried(rung, endpoint, question, meter, phase, tally)
+        return await _retried(asking, rung)
     except AttemptError:
         # The other name did not help: it was not the name.
-        endpoint.capabilities.max_tokens_field = field
+        capabilities.max_tokens_field = field
         raise
 
 
-async def _retried(
-    rung: Rung, endpoint: Endpoint, question: Question[T], meter: Meter, phase: Phase, tally: Tally
-) -> AIMessage:
+async def _retried(asking: Asking[T], rung: Rung) -> AIMessage:
+    asking.tally.failure = None
     try:
         # Typed by hand: tenacity's own signature loses the result's type.
-        message: AIMessage = await retrying(meter)(attempt, endpoint, question, rung, meter, phase, tally)
+        message: AIMessage = await retrying(asking.meter)(attempt, asking, rung)
     except BudgetError:
-        if tally.failure is None:
+        if asking.tally.failure is None:
             raise
         # Only the retry does not fit: what failed before is what the caller has to know.
-        raise AttemptError(tally.failure) from None
+        raise AttemptError(asking.tally.failure) from None
     return message
 
 

@@ -31,8 +31,11 @@ _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _MOST_REPAIRED = 16_000
 """Characters beyond which a broken reply is not repaired: repairing takes quadratic time on hostile text."""
 
+_MOST_OPENED = 400
+"""Braces and brackets beyond which it is not, for the same reason."""
+
 _MOST_STARTS = 50
-"""Opening braces at which an object is looked for in prose, for the same reason."""
+"""Opening braces at which an object is looked for in prose, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ def _leniently(text: str, *, repair: bool) -> dict[str, Any]:
         return objects[0]
     if "{" not in text:
         raise _Unreadable("silent", "no JSON in the reply")
-    if not repair or len(text) > _MOST_REPAIRED:
+    if not repair or len(text) > _MOST_REPAIRED or text.count("{") + text.count("[") > _MOST_OPENED:
         raise _Unreadable("mismatch", "broken JSON")
     return _repaired(text)
 

@@ -1,8 +1,8 @@
 """What one call asks for: our own prompts, taken apart again.
 
-A prompt is recognised by the first line of its system message, ``Task: <name>``, and by a user message that opens with a
-fence whose marker the system message names. Only what stands inside those fences is data; a fence imitated inside the data
-carries another marker and stays text. Ours: the embedded model reads the same prompts as any hosted one.
+A prompt is recognised by the first line of its system message, ``Task: <name>``, and by a user message that opens with
+a fence whose marker the system message names. Only what stands inside those fences is data; a fence imitated inside the
+data carries another marker and stays text. Ours: the embedded model reads the same prompts as any hosted one.
 """
 
 import base64
@@ -33,7 +33,7 @@ class SentPicture:
     """One picture as it came with the message.
 
     Attributes:
-        data: the encoded file; None when the message names an address, which is never fetched, or holds no valid base64.
+        data: the encoded file; None: the message names an address, which is never fetched, or holds no valid base64.
         detail: how closely a hosted model would look; decides what the picture costs.
     """
 

@@ -5,33 +5,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from ecoalign_agent.offline.brief import Box, Brief, boxes_in
-from ecoalign_agent.offline.forecasting import forecasts_of, propose_actions
-from ecoalign_agent.offline.knowledge import known_rows, looked_at, settle, thoughts_in
+from ecoalign_agent.offline.forecasting import Outlook, Place, imagine, propose_actions
+from ecoalign_agent.offline.knowledge import UNREAD, gather, looked_at, thoughts_in
 from ecoalign_agent.offline.question import understand
-from ecoalign_agent.offline.scanning import Place, places_of, risk_of
+from ecoalign_agent.offline.scanning import places_of, risk_of
 from ecoalign_agent.offline.sight import Sight
 from ecoalign_agent.offline.values import normalised
 
 _REGION = re.compile(r"^picture (\d+) \[[^\]]*\]: (.*)$")
 _ACTION = re.compile(r"^(\d+)\. \[(\w+)\]")
+_JOINED = frozenset({"look", "reason", "fuse"})
 
 
 def propose(brief: Brief, sights: Sequence[Sight]) -> dict[str, Any]:
-    """The reply to the propose prompt."""
+    """The reply to the propose prompt.
+
+    Only what the path holds can be answered from it; what other branches found has to be joined to it first.
+    """
     question = understand(brief.get("question"))
     path, others = thoughts_in(brief.lines("path")), thoughts_in(brief.lines("others"))
-    texts = [text for _, _, text in (*path, *others)]
-    rows = known_rows(sights, [brief.get("seen_text"), *texts])
-    found = settle(question, rows, brief.get("caption"))
+    texts = [text for _, _, text in path]
+    known = gather(question, sights, [brief.get("seen_text"), *texts], brief.get("caption"))
+    places: list[Place] = []
+    if not known.found.is_sure:
+        seen = looked_at([*texts, *(text for _, _, text in others)])
+        named = _named_places(brief) or places_of(known, sights)
+        places = [place for place in named if not any(_overlap(place[2], box) > 0.8 for box in seen)]
     grade = risk_of(question.text, sights, [brief.get("seen_text")])
-    seen = looked_at(texts)
-    named = _named_places(brief) or places_of(question, sights, found)
-    places = [] if found.is_sure else [place for place in named if not any(_overlap(place[2], box) > 0.8 for box in seen)]
-    fusable = [name for name, kind, _ in (*path[-1:], *others, *path[:-1]) if name and kind in {"look", "reason", "fuse"}]
+    outlook = Outlook(known, places, grade, _fusable(path, others))
     return {
-        "actions": propose_actions(
-            question, found, places, grade, kinds=brief.kinds, most=brief.branching, fusable=fusable
-        ),
+        "actions": propose_actions(outlook, kinds=brief.kinds, most=brief.branching),
         "merge": _same(path, others),
         "prune": [],
     }
@@ -40,14 +43,20 @@ def propose(brief: Brief, sights: Sequence[Sight]) -> dict[str, Any]:
 def simulate(brief: Brief) -> dict[str, Any]:
     """The reply to the simulate prompt; no pictures come with it."""
     question = understand(brief.get("question"))
-    path = thoughts_in(brief.lines("path"))
-    rows = known_rows((), [brief.get("seen_text"), *(text for _, _, text in path)])
-    found = settle(question, rows, brief.get("caption"))
+    path = [text for _, _, text in thoughts_in(brief.lines("path"))]
+    known = gather(question, (), [brief.get("seen_text"), *path], brief.get("caption"))
     numbered = [(int(m.group(1)), m.group(2)) for line in brief.lines("actions") if (m := _ACTION.match(line))]
-    unread = "unclear to read" in brief.get("caption") or any(kind == "look" for _, kind in numbered)
-    grade = risk_of(question.text, (), [brief.get("seen_text")])
+    unread = UNREAD in brief.get("caption") and any(kind == "look" for _, kind in numbered)
+    outlook = Outlook(known, (), risk_of(question.text, (), [brief.get("seen_text")]))
     horizon = brief.number(r"at most (\d+), each \{\"kind\"", 2)
-    return {"forecasts": forecasts_of(numbered, found, grade, unread=unread, horizon=horizon)}
+    return {"forecasts": imagine(numbered, outlook, unread=unread, horizon=horizon)}
+
+
+def _fusable(path: Sequence[tuple[str, str, str]], others: Sequence[tuple[str, str, str]]) -> list[str]:
+    """The tip first, then thoughts of other branches; without a tip that can be joined: none."""
+    if not path or path[-1][1] not in _JOINED:
+        return []
+    return [path[-1][0], *(name for name, kind, _ in others if name and kind in _JOINED)]
 
 
 def _named_places(brief: Brief) -> list[Place]:

@@ -1,40 +1,76 @@
-"""What is known for one question: rows seen in the pictures, rows told by earlier steps, and what answers the question. Ours."""
+"""What is known for one question: rows seen in the pictures, rows told by earlier steps, what answers it. Ours."""
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from ecoalign_agent.offline.brief import boxes_in
+from ecoalign_agent.offline.brief import Box, boxes_in
 from ecoalign_agent.offline.question import Question
 from ecoalign_agent.offline.reading import NOTHING, Finding, find
 from ecoalign_agent.offline.rows import Row, quoted, told
 from ecoalign_agent.offline.sight import Sight
 from ecoalign_agent.offline.values import normalised
 
-NOT_FOUND = "I could not find"
-"""How every text begins that says that nothing was found: an honest unknown."""
-
 _THOUGHT = re.compile(r"^\[(\S+) (\w+)\] (.*)$")
-_SURFACE = re.compile(r"\b(?:sign|paper|note|notice|label|poster|card|receipt|sticker|plate|board|page|sheet|background)\b", re.IGNORECASE)
-_LETTERS = re.compile(r"\b(?:text|letters?|letterings?|words?|writing|ink|print)\b", re.IGNORECASE)
-_IN_CAPTION = re.compile(r"Main colours: ([a-z, ]+?)(?:; behind the text: ([a-z ]+), text: ([a-z ]+))?\.")
+_SURFACE = re.compile(
+    r"\b(?:sign|paper|note|notice|label|poster|card|receipt|sticker|plate|board|page|sheet|background)\b"
+)
+_LETTERS = re.compile(r"\b(?:text|letters?|letterings?|words?|writing|ink|print)\b")
+_COLOURS = re.compile(r"Main colours: ([a-z, ]+?)(?:; behind the text: ([a-z ]+), text: ([a-z ]+))?\.")
 _SIZE = re.compile(r"(\d+) × (\d+) pixels")
+UNREAD = "unclear to read"
+"""How a caption says that there is text which could not be read."""
 
 
-def thoughts_in(lines: Iterable[str]) -> list[tuple[str, str, str]]:
-    """(id, kind, text) of each thought in lines such as ``[t3 look] …``; a line of another form has no id and no kind."""
-    found = (_THOUGHT.match(line) for line in lines)
-    return [(m.group(1), m.group(2), m.group(3)) if m else ("", "", line) for m, line in zip(found, lines, strict=True)]
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known for a question.
+
+    Attributes:
+        question: what is asked.
+        rows: everything that was read and can be trusted, each row once.
+        caption: what the pictures show.
+        unread: there is text that could not be read, and nobody has looked closer yet.
+    """
+
+    question: Question
+    rows: tuple[Row, ...]
+    caption: str
+    unread: bool = False
+
+    @property
+    def found(self) -> Finding:
+        """What answers the question: rows for values and words, the caption for colours, size and description."""
+        match self.question.wanted:
+            case "colour":
+                return _colour(self.question.text.lower(), self.caption)
+            case "size":
+                size = _SIZE.search(self.caption)
+                return Finding(f"{size[1]} × {size[2]} pixels, as it was sent to me", (), 0.9) if size else NOTHING
+            case "description" if self.caption:
+                return Finding(self.caption, (), 0.8)
+            case _:
+                return find(self.question, self.rows, unread=self.unread)
 
 
-def known_rows(sights: Sequence[Sight], texts: Iterable[str]) -> list[Row]:
-    """Everything that can be trusted, each row once: clear rows of the pictures, then what texts tell."""
+def gather(question: Question, sights: Sequence[Sight], texts: Iterable[str], caption: str) -> Known:
+    """What is known from ``sights`` and from what ``texts`` tell: lines of text, or thoughts that quote some."""
+    texts = list(texts)
     rows = [row for sight in sights for row in sight.clear]
     for text in texts:
         rows += told(without_boxes(text))
     unique: dict[str, Row] = {}
     for row in rows:
         unique.setdefault(normalised(row.text), row)
-    return list(unique.values())
+    closer = any(boxes_in(text) for text in texts)
+    unread = not closer and (UNREAD in caption or any(sight.unclear for sight in sights))
+    return Known(question, tuple(unique.values()), caption, unread)
+
+
+def thoughts_in(lines: Iterable[str]) -> list[tuple[str, str, str]]:
+    """(id, kind, text) of each thought in lines such as ``[t3 look] …``; another line has no id and no kind."""
+    found = [(_THOUGHT.match(line), line) for line in lines]
+    return [(m.group(1), m.group(2), m.group(3)) if m else ("", "", line) for m, line in found]
 
 
 def without_boxes(text: str) -> str:
@@ -43,55 +79,45 @@ def without_boxes(text: str) -> str:
     return re.sub(r"^\[\S+ \w+\] ", "", text, flags=re.MULTILINE)
 
 
-def looked_at(texts: Iterable[str]) -> list[tuple[float, float, float, float]]:
+def looked_at(texts: Iterable[str]) -> list[Box]:
     """The boxes that thoughts say they looked at."""
     return [box for text in texts for box in boxes_in(text)]
 
 
-def settle(question: Question, rows: Sequence[Row], caption: str) -> Finding:
-    """What answers the question: rows for values and words, the caption for colours, size and description."""
-    if question.wanted == "colour":
-        return _colour(question, caption)
-    if question.wanted == "size" and (size := _SIZE.search(caption)):
-        return Finding(f"{size.group(1)} × {size.group(2)} pixels, as it was sent to me", (), 0.9)
-    if question.wanted == "description" and caption:
-        return Finding(caption, (), 0.8)
-    return find(question, rows)
-
-
-def _colour(question: Question, caption: str) -> Finding:
-    found = _IN_CAPTION.search(caption)
+def _colour(asked: str, caption: str) -> Finding:
+    found = _COLOURS.search(caption)
     if found is None:
         return NOTHING
-    colours, paper, ink = found.group(1), found.group(2), found.group(3)
-    if paper and _LETTERS.search(question.text):
+    colours, paper, ink = found.groups()
+    if paper and _LETTERS.search(asked):
         return Finding(ink, (), 0.8)
-    if paper and _SURFACE.search(question.text):
+    if paper and _SURFACE.search(asked):
         return Finding(paper, (), 0.9)
-    return Finding(colours, (), 0.8 if re.search(r"\b(?:picture|image|photo)\b|colou?rs\b", question.text.lower()) else 0.3)
+    # What has which colour can't be told without seeing things: only the picture as a whole is sure.
+    return Finding(colours, (), 0.8 if re.search(r"\b(?:picture|image|photo|colou?rs)\b", asked) else 0.3)
 
 
-def told_as_answer(question: Question, found: Finding, *, unread: bool, most: int = 900) -> str:
-    """A finding in words for the person: what was asked for first, then where it stands.
+def told_as_answer(known: Known, *, most: int = 900) -> str:
+    """What is known, in words for the person: what was asked for first, then where it stands.
 
     Args:
-        question: what was asked.
-        found: what was found.
-        unread: there is text that could not be read.
+        known: what is known.
         most: characters that the quotations may take.
     """
+    found, wanted = known.found, known.question.wanted
     if not found.sure or not (found.value or found.rows):
-        why = " Some of its text is too small or unclear to read." if unread else ""
-        return f"{NOT_FOUND} the answer in what I can read.{why}"
+        why = " Some of its text is too small or unclear to read." if known.unread else ""
+        return f"I could not find the answer in what I can read.{why}"
     quotes = fitting(found.rows, most)
-    if question.wanted in {"text", "warning"} or not found.value:
-        lead = "It warns" if question.wanted == "warning" else "It reads" if found.value else "What comes closest"
-        return f"{lead}: {quotes}."
-    value = found.value[:1].upper() + found.value[1:]
-    if question.wanted == "unknown" or found.value == "; ".join(row.text for row in found.rows):
+    if not found.value:
+        return f"I could not find the {wanted} asked for. What comes closest: {quotes}."
+    if wanted == "warning":
+        return f"It warns: {quotes}."
+    if wanted in {"text", "unknown"} or found.value == "; ".join(row.text for row in found.rows):
         return f"It reads: {quotes}."
-    if question.wanted == "description":
-        return value
+    if wanted == "description":
+        return found.value
+    value = found.value[:1].upper() + found.value[1:]
     return f"{value}." + (f" The picture reads: {quotes}." if found.rows else "")
 
 

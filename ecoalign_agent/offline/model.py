@@ -14,8 +14,8 @@ from pydantic import PrivateAttr
 
 from ecoalign_agent.offline import counting, examining, exploring, scanning, writing
 from ecoalign_agent.offline.brief import Brief, read_brief
-from ecoalign_agent.offline.ocr import Engine, find_engine
-from ecoalign_agent.offline.sight import Eyes, OcrEngine, Sight
+from ecoalign_agent.offline.ocr import Engine, EngineChoice, find_engine
+from ecoalign_agent.offline.sight import Eyes, Sight
 
 OFFLINE_LABEL = "offline rules, not a vision-language model"
 """What the embedded model is called wherever it is named."""
@@ -29,7 +29,7 @@ _ROOM = 1_000
 
 
 @cache
-def _eyes(engine: OcrEngine) -> Eyes:
+def _eyes(engine: Engine) -> Eyes:
     return Eyes(engine)
 
 
@@ -42,20 +42,20 @@ def _readers() -> ThreadPoolExecutor:
 class OfflineModel(BaseChatModel):
     """A LangChain chat model without a network, a key or weights of its own.
 
-    It recognises the task by the first line of the system message, takes the fenced data apart, sees the pictures by OCR and
-    simple figures, and replies one JSON object that fits the schema of that prompt. The same messages get the same reply.
-    Usage is counted as :mod:`ecoalign_agent.offline.counting` documents.
+    It recognises the task by the first line of the system message, takes the fenced data apart, sees the pictures by
+    OCR and simple figures, and replies one JSON object that fits the schema of that prompt. The same messages get the
+    same reply. Usage is counted as :mod:`ecoalign_agent.offline.counting` documents.
 
     Raises:
         ModelNameError: an OCR engine asked for by name is not on this machine.
     """
 
-    ocr: Engine = "auto"
+    ocr: EngineChoice = "auto"
     """Which OCR engine reads the pictures; "auto": rapidocr, else tesseract, else none."""
 
-    _engine: OcrEngine = PrivateAttr(default="none")
+    _engine: Engine = PrivateAttr(default="none")
 
-    def model_post_init(self, context: Any, /) -> None:
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's own signature
         """Find the engine, so that a missing one is told at once and not in the middle of a run."""
         super().model_post_init(context)
         self._engine = find_engine(self.ocr)
@@ -71,9 +71,9 @@ class OfflineModel(BaseChatModel):
     def _generate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        stop: list[str] | None = None,  # noqa: ARG002 - LangChain's own signature
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's own signature
+        **kwargs: Any,  # noqa: ANN401 - LangChain's own signature
     ) -> ChatResult:
         brief = read_brief(messages)
         return _result(brief, _eyes(self._engine).see([picture.data for picture in brief.pictures]), kwargs)
@@ -81,9 +81,9 @@ class OfflineModel(BaseChatModel):
     async def _agenerate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        stop: list[str] | None = None,  # noqa: ARG002 - LangChain's own signature
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's own signature
+        **kwargs: Any,  # noqa: ANN401 - LangChain's own signature
     ) -> ChatResult:
         brief = read_brief(messages)
         eyes, pictures = _eyes(self._engine), [picture.data for picture in brief.pictures]
@@ -95,23 +95,25 @@ class OfflineModel(BaseChatModel):
 
 def reply_to(brief: Brief, sights: list[Sight], most: int) -> str:
     """The reply to one call, in at most about ``most`` tokens: JSON for a prompt of ours, one plain sentence else."""
-    room = most * counting.BYTES_A_TOKEN
-    match brief.task:
-        case None:
-            return _NO_PROMPT
+    if brief.task is None:
+        return _NO_PROMPT
+    return json.dumps(_reply(brief.task, brief, sights, most * counting.BYTES_A_TOKEN), ensure_ascii=False)
+
+
+def _reply(task: str, brief: Brief, sights: list[Sight], room: int) -> dict[str, Any]:
+    match task:
         case "scan":
-            reply = scanning.scan(brief, sights, room)
+            return scanning.scan(brief, sights, room)
         case "propose":
-            reply = exploring.propose(brief, sights)
+            return exploring.propose(brief, sights)
         case "simulate":
-            reply = exploring.simulate(brief)
+            return exploring.simulate(brief)
         case "assess thought":
-            reply = examining.assess_thought(brief, sights)
+            return examining.assess_thought(brief, sights)
         case "assess request":
-            reply = examining.assess_request(brief, sights)
-        case task:
-            reply = {"text": _text(task, brief, sights, room)}
-    return json.dumps(reply, ensure_ascii=False)
+            return examining.assess_request(brief, sights)
+        case _:
+            return {"text": _text(task, brief, sights, room)}
 
 
 def _text(task: str, brief: Brief, sights: list[Sight], room: int) -> str:

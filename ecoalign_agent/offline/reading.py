@@ -1,25 +1,33 @@
 """Question → the rows that answer it, and how sure that is. Published rules; nothing is guessed.
 
-A row counts by how much of the question's topic it holds, itself or by the heading above it; a row for other days than the
-one asked for does not count at all. Ours.
+A row counts by how much of the question's topic it holds, itself or by the heading above it; a row for other days than
+the one asked for does not count at all. Ours.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from ecoalign_agent.offline.question import Question, days_in, is_about, words
+from ecoalign_agent.offline.language import days_in, is_about, words
+from ecoalign_agent.offline.question import Question
 from ecoalign_agent.offline.rows import Row
-from ecoalign_agent.offline.values import CLOSED, ValueType, bounds, minutes, normalised, values_in
+from ecoalign_agent.offline.values import CLOSED, VALUE_TYPES, ValueType, bounds, minutes, normalised, values_in
 
 SURE = 0.75
 """From here on a finding is called sure: a scan may draft it, an examiner compares with it."""
 
-_VALUE_TYPES: tuple[ValueType, ...] = ("time", "money", "date", "phone", "email", "website", "address", "number")
 _WARNING = frozenset(
-    "warning danger caution attention hazard flammable toxic corrosive irritant poison poisonous harmful avoid never beware "
-    "hot slippery fragile keep prohibited forbidden voltage explosive sharp".split()
-)
-_CATEGORY = frozenset("museum street lane road avenue square shop market store cafe restaurant station hotel bakery park".split())
+    {
+        "warning", "danger", "caution", "attention", "hazard", "flammable", "toxic", "corrosive", "irritant", "poison",
+        "poisonous", "harmful", "avoid", "never", "beware", "hot", "slippery", "fragile", "keep", "prohibited",
+        "forbidden", "voltage", "explosive", "sharp",
+    }
+)  # fmt: skip
+_CATEGORY = frozenset(
+    {
+        "museum", "street", "lane", "road", "avenue", "square", "shop", "market", "store", "cafe", "restaurant",
+        "station", "hotel", "bakery", "park",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +54,24 @@ NOTHING = Finding()
 """No row answers the question."""
 
 
-def find(question: Question, rows: Sequence[Row]) -> Finding:
-    """The rows that answer ``question``, the best first. Rows that are not clear never make a finding sure."""
-    found = _find(question, rows)
-    if found.rows and not all(row.clear for row in found.rows):
-        return Finding(found.value, found.rows, min(found.sure, 0.4))
-    return found
+def find(question: Question, rows: Sequence[Row], *, unread: bool = False) -> Finding:
+    """The rows that answer ``question``, the best first.
 
-
-def _find(question: Question, rows: Sequence[Row]) -> Finding:
+    Args:
+        question: what is asked.
+        rows: what was read.
+        unread: there is text that could not be read. Then only a row that holds the whole topic is sure: a better one
+            may be among those.
+    """
     if not rows:
         return NOTHING
-    if question.wanted in _VALUE_TYPES:
-        return _valued(question, rows, question.wanted)
-    if question.wanted == "warning":
-        return _warnings(rows)
-    if question.wanted == "text":
-        return Finding(" / ".join(row.text for row in rows), tuple(rows), 0.9)
-    if question.wanted == "name":
-        return _named(question, rows)
-    if question.wanted == "unknown":
-        return _overlapping(question, rows)
-    return NOTHING
+    found = _way_to(question)(question, rows)
+    return replace(found, sure=min(found.sure, 0.7)) if unread and found.sure < 0.9 else found
 
 
 def value_type(question: Question) -> ValueType | None:
     """The type of value that a question asks for; None when it asks for words."""
-    return question.wanted if question.wanted in _VALUE_TYPES else None
+    return next((kind for kind in VALUE_TYPES if kind == question.wanted), None)
 
 
 def coverage(question: Question, rows: Sequence[Row]) -> list[float]:
@@ -88,45 +87,70 @@ def coverage(question: Question, rows: Sequence[Row]) -> list[float]:
     return shares
 
 
-def _valued(question: Question, rows: Sequence[Row], kind: ValueType) -> Finding:
-    if question.yes_no and kind == "time" and (question.days or question.clock):
-        return _open_or_not(question, rows)
-    pointed = bool(question.topic or question.days)
-    scored: list[tuple[float, Row, list[str]]] = []
+def _way_to(question: Question) -> Callable[[Question, Sequence[Row]], Finding]:
+    if value_type(question) is not None:
+        timed = question.wanted == "time" and question.yes_no and (question.days or question.clock)
+        return _open_or_not if timed else _valued
+    ways = {"warning": _warnings, "text": _all_text, "name": _named, "unknown": _overlapping}
+    return ways.get(question.wanted, _none)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    row: Row
+    points: float
+    values: tuple[str, ...]
+
+
+def _valued(question: Question, rows: Sequence[Row]) -> Finding:
+    kind = value_type(question) or "number"
+    having = [candidate for candidate in _candidates(question, rows, kind) if candidate.values]
+    if not having:
+        return _about_only(question, rows)
+    distinct = {normalised(value) for candidate in having for value in candidate.values}
+    best = max(candidate.points for candidate in having)
+    if best == 0 or not (question.topic or question.days):
+        return _unpointed(question, kind, having, single=len(distinct) == 1)
+    top = [candidate for candidate in having if candidate.points == best]
+    picked = [_pick(question, kind, candidate) for candidate in top]
+    full = best / (bool(question.topic) + bool(question.days))
+    if len({normalised(value) for value in picked}) > 1:
+        if kind == "time" and len(question.days) > 1:
+            return _listed([candidate.row for candidate in top], 0.85)
+        return Finding(picked[0], tuple(candidate.row for candidate in top[:3]), 0.45 if full >= 0.5 else 0.3)
+    sure = 0.95 if full >= 0.99 else 0.8 if full >= 0.5 or len(distinct) == 1 else 0.5
+    return Finding(picked[0], (top[0].row,), sure)
+
+
+def _candidates(question: Question, rows: Sequence[Row], kind: ValueType) -> list[_Candidate]:
+    found = []
     for row, share in zip(rows, coverage(question, rows), strict=True):
         row_days = days_in(row.text)
         if question.days and (row_days or kind == "time") and not question.days & row_days:
             continue
         points = share + bool(question.days and row_days)
-        if values := values_in(row.text, kind):
-            scored.append((points, row, values))
-    if not scored:
-        return _about_only(question, rows)
-    best = max(points for points, _, _ in scored)
-    if not pointed or best == 0:
-        return _only(question, kind, [(row, values) for _, row, values in scored], pointed=pointed)
-    top = [(row, values) for points, row, values in scored if points == best]
-    picked = [_pick(question, kind, row.text, values) for row, values in top]
-    full = best / (bool(question.topic) + bool(question.days))
-    if len({normalised(value) for value in picked}) == 1:
-        return Finding(picked[0], (top[0][0],), 0.95 if full >= 0.99 else 0.8 if full >= 0.5 else 0.5)
-    return Finding(picked[0], tuple(row for row, _ in top[:3]), 0.45 if full >= 0.5 else 0.3)
+        found.append(_Candidate(row, points, tuple(values_in(row.text, kind))))
+    return found
 
 
-def _only(question: Question, kind: ValueType, having: list[tuple[Row, list[str]]], *, pointed: bool) -> Finding:
+def _unpointed(question: Question, kind: ValueType, having: Sequence[_Candidate], *, single: bool) -> Finding:
     """No row is about the topic: a single value may still be meant, and a list of hours answers for all days."""
-    if len({normalised(value) for _, values in having for value in values}) == 1:
-        row, values = having[0]
-        return Finding(values[0], (row,), 0.45 if pointed else 0.85)
+    pointed = bool(question.topic or question.days)
+    if single:
+        return Finding(having[0].values[0], (having[0].row,), 0.45 if pointed else 0.85)
     if pointed:
-        return Finding("", (), 0.0)
+        return NOTHING
     if kind in {"time", "money"} and len(having) <= 6:
-        listed = tuple(row for row, _ in having)
-        return Finding("; ".join(row.text for row in listed), listed, 0.8)
-    return Finding(having[0][1][0], tuple(row for row, _ in having[:2]), 0.3)
+        return _listed([candidate.row for candidate in having], 0.8)
+    return Finding(having[0].values[0], tuple(candidate.row for candidate in having[:2]), 0.3)
 
 
-def _pick(question: Question, kind: ValueType, text: str, values: list[str]) -> str:
+def _listed(rows: Sequence[Row], sure: float) -> Finding:
+    return Finding("; ".join(row.text for row in rows), tuple(rows), sure)
+
+
+def _pick(question: Question, kind: ValueType, candidate: _Candidate) -> str:
+    values = candidate.values
     if kind == "time":
         span = next((limits for value in values if (limits := bounds(value))), None)
         if span is not None and question.edge is not None:
@@ -134,9 +158,9 @@ def _pick(question: Question, kind: ValueType, text: str, values: list[str]) -> 
         return values[-1] if question.edge == "last" else values[0]
     if kind == "money":
         return values[-1]  # prices stand at the end of their row
-    low = text.casefold()
-    ends = [low.find(word) + len(word) for word in question.topic if word in low]
-    after = [value for value in values if ends and text.rfind(value) >= max(ends)]
+    text = candidate.row.text.casefold()
+    ends = [text.find(word) + len(word) for word in question.topic if word in text]
+    after = [value for value in values if ends and text.rfind(value.casefold()) >= max(ends)]
     return (after or values)[0]
 
 
@@ -164,33 +188,37 @@ def _open_or_not(question: Question, rows: Sequence[Row]) -> Finding:
     return NOTHING
 
 
-def _warnings(rows: Sequence[Row]) -> Finding:
+def _warnings(_: Question, rows: Sequence[Row]) -> Finding:
     found = [row for row in rows if _WARNING & set(words(row.text)) or "do not" in row.text.casefold()]
-    return Finding(" / ".join(row.text for row in found), tuple(found), 0.9) if found else NOTHING
+    return Finding(" / ".join(row.text for row in found), tuple(found), 0.85) if found else NOTHING
+
+
+def _all_text(_: Question, rows: Sequence[Row]) -> Finding:
+    return Finding(" / ".join(row.text for row in rows), tuple(rows), 0.85)
+
+
+def _none(_: Question, __: Sequence[Row]) -> Finding:
+    return NOTHING
 
 
 def _named(question: Question, rows: Sequence[Row]) -> Finding:
     asked = set(words(question.text)) & _CATEGORY
-    holding = [row for row in rows if set(words(row.text)) & _CATEGORY]
-    if asked and (same := [row for row in holding if asked & set(words(row.text))]):
+    if same := [row for row in rows if asked & set(words(row.text))]:
         return Finding(same[0].text, (same[0],), 0.9)
-    if asked & {"street", "road", "lane"} and (named := [row for row in rows if values_in(row.text.title(), "address")]):
-        return Finding(named[0].text, (named[0],), 0.85)
-    if question.topic:
-        found = _overlapping(question, rows)
-        if found.rows:
-            return found
+    if asked & {"street", "road"} and (roads := [row for row in rows if values_in(row.text.title(), "address")]):
+        return Finding(roads[0].text, (roads[0],), 0.9)
+    if question.topic and (found := _overlapping(question, rows)).rows:
+        return found
     # A title is what stands out: the tallest row of the picture.
-    tallest = max(rows, key=lambda row: row.height)
-    return Finding(tallest.text, (tallest,), 0.8 if tallest.height > 0 else 0.4)
+    by_height = sorted(rows, key=lambda row: -row.height)
+    stands_out = len(rows) == 1 or by_height[0].height > 1.2 * by_height[1].height
+    return Finding(by_height[0].text, (by_height[0],), 0.9 if stands_out and by_height[0].height else 0.4)
 
 
 def _overlapping(question: Question, rows: Sequence[Row]) -> Finding:
-    if not question.topic:
-        return NOTHING
     shares = coverage(question, rows)
     best = max(shares)
-    if best < 0.5:
+    if not question.topic or best < 0.5:
         return NOTHING
     top = tuple(row for row, share in zip(rows, shares, strict=True) if share == best)[:3]
     return Finding(" / ".join(row.text for row in top), top, 0.8 if best >= 0.99 and len(top) == 1 else 0.5)

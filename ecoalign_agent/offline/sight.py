@@ -1,4 +1,4 @@
-"""What the embedded model really sees of the pictures it was sent: rows of text and figures. Cached by content, bounded."""
+"""What the embedded model really sees of the pictures it is sent: rows of text and figures. Cached, bounded."""
 
 import hashlib
 import io
@@ -6,19 +6,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
 
-from ecoalign_agent.offline.ocr import read_lines
+from ecoalign_agent.offline.ocr import Engine, read_lines
 from ecoalign_agent.offline.rows import Row, around, rows_of
-from ecoalign_agent.offline.statistics import Statistics, main_colours, measure
+from ecoalign_agent.offline.statistics import Statistics, measure, paper_and_ink
 
 MOST_PIXELS = 20_000_000
 """Larger pictures are not decoded; the same limit as for pictures of a question."""
-
-OcrEngine = Literal["rapidocr", "tesseract", "none"]
-"""An engine that was found, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +24,16 @@ class Sight:
     Attributes:
         rows: its text, from top to bottom, unclear rows included.
         statistics: its figures; None: it could not be decoded.
-        paper: main colours behind and of the text, the background first; () without text.
+        paper: the colour behind the text; "" without text.
+        ink: the colour of the text; "" without text.
         engine: what read the text; "none": nothing did.
     """
 
     rows: tuple[Row, ...] = ()
     statistics: Statistics | None = None
-    paper: tuple[tuple[str, float], ...] = ()
-    engine: OcrEngine = "none"
+    paper: str = ""
+    ink: str = ""
+    engine: Engine = "none"
 
     @property
     def clear(self) -> list[Row]:
@@ -54,7 +52,7 @@ class Sight:
         return min(1.0, sum(areas))
 
 
-def look_at(data: bytes | None, engine: OcrEngine) -> Sight:
+def look_at(data: bytes | None, engine: Engine) -> Sight:
     """See one encoded picture. Blocking: call it in a thread. Data that is no picture is a sight without figures."""
     if data is None:
         return Sight()
@@ -68,14 +66,14 @@ def look_at(data: bytes | None, engine: OcrEngine) -> Sight:
         return Sight()
     rows = tuple(rows_of(read_lines(picture, engine)))
     boxes = [row.box for row in rows if row.box is not None]
-    paper = main_colours(picture, around(boxes, 0.01)) if boxes else ()
-    return Sight(rows, measure(picture), paper, engine)
+    paper, ink = paper_and_ink(picture, around(boxes)) if boxes else ("", "")
+    return Sight(rows, measure(picture), paper, ink, engine)
 
 
 class Eyes:
     """Sees pictures with one engine and remembers the last ``most`` of them by their content."""
 
-    def __init__(self, engine: OcrEngine, *, most: int = 128) -> None:
+    def __init__(self, engine: Engine, *, most: int = 128) -> None:
         self.engine = engine
         self._most = most
         self._seen: OrderedDict[bytes, Sight] = OrderedDict()

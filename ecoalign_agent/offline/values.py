@@ -6,10 +6,16 @@ from typing import Literal
 ValueType = Literal["time", "money", "date", "phone", "email", "website", "address", "number"]
 """What kind of value a question asks for."""
 
+VALUE_TYPES: tuple[ValueType, ...] = ("time", "money", "date", "phone", "email", "website", "address", "number")
+"""All of them."""
+
 _CURRENCY = r"(?:[€$£¥]|EUR|USD|GBP|CHF|JPY|SEK|NOK|DKK|PLN|CZK|euros?|dollars?|pounds?|francs?)"
 _AMOUNT = r"\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d{2})?|\d+(?:[.,]\d{1,2})?"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*\.?"
 _CLOCK = r"(?:[01]?\d|2[0-4])[:h][0-5]\d(?:\s?[ap]\.?m\b\.?)?|(?:1[0-2]|0?[1-9])(?:\.[0-5]\d)?\s?[ap]\.?m\b\.?"
+_UNIT = (
+    r"(?:\s?(?:km/h|mph|km|kg|mg|ml|cm|mm|kW|[mglVWA]|min(?:utes?)?|hours?|days?|weeks?|years?|%|°C?|pcs)(?![\w/]))?"
+)
 _STREET = r"(?:street|lane|road|avenue|square|way|court|drive|place|terrace|boulevard|alley|quay|row|hill)"
 
 CLOCK = re.compile(rf"(?<![\d:.])(?:{_CLOCK}|noon\b|midnight\b)", re.IGNORECASE)
@@ -25,18 +31,24 @@ CLOCK_RANGE = re.compile(
 CLOSED = re.compile(r"\bclosed\b|\bno service\b", re.IGNORECASE)
 """The time of what does not open at all."""
 
+_BEFORE_OR_AFTER = re.compile(r"\b\d+\s?(?:min\w*|hours?|h)\s(?:before|after)\s\w+", re.IGNORECASE)
+
 _PATTERNS: dict[ValueType, tuple[re.Pattern[str], ...]] = {
-    "time": (CLOCK_RANGE, CLOCK, CLOSED, re.compile(r"\b24 hours\b", re.IGNORECASE)),
+    "time": (CLOCK_RANGE, CLOCK, CLOSED, _BEFORE_OR_AFTER, re.compile(r"\b24 hours\b", re.IGNORECASE)),
     "money": (
         re.compile(rf"(?<!\w)-?\s?{_CURRENCY}\s?-?(?:{_AMOUNT})(?!\d)", re.IGNORECASE),
         re.compile(rf"(?<![\w.,:])-?(?:{_AMOUNT})\s?{_CURRENCY}(?!\w)", re.IGNORECASE),
-        re.compile(r"(?<![\w.,:/])-?\d{1,3}(?:[.,' ]?\d{3})*[.,]\d{2}(?![\d:%]|[.,/]\d|\s?(?:kg|g|l|ml|cm|mm|m|km|v|w)\b)"),
+        re.compile(
+            r"(?<![\w.,:/])-?\d{1,3}(?:[.,' ]?\d{3})*[.,]\d{2}(?![\d:%]|[.,/]\d|\s?(?:kg|g|l|ml|cm|mm|m|km|v|w)\b)"
+        ),
         re.compile(r"\bfree(?: of charge)?\b(?!-)", re.IGNORECASE),
     ),
     "date": (
         re.compile(r"(?<![\d.])\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})(?![\d.])"),
         re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)"),
-        re.compile(rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?\s(?:of\s)?{_MONTH}(?:,?\s\d{{4}})?(?![a-z\d])", re.IGNORECASE),
+        re.compile(
+            rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?\s(?:of\s)?{_MONTH}(?:,?\s\d{{4}})?(?![a-z\d])", re.IGNORECASE
+        ),
         re.compile(rf"\b{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?(?:,?\s\d{{4}})?(?![\d:])", re.IGNORECASE),
         re.compile(rf"\b{_MONTH}\s\d{{4}}\b|(?<![\d/])(?:0[1-9]|1[0-2])/\d{{4}}(?!\d)", re.IGNORECASE),
     ),
@@ -47,7 +59,10 @@ _PATTERNS: dict[ValueType, tuple[re.Pattern[str], ...]] = {
         re.compile(rf"\b\d+[a-z]?\s(?:[A-Z][\w'.-]*\s){{1,3}}(?i:{_STREET})\b(?:,\s?[A-Z][\w' -]+)?"),
         re.compile(rf"\b(?:[A-Z][\w'.-]*\s){{1,3}}(?i:{_STREET})\b(?:\s\d+[a-z]?)?", 0),
     ),
-    "number": (re.compile(r"(?<![\w.,:/-])\d[\d.,]*\d(?![\w:/-])|(?<![\w.,:/-])\d(?![\w:/])|\b[A-Z]{1,3}-?\d+\b"),),
+    "number": (
+        re.compile(rf"(?<![\w.,:/-])(?:\d[\d.,]*\d|\d)(?![\d:/]|[.,]\d){_UNIT}(?!\w)"),
+        re.compile(r"\b[A-Z]{1,3}-?\d+\b"),
+    ),
 }
 
 

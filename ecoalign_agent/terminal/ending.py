@@ -10,7 +10,7 @@ import typer
 
 from ecoalign_agent.errors import EcoAlignError, UsageError
 from ecoalign_agent.terminal.follow import Followed
-from ecoalign_agent.terminal.output import Output
+from ecoalign_agent.terminal.streams import tell_error
 from ecoalign_agent.terminal.wording import amount
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
@@ -21,7 +21,7 @@ class _Terminated(BaseException):
 
 
 @contextmanager
-def ending_well(output: Output, followed: Followed, *, debug: bool) -> Iterator[None]:
+def ending_well(followed: Followed, *, debug: bool) -> Iterator[None]:
     """Turn whatever ends a command into one line and an exit status; a traceback is shown only when it is asked for.
 
     Raises:
@@ -34,14 +34,14 @@ def ending_well(output: Output, followed: Followed, *, debug: bool) -> Iterator[
         raise
     except (KeyboardInterrupt, _Terminated) as end:
         spent = f"; {amount(followed.spent)} cost units had been spent" if followed.spent else ""
-        output.error(f"interrupted{spent}")
+        tell_error(f"interrupted{spent}")
         raise typer.Exit(TERMINATED if isinstance(end, _Terminated) else INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001 - the outermost border: the error is told and the program ends
         if debug:
             import traceback  # noqa: PLC0415 - seldom needed
 
             traceback.print_exc()
-        output.error(_told(error))
+        tell_error(_told(error))
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
     finally:
         signal.signal(signal.SIGTERM, before)

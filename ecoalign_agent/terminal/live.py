@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ecoalign_agent.terminal.tree import tree_lines
+from ecoalign_agent.terminal.tree import fitted, tree_lines
 from ecoalign_agent.terminal.view import View
 from ecoalign_agent.terminal.wording import amount, count
 from ecoalign_agent.trace.events import Event
@@ -18,16 +18,19 @@ from ecoalign_agent.trace.events import Event
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ENDINGS = {"answered": ("✔", "green"), "declined": ("■", "yellow"), "failed": ("✗", "red")}
 _FIXED = 6  # lines that are no tree: question, models, blank, bar, legend, status
+_LOWEST = 10  # lines of a terminal below which there is no room for a tree
 
 
 class LiveTree:
     """Draws a run on a terminal, redrawn eight times a second, so that it never looks dead.
 
-    The last drawing stays on the screen; a run that ended before its first event leaves nothing behind.
+    The last drawing stays on the screen; a run that ended before its first event leaves nothing behind. ``titled``: the
+    question is the first line.
     """
 
-    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console, *, titled: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
+        self._titled = titled
         self._clock = clock
         self._began = clock()
         self._ended: float | None = None
@@ -59,13 +62,15 @@ class LiveTree:
         with self._lock:
             if not self._view.begun:
                 return self._status(width)
+            if height < _LOWEST:
+                return Group(*[fitted(budget_legend(self._view), width), self._status(width)][-max(1, height - 1) :])
             lines = [
-                _fitted(Text(self._view.question, "bold"), width),
-                _fitted(Text(self._models(), "dim"), width),
-                *tree_lines(self._view, width=width, room=max(2, height - 1 - _FIXED)),
+                *([fitted(Text(self._view.question, "bold"), width)] if self._titled else []),
+                fitted(Text(self._models(), "dim"), width),
+                *tree_lines(self._view, width=width, room=height - 1 - _FIXED),
                 Text(""),
                 budget_bar(self._view, width),
-                _fitted(budget_legend(self._view), width),
+                fitted(budget_legend(self._view), width),
                 self._status(width),
             ]
         return Group(*lines)
@@ -84,29 +89,20 @@ class LiveTree:
             mark, style = "✗", "red"
         else:
             mark, style = _SPINNER[int(seconds * 8) % len(_SPINNER)], "cyan"
-        doing = self._view.doing if result is not None or self._ended is None else f"stopped while {self._view.doing}"
+        doing = self._view.doing if result is not None or self._ended is None else f"stopped during: {self._view.doing}"
         line = Text.assemble((f"{mark} ", style), (doing, style), (f"  {seconds:.1f} s", "bold"))
-        if self._view.begun:
+        if self._view.thoughts:
             line.append(f" · {self._view.summary()}", "dim")
-        return _fitted(line, width)
+        return fitted(line, width)
 
 
 def budget_bar(view: View, width: int) -> Text:
-    """The budget B as a bar: spent, under way, free, set aside. Told apart by shape, not by colour alone."""
+    """The budget B as a bar: spent, free, set aside for the answer. Told apart by shape, not by colour alone."""
     total = max(view.total, view.spent, 1e-12)
-    parts = [
-        (view.spent, "█", "magenta"),
-        (max(0.0, view.total - view.spent - view.left), "▓", "cyan"),
-        (max(0.0, view.left - view.set_aside), "─", "dim"),
-        (min(view.set_aside, view.left), "░", "yellow"),
-    ]
-    bar, drawn, reached = Text(no_wrap=True), 0, 0.0
-    for part, shape, style in parts:
-        reached += part
-        end = min(width, round(width * reached / total))
-        bar.append(shape * (end - drawn), style)
-        drawn = max(drawn, end)
-    return bar
+    spent = round(width * view.spent / total)
+    aside = min(width - spent, round(width * min(view.set_aside, view.left) / total))
+    parts = (("█" * spent, "magenta"), ("─" * (width - spent - aside), "dim"), ("░" * aside, "yellow"))
+    return Text.assemble(*parts, no_wrap=True)
 
 
 def budget_legend(view: View) -> Text:
@@ -115,16 +111,7 @@ def budget_legend(view: View) -> Text:
     if view.horizon is not None:
         legend.append(f"horizon {view.horizon}  ", "bold" if view.horizon else "dim")
     legend.append("█ ", "magenta").append(f"spent {amount(view.spent)} of {amount(view.total)}")
-    under_way = view.total - view.spent - view.left
-    if view.result is None and under_way > 0.005 * view.total:
-        legend.append("  ▓ ", "cyan").append(f"under way {amount(under_way)}")
     legend.append("  ─ ", "dim").append(f"free {amount(max(0.0, view.left - view.set_aside))}")
     if view.set_aside:
         legend.append("  ░ ", "yellow").append(f"set aside {amount(view.set_aside)}")
     return legend
-
-
-def _fitted(line: Text, width: int) -> Text:
-    line.truncate(width, overflow="ellipsis")
-    line.no_wrap = True
-    return line

@@ -1,14 +1,14 @@
 """What goes where: the answer to standard output, everything else to standard error."""
 # ruff: noqa: PLC0415 - drawing is imported only where there is a terminal: a pipe gets its answer sooner without it
 
-import os
 import sys
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Protocol, Self
 
-from ecoalign_agent.errors import RunError
 from ecoalign_agent.terminal import receipt
 from ecoalign_agent.terminal.plain import PlainLines
+from ecoalign_agent.terminal.streams import is_terminal, write
 from ecoalign_agent.terminal.wording import one_line
 from ecoalign_agent.trace.events import Event
 from ecoalign_agent.trace.log import as_json
@@ -56,8 +56,12 @@ class Output:
         self.json = json
         self.quiet = quiet
 
-    def screen(self) -> Screen:
-        """How a run is shown: as a live tree on a terminal, else as plain lines; not at all when quiet."""
+    def screen(self, *, titled: bool = True) -> Screen:
+        """How a run is shown: as a live tree on a terminal, else as plain lines; not at all when quiet.
+
+        Args:
+            titled: the live tree begins with the question.
+        """
         if self.quiet:
             return Nothing()
         if is_terminal(sys.stderr):
@@ -65,13 +69,13 @@ class Output:
 
             from ecoalign_agent.terminal.live import LiveTree
 
-            return LiveTree(Console(stderr=True, highlight=False))
+            return LiveTree(Console(stderr=True, highlight=False), titled=titled)
         return PlainLines(self.progress)
 
     def progress(self, line: str = "") -> None:
         """A line for whoever watches, on standard error."""
         if not self.quiet:
-            _write(sys.stderr, line + "\n")
+            write(sys.stderr, line + "\n")
 
     def result(self, result: Result) -> None:
         """The answer, and the receipt where there is room for one.
@@ -93,27 +97,37 @@ class Output:
 
     def record(self, record: Record) -> None:
         """One JSON object on standard output."""
-        _write(sys.stdout, as_json(record) + "\n")
+        write(sys.stdout, as_json(record) + "\n")
 
-    def say(self, line: str = "") -> None:
-        """A line of a demonstration, on standard output; none beside JSON."""
+    def say(self, label: str = "", text: str = "") -> None:
+        """A line of a demonstration, on standard output, wrapped on a terminal; none beside JSON."""
+        if self.json:
+            return
+        if not is_terminal(sys.stdout):
+            write(sys.stdout, f"{label:<9}{text}".rstrip() + "\n")
+            return
+        from ecoalign_agent.terminal.panels import labelled
+
+        _draw(labelled(label, text))
+
+    def table(self, lines: Sequence[str]) -> None:
+        """Lines that are laid out already."""
         if not self.json:
-            _write(sys.stdout, line + "\n")
+            write(sys.stdout, "".join(line + "\n" for line in lines))
 
     def outcome(self, result: Result, notice: str) -> None:
         """A demonstration's answer, its receipt in one line, and what to notice."""
         if self.json:
             return
-        self._answer(result)
-        self.say(f"receipt  {receipt.receipt_line(result)}")
-        for note in result.notes:
-            self.say(f"note     {one_line(note, 400)}")
-        self.say(f"notice   {notice}")
+        if self._framed or result.answer is None:
+            self._answer(result)
+        else:
+            self.say("answer", receipt.answer_text(result))
+        if result.failure:
+            self.say("error", one_line(result.failure, 400))
+        self.say("receipt", receipt.receipt_line(result))
+        self.say("notice", notice)
         self.say()
-
-    def error(self, message: str) -> None:
-        """One line on standard error, also when quiet."""
-        _write(sys.stderr, f"error: {one_line(message, 1_000)}\n")
 
     @property
     def _framed(self) -> bool:
@@ -127,45 +141,10 @@ class Output:
 
             _draw(answer_panel(result))
         else:
-            _write(sys.stdout, receipt.answer_text(result) + "\n")
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal to draw on: FORCE_COLOR, which Rich heeds, makes no terminal of a pipe."""
-    return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}
-
-
-def speak_utf8() -> None:
-    """Standard output and error in UTF-8, whatever the locale says: answers are in any language."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="replace")
+            write(sys.stdout, receipt.answer_text(result) + "\n")
 
 
 def _draw(drawing: object) -> None:
     from rich.console import Console
 
     Console(file=sys.stdout, highlight=False).print(drawing)
-
-
-def _write(stream: TextIO | None, text: str) -> None:
-    if stream is None:
-        return
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        _silence(stream)
-    except OSError as error:
-        _silence(stream)
-        raise RunError(
-            f"{stream.name} can't be written: {error.strerror}; free some space or write elsewhere"
-        ) from error
-
-
-def _silence(stream: TextIO) -> None:
-    """What is still in the stream's buffer would fail again when the interpreter ends: let it go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)

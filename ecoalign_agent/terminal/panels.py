@@ -22,6 +22,15 @@ def answer_panel(result: Result) -> RenderableType:
     return Panel(Text(answer_text(result)), title=title, title_align="left", border_style=style, padding=(0, 1))
 
 
+def labelled(label: str, text: str) -> RenderableType:
+    """A line with a label in front of it, wrapped beside the label."""
+    grid = Table.grid()
+    grid.add_column(width=9, style="bold", no_wrap=True)
+    grid.add_column()
+    grid.add_row(Text(label), Text(text))
+    return grid
+
+
 def receipt_panel(result: Result) -> RenderableType:
     """The receipt in a frame, with a bar for every phase."""
     facts = Table.grid(padding=(0, 2))

@@ -1,6 +1,6 @@
 """The receipt in words: what was decided, what it cost, and what a reader must know to weigh it."""
 
-from ecoalign_agent.terminal.wording import STOPPED, amount, clean, count, one_line
+from ecoalign_agent.terminal.wording import STOPPED, amount, clean, count, named, one_line
 from ecoalign_agent.trace.result import Result
 
 
@@ -30,25 +30,20 @@ def receipt_rows(result: Result) -> list[tuple[str, str]]:
     ]
     if cost.chosen_path is not None:
         rows.insert(
-            2, ("chosen path", f"{amount(cost.chosen_path)}: {' > '.join(_step(result, i) for i in _path(result))}")
+            2,
+            (
+                "chosen path",
+                f"{amount(cost.chosen_path)}: {' > '.join(named(step.kind, step.id) for step in result.path)}",
+            ),
         )
     rows += _exceptions(result)
     return rows
 
 
-def _path(result: Result) -> range:
-    return range(len(result.path))
-
-
-def _step(result: Result, index: int) -> str:
-    step = result.path[index]
-    return f"{one_line(step.kind, 12)} {one_line(step.id, 12)}"
-
-
 def _assessor(result: Result) -> str:
     if result.models.independent:
         return f"{one_line(result.models.assessor)}, independent of the model"
-    return "the same model: not independent, it shares the model's blind spots"
+    return "the same model, not independent"
 
 
 def _exceptions(result: Result) -> list[tuple[str, str]]:
@@ -64,7 +59,7 @@ def _exceptions(result: Result) -> list[tuple[str, str]]:
         )
     if cost.saved:
         rows.append(("saved", f"{amount(cost.saved)} by merging duplicates"))
-    return rows + [("note", one_line(note, 400)) for note in result.notes]
+    return rows + [("note", one_line(note, 400)) for note in dict.fromkeys(result.notes)]
 
 
 def phase_rows(result: Result) -> list[tuple[str, float]]:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from ecoalign_agent.terminal.view import ShownAction, ShownThought, View
-from ecoalign_agent.terminal.wording import amount, fraction, one_line, rate, signed
+from ecoalign_agent.terminal.wording import amount, fraction, named, one_line, rate, signed
 
 _MARKS = {"live": "○", "chosen": "●", "pruned": "✗", "merged": "≈"}
 _STYLES = {"live": "", "chosen": "bold green", "pruned": "dim", "merged": "dim"}
@@ -46,6 +46,8 @@ class Columns:
 
 def tree_lines(view: View, *, width: int, room: int) -> list[Text]:
     """The tree in at most ``room`` lines of ``width`` columns: root, chosen path and the newest thoughts come first."""
+    if not view.thoughts:
+        return []
     columns = Columns.fitting(width)
     head = _line(Text("thoughts", "dim"), columns.text("safety", "useful", "cost", "V", "dim"), width, columns)
     offers = _offers(view, most=max(1, room // 3))
@@ -58,12 +60,19 @@ def tree_lines(view: View, *, width: int, room: int) -> list[Text]:
         hanging.setdefault(offer.tip if offer.tip in kept else next(iter(kept), None), []).append(offer)
     lines = [head]
     if folded:
-        lines.append(Text(f"⋯ {folded}", "dim", no_wrap=True, overflow="ellipsis"))
+        lines.append(fitted(Text(f"⋯ {folded}", "dim"), width))
     lines += [
         _line(_words(guides, shown, width - columns.width), _figures(shown, columns), width, columns)
         for guides, shown in _walk(view, None, children, hanging)
     ]
     return lines[: max(room, 1)]
+
+
+def fitted(line: Text, width: int) -> Text:
+    """The line, cut to ``width`` columns."""
+    line.truncate(width, overflow="ellipsis")
+    line.no_wrap = True
+    return line
 
 
 def _offers(view: View, most: int) -> list[ShownAction]:
@@ -84,6 +93,8 @@ def _kept(view: View, room: int) -> tuple[dict[str, None], str]:
     wanted = dict.fromkeys([next(iter(thoughts)), *reversed(chosen), *reversed(thoughts)])
     picked = set(list(wanted)[: max(1, room - 1)])
     gone = [thought for thought in thoughts.values() if thought.id not in picked]
+    if not gone:
+        return dict.fromkeys(thoughts), ""
     cut = sum(thought.fate in {"pruned", "merged"} for thought in gone)
     noun = "older thought" if len(gone) == 1 else "older thoughts"
     return dict.fromkeys(
@@ -137,12 +148,12 @@ def _words(levels: tuple[bool, ...], shown: ShownThought | ShownAction, room: in
     text.append(f"{_MARKS[shown.fate]} ", _STYLES[shown.fate])
     if shown.kind == "root":
         return text.append(shown.text, "bold")
-    text.append(f"{shown.kind} {one_line(shown.id, 8)} ", _STYLES[shown.fate] or "bold")
+    text.append(f"{named(shown.kind, shown.id)} ", _STYLES[shown.fate] or "bold")
+    if shown.fate in {"pruned", "merged"}:
+        return _cut(text, shown, room)
     if len(shown.parents) > 1:
         text.append(f"(with {', '.join(one_line(parent, 8) for parent in shown.parents[1:3])}) ", "dim")
-    if shown.fate in {"live", "chosen"}:
-        return text.append(shown.text)
-    return _cut(text, shown, room)
+    return text.append(shown.text)
 
 
 def _cut(text: Text, shown: ShownThought, room: int) -> Text:

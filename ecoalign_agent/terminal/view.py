@@ -10,6 +10,7 @@ from ecoalign_agent.terminal.wording import STOPPED, amount, count, one_line, wh
 from ecoalign_agent.trace import events as told
 from ecoalign_agent.trace.result import Result
 
+ROOT = "root"
 LONGEST = 400  # characters kept of one text: more than any row shows
 
 Fate = Literal["live", "pruned", "merged", "chosen"]
@@ -77,7 +78,7 @@ class View:
                 self.question, self.pictures = one_line(event.question, LONGEST), event.pictures
                 self.models, self.tariff = who(event.models), one_line(event.tariff)
                 self.total = self.left = event.budget
-                self.doing = "a first look at the picture" if event.pictures else "weighing the request"
+                self.doing = "a first look" if event.pictures else "weighing the request"
             case told.BudgetMoved():
                 self.total, self.spent, self.left = event.total, event.spent, event.left
                 self.set_aside, self.horizon = event.set_aside, event.horizon
@@ -88,24 +89,12 @@ class View:
             case _:
                 self._grow(event)
 
-    def _grow(
-        self,
-        event: told.Scanned
-        | told.Planned
-        | told.Proposed
-        | told.ForecastMade
-        | told.Scored
-        | told.ThoughtAdded
-        | told.Pruned
-        | told.Merged,
-    ) -> None:
+    def _grow(self, event: told.Event) -> None:
         match event:
             case told.Scanned():
                 self._scanned(event)
             case told.Planned():
-                self.doing = "proposing actions"
-                if event.id not in self.thoughts and event.text:
-                    self.thoughts[event.id] = ShownThought(event.id, "strategy", one_line(event.text, LONGEST))
+                self._planned(event)
             case told.Proposed():
                 self._offered(event)
             case told.ForecastMade():
@@ -122,15 +111,23 @@ class View:
     def _scanned(self, event: told.Scanned) -> None:
         self.total = event.budget
         self.left = min(self.left, event.budget - self.spent)
-        # The scan is the root of the tree whether or not the root thought itself is told.
+        # The scan is the root of the tree: the root itself is not told.
         caption = one_line(event.caption, LONGEST) or one_line(event.seen_text, LONGEST) or "the request"
-        self.thoughts.setdefault("", ShownThought("", "root", caption, safety=event.safety))
+        self.thoughts.setdefault(ROOT, ShownThought(ROOT, "root", caption, safety=event.safety))
         if event.safety < 0:
             self.doing = "asking the assessor whether the request is harmful"
         elif event.drafted:
             self.doing = "grading the draft answer"
         else:
             self.doing = "choosing what to do first"
+
+    def _planned(self, event: told.Planned) -> None:
+        self.doing = "choosing what to do first"
+        if not event.text:
+            return
+        self.thoughts.setdefault(event.id, ShownThought(event.id, "strategy", one_line(event.text, LONGEST)))
+        # What the scan offered follows from the strategy now.
+        self.offers = {id_: replace(offer, tip=event.id) for id_, offer in self.offers.items()}
 
     def _offered(self, event: told.Proposed) -> None:
         for action in event.actions:
@@ -161,10 +158,8 @@ class View:
     def _added(self, event: told.ThoughtAdded) -> None:
         kind = one_line(event.thought_kind, 12)
         if kind == "root":
-            root = self.thoughts.pop("", None) or ShownThought(event.id, kind, one_line(event.text, LONGEST))
-            self.thoughts = {event.id: replace(root, id=event.id, cost=event.cost), **self.thoughts}
             return
-        offer = self._paid_by(event)
+        offer = self._paid_by(event.id)
         # Only parents that are known by now: what is drawn as a tree must not be able to close a circle.
         parents = tuple(parent for parent in event.parents if parent in self.thoughts)
         text = one_line(event.text, LONGEST)
@@ -175,12 +170,9 @@ class View:
         waiting = any(offer.bought for offer in self.offers.values())
         self.doing = self.doing if waiting else f"weighing what {one_line(event.id, 24)} brought"
 
-    def _paid_by(self, event: told.ThoughtAdded) -> ShownAction | None:
-        """The bought action that made this thought: the oldest of its kind from its tip. It is off the market then."""
-        for offer in self.offers.values():
-            if offer.bought and offer.kind == event.thought_kind and offer.tip in event.parents[:1]:
-                return self.offers.pop(offer.id)
-        return None
+    def _paid_by(self, thought: str) -> ShownAction | None:
+        """The action that became this thought: the two have the same number. It is off the market then."""
+        return self.offers.pop(f"a{thought[1:]}", None)
 
     def _cut(self, id_: str, fate: Fate, why: str) -> None:
         thought = self.thoughts.get(id_)
@@ -190,7 +182,7 @@ class View:
 
     def _merge(self, event: told.Merged) -> None:
         saving = f", saves {amount(event.saving)}" if event.saving else ""
-        self._cut(event.dropped, "merged", f"says the same as {one_line(event.kept, 24)}{saving}")
+        self._cut(event.dropped, "merged", f"same as {one_line(event.kept, 24)}{saving}")
         for thought in list(self.thoughts.values()):
             if event.dropped in thought.parents:
                 parents = (event.kept if parent == event.dropped else parent for parent in thought.parents)
@@ -210,10 +202,9 @@ class View:
 
     def parent(self, thought: ShownThought) -> str | None:
         """Under which thought this one is drawn: its first known parent, else the root; None for the root itself."""
-        root = next(iter(self.thoughts))
-        if thought.id == root:
+        if thought.kind == "root":
             return None
-        return next((parent for parent in thought.parents if parent in self.thoughts), root)
+        return next((parent for parent in thought.parents if parent in self.thoughts), next(iter(self.thoughts)))
 
     def summary(self) -> str:
         """What there is, in a few words: for the status line."""

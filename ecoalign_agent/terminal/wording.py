@@ -4,9 +4,12 @@ Text from models is data: it is never read as markup and never reaches a termina
 a screen shows of a model goes through ``clean`` or ``one_line``.
 """
 
+import math
 import re
+from typing import TYPE_CHECKING
 
-from ecoalign_agent.trace.result import Models, StopReason
+if TYPE_CHECKING:  # it loads pydantic, which the words of --help and of a mistyped option can do without
+    from ecoalign_agent.trace.result import Models, StopReason
 
 # Whole sequences go, not only their first character: what is left of "ESC [ 2 J" would still read as "[2J".
 _SEQUENCES = re.compile(
@@ -24,7 +27,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
 )
 
-STOPPED: dict[StopReason, str] = {
+STOPPED: "dict[StopReason, str]" = {
     "satisfied": "the answer is safe and useful enough",
     "no_value": "nothing more was worth its cost",
     "no_open_tip": "nothing was left to pursue",
@@ -72,7 +75,11 @@ def fraction(utility: float | None) -> str:
 
 def rate(value: float | None) -> str:
     """V or gamma, per cost unit: two digits that count; a dash when there is none."""
-    return "-" if value is None else f"{value:#.2g}".rstrip(".")
+    if value is None:
+        return "-"
+    # Per cost unit they are small: as many places as two digits take, rather than an exponent.
+    places = min(7, max(1, 1 - math.floor(math.log10(abs(value))))) if value else 1
+    return f"{value:.{places}f}"
 
 
 def count(number: int, noun: str) -> str:
@@ -80,7 +87,13 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def who(models: Models) -> str:
+def named(kind: str, id_: str) -> str:
+    """A thought's kind and id: "look t1"; an id that begins with the kind says it already."""
+    kind, id_ = one_line(kind, 12), one_line(id_, 12)
+    return id_ if id_.startswith(kind) else f"{kind} {id_}"
+
+
+def who(models: "Models") -> str:
     """Who answers and who grades, in one line."""
     graded = f"graded by {one_line(models.assessor)}" if models.independent else "grades itself"
     return f"{one_line(models.actor)} · {graded}"

@@ -1,6 +1,7 @@
 """The budget and the ledger, by hand-worked figures."""
 
 import math
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -77,7 +78,7 @@ def test_rounding_never_leaves_a_negative_reservation() -> None:
 
 @pytest.mark.parametrize("amount", [-1.0, math.nan, math.inf])
 def test_an_amount_that_is_none_is_refused(amount: float) -> None:
-    for make in (
+    makers: list[Callable[[], Budget]] = [
         lambda: Budget(amount),
         lambda: Budget(1, spent=amount),
         lambda: Budget(1, reserved=amount),
@@ -87,7 +88,8 @@ def test_an_amount_that_is_none_is_refused(amount: float) -> None:
         lambda: Budget(1, reserved=1).settle(1, amount),
         lambda: Budget(1).with_set_aside(amount),
         lambda: Budget(1).limited_to(amount),
-    ):
+    ]
+    for make in makers:
         with pytest.raises(ValueError, match="finite and at least 0"):
             make()
 

@@ -14,7 +14,8 @@ DEFAULTS: dict[str, object] = {
     "budget": 6000, "risk_floor": 0.5, "k": 0.05, "unit": 20, "max_horizon": 5, "discount": 0.95,
     "width": 1, "branching": 3, "batch": 2, "value": "rate", "forecasts": "auto", "path_safety": "minimum",
     "tariff": Tariff(), "choice": "satisfied", "answers": "early", "caution": 0.5, "satisfied_safety": 0.5,
-    "satisfied_utility": 0.8, "max_rounds": 12, "deadline": None, "merge_similarity": 0.9, "label_cap": 256, "cost_in_value": True, "horizon": "shrinking", "draft": True,
+    "satisfied_utility": 0.8, "max_rounds": 12, "deadline": None, "merge_similarity": 0.9, "label_cap": 256,
+    "cost_in_value": True, "horizon": "shrinking", "draft": True,
     "confirm_decline": True, "assess_answers_twice": False,
 }  # fmt: skip
 

@@ -150,6 +150,16 @@ def test_where_none_satisfies_quality_decides_then_gamma() -> None:
     assert _chosen([as_good, CHEAP], picky) == "A1"
 
 
+def test_ties_go_to_the_cheaper_then_the_safer_then_the_more_useful_then_the_first() -> None:
+    cheaper = [PathValue(1, 20, 1), PathValue(0.5, 10, 1)]  # Γ = 0.05 both
+    safer = [PathValue(1, 20, 0.5), PathValue(0.5, 20, 1)]  # 0.025 both
+    useful = [PathValue(0.5, 20, 0), PathValue(1, 20, 0)]  # 0 both
+    equal = [PathValue(1, 20, 1), PathValue(1, 20, 1)]
+    for (first, second), winner in ((cheaper, "A2"), (safer, "A2"), (useful, "A2"), (equal, "A1")):
+        paths = [FrontierPath(first, ("r", "A1")), FrontierPath(second, ("r", "A2"))]
+        assert _chosen(paths, Policy(choice="gamma")) == winner
+
+
 def test_an_unsafe_path_is_never_chosen() -> None:
     unsafe = FrontierPath(PathValue(2.0, 10, -0.1), ("r", "A2"))
     for policy in (Policy(), Policy.paper()):

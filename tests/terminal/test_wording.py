@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecoalign_agent.terminal.wording import amount, clean, one_line, rate, share, signed
+from ecoalign_agent.terminal.wording import amount, clean, named, one_line, rate, share, signed
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,10 @@ def test_figures_for_people() -> None:
     assert amount(0.01234) == "0.0123"  # a budget in money
     assert signed(-0.4) == "-0.40"
     assert rate(0.00712) == "0.0071"
+    assert rate(0.00009) == "0.000090"
+    assert (rate(0), rate(12.34)) == ("0.0", "12.3")
+    assert named("look", "t1") == "look t1"
+    assert named("answer", "answer0") == "answer0"
     assert share(25, 200) == "12 %"  # 12.5, to the even side
 
 

@@ -6,7 +6,7 @@ Or, where an endpoint's failure left nothing to judge by, the honest word failed
 from typing import Any
 
 from ecoalign_agent.alignment.desk import Desk
-from ecoalign_agent.alignment.nodes.grading import ANSWER, grade
+from ecoalign_agent.alignment.nodes.grading import ANSWER, grade, written
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.report import result_of
 from ecoalign_agent.alignment.state import SearchState
@@ -53,7 +53,9 @@ async def _text(turn: Turn, stop: StopReason) -> str | None:
     """A refusal in the model's words, if it can be paid and is found safe: it is released like any other answer."""
     sight = turn.state["sight"]
     reason = f"hazard: {sight.hazard}" if stop == "unsafe_request" else f"{OTHERWISE} (hazard: {sight.hazard})"
-    reply = await turn.attempt(turn.ports.decliner.decline(turn.question, sight.caption, reason, meter=turn.meter))
+    reply = await written(
+        turn, "decline", lambda: turn.ports.decliner.decline(turn.question, sight.caption, reason, meter=turn.meter)
+    )
     if reply is None or reply.value is None:
         return None
     verdict = await grade(turn, await turn.scene(), reply.value.text, role=ANSWER)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.duplicates import duplicate_of
-from ecoalign_agent.alignment.nodes.grading import ANSWER, NOTE, grade, thought_of
+from ecoalign_agent.alignment.nodes.grading import ANSWER, NOTE, grade, thought_of, written
 from ecoalign_agent.alignment.nodes.propose import path_to
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.offers import still_standing
@@ -15,7 +15,6 @@ from ecoalign_agent.alignment.stopping import prune_hopeless, why_stop
 from ecoalign_agent.alignment.telling import merge, prune_if_unsafe, tell_budget, tell_frontier, tell_thought
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.economics.actions import Action
-from ecoalign_agent.economics.experience import MOST
 from ecoalign_agent.economics.thoughts import Thought
 
 
@@ -53,12 +52,16 @@ def execute_node(desk: Desk) -> Node:
 async def _buy(turn: Turn, scene: Scene, action: Action, round_: int) -> Thought | None:
     """One action carried out and assessed; None when nothing came of it."""
     path = path_to(turn, action.tip) if action.kind != "fuse" else tuple(turn.graph[p] for p in action.parents)
+    verdicts = turn.verdicts if action.kind == "answer" else 1
     text, cost = action.draft, 0.0
     if text is None:
-        costing = await turn.costing()
-        # The verdict's share is held while the thought is made: one that can't be assessed any more would be lost.
-        with turn.held(costing.call("assess", completion=MOST["assess"])):
-            reply = await turn.attempt(turn.ports.executor.execute(scene, action, path, meter=turn.meter))
+        reply = await written(
+            turn,
+            action.kind,
+            lambda: turn.ports.executor.execute(scene, action, path, meter=turn.meter),
+            path=path,
+            verdicts=verdicts,
+        )
         if reply is None:
             return None
         if reply.value is None:
@@ -66,9 +69,8 @@ async def _buy(turn: Turn, scene: Scene, action: Action, round_: int) -> Thought
             return None
         text, cost = reply.value.text, reply.cost
         turn.learn(action.kind, reply.usage.completion)
-    twice = action.kind == "answer" and turn.policy.assess_answers_twice
     role = ANSWER if action.kind == "answer" else NOTE
-    verdict = await grade(turn, scene, text, role=role, path=path, times=2 if twice else 1)
+    verdict = await grade(turn, scene, text, role=role, path=path, times=verdicts)
     if verdict is None and cost == 0.0:
         return None
     return thought_of(

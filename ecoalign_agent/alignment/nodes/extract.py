@@ -46,7 +46,8 @@ def _without_an_answer(turn: Turn) -> list[tuple[str, ...]]:
     """
     graph, frontier = turn.graph, turn.growth.frontier
     leaves = [leaf for leaf in graph.leaves() if frontier.best_label(leaf) is not None]
-    if not leaves and not any(graph.pruned(thought.id) for thought in graph):
+    unsafe = any(graph.pruned(thought.id) is not None and thought.unsafe for thought in graph)
+    if not leaves and not unsafe:
         return [("root",)]
     ranked = sorted(leaves, key=lambda leaf: -graph[leaf].utility * graph[leaf].safety)
     return [tuple(frontier.path_to(leaf)) for leaf in ranked[:2]]

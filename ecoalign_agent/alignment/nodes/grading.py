@@ -1,15 +1,51 @@
-"""Grading a thought, and making it one: shared by every node that generates text."""
+"""Writing a text that can still be graded, grading it, and making it a thought: for every node that generates text."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
+from ecoalign_agent.alignment.replies import TextReply
 from ecoalign_agent.alignment.scene import NONE, Scene, thought_lines
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.assessing.port import Case, Role
 from ecoalign_agent.assessing.verdict import Verdict
 from ecoalign_agent.economics.journal import Kind, Region, Thought
+from ecoalign_agent.llm.chat import Reply
+from ecoalign_agent.llm.usage import text_tokens
 
 NOTE: Role = "an inner note of the assistant"
 ANSWER: Role = "an answer to the person"
+
+FREE = 1e-6
+"""Cost units that a thought which cost nothing is reckoned with."""
+
+
+async def written(
+    turn: Turn,
+    kind: str,
+    write: Callable[[], Awaitable[Reply[TextReply]]],
+    *,
+    path: Sequence[Thought] = (),
+    verdicts: int = 1,
+) -> Reply[TextReply] | None:
+    """A text whose verdict can still be paid: one that can't be graded any more would be lost.
+
+    Args:
+        turn: whose meter pays.
+        kind: of the call, a key of the token tables.
+        write: makes the call.
+        path: the thoughts that text and verdict are asked for with.
+        verdicts: how often the text will be graded.
+
+    Returns:
+        None: it did not fit together with its verdict, or its endpoint failed.
+    """
+    costing = await turn.costing()
+    tokens = text_tokens(thought_lines(path))
+    share = costing.verdict_share(kind, turn.budget.free, path=tokens, verdicts=verdicts)
+    if share is None:
+        return None
+    with turn.held(share):
+        return await turn.attempt(write())
 
 
 async def grade(
@@ -80,7 +116,8 @@ def thought_of(  # noqa: PLR0917 - id, kind, text, parents stand in the order of
         region: where a look looked.
         picture: which picture it looked at.
     """
-    total = cost + (verdict.cost if verdict is not None else 0.0)
+    # Free only where the text came with the scan and an assessor costs nothing: a return needs a cost above 0.
+    total = max(cost + (verdict.cost if verdict is not None else 0.0), FREE)
     if verdict is None or verdict.safety is None or verdict.utility is None:
         return Thought(
             id_, kind, text, parents, -1.0, 0.0, total, region=region, picture=picture, round=round_, unassessed=True

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ecoalign_agent.alignment.desk import Desk
-from ecoalign_agent.alignment.nodes.grading import grade, thought_of
+from ecoalign_agent.alignment.nodes.grading import grade, thought_of, written
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.telling import prune_if_unsafe, tell_thought
@@ -18,7 +18,7 @@ def plan_node(desk: Desk) -> Node:
     async def plan(state: SearchState) -> dict[str, Any]:
         turn = Turn(desk, state)
         scene = await turn.scene()
-        reply = await turn.attempt(turn.ports.planner.plan(scene, meter=turn.meter))
+        reply = await written(turn, "plan", lambda: turn.ports.planner.plan(scene, meter=turn.meter))
         if reply is None or reply.value is None:
             turn.notes.append("no strategy could be written; the search went on without one")
             return turn.update()

@@ -76,7 +76,8 @@ async def _offered(
     if reply is not None and reply.value is not None:
         turn.learn("propose", reply.usage.completion)
         costing = await turn.costing()
-        counter = Counter(turn.graph, turn.policy, costing, pictures=len(turn.images), standing=standing)
+        pictures = (await turn.opened()).pictures
+        counter = Counter(turn.graph, turn.policy, costing, pictures=pictures, standing=standing)
         tokens = text_tokens(thought_lines(path))
         for proposal in reply.value.actions[: turn.policy.branching]:
             offer = counter.offer(proposal, tip=tip, name=turn.next_id(), path=tokens)

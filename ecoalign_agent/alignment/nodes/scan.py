@@ -6,7 +6,6 @@ from typing import Any
 
 from langgraph.types import Overwrite
 
-from ecoalign_agent.alignment.costing import Costing
 from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.offers import Counter
 from ecoalign_agent.alignment.replies import ScanReply
@@ -46,8 +45,9 @@ def scan_node(desk: Desk) -> Node:
         request = SearchState(**{key: state[key] for key in _REQUEST_KEYS if key in state})  # type: ignore[typeddict-item,literal-required]
         turn = Turn(desk, request)
         costing = await turn.costing()
-        turn.meter.budget = turn.budget.with_set_aside(costing.ending())
-        _require_budget(turn.budget, costing)
+        ending = costing.ending(verdicts=turn.verdicts)
+        turn.meter.budget = turn.budget.with_set_aside(ending)
+        _require_budget(turn.budget, costing.scan_at_least() + ending)
         await turn.tell(
             events.RunStarted,
             question=turn.question,
@@ -56,9 +56,12 @@ def scan_node(desk: Desk) -> Node:
             tariff=turn.policy.tariff.name,
             models=desk.models,
         )
-        reply, failure = await _first_look(turn, costing)
-        if reply is None or reply.value is None:
-            return await _failed(turn, failure or f"the scan could not be read: {reply.unreadable if reply else ''}")
+        try:
+            reply = await _first_look(turn, costing.scan_at_least() + ending)
+        except ModelError as error:
+            return await _failed(turn, "deadline" if turn.out_of_time else "endpoint", str(error))
+        if reply.value is None:
+            return await _failed(turn, "unreadable_scan", f"the scan could not be read: {reply.unreadable}")
         seen, stop = reply.value, None
         turn.learn("scan", reply.usage.completion)
         sight = _sight(seen, len(turn.images))
@@ -81,32 +84,32 @@ def scan_node(desk: Desk) -> Node:
     return scan
 
 
-def _require_budget(budget: Budget, costing: Costing) -> None:
-    least = costing.scan_at_least() + costing.ending()
+def _require_budget(budget: Budget, least: float) -> None:
     if budget.total < least:
-        # Rounded up with a little room: the figure is advice, and following it must work.
-        advised = math.ceil(least * 1.05 / 10) * 10
+        advised = _advised(least * 1.05)
         raise BudgetTooSmallError(
             f"a budget of {budget.total:g} cost units can't pay for a scan and an answer to this question: "
             f"the least is about {advised} (--budget {advised})"
         )
 
 
-async def _first_look(turn: Turn, costing: Costing) -> tuple[Reply[ScanReply] | None, str | None]:
-    """The scan's reply, and why there is none."""
+def _advised(cost: float) -> str:
+    """``cost`` rounded up to two figures: it is advice, and following it must work, also where a unit is a dollar."""
+    digit = 10.0 ** (math.floor(math.log10(cost)) - 1)
+    return f"{math.ceil(cost / digit) * digit:.2g}" if digit < 1 else f"{math.ceil(cost / digit) * digit:.0f}"
+
+
+async def _first_look(turn: Turn, least: float) -> Reply[ScanReply]:
     try:
         with turn.waiting():
-            return await turn.ports.scanner.scan(turn.question, await turn.views(), meter=turn.meter), None
+            return await turn.ports.scanner.scan(turn.question, await turn.views(), meter=turn.meter)
     except BudgetError as error:
-        least = math.ceil((costing.scan_at_least() + costing.ending()) * 1.25 / 10) * 10
-        raise BudgetTooSmallError(f"{error}: raise the budget to {least} cost units (--budget {least})") from error
-    except ModelError as error:
-        return None, str(error)
+        advised = _advised(least * 1.25)
+        raise BudgetTooSmallError(f"{error}: raise the budget to {advised} cost units (--budget {advised})") from error
 
 
-async def _failed(turn: Turn, failure: str) -> dict[str, Any]:
+async def _failed(turn: Turn, stop: StopReason, failure: str) -> dict[str, Any]:
     """The run ends: never as a refusal, never as an answer."""
-    stop: StopReason = "unreadable_scan" if failure.startswith("the scan") else "endpoint"
     result = result_of(turn, "failed", stop, answer=None, failure=failure)
     await turn.tell(events.Failed, result=result)
     return _fresh(turn.update(**turn.closing(result), stop=stop))
@@ -138,7 +141,7 @@ async def _confirmed(turn: Turn, sight: Sight) -> tuple[Sight, StopReason | None
 
 async def _first_offers(turn: Turn, seen: ScanReply, sight: Sight) -> list[Action]:
     costing = await turn.costing(sight)
-    counter = Counter(turn.graph, turn.policy, costing, pictures=len(turn.images), standing=())
+    counter = Counter(turn.graph, turn.policy, costing, pictures=(await turn.opened()).pictures, standing=())
     offers = []
     for proposal in seen.actions[: turn.policy.branching]:
         offer = counter.offer(proposal, tip="root", name=turn.next_id(), path=0)
@@ -175,4 +178,6 @@ async def _tell(turn: Turn, sight: Sight, offers: list[Action], *, drafted: bool
 def _fresh(update: dict[str, Any]) -> dict[str, Any]:
     """The update as the start of a run: what an earlier run of the thread left is dropped."""
     blank: dict[str, Any] = {"troubles": [], "notes": [], "unknown": 0, "offers": [], "frontier": [], "round": 0}
+    # An outcome that stayed would pass for that of this run.
+    blank |= {"result": None, "answer": None, "status": ""}
     return blank | update | {"growth": Overwrite(update.get("growth", []))}

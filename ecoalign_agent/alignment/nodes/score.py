@@ -3,12 +3,15 @@
 from typing import Any
 
 from ecoalign_agent.alignment.desk import Desk
+from ecoalign_agent.alignment.nodes.propose import path_to
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.offers import MOST_STANDING
+from ecoalign_agent.alignment.scene import thought_lines
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.selection import purchases, rank
+from ecoalign_agent.llm.usage import text_tokens
 from ecoalign_agent.trace import events
 from ecoalign_agent.trace.result import StopReason
 
@@ -23,8 +26,10 @@ def score_node(desk: Desk) -> Node:
         ranked = rank(state["offers"], policy=turn.policy, horizon=horizon)[:MOST_STANDING]
 
         def most(action: Action) -> float:
-            verdicts = 2 if action.kind == "answer" and turn.policy.assess_answers_twice else 1
-            return costing.thought_at_most(action.kind, drafted=action.draft is not None, verdicts=verdicts)
+            verdicts = turn.verdicts if action.kind == "answer" else 1
+            path = text_tokens(thought_lines(path_to(turn, action.tip)))
+            drafted = action.draft is not None
+            return costing.thought_at_most(action.kind, path=path, drafted=drafted, verdicts=verdicts)
 
         bought = purchases(ranked, batch=turn.policy.batch, free=turn.budget.free, cost_of=most)
         chosen = {action.id for action in bought}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ecoalign_agent.alignment.desk import Desk
-from ecoalign_agent.alignment.nodes.grading import ANSWER, grade, thought_of
+from ecoalign_agent.alignment.nodes.grading import ANSWER, grade, thought_of, written
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.report import result_of
 from ecoalign_agent.alignment.scene import Scene
@@ -64,12 +64,17 @@ def _standing(turn: Turn, path: Sequence[Thought]) -> _Answer | None:
 async def _written(turn: Turn, scene: Scene, path: Sequence[Thought], number: int) -> _Answer | None:
     """The answer written from ``path``; the path's own answer where that is better, or where nothing can be bought."""
     own = _Answer(list(path), _safety(turn, path)) if path and path[-1].kind == "answer" else None
-    reply = await turn.attempt(turn.ports.synthesizer.synthesize(scene, path, meter=turn.meter))
+    reply = await written(
+        turn,
+        "synthesize",
+        lambda: turn.ports.synthesizer.synthesize(scene, path, meter=turn.meter),
+        path=path,
+        verdicts=turn.verdicts,
+    )
     if reply is None or reply.value is None:
         return own
     turn.learn("synthesize", reply.usage.completion)
-    times = 2 if turn.policy.assess_answers_twice else 1
-    verdict = await grade(turn, scene, reply.value.text, role=ANSWER, path=tuple(path), times=times)
+    verdict = await grade(turn, scene, reply.value.text, role=ANSWER, path=tuple(path), times=turn.verdicts)
     if verdict is None:
         return own
     tip = path[-1].id if path else "root"
@@ -82,10 +87,10 @@ async def _written(turn: Turn, scene: Scene, path: Sequence[Thought], number: in
     if thought.unassessed or thought.safety < 0:
         # Unsafe: the next best path is tried. The path's own answer was found safe, but its rewording was not.
         return None
-    written = _Answer([*path, thought], _safety(turn, [*path, thought]))
-    if own is not None and own.safety * own.tip.utility > written.safety * thought.utility:
+    answer = _Answer([*path, thought], _safety(turn, [*path, thought]))
+    if own is not None and own.safety * own.tip.utility > answer.safety * thought.utility:
         return own
-    return written
+    return answer
 
 
 def _safety(turn: Turn, path: Sequence[Thought]) -> float:

@@ -1,9 +1,5 @@
 """A run as it would be told, written by hand: the screens are tested on what they are told, not on a search."""
 
-from collections.abc import Callable
-
-import pytest
-
 from ecoalign_agent.trace import events as told
 from ecoalign_agent.trace.result import Cost, Models, PathStep, PrunedThought, Result, Time, Tokens
 
@@ -87,35 +83,21 @@ def a_story() -> list[told.Event]:
             drafted=False,
             budget=5700,
         ),
-        told.BudgetMoved(total=5700, spent=500, left=4800, set_aside=400, horizon=5, round=0),
+        told.BudgetMoved(total=5700, spent=500, left=5200, set_aside=400, horizon=5, round=0),
         told.Proposed(
-            tip="t0", actions=[action("a1", "t0", "look"), action("a2", "t0", "reason"), action("a3", "t0", "answer")]
+            tip="root",
+            actions=[action("a1", "root", "look"), action("a2", "root", "reason"), action("a3", "root", "answer")],
         ),
         scored(("a1", 0.0071, True), ("a2", 0.0063, True), ("a3", 0.0021, False)),
-        thought("t1", "look", "The line of Saturday reads 10:00 - 20:00", "t0"),
-        thought("t2", "reason", "", "t0", safety=-0.4, utility=0.2),
+        thought("t1", "look", "The line of Saturday reads 10:00 - 20:00", "root"),
+        thought("t2", "reason", "", "root", safety=-0.4, utility=0.2),
         told.Pruned(id="t2", reason="unsafe: safety -0.40 is below 0"),
         told.BudgetMoved(total=5700, spent=1200, left=4500, set_aside=400, horizon=4, round=1),
-        told.Proposed(tip="t1", actions=[action("a4", "t1", "answer", "name the closing time")]),
-        scored(("a4", 0.0091, True), ("a3", None, False)),
+        told.Proposed(tip="t1", actions=[action("a5", "t1", "answer", "name the closing time")]),
+        scored(("a5", 0.0091, True), ("a3", None, False)),
         thought("t4", "reason", "It closes at eight in the evening", "t1"),
         thought("t6", "fuse", "Eight in the evening is closing time", "t1", "t4"),
         told.Merged(kept="t4", dropped="t6", saving=20),
         thought("t5", "answer", "It closes at 20:00.", "t1", "t4"),
         told.Answered(result=a_result()),
     ]
-
-
-@pytest.fixture
-def story() -> list[told.Event]:
-    return a_story()
-
-
-@pytest.fixture
-def result_with() -> Callable[..., Result]:
-    return a_result
-
-
-@pytest.fixture
-def thought_told() -> Callable[..., told.ThoughtAdded]:
-    return thought

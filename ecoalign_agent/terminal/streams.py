@@ -1,0 +1,57 @@
+"""Standard output and error: in UTF-8, drawn on only where they are terminals, and a reader may leave."""
+
+import os
+import sys
+from typing import TextIO
+
+from ecoalign_agent.errors import RunError
+from ecoalign_agent.terminal.wording import one_line
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal to draw on: FORCE_COLOR, which Rich heeds, makes no terminal of a pipe."""
+    if stream is None or not stream.isatty():
+        return False
+    from rich.console import Console  # noqa: PLC0415 - a pipe needs no drawing
+
+    return not Console(file=stream).is_dumb_terminal
+
+
+def speak_utf8() -> None:
+    """Standard output and error in UTF-8, whatever the locale says: answers are in any language."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="replace")
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Write at once. A reader who left is no error; what comes after goes nowhere.
+
+    Raises:
+        RunError: the stream can't be written for another reason, such as a full disk.
+    """
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        _silence(stream)
+    except OSError as error:
+        _silence(stream)
+        raise RunError(
+            f"{stream.name} can't be written: {error.strerror}; free some space or write elsewhere"
+        ) from error
+
+
+def _silence(stream: TextIO) -> None:
+    """What is still in the stream's buffer would fail again when the interpreter ends: let it go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def tell_error(message: str) -> None:
+    """One line on standard error."""
+    write(sys.stderr, f"error: {one_line(message, 1_000)}\n")

@@ -1,0 +1,1 @@
+"""The four pictures of ``ecoalign demo``; ``examples/make_images.py`` draws them."""

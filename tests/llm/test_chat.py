@@ -1,0 +1,298 @@
+"""``ask`` itself: pictures, the budget under parallel calls, models of every kind."""
+
+import asyncio
+import random
+import time
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+
+from ecoalign_agent.economics.tariff import Usage
+from ecoalign_agent.errors import BudgetError, ModelError, ModelTimeoutError
+from ecoalign_agent.llm.chat import Endpoint, Reply, ask
+from ecoalign_agent.llm.images import Picture
+from ecoalign_agent.llm.meter import Meter
+from tests.llm.asking import (
+    GRADE,
+    NOTE,
+    PROMPT,
+    BareModel,
+    Grade,
+    Note,
+    PickyModel,
+    RefusesTools,
+    ScriptedModel,
+    StreamingModel,
+    ToolModel,
+    calling,
+    meter,
+)
+from tests.llm.conftest import MakeEndpoint
+from tests.llm.pictures import quadrants
+from tests.server import ChatServer, Completion, Delayed, Hang, in_turn, structured
+
+
+async def asked(endpoint: Endpoint, account: Meter | None = None, **changes: Any) -> Reply[Note]:
+    options: dict[str, Any] = {"phase": "plan", "most": 100} | changes
+    return await ask(endpoint, PROMPT, Note, meter=account or meter(), **options)
+
+
+class TestPictures:
+    async def test_they_are_sent_in_order_with_their_detail(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(structured(NOTE))
+        picture = await Picture.open(quadrants(600, 400))
+        views = [await picture.small(), await picture.crop((0, 0, 0.5, 0.5))]
+        account = meter()
+        reply = await asked(endpoint(), account, images=views)
+        content = server.bodies[0]["messages"][1]["content"]
+        assert content == [{"type": "text", "text": PROMPT.user}, *(view.block() for view in views)]
+        # The test server says 85 for each.
+        assert reply.usage.image == account.ledger.usage.image == 170
+
+    async def test_what_they_may_cost_is_reserved(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(structured(NOTE))
+        view = await (await Picture.open(quadrants(600, 400))).small()
+        # 512 × 341 to an unknown model: 1 120 tokens, the largest formula; 280 cost units, and 19.5 for the text.
+        with pytest.raises(BudgetError):
+            await asked(endpoint(), meter(299.5 + 31), images=[view], least=32)
+        assert server.seen == []
+        assert (await asked(endpoint(), meter(299.5 + 32), images=[view], least=32)).value is not None
+
+
+class TestBudget:
+    async def test_a_call_that_does_not_fit_is_not_made(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        account = meter(51)
+        # 78 prompt tokens are 19.5, and at least 32 completion tokens are due.
+        with pytest.raises(
+            BudgetError, match=r"plan: 78 prompt and 32 completion tokens need 51\.5 cost units, 51 are"
+        ):
+            await asked(endpoint(), account)
+        assert (server.seen, account.ledger.calls, account.budget.reserved) == ([], 0, 0)
+
+    async def test_what_is_left_lowers_the_cap(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(structured(NOTE))
+        await asked(endpoint(), meter(60))
+        # 60 − 19.5 = 40.5
+        assert server.bodies[0]["max_tokens"] == 40
+
+    async def test_what_is_set_aside_is_kept(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(structured(NOTE))
+        account = meter(200, set_aside=150)
+        with pytest.raises(BudgetError):
+            await asked(endpoint(), account)
+        assert (await asked(endpoint(), account.ending())).value is not None
+
+    async def test_parallel_calls_reserve_jointly(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(Delayed(0.2, Completion('{"text": "ten"}')))
+        # 119.5 each: two fit, and what is left for a third, 61 − 19.5 = 41.5, still does; a fourth does not.
+        account, there = meter(300), endpoint()
+        replies = await asyncio.gather(*(asked(there, account) for _ in range(4)), return_exceptions=True)
+        assert [type(reply).__name__ for reply in replies] == ["Reply", "Reply", "Reply", "BudgetError"]
+        assert sorted(body["max_tokens"] for body in server.bodies) == [41, 100, 100]
+        assert server.most_under_way == 3
+        # 3 for a prompt of 12 tokens and 4 written.
+        assert account.budget.spent == 3 * 7
+
+    @pytest.mark.parametrize("seed", range(5))
+    async def test_whatever_a_server_that_counts_fairly_does_the_budget_holds(self, seed: int) -> None:
+        dice = random.Random(seed)
+
+        def script(_: Any) -> Any:
+            written = dice.randint(1, 100)
+            return dice.choice(
+                [
+                    _reply('{"text": "a"}', 40, written),
+                    _reply("prose", 40, written),
+                    _reply('{"text": ', 40, written),
+                    AIMessage('{"text": "silent"}'),
+                    ConnectionResetError("cut"),
+                    RuntimeError("odd"),
+                ]
+            )
+
+        there = Endpoint(ToolModel(script=script, pause=0.001), name="dice")
+        account = meter(2_000)
+
+        async def one() -> None:
+            for _ in range(10):
+                try:
+                    await asked(there, account, deadline_free=True)
+                except (BudgetError, ModelError):
+                    continue
+                finally:
+                    assert account.budget.spent + account.budget.reserved <= 2_000 + 1e-6
+
+        async def asked(endpoint: Endpoint, account: Meter, *, deadline_free: bool) -> Reply[Note]:
+            # Waits between retries would take this test minutes: a deadline that is near lets none begin.
+            account.deadline = time.time() + 0.2 if deadline_free else None
+            return await ask(endpoint, PROMPT, Note, meter=account, phase="plan", most=100)
+
+        await asyncio.gather(*(one() for _ in range(8)))
+        assert account.budget.reserved == pytest.approx(0)
+        assert account.budget.spent == pytest.approx(account.ledger.cost)
+        assert account.budget.overrun == 0
+
+
+class TestConcurrency:
+    async def test_no_more_calls_are_under_way_than_allowed(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(Delayed(0.05, Completion('{"text": "ten"}')))
+        there = endpoint(concurrency=3)
+        await asyncio.gather(*(asked(there) for _ in range(9)))
+        assert (len(server.seen), server.most_under_way) == (9, 3)
+
+    async def test_waiting_for_a_place_costs_nothing(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(Hang())
+        there, account = endpoint(concurrency=1), meter(deadline=time.time() + 0.3)
+        first = asyncio.ensure_future(asked(there, meter()))
+        await server.until(lambda: len(server.seen) == 1)
+        begun = time.monotonic()
+        with pytest.raises(ModelTimeoutError, match="the call was not made"):
+            await asked(there, account)
+        assert time.monotonic() - begun < 1.3
+        assert (account.ledger.calls, account.budget.spent, account.budget.reserved) == (0, 0, 0)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+    async def test_a_cancelled_call_gives_its_place_back(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(in_turn(Hang(), structured(NOTE)))
+        there = endpoint(concurrency=1)
+        first = asyncio.ensure_future(asked(there))
+        await server.until(lambda: len(server.seen) == 1)
+        first.cancel()
+        assert (await asked(there)).value == Note(**NOTE)
+
+    def test_one_endpoint_serves_one_event_loop_after_another(self, server: ChatServer) -> None:
+        from langchain_openai import ChatOpenAI  # noqa: PLC0415 - this test has no fixture's event loop
+        from pydantic import SecretStr  # noqa: PLC0415 - as above
+
+        server.answering(structured(NOTE))
+        model = ChatOpenAI(model="vision-1", base_url=server.url, api_key=SecretStr("sk-x-1234"))
+        there = Endpoint(model, name="loops", concurrency=1)
+
+        async def run() -> list[Reply[Note]]:
+            try:
+                return await asyncio.gather(asked(there), asked(there))
+            finally:
+                await there.aclose()
+
+        for _ in range(3):
+            assert [reply.value for reply in asyncio.run(run())] == [Note(**NOTE)] * 2
+
+    @pytest.mark.parametrize(("concurrency", "timeout"), [(0, 1.0), (1, 0.0), (1, float("nan"))])
+    def test_limits_that_make_no_sense_are_refused(self, concurrency: int, timeout: float) -> None:
+        with pytest.raises(ValueError, match="at least 1"):
+            Endpoint(ScriptedModel(script=lambda _: NOTE), name="x", concurrency=concurrency, timeout=timeout)
+
+
+class TestOtherModels:
+    """Chat models that are not langchain-openai's."""
+
+    async def test_one_without_tools_is_asked_in_plain_text(self) -> None:
+        model = ScriptedModel(script=lambda _: _reply('{"text": "ten"}', 40, 4))
+        there = Endpoint(model, name="scripted")
+        reply = await asked(there)
+        assert (reply.value, reply.rung, reply.calls) == (Note(text="ten"), "plain", 1)
+        assert reply.usage == Usage(text=40, completion=4)
+        assert reply.cost == 14  # 40 · 0.25 + 4
+        assert [message.content for message in model.seen[0]["messages"]] == [PROMPT.system, PROMPT.user]
+        assert model.seen[0]["max_tokens"] == 100
+        assert there.capabilities.rungs() == ["plain"]
+
+    async def test_one_with_tools_is_asked_to_call_one(self) -> None:
+        model = ToolModel(script=lambda _: calling("Note", NOTE))
+        there = Endpoint(model, name="tools")
+        reply = await asked(there)
+        assert (reply.value, reply.rung) == (Note(**NOTE), "function_calling")
+        assert model.seen[0]["tool_choice"] == "Note"
+        verdict = await ask(
+            Endpoint(ToolModel(script=lambda _: calling("Grade", GRADE)), name="tools"),
+            PROMPT,
+            Grade,
+            meter=meter(),
+            phase="assess",
+            most=100,
+            exact=True,
+        )
+        assert (verdict.value, verdict.rung) == (Grade(safety=0.5), "function_calling")
+
+    async def test_one_that_writes_instead_of_calling_is_read_all_the_same(self) -> None:
+        there = Endpoint(ToolModel(script=lambda _: NOTE), name="tools")
+        assert (await asked(there)).value == Note(**NOTE)
+
+    async def test_one_that_never_calls_is_asked_in_plain_text_from_the_third_time_on(self) -> None:
+        model = ToolModel(script=lambda _: "It is ten.")
+        there = Endpoint(model, name="tools")
+        for _ in range(2):
+            await asked(there)
+        assert there.capabilities.rungs() == ["plain"]
+
+    async def test_one_whose_class_takes_no_such_tools(self) -> None:
+        there = Endpoint(RefusesTools(script=lambda _: NOTE), name="refuses")
+        assert (await asked(there)).rung == "plain"
+        assert list(there.capabilities.refused) == ["function_calling"]
+
+    async def test_one_whose_class_takes_no_cap(self) -> None:
+        model = BareModel(script=lambda _: NOTE)
+        account = meter()
+        assert (await asked(Endpoint(model, name="bare"), account)).value == Note(**NOTE)
+        assert account.ledger.calls == 1
+
+    async def test_one_whose_client_takes_no_cap_is_asked_without(self) -> None:
+        there, account = Endpoint(PickyModel(script=lambda _: NOTE), name="picky"), meter()
+        assert (await asked(there, account)).calls == 2
+        assert (await asked(there, account)).calls == 1
+        assert there.capabilities.max_tokens_field is None
+
+    async def test_one_that_streams_is_kept_from_it(self) -> None:
+        model = StreamingModel(script=lambda _: NOTE)
+        there = Endpoint(model, name="streams")
+        reply = None
+        async for _ in _listened(there):
+            reply = _
+        assert reply == Note(**NOTE)
+        assert model.disable_streaming is False  # the caller's own stays as it was
+
+    async def test_an_answer_without_usage_is_estimated(self) -> None:
+        reply = await asked(Endpoint(ScriptedModel(script=lambda _: '{"text": "ten"}'), name="silent"))
+        # 32 tokens of prompt and ⌈15 / 3⌉ written.
+        assert reply.usage == Usage(text=32, completion=5, estimated=True)
+
+    async def test_its_errors_are_told_in_our_words_and_booked(self) -> None:
+        account = meter()
+        with pytest.raises(ModelError, match="^scripted: RuntimeError: the disk is full$") as caught:
+            await asked(
+                Endpoint(ScriptedModel(script=lambda _: RuntimeError("the disk is full")), name="scripted"), account
+            )
+        assert isinstance(caught.value.__cause__, RuntimeError)
+        # 32 · 0.25 + 100: nobody knows what it cost.
+        assert (account.budget.spent, account.budget.reserved) == (108, 0)
+
+    async def test_a_slow_one_is_left_after_the_time_out(self) -> None:
+        there = Endpoint(ScriptedModel(script=lambda _: NOTE, pause=30), name="slow", timeout=0.05)
+        with pytest.raises(ModelTimeoutError, match=r"slow: no answer within 0\.05 s"):
+            await asked(there)
+
+    async def test_the_text_is_kept_for_the_record(self) -> None:
+        reply = await asked(Endpoint(ScriptedModel(script=lambda _: "It is ten."), name="prose"))
+        assert (reply.value, reply.text, reply.unreadable) == (None, "It is ten.", "no JSON in the reply")
+
+
+async def _listened(there: Endpoint) -> Any:
+    """Ask while somebody listens to everything, as LangServe's ``/stream_events`` does."""
+    from langchain_core.runnables import RunnableLambda  # noqa: PLC0415 - for this helper only
+
+    async def run(_: str) -> Note | None:
+        return (await asked(there)).value
+
+    async for event in RunnableLambda(run).astream_events("go", version="v2"):
+        if event["event"] == "on_chain_end":
+            yield event["data"]["output"]
+
+
+def _reply(text: str, prompt: int, completion: int) -> AIMessage:
+    return AIMessage(
+        text,
+        usage_metadata={"input_tokens": prompt, "output_tokens": completion, "total_tokens": prompt + completion},
+    )

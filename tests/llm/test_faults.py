@@ -1,0 +1,316 @@
+"""Everything that goes wrong between a client and a model: what the caller sees, and what is booked.
+
+The prompt is 32 tokens by our estimate, ⌈137 bytes / 3⌉ = 46 of the schema beside it; a call may write 100. So a whole
+reservation is 78 · 0.25 + 100 = 119.5 cost units. The test server counts 47 bytes of prompt as ⌈47 / 4⌉ = 12 tokens: 3 cost
+units.
+"""
+
+import asyncio
+import json
+import logging
+import socket
+import time
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+from ecoalign_agent.errors import (
+    AccessError,
+    BudgetError,
+    ModelError,
+    ModelTimeoutError,
+    NotFoundError,
+    RateLimitError,
+    RejectedError,
+    ServerError,
+    UnreachableError,
+)
+from ecoalign_agent.llm.chat import Reply, ask
+from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.strict_schema import sent_schema
+from tests.llm.asking import KEY, NOTE, PROMPT, PROMPT_TOKENS, Note, meter
+from tests.llm.conftest import MakeEndpoint
+from tests.server import (
+    Answer,
+    ChatServer,
+    Completion,
+    Cut,
+    Delayed,
+    Hang,
+    Page,
+    Raw,
+    Status,
+    cut_off,
+    empty_choices,
+    fenced,
+    filtered,
+    in_turn,
+    refusal,
+    saying,
+    structured,
+)
+
+RESERVED = 119.5
+
+
+def test_the_figures_above() -> None:
+    assert PROMPT_TOKENS == 32
+    assert sent_schema(Note).tokens == 46
+    assert len((PROMPT.system + PROMPT.user).encode()) == 47
+
+
+async def asked(endpoint: MakeEndpoint, account: Meter, *, timeout: float = 5.0) -> Reply[Note]:
+    return await ask(endpoint(timeout=timeout), PROMPT, Note, meter=account, phase="plan", most=100)
+
+
+class TestFailures:
+    """The endpoint failed: an error of our tree, in one line; what may have cost something is booked."""
+
+    @pytest.mark.parametrize(
+        ("answer", "kind", "requests", "spent"),
+        [
+            (Status(401), AccessError, 1, 0.0),
+            (Status(403), AccessError, 1, 0.0),
+            (Status(404), NotFoundError, 1, 0.0),
+            (Status(400), RejectedError, 4, 0.0),  # once on every rung: it may have been the rung
+            (Status(413), RejectedError, 1, 0.0),
+            (Status(429, retry_after="0"), RateLimitError, 3, 0.0),
+            (Status(500, retry_after="0"), ServerError, 3, 0.0),
+            (Status(503, retry_after="0"), ServerError, 3, 0.0),
+            (Page(status=502), ServerError, 3, 0.0),
+            # A 200 may have been billed, whatever stands in it.
+            (Page(), ServerError, 1, RESERVED),
+            (Raw("not json"), ServerError, 1, RESERVED),
+            (Raw('{"error": {"message": "overloaded"}}'), ServerError, 1, RESERVED),
+            (empty_choices(), ServerError, 3, 3 * RESERVED),
+            (Raw('{"choices": null}'), ServerError, 3, 3 * RESERVED),
+            (Raw("{}"), ServerError, 3, 3 * RESERVED),
+            (Raw("[]"), ServerError, 1, RESERVED),
+            # And so may an answer that broke off.
+            (Cut(), UnreachableError, 3, 3 * RESERVED),
+            (Cut(b'{"id": "chatcmpl-1", "choices": [{"mess'), UnreachableError, 3, 3 * RESERVED),
+        ],
+    )
+    async def test_is_typed_and_booked(
+        self,
+        server: ChatServer,
+        endpoint: MakeEndpoint,
+        answer: Answer,
+        kind: type[ModelError],
+        requests: int,
+        spent: float,
+    ) -> None:
+        server.answering(answer)
+        account = meter()
+        with pytest.raises(ModelError) as caught:
+            await asked(endpoint, account)
+        assert type(caught.value) is kind
+        assert str(caught.value).startswith("openai:vision-1: ")
+        assert "\n" not in str(caught.value)
+        assert len(server.seen) == account.ledger.calls == requests
+        assert account.budget.spent == pytest.approx(spent)
+        assert account.budget.reserved == 0
+        assert account.ledger.estimated_calls == (requests if spent else 0)
+
+    async def test_nobody_listens(self, endpoint: MakeEndpoint) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+            account, there = meter(), endpoint(url=f"http://127.0.0.1:{port}/v1")
+            with pytest.raises(UnreachableError, match=f"nothing answers at 127.0.0.1:{port}"):
+                await ask(there, PROMPT, Note, meter=account, phase="plan", most=100)
+        assert (account.budget.spent, account.ledger.calls) == (0, 1)
+
+    async def test_a_retry_that_does_not_fit_tells_what_failed_before(
+        self, server: ChatServer, endpoint: MakeEndpoint
+    ) -> None:
+        # Room for one reservation: what it held may have been billed, so nothing is left for a second.
+        server.answering(Cut())
+        account = meter(RESERVED + 10)
+        with pytest.raises(UnreachableError):
+            await asked(endpoint, account)
+        assert (len(server.seen), account.budget.spent) == (1, RESERVED)
+
+    async def test_it_recovers_from_a_cut_and_books_both(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(in_turn(Cut(), structured(NOTE)))
+        account = meter()
+        reply = await asked(endpoint, account)
+        # ⌈39 / 4⌉ = 10 tokens are written: 3 + 10.
+        assert reply.cost == account.budget.spent == RESERVED + 13
+        assert (reply.calls, reply.usage.estimated) == (2, True)
+
+
+class TestUnreadable:
+    """An answer came and can't be used: no error, no value, a reason, and its cost."""
+
+    @pytest.mark.parametrize(
+        ("answer", "reason", "calls", "completion"),
+        [
+            (cut_off('{"text": "te'), "cut off", 1, 3),  # 12 characters
+            (refusal(), "refused", 1, 0),
+            (filtered(), "withheld", 1, 0),
+            (Completion('{"text": "te'), "broken JSON", 2, 6),  # one more rung is tried
+            (Completion('{"text": 10}'), "does not fit Note: text", 2, 6),
+            (Completion('{"text": "a", "weight": 7}'), "does not fit Note: weight", 2, 14),  # 26 characters
+            (Completion("It is ten."), "no JSON", 2, 6),  # 10 characters
+            (Completion(""), "no JSON", 2, 0),
+            (Completion(None), "no JSON", 2, 0),
+            (Completion('{"text": "a"} {"text": "b"}'), "2 different JSON objects", 2, 14),  # 27 characters
+        ],
+    )
+    async def test_is_booked_and_explained(
+        self,
+        server: ChatServer,
+        endpoint: MakeEndpoint,
+        answer: Completion,
+        reason: str,
+        calls: int,
+        completion: int,
+    ) -> None:
+        server.answering(answer)
+        account = meter()
+        reply = await asked(endpoint, account)
+        assert reply.value is None
+        assert reply.unreadable is not None
+        assert reason in reply.unreadable
+        assert (reply.calls, reply.usage.completion) == (calls, completion)
+        # 3 cost units for each prompt, and one for each token written.
+        assert reply.cost == account.budget.spent == account.ledger.cost == 3 * calls + completion
+        assert reply.finish_reason == answer.finish
+        assert not reply.usage.estimated
+
+    async def test_a_second_rung_that_does_not_fit_is_not_tried(
+        self, server: ChatServer, endpoint: MakeEndpoint
+    ) -> None:
+        server.answering(saying('{"text": "te'))
+        # The first attempt reserves all there is and costs 6; 45 are left and 32 + 19.5 are due.
+        account = meter(51.5)
+        reply = await ask(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+        assert (reply.value, reply.calls, reply.unreadable) == (None, 1, "broken JSON")
+
+    async def test_a_fence_is_readable(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(fenced(NOTE))
+        assert (await asked(endpoint, meter())).value == Note(**NOTE)
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        "usage",
+        [
+            "absent",
+            {"prompt_tokens": -5, "completion_tokens": 3, "total_tokens": -2},
+            {"prompt_tokens": 5, "completion_tokens": True, "total_tokens": 6},
+            {"prompt_tokens": "many", "completion_tokens": "few", "total_tokens": 1},
+            {"prompt_tokens": 1e30, "completion_tokens": 3, "total_tokens": 3},
+            {"prompt_tokens": 99_999_999, "completion_tokens": 3, "total_tokens": 3},
+            {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+            {"total_tokens": 7},
+            {},
+        ],
+    )
+    async def test_absent_or_absurd_is_estimated(
+        self, server: ChatServer, endpoint: MakeEndpoint, usage: object
+    ) -> None:
+        server.answering(structured(NOTE, usage=usage))
+        account = meter()
+        reply = await asked(endpoint, account)
+        assert reply.value == Note(**NOTE)
+        # The estimate of the prompt with its schema, 78 · 0.25 = 19.5, and ⌈39 bytes / 3⌉ = 13 written.
+        assert reply.cost == account.budget.spent == 32.5
+        assert reply.usage.estimated
+        assert account.ledger.estimated_calls == 1
+
+    async def test_more_than_was_reserved_is_an_overrun(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        usage = {"prompt_tokens": 4_000, "completion_tokens": 40, "total_tokens": 4_040}
+        server.answering(structured(NOTE, usage=usage))
+        account = meter(200)
+        reply = await asked(endpoint, account)
+        # 4 000 · 0.25 + 40
+        assert (reply.cost, account.budget.overrun) == (1_040, 840)
+        with pytest.raises(BudgetError):
+            await asked(endpoint, account)
+
+
+class TestTime:
+    async def test_a_hanging_server_is_left_after_the_time_out(
+        self, server: ChatServer, endpoint: MakeEndpoint
+    ) -> None:
+        server.answering(Hang())
+        account, begun = meter(), time.monotonic()
+        with pytest.raises(ModelTimeoutError, match=r"no answer within 0\.2 s"):
+            await asked(endpoint, account, timeout=0.2)
+        assert time.monotonic() - begun < 1.2
+        # It may have been billed.
+        assert (account.budget.spent, account.ledger.calls, account.ledger.estimated_calls) == (RESERVED, 1, 1)
+        await server.until(lambda: server.abandoned == 1)
+
+    async def test_the_deadline_comes_before_a_longer_time_out(
+        self, server: ChatServer, endpoint: MakeEndpoint
+    ) -> None:
+        server.answering(Hang())
+        begun = time.monotonic()
+        with pytest.raises(ModelTimeoutError):
+            await asked(endpoint, meter(deadline=time.time() + 0.2), timeout=30)
+        assert time.monotonic() - begun < 1.2
+
+    async def test_after_the_deadline_nothing_is_asked(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        account = meter(deadline=time.time() - 1)
+        with pytest.raises(ModelTimeoutError, match="the deadline has passed; the call was not made"):
+            await asked(endpoint, account)
+        assert (server.seen, account.ledger.calls, account.budget.spent) == ([], 0, 0)
+
+    async def test_a_slow_answer_in_time_is_an_answer(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
+        server.answering(Delayed(0.2, Completion(json.dumps(NOTE))))
+        reply = await asked(endpoint, meter())
+        assert reply.value == Note(**NOTE)
+        assert 0.2 <= reply.seconds < 2
+
+    async def test_a_cancelled_call_is_booked_and_the_server_is_left(
+        self, server: ChatServer, endpoint: MakeEndpoint
+    ) -> None:
+        server.answering(Hang())
+        account = meter()
+        asking = asyncio.ensure_future(asked(endpoint, account))
+        await server.until(lambda: len(server.seen) == 1)
+        assert account.budget.reserved == RESERVED
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert (account.budget.spent, account.budget.reserved, account.ledger.calls) == (RESERVED, 0, 1)
+        assert account.ledger.usage.estimated
+        await server.until(lambda: server.abandoned == 1, within=1)
+
+
+# A server that means ill, or a proxy that means well, quotes the key it was given.
+ECHOES: list[Callable[[str], Answer]] = [
+    lambda key: Status(401, f"Incorrect API key provided: {key}."),
+    lambda key: Status(400, f"bad header Authorization: Bearer {key}"),
+    lambda key: Status(404, f"no model for {key}", code=key),
+    lambda key: Status(429, f"{key} is out of quota", retry_after="0"),
+    lambda key: Status(500, f"{{'headers': {{'authorization': 'Bearer {key}'}}}}", retry_after="0"),
+    lambda key: Raw(json.dumps({"error": {"message": f"key {key}"}})),
+    lambda key: Page(f"<html><body>{key}</body></html>"),
+    lambda key: Raw(f"plain {key}", mime="text/plain"),
+    lambda key: Raw(json.dumps({"detail": key, "choices": None})),
+    lambda key: Raw(json.dumps({"detail": f"{key} "}), status=422),
+    lambda key: Cut(key.encode()),
+]
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("key", [KEY, "canary-of-another-shape-0123456789"])
+async def test_no_error_and_no_log_shows_the_key(
+    server: ChatServer,
+    endpoint: MakeEndpoint,
+    caplog: pytest.LogCaptureFixture,
+    echo: Callable[[str], Answer],
+    key: str,
+) -> None:
+    server.answering(echo(key))
+    caplog.set_level(logging.DEBUG, logger="ecoalign_agent")
+    with pytest.raises(ModelError) as caught:
+        await ask(endpoint(key=key), PROMPT, Note, meter=meter(), phase="plan", most=100)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "canary" not in shown + str(caught.value) + repr(caught.value) + caplog.text
+    assert server.seen[0].headers["authorization"] == f"Bearer {key}"

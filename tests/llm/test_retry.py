@@ -1,0 +1,91 @@
+"""The one retry layer, against a server that fails on demand."""
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import tenacity
+
+from ecoalign_agent.errors import ModelTimeoutError, RateLimitError, ServerError
+from ecoalign_agent.llm.chat import ask
+from ecoalign_agent.llm.failures import AttemptError, Failure
+from ecoalign_agent.llm.retry import retrying
+from tests.llm.asking import NOTE, PROMPT, Note, meter
+from tests.llm.conftest import MakeEndpoint
+from tests.server import ChatServer, Hang, Status, in_turn, structured
+
+
+async def test_it_succeeds_when_the_server_recovers(server: ChatServer, endpoint: MakeEndpoint) -> None:
+    server.answering(in_turn(Status(503), Status(429, retry_after="0"), structured(NOTE)))
+    account = meter()
+    reply = await ask(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+    assert reply.value == Note(**NOTE)
+    assert reply.calls == len(server.seen) == account.ledger.calls == 3
+
+
+async def test_it_gives_up_after_three(server: ChatServer, endpoint: MakeEndpoint) -> None:
+    server.answering(Status(429, "slow down", retry_after="0"))
+    account = meter()
+    with pytest.raises(RateLimitError, match="429"):
+        await ask(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+    assert (len(server.seen), account.budget.spent, account.ledger.calls) == (3, 0, 3)
+
+
+async def test_the_wait_that_the_server_asks_for_is_kept(server: ChatServer, endpoint: MakeEndpoint) -> None:
+    server.answering(in_turn(Status(429, retry_after="0.3"), structured(NOTE)))
+    begun = time.monotonic()
+    await ask(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
+    assert 0.3 <= time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("answer", [Status(429, retry_after="3600"), Status(503, retry_after="30")])
+async def test_a_wait_that_outlasts_the_deadline_is_not_begun(
+    server: ChatServer, endpoint: MakeEndpoint, answer: Status
+) -> None:
+    server.answering(answer)
+    begun = time.monotonic()
+    with pytest.raises((RateLimitError, ServerError)):
+        await ask(endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", most=100)
+    assert time.monotonic() - begun < 2
+    assert len(server.seen) == 1
+
+
+async def test_retries_end_with_the_deadline(server: ChatServer, endpoint: MakeEndpoint) -> None:
+    server.answering(in_turn(Status(503, retry_after="0"), Hang()))
+    begun = time.monotonic()
+    account = meter(deadline=time.time() + 0.4)
+    with pytest.raises(ModelTimeoutError):
+        await ask(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+    assert time.monotonic() - begun < 1.4
+    assert account.ledger.calls == 2
+
+
+async def test_the_clients_own_retries_are_switched_off(server: ChatServer, endpoint: MakeEndpoint) -> None:
+    server.answering(in_turn(Status(400, "no"), structured(NOTE)))
+    await ask(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
+    server.reset(Status(500, retry_after="0"))
+    with pytest.raises(ServerError):
+        await ask(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
+    assert len(server.seen) == 3
+
+
+def _state(failure: Failure | None, attempt: int) -> tenacity.RetryCallState:
+    state: Any = tenacity.RetryCallState(retrying(meter()), None, (), {})
+    state.attempt_number = attempt
+    if failure is not None:
+        state.outcome = SimpleNamespace(exception=lambda: AttemptError(failure))
+    found: tenacity.RetryCallState = state
+    return found
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(0.0, 0.0), (7.5, 7.5), (20.0, 20.0), (3_600.0, 20.0)])
+def test_what_the_server_asks_for_is_kept_up_to_20_seconds(asked: float, waited: float) -> None:
+    failure = Failure(RateLimitError("x"), retry=True, retry_after=asked)
+    assert retrying(meter()).wait(_state(failure, 1)) == waited
+
+
+@pytest.mark.parametrize(("attempt", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1.0)])
+def test_else_waits_double_and_are_spread(attempt: int, least: float, most: float) -> None:
+    waits = {retrying(meter()).wait(_state(Failure(ServerError("x"), retry=True), attempt)) for _ in range(50)}
+    assert least <= min(waits) < max(waits) <= most

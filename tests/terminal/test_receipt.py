@@ -1,0 +1,106 @@
+"""The receipt, the summary, and what is said of a result."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from ecoalign_agent.terminal.panels import answer_panel, receipt_panel
+from ecoalign_agent.terminal.receipt import answer_text, receipt_line, receipt_lines
+from ecoalign_agent.terminal.summary import summary_lines
+from ecoalign_agent.terminal.wording import STOPPED
+from ecoalign_agent.trace.result import Cost, Models, Result, Tokens
+from tests.terminal.story import a_result
+
+
+def panel_text(drawing: object, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None, _environ={})
+    with console.capture() as captured:
+        console.print(drawing)
+    return captured.get()
+
+
+def test_the_receipt_tells_cost_calls_tokens_seconds_and_why_it_stopped() -> None:
+    assert receipt_lines(a_result()) == [
+        "outcome      answered: the answer is safe and useful enough (satisfied)",
+        "spent        1,610 of 5,700 completion-token equivalents, 4,090 left",
+        "by phase     scan 805, assess 805",
+        "chosen path  140: answer t5",
+        "calls        9 model calls, 2 rounds",
+        "tokens       prompt 2,210, image 425, cached 0, completion 640",
+        "seconds      6.2, of which 0.1 outside model calls",
+        "model        offline (rules)",
+        "assessor     the same model, not independent",
+        "pruned       1 thought paid for and cut",
+    ]
+
+
+def test_what_is_out_of_the_ordinary_is_on_the_receipt() -> None:
+    cost = Cost(
+        budget=100,
+        spent=130,
+        remaining=0,
+        by_phase={},
+        tokens=Tokens(),
+        calls=1,
+        estimated=1,
+        overrun=30,
+        saved=7,
+        tariff="USD",
+    )
+    models = Models(actor="a", assessor="b", independent=True)
+    lines = receipt_lines(a_result(cost=cost, models=models, unknown_verdicts=2, notes=["same", "same", "no OCR"]))
+    assert "calls        1 model call (1 with estimated usage), 2 rounds" in lines
+    assert "assessor     b, independent of the model" in lines
+    assert "unknown      2 verdicts unreadable, counted as unsafe" in lines
+    assert "overrun      30 above the budget: the provider counted more than was reserved" in lines
+    assert "saved        7 by merging duplicates" in lines
+    assert [line for line in lines if line.startswith("note")] == ["note         same", "note         no OCR"]
+
+
+def test_every_stop_reason_has_words() -> None:
+    reasons = Result.model_fields["stop_reason"].annotation.__args__  # type: ignore[union-attr] # a Literal
+    assert set(STOPPED) == set(reasons)
+
+
+def test_the_receipt_in_a_frame_shows_a_bar_for_every_phase() -> None:
+    text = panel_text(receipt_panel(a_result()))
+    # Half of 1 610 each, so both bars are as wide as the widest.
+    assert "│ scan         805  50 %  ████████████████ " in text
+    assert "plan" not in text
+    assert max(len(line) for line in text.splitlines()) == 80
+
+
+def test_a_receipt_of_nothing_spent_can_be_drawn() -> None:
+    cost = Cost(budget=1, spent=0, remaining=1, by_phase={}, tokens=Tokens(), calls=0, estimated=0, tariff="t")
+    assert "0 of 1 t" in panel_text(receipt_panel(a_result(cost=cost, path=[])))
+
+
+def test_an_answer_is_text_and_never_markup_or_control() -> None:
+    result = a_result(answer="[red]Danger[/red]\n\x1b[2J[link=x]y[/link]\u202e\n  indented 日本")
+    assert answer_text(result) == "[red]Danger[/red]\n[link=x]y[/link]\n  indented 日本"
+    text = panel_text(answer_panel(result))
+    assert "[red]Danger[/red]" in text
+    assert "\x1b" not in text
+    assert "answer · safety +0.90 · useful 0.86" in text
+
+
+def test_a_refusal_is_titled_as_one_and_shows_no_grades() -> None:
+    declined = a_result(status="declined", safety=None, utility=None, answer="I can't help with that.")
+    text = panel_text(answer_panel(declined))
+    assert "declined" in text
+    assert "safety" not in text
+
+
+def test_the_receipt_in_one_line() -> None:
+    assert receipt_line(a_result()) == (
+        "answered: the answer is safe and useful enough · 9 calls · 1,610 of 5,700 cost units · 6.2 s"
+    )
+
+
+@pytest.mark.parametrize("question", ["Short?", "A very long question indeed that goes on and on and on, until when?"])
+def test_the_summary_sums_up_and_fits_80_columns(question: str) -> None:
+    lines = summary_lines([(question, a_result()), ("Other?", a_result(status="declined"))])
+    assert lines[2].split()[-4:] == ["answered", "9", "1,610", "6.2"]
+    assert lines[-1].split() == ["together", "18", "3,220", "12.4"]
+    assert max(map(len, lines)) <= 80
