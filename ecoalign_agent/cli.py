@@ -88,7 +88,7 @@ def ask(
     """Ask a question; ``manual.ASK`` is what a person reads about it."""
     import asyncio
 
-    from ecoalign_agent.terminal.ending import ending_well
+    from ecoalign_agent.terminal.ending import endable, ending_well
     from ecoalign_agent.terminal.follow import Followed
     from ecoalign_agent.terminal.output import Output
     from ecoalign_agent.trace.log import EventLog
@@ -99,7 +99,7 @@ def ask(
         # The screen comes first: it shows life while the libraries load.
         with EventLog(trace) if trace else nullcontext() as log, output.screen() as screen:
             agent = _agent(model, base_url, assessor, prompts, _policy(policy, budget, deadline))
-            result = asyncio.run(followed.run(agent.stream(asked, image or ()), screen, log))
+            result = asyncio.run(endable(followed.run(agent.stream(asked, image or ()), screen, log)))
         _end(output, followed, result)
 
 
@@ -109,13 +109,13 @@ def demo(json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None
     import asyncio
 
     from ecoalign_agent.demo import demonstrate
-    from ecoalign_agent.terminal.ending import ending_well
+    from ecoalign_agent.terminal.ending import endable, ending_well
     from ecoalign_agent.terminal.follow import Followed
     from ecoalign_agent.terminal.output import Output
 
     output, followed = Output(json=json, quiet=quiet), Followed()
     with ending_well(followed, debug=debug):
-        failed = asyncio.run(demonstrate(output, followed))
+        failed = asyncio.run(endable(demonstrate(output, followed)))
         raise typer.Exit(1 if failed else 0)
 
 

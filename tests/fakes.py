@@ -1,7 +1,7 @@
 """A chat model whose replies depend on what it is asked, never on the order of calls.
 
-A script is a function from a ``Call`` (the task, and the fenced data by name) to a reply. ``plays`` builds one from a reply
-or a function for each task, with harmless defaults for the rest.
+A script is a function from a ``Call`` (the task, and the fenced data by name) to a reply. ``plays`` builds one from a
+reply or a function for each task, with harmless defaults for the rest.
 """
 
 import asyncio

@@ -2,8 +2,9 @@
 
 The journal is the truth; the graph is its fold. Folding a long journal anew in every node would cost more than the
 search itself, so the last fold of a run is kept and only what was appended since is applied to it. It is a memo and
-nothing more: a fold that does not match the journal (another process, another branch of a checkpoint, a node that
-failed half-way) is built anew.
+nothing more: a fold that does not match the journal (another process, another branch of a checkpoint, another run under
+the same id) is built anew. A node takes the fold out of the memo while it works on it, and keeps it when it is done: no
+other can see it half-way, and that of a node that failed is gone.
 """
 
 from collections.abc import Sequence
@@ -54,8 +55,8 @@ def growth_of(memo: Recent[Growth], run_id: str, journal: Sequence[Change], budg
         budget: B in cost units; labels that cost more are dropped.
         policy: how paths are labelled.
     """
-    growth = memo.get(run_id)
+    growth = memo.take(run_id)
     if growth is not None and growth.matches(journal):
         growth.catch_up(journal, budget)
         return growth
-    return memo.keep(run_id, Growth(journal, budget, policy))
+    return Growth(journal, budget, policy)

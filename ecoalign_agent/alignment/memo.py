@@ -23,6 +23,10 @@ class Recent(Generic[V]):
             self._kept.move_to_end(run_id)
         return self._kept.get(run_id)
 
+    def take(self, run_id: str) -> V | None:
+        """The run's value, for the taker alone until it is kept again; None: not kept, or taken."""
+        return self._kept.pop(run_id, None)
+
     def keep(self, run_id: str, value: V) -> V:
         """Keep the run's value, and return it."""
         self._kept[run_id] = value

@@ -66,6 +66,7 @@ class Turn:
         self._budget = state.get("budget", Budget(self.policy.budget))
         self._waiting, self._open, self._since = state.get("waiting", 0.0), 0, 0.0
         self._growth: Growth | None = None
+        self._closed = False
         self._opened: Opened | None = None
         self._costing: Costing | None = None
         self._writer = get_stream_writer()
@@ -216,9 +217,11 @@ class Turn:
             "ledger": self.ledger,
             "told": self.told,
         }
-        fresh = self._growth.unstored() if self._growth is not None else []
-        if fresh:
-            base["growth"] = fresh
+        if self._growth is not None:
+            if fresh := self._growth.unstored():
+                base["growth"] = fresh
+            if not self._closed:
+                self.desk.folds.keep(self.run_id, self._growth)
         rarely = {
             "experience": self.experience,
             "unknown": self.unknown,
@@ -232,7 +235,7 @@ class Turn:
 
     def closing(self, result: Result) -> dict[str, Any]:
         """The changes that end a run: its outcome, and a thread made ready for another request."""
-        self.desk.folds.forget(self.run_id)
+        self._closed = True
         self.desk.opened.forget(self.run_id)
         said = {"messages": [AIMessage(result.answer, name="ecoalign")]} if result.answer is not None else {}
         outcome = {"result": result, "answer": result.answer, "status": result.status}

@@ -66,8 +66,7 @@ class Labelling:
         if budget != self._budget:
             self._budget = _checked_budget(budget)
             self.catch_up()
-            for thought_id in self.graph.topological():
-                self._relabel(thought_id)
+            self._relabel(self.graph.topological())
 
     @property
     def capped(self) -> bool:
@@ -116,12 +115,11 @@ class Labelling:
             return
         first_look = self._read == 0
         self._read += len(news)
-        touched: list[str] = []
-        spreads = False
+        age, touched, spreads = self._age, list[str](), False
         for change in news:
             if isinstance(change, Thought):
                 touched.append(change.id)
-                self._age[change.id] = len(self._age)
+                age[change.id] = len(age)
                 if change.kind == "answer":
                     self.answers.append(change.id)
             elif isinstance(change, Pruned):
@@ -135,35 +133,39 @@ class Labelling:
             order = self.graph.topological()
         elif spreads:
             order = self.graph.downstream(touched)
-        for thought_id in order:
-            self._relabel(thought_id)
+        self._relabel(order)
 
-    def _relabel(self, thought_id: str) -> None:
-        """Label a thought from its parents' labels, which are up to date."""
-        thought = self.graph[thought_id]
-        if thought.kind == "root":
-            # Its own figures are the request's: they are on no path.
-            labels = [ROOT_LABEL] if self.graph.live(thought_id) else []
-        elif thought.safety < 0 and self._path_safety == "minimum":
-            labels = []
-        else:
-            labels = self._grown(thought)
-        if len(labels) > self._label_cap:
-            self._capped.add(thought_id)
-            labels = capped(labels, self._label_cap, cost_in_value=self._cost_in_value)
-        elif self._capped:
-            self._capped.discard(thought_id)
-        self._labels[thought_id] = labels
+    def _relabel(self, order: Iterable[str]) -> None:
+        """Label thoughts from their parents' labels, parents first."""
+        graph, labels_of, cap = self.graph, self._labels, self._label_cap
+        weakest_link = self._path_safety == "minimum"
+        for thought_id in order:
+            thought = graph[thought_id]
+            if thought.kind == "root":
+                # Its own figures are the request's: they are on no path.
+                labels = [ROOT_LABEL] if graph.live(thought_id) else []
+            elif weakest_link and thought.safety < 0:
+                labels = []
+            else:
+                labels = self._grown(thought)
+            if len(labels) > cap:
+                self._capped.add(thought_id)
+                labels = capped(labels, cap, cost_in_value=self._cost_in_value)
+            elif self._capped:
+                self._capped.discard(thought_id)
+            labels_of[thought_id] = labels
 
     def _grown(self, thought: Thought) -> list[Label]:
         """The skyline of the parents' labels, each extended by the thought; those within the budget."""
         parents = self.graph.ways_to(thought.id)
-        if len(parents) > 1:
+        if len(parents) == 1:
+            # By far the most common case: kept short.
+            grown = extended(self._labels[parents[0]], parents[0], thought, self._path_safety)
+        else:
+            grown = []
             # Of equal labels the older path stays, so the older parent's come first.
-            parents = tuple(sorted(parents, key=self._age.__getitem__))
-        grown: list[Label] = []
-        for parent in parents:
-            grown += extended(self._labels[parent], parent, thought, self._path_safety)
+            for parent in sorted(parents, key=self._age.__getitem__):
+                grown += extended(self._labels[parent], parent, thought, self._path_safety)
         budget = self._budget
         if len(grown) == 1:
             return grown if grown[0].cost <= budget else []

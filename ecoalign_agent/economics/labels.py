@@ -70,12 +70,14 @@ def extended(labels: Sequence[Label], parent: str, thought: Thought, path_safety
     grown: list[Label] = []
     for position, (utility, cost, safety, length, safeties, _, _) in enumerate(labels):
         if path_safety == "minimum":
-            path_safe = min(safety, s)
+            path_safe = safety if safety < s else s  # noqa: FURB136 - half the time of min()
         elif path_safety == "last":
             path_safe = s
         else:
             path_safe = (safeties + s) / (length + 1)
-        grown.append(Label(utility + u, cost + c, path_safe, length + 1, safeties + s, parent, position))
+        figures = (utility + u, cost + c, path_safe, length + 1, safeties + s, parent, position)
+        # What `Label(...)` does as well, in less than half the time: this is the search's innermost loop.
+        grown.append(tuple.__new__(Label, figures))
     return grown
 
 

@@ -176,12 +176,16 @@ class ThoughtGraph:
 
     def parents(self, thought_id: str) -> tuple[str, ...]:
         """The thoughts that it follows from, after merges."""
-        self._require(thought_id)
-        return self._edges.parents[thought_id]
+        try:
+            return self._edges.parents[thought_id]
+        except KeyError:
+            raise ValueError(f"the graph holds no thought {thought_id!r}") from None
 
     def ways_to(self, thought_id: str) -> tuple[str, ...]:
         """The thoughts that a path to it may come from: its parents, or none where it is pruned."""
-        return () if thought_id in self._pruned else self.parents(thought_id)
+        if thought_id in self._pruned:
+            return ()
+        return self.parents(thought_id)
 
     def children(self, thought_id: str) -> list[str]:
         """The thoughts that follow from it, after merges, pruned ones too."""

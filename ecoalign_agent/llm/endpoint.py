@@ -44,9 +44,18 @@ class Endpoint:
         facts: what the model tells about itself.
         capabilities: what it can do, filled in by calls.
         timeout: seconds one attempt may take.
+        backoff: seconds waited at the most before a first retry, where the server does not say how long.
     """
 
-    def __init__(self, model: BaseChatModel, *, name: str, concurrency: int = 32, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        model: BaseChatModel,
+        *,
+        name: str,
+        concurrency: int = 32,
+        timeout: float = 60.0,
+        backoff: float = 0.5,
+    ) -> None:
         """Wrap ``model``.
 
         Args:
@@ -54,6 +63,7 @@ class Endpoint:
             name: see the class.
             concurrency: calls under way at once, per event loop.
             timeout: see the class.
+            backoff: see the class.
 
         Raises:
             ValueError: ``concurrency`` below 1, or ``timeout`` not above 0.
@@ -63,6 +73,7 @@ class Endpoint:
         self.name = name
         self.model = model
         self.timeout = timeout
+        self.backoff = backoff
         self.facts = facts_of(model)
         self.family: ImageFamily = family_of(self.facts.model_name or name)
         self.capabilities = Capabilities(self.facts.rungs, max_tokens_field=self.facts.max_tokens_field)

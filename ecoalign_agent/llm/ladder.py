@@ -102,7 +102,7 @@ async def _retried(asking: Asking[T], rung: Rung) -> AIMessage:
     asking.tally.failure = None
     try:
         # Typed by hand: tenacity's own signature loses the result's type.
-        message: AIMessage = await retrying(asking.meter)(attempt, asking, rung)
+        message: AIMessage = await retrying(asking.meter, backoff=asking.endpoint.backoff)(attempt, asking, rung)
     except BudgetError:
         if asking.tally.failure is None:
             raise

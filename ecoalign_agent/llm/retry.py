@@ -18,25 +18,29 @@ LONGEST_WAIT = 20.0
 """Seconds; a server that asks for more is asked again after these."""
 
 
-def retrying(meter: Meter, *, attempts: int = ATTEMPTS) -> AsyncRetrying:
-    """Retries of one request: after rate limits, server failures and broken connections, never past the deadline."""
+def retrying(meter: Meter, *, backoff: float) -> AsyncRetrying:
+    """Retries of one request: after rate limits, server failures and broken connections, never past the deadline.
+
+    Args:
+        meter: whose deadline counts.
+        backoff: seconds to wait at the most before the second attempt, where the server does not say; then twice that.
+    """
 
     def stop(state: tenacity.RetryCallState) -> bool:
         left = meter.seconds_left()
         # A wait that outlasts the deadline is not begun: the failure is told at once.
-        return state.attempt_number >= attempts or (left is not None and state.upcoming_sleep >= left)
+        return state.attempt_number >= ATTEMPTS or (left is not None and state.upcoming_sleep >= left)
 
-    return AsyncRetrying(stop=stop, wait=_pause, retry=tenacity.retry_if_exception(_worth_it), reraise=True)
+    def pause(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, AttemptError) and error.failure.retry_after is not None:
+            return min(LONGEST_WAIT, error.failure.retry_after)
+        # Spread over its upper half, so that parallel calls don't return in step.
+        longest = backoff * 2.0 ** (state.attempt_number - 1)
+        return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
+
+    return AsyncRetrying(stop=stop, wait=pause, retry=tenacity.retry_if_exception(_worth_it), reraise=True)
 
 
 def _worth_it(error: BaseException) -> bool:
     return isinstance(error, AttemptError) and error.failure.retry
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome is not None else None
-    if isinstance(error, AttemptError) and error.failure.retry_after is not None:
-        return min(LONGEST_WAIT, error.failure.retry_after)
-    # Half a second, then one, each jittered over its upper half, so that parallel calls don't return in step.
-    ceiling = 0.5 * 2.0 ** (state.attempt_number - 1)
-    return random.uniform(0.5, 1.0) * ceiling  # noqa: S311 - spreads load, guards nothing

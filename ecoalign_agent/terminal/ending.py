@@ -1,10 +1,11 @@
 """How a command ends: every error one line and an exit status, a signal leaves the terminal as it was."""
 
+import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import typer
 
@@ -12,6 +13,8 @@ from ecoalign_agent.errors import EcoAlignError, UsageError
 from ecoalign_agent.terminal.follow import Followed
 from ecoalign_agent.terminal.streams import tell_error
 from ecoalign_agent.terminal.wording import amount
+
+T = TypeVar("T")
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
 
@@ -45,6 +48,32 @@ def ending_well(followed: Followed, *, debug: bool) -> Iterator[None]:
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+async def endable(run: Coroutine[Any, Any, T]) -> T:
+    """Await ``run``; being asked to end cancels it, so that it closes its calls and then ends like an interrupted one.
+
+    A handler that raised wherever the loop happens to be would leave half-closed generators behind.
+    """
+    task, loop, asked = asyncio.current_task(), asyncio.get_running_loop(), False
+
+    def end() -> None:
+        nonlocal asked
+        asked = True
+        if task is not None:
+            task.cancel()
+
+    with suppress(NotImplementedError):  # a loop without signals, as on Windows
+        loop.add_signal_handler(signal.SIGTERM, end)
+    try:
+        return await run
+    except asyncio.CancelledError:
+        if asked:
+            raise _Terminated from None
+        raise
+    finally:
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _told(error: Exception) -> str:

@@ -97,9 +97,7 @@ def _kept(view: View, room: int) -> tuple[dict[str, None], str]:
         return dict.fromkeys(thoughts), ""
     cut = sum(thought.fate in {"pruned", "merged"} for thought in gone)
     noun = "older thought" if len(gone) == 1 else "older thoughts"
-    return dict.fromkeys(
-        id_ for id_ in thoughts if id_ in picked
-    ), f"{len(gone)} {noun} folded away, {cut} of them pruned"
+    return dict.fromkeys(id_ for id_ in thoughts if id_ in picked), f"{len(gone)} {noun} folded away, {cut} of them cut"
 
 
 def _nearest(view: View, id_: str, kept: dict[str, None]) -> str | None:

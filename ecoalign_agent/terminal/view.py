@@ -210,4 +210,4 @@ class View:
         """What there is, in a few words: for the status line."""
         cut = sum(thought.fate in {"pruned", "merged"} for thought in self.thoughts.values())
         thoughts = count(sum(thought.kind != "root" for thought in self.thoughts.values()), "thought")
-        return f"{thoughts}, {cut} pruned" if cut else thoughts
+        return f"{thoughts}, {cut} cut" if cut else thoughts

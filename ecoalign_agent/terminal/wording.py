@@ -31,7 +31,7 @@ STOPPED: "dict[StopReason, str]" = {
     "satisfied": "the answer is safe and useful enough",
     "no_value": "nothing more was worth its cost",
     "no_open_tip": "nothing was left to pursue",
-    "budget": "what was left could not pay another round",
+    "budget": "too little was left for another round",
     "deadline": "the deadline was near",
     "rounds": "the round limit was reached",
     "unsafe_request": "the request is harmful",

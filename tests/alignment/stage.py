@@ -48,7 +48,7 @@ def grading(grades: Mapping[str, Answer], otherwise: Answer | None = None) -> Ca
 
 
 def by_tip(proposals: Mapping[str, list[dict[str, Any]]]) -> Callable[[Call], Answer]:
-    """A proposer that goes by the last thought of the path: its words, or "(none)" at the root; without a match nothing."""
+    """A proposer that goes by the words of the last thought, at the root "(none)"; without a match it has no idea."""
 
     def propose(call: Call) -> Answer:
         tip = call["path"].splitlines()[-1]
@@ -67,8 +67,7 @@ def ending(events: Sequence[Event]) -> Result:
     """The result that the last event carries."""
     last = events[-1]
     assert last.kind in {"answered", "declined", "failed"}
-    result: Result = last.result  # type: ignore[union-attr] # the kind was checked
-    return result
+    return last.result
 
 
 def picture(width: int = 40, height: int = 30, colour: tuple[int, int, int] = (10, 120, 200)) -> bytes:

@@ -29,14 +29,20 @@ def server(running_server: ChatServer) -> ChatServer:
 
 @pytest.fixture
 async def endpoint(server: ChatServer) -> AsyncIterator[MakeEndpoint]:
-    """Makes endpoints at the server: ``endpoint(timeout=…, concurrency=…, key=…, url=…, **model options)``."""
+    """Makes endpoints at the server: ``endpoint(timeout=…, key=…, url=…, …, **model options)``."""
     made: list[Endpoint] = []
 
     def make(
-        *, timeout: float = 5.0, concurrency: int = 32, key: str = KEY, url: str | None = None, **options: Any
+        *,
+        timeout: float = 5.0,
+        concurrency: int = 32,
+        backoff: float = 0.02,
+        key: str = KEY,
+        url: str | None = None,
+        **options: Any,
     ) -> Endpoint:
         model = ChatOpenAI(model="vision-1", base_url=url or server.url, api_key=SecretStr(key), **options)
-        made.append(Endpoint(model, name="openai:vision-1", timeout=timeout, concurrency=concurrency))
+        made.append(Endpoint(model, name="openai:vision-1", timeout=timeout, concurrency=concurrency, backoff=backoff))
         return made[-1]
 
     yield make

@@ -53,27 +53,25 @@ class TestPictures:
     async def test_what_they_may_cost_is_reserved(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(structured(NOTE))
         view = await (await Picture.open(quadrants(600, 400))).small()
-        # 512 × 341 to an unknown model: 1 120 tokens, the largest formula; 280 cost units, and 19.5 for the text.
+        # 512 × 341 to an unknown model: 1 120 tokens, the largest formula; 280 cost units, and 20 for the text.
         with pytest.raises(BudgetError):
-            await asked(endpoint(), meter(299.5 + 31), images=[view], least=32)
+            await asked(endpoint(), meter(300 + 31), images=[view], least=32)
         assert server.seen == []
-        assert (await asked(endpoint(), meter(299.5 + 32), images=[view], least=32)).value is not None
+        assert (await asked(endpoint(), meter(300 + 32), images=[view], least=32)).value is not None
 
 
 class TestBudget:
     async def test_a_call_that_does_not_fit_is_not_made(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         account = meter(51)
-        # 78 prompt tokens are 19.5, and at least 32 completion tokens are due.
-        with pytest.raises(
-            BudgetError, match=r"plan: 78 prompt and 32 completion tokens need 51\.5 cost units, 51 are"
-        ):
+        # 32 tokens of prompt and 48 of schema are 20, and at least 32 completion tokens are due.
+        with pytest.raises(BudgetError, match=r"80 prompt and 32 completion tokens need 52 cost units, 51 are free"):
             await asked(endpoint(), account)
         assert (server.seen, account.ledger.calls, account.budget.reserved) == ([], 0, 0)
 
     async def test_what_is_left_lowers_the_cap(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(structured(NOTE))
-        await asked(endpoint(), meter(60))
-        # 60 − 19.5 = 40.5
+        await asked(endpoint(), meter(60.5))
+        # ⌊60.5 − 20⌋
         assert server.bodies[0]["max_tokens"] == 40
 
     async def test_what_is_set_aside_is_kept(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
@@ -85,11 +83,11 @@ class TestBudget:
 
     async def test_parallel_calls_reserve_jointly(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(Delayed(0.2, Completion('{"text": "ten"}')))
-        # 119.5 each: two fit, and what is left for a third, 61 − 19.5 = 41.5, still does; a fourth does not.
+        # 120 each: two fit, and a third with a lower cap, 60 − 20; a fourth does not.
         account, there = meter(300), endpoint()
         replies = await asyncio.gather(*(asked(there, account) for _ in range(4)), return_exceptions=True)
         assert [type(reply).__name__ for reply in replies] == ["Reply", "Reply", "Reply", "BudgetError"]
-        assert sorted(body["max_tokens"] for body in server.bodies) == [41, 100, 100]
+        assert sorted(body["max_tokens"] for body in server.bodies) == [40, 100, 100]
         assert server.most_under_way == 3
         # 3 for a prompt of 12 tokens and 4 written.
         assert account.budget.spent == 3 * 7
@@ -99,34 +97,31 @@ class TestBudget:
         dice = random.Random(seed)
 
         def script(_: Any) -> Any:
-            written = dice.randint(1, 100)
+            # Never more than it was allowed, and no more prompt than was estimated.
+            written = dice.randint(1, model.seen[-1]["max_tokens"])
             return dice.choice(
                 [
-                    _reply('{"text": "a"}', 40, written),
-                    _reply("prose", 40, written),
-                    _reply('{"text": ', 40, written),
+                    _reply('{"text": "a"}', 30, written),
+                    _reply("prose", 30, written),
+                    _reply('{"text": ', 30, written),
                     AIMessage('{"text": "silent"}'),
                     ConnectionResetError("cut"),
                     RuntimeError("odd"),
                 ]
             )
 
-        there = Endpoint(ToolModel(script=script, pause=0.001), name="dice")
+        model = ToolModel(script=script, pause=0.001)
+        there = Endpoint(model, name="dice", backoff=0.001)
         account = meter(2_000)
 
         async def one() -> None:
             for _ in range(10):
                 try:
-                    await asked(there, account, deadline_free=True)
+                    await asked(there, account)
                 except (BudgetError, ModelError):
                     continue
                 finally:
                     assert account.budget.spent + account.budget.reserved <= 2_000 + 1e-6
-
-        async def asked(endpoint: Endpoint, account: Meter, *, deadline_free: bool) -> Reply[Note]:
-            # Waits between retries would take this test minutes: a deadline that is near lets none begin.
-            account.deadline = time.time() + 0.2 if deadline_free else None
-            return await ask(endpoint, PROMPT, Note, meter=account, phase="plan", most=100)
 
         await asyncio.gather(*(one() for _ in range(8)))
         assert account.budget.reserved == pytest.approx(0)
@@ -173,7 +168,7 @@ class TestConcurrency:
 
         async def run() -> list[Reply[Note]]:
             try:
-                return await asyncio.gather(asked(there), asked(there))
+                return list(await asyncio.gather(asked(there), asked(there)))
             finally:
                 await there.aclose()
 
@@ -261,10 +256,9 @@ class TestOtherModels:
 
     async def test_its_errors_are_told_in_our_words_and_booked(self) -> None:
         account = meter()
-        with pytest.raises(ModelError, match="^scripted: RuntimeError: the disk is full$") as caught:
-            await asked(
-                Endpoint(ScriptedModel(script=lambda _: RuntimeError("the disk is full")), name="scripted"), account
-            )
+        there = Endpoint(ScriptedModel(script=lambda _: RuntimeError("the disk is full")), name="scripted")
+        with pytest.raises(ModelError, match=r"^scripted: RuntimeError: the disk is full$") as caught:
+            await asked(there, account)
         assert isinstance(caught.value.__cause__, RuntimeError)
         # 32 · 0.25 + 100: nobody knows what it cost.
         assert (account.budget.spent, account.budget.reserved) == (108, 0)

@@ -1,8 +1,8 @@
 """Everything that goes wrong between a client and a model: what the caller sees, and what is booked.
 
-The prompt is 32 tokens by our estimate, ⌈137 bytes / 3⌉ = 46 of the schema beside it; a call may write 100. So a whole
-reservation is 78 · 0.25 + 100 = 119.5 cost units. The test server counts 47 bytes of prompt as ⌈47 / 4⌉ = 12 tokens: 3 cost
-units.
+The prompt is 32 tokens by our estimate, and the schema beside it ⌈142 bytes / 3⌉ = 48; a call may write 100. So a whole
+reservation is 80 · 0.25 + 100 = 120 cost units. The test server counts the prompt's 47 bytes as ⌈47 / 4⌉ = 12 tokens,
+which are 3 cost units.
 """
 
 import asyncio
@@ -51,45 +51,45 @@ from tests.server import (
     structured,
 )
 
-RESERVED = 119.5
+RESERVED = 120.0
 
 
 def test_the_figures_above() -> None:
     assert PROMPT_TOKENS == 32
-    assert sent_schema(Note).tokens == 46
+    assert sent_schema(Note).tokens == 48
     assert len((PROMPT.system + PROMPT.user).encode()) == 47
 
 
-async def asked(endpoint: MakeEndpoint, account: Meter, *, timeout: float = 5.0) -> Reply[Note]:
-    return await ask(endpoint(timeout=timeout), PROMPT, Note, meter=account, phase="plan", most=100)
+async def asked(endpoint: MakeEndpoint, account: Meter, *, seconds: float = 5.0) -> Reply[Note]:
+    return await ask(endpoint(timeout=seconds), PROMPT, Note, meter=account, phase="plan", most=100)
 
 
 class TestFailures:
     """The endpoint failed: an error of our tree, in one line; what may have cost something is booked."""
 
     @pytest.mark.parametrize(
-        ("answer", "kind", "requests", "spent"),
+        ("answer", "expected"),
         [
-            (Status(401), AccessError, 1, 0.0),
-            (Status(403), AccessError, 1, 0.0),
-            (Status(404), NotFoundError, 1, 0.0),
-            (Status(400), RejectedError, 4, 0.0),  # once on every rung: it may have been the rung
-            (Status(413), RejectedError, 1, 0.0),
-            (Status(429, retry_after="0"), RateLimitError, 3, 0.0),
-            (Status(500, retry_after="0"), ServerError, 3, 0.0),
-            (Status(503, retry_after="0"), ServerError, 3, 0.0),
-            (Page(status=502), ServerError, 3, 0.0),
+            (Status(401), (AccessError, 1, 0.0)),
+            (Status(403), (AccessError, 1, 0.0)),
+            (Status(404), (NotFoundError, 1, 0.0)),
+            (Status(400), (RejectedError, 4, 0.0)),  # once on every rung: it may have been the rung
+            (Status(413), (RejectedError, 1, 0.0)),
+            (Status(429, retry_after="0"), (RateLimitError, 3, 0.0)),
+            (Status(500, retry_after="0"), (ServerError, 3, 0.0)),
+            (Status(503, retry_after="0"), (ServerError, 3, 0.0)),
+            (Page(status=502), (ServerError, 3, 0.0)),
             # A 200 may have been billed, whatever stands in it.
-            (Page(), ServerError, 1, RESERVED),
-            (Raw("not json"), ServerError, 1, RESERVED),
-            (Raw('{"error": {"message": "overloaded"}}'), ServerError, 1, RESERVED),
-            (empty_choices(), ServerError, 3, 3 * RESERVED),
-            (Raw('{"choices": null}'), ServerError, 3, 3 * RESERVED),
-            (Raw("{}"), ServerError, 3, 3 * RESERVED),
-            (Raw("[]"), ServerError, 1, RESERVED),
+            (Page(), (ServerError, 1, RESERVED)),
+            (Raw("not json"), (ServerError, 1, RESERVED)),
+            (Raw('{"error": {"message": "overloaded"}}'), (ServerError, 1, RESERVED)),
+            (empty_choices(), (ServerError, 3, 3 * RESERVED)),
+            (Raw('{"choices": null}'), (ServerError, 3, 3 * RESERVED)),
+            (Raw("{}"), (ServerError, 3, 3 * RESERVED)),
+            (Raw("[]"), (ServerError, 1, RESERVED)),
             # And so may an answer that broke off.
-            (Cut(), UnreachableError, 3, 3 * RESERVED),
-            (Cut(b'{"id": "chatcmpl-1", "choices": [{"mess'), UnreachableError, 3, 3 * RESERVED),
+            (Cut(), (UnreachableError, 3, 3 * RESERVED)),
+            (Cut(b'{"id": "chatcmpl-1", "choices": [{"mess'), (UnreachableError, 3, 3 * RESERVED)),
         ],
     )
     async def test_is_typed_and_booked(
@@ -97,10 +97,9 @@ class TestFailures:
         server: ChatServer,
         endpoint: MakeEndpoint,
         answer: Answer,
-        kind: type[ModelError],
-        requests: int,
-        spent: float,
+        expected: tuple[type[ModelError], int, float],
     ) -> None:
+        kind, requests, spent = expected
         server.answering(answer)
         account = meter()
         with pytest.raises(ModelError) as caught:
@@ -145,18 +144,18 @@ class TestUnreadable:
     """An answer came and can't be used: no error, no value, a reason, and its cost."""
 
     @pytest.mark.parametrize(
-        ("answer", "reason", "calls", "completion"),
+        ("answer", "expected"),
         [
-            (cut_off('{"text": "te'), "cut off", 1, 3),  # 12 characters
-            (refusal(), "refused", 1, 0),
-            (filtered(), "withheld", 1, 0),
-            (Completion('{"text": "te'), "broken JSON", 2, 6),  # one more rung is tried
-            (Completion('{"text": 10}'), "does not fit Note: text", 2, 6),
-            (Completion('{"text": "a", "weight": 7}'), "does not fit Note: weight", 2, 14),  # 26 characters
-            (Completion("It is ten."), "no JSON", 2, 6),  # 10 characters
-            (Completion(""), "no JSON", 2, 0),
-            (Completion(None), "no JSON", 2, 0),
-            (Completion('{"text": "a"} {"text": "b"}'), "2 different JSON objects", 2, 14),  # 27 characters
+            (cut_off('{"text": "te'), ("cut off", 1, 3)),  # 12 characters
+            (refusal(), ("refused", 1, 0)),
+            (filtered(), ("withheld", 1, 0)),
+            (Completion('{"text": "te'), ("broken JSON", 2, 6)),  # one more rung is tried
+            (Completion('{"text": 10}'), ("does not fit Note: text", 2, 6)),
+            (Completion('{"text": "a", "weight": 7}'), ("does not fit Note: weight", 2, 14)),  # 26 characters
+            (Completion("It is ten."), ("no JSON", 2, 6)),  # 10 characters
+            (Completion(""), ("no JSON", 2, 0)),
+            (Completion(None), ("no JSON", 2, 0)),
+            (Completion('{"text": "a"} {"text": "b"}'), ("2 different JSON objects", 2, 14)),  # 27 characters
         ],
     )
     async def test_is_booked_and_explained(
@@ -164,10 +163,9 @@ class TestUnreadable:
         server: ChatServer,
         endpoint: MakeEndpoint,
         answer: Completion,
-        reason: str,
-        calls: int,
-        completion: int,
+        expected: tuple[str, int, int],
     ) -> None:
+        reason, calls, completion = expected
         server.answering(answer)
         account = meter()
         reply = await asked(endpoint, account)
@@ -184,8 +182,8 @@ class TestUnreadable:
         self, server: ChatServer, endpoint: MakeEndpoint
     ) -> None:
         server.answering(saying('{"text": "te'))
-        # The first attempt reserves all there is and costs 6; 45 are left and 32 + 19.5 are due.
-        account = meter(51.5)
+        # 20 for the prompt and 32 to write just fit; 6 are spent, and 46 are too few for a second attempt.
+        account = meter(52)
         reply = await ask(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
         assert (reply.value, reply.calls, reply.unreadable) == (None, 1, "broken JSON")
 
@@ -200,7 +198,7 @@ class TestUsage:
         [
             "absent",
             {"prompt_tokens": -5, "completion_tokens": 3, "total_tokens": -2},
-            {"prompt_tokens": 5, "completion_tokens": True, "total_tokens": 6},
+            {"prompt_tokens": 5, "completion_tokens": -3, "total_tokens": 2},
             {"prompt_tokens": "many", "completion_tokens": "few", "total_tokens": 1},
             {"prompt_tokens": 1e30, "completion_tokens": 3, "total_tokens": 3},
             {"prompt_tokens": 99_999_999, "completion_tokens": 3, "total_tokens": 3},
@@ -216,8 +214,8 @@ class TestUsage:
         account = meter()
         reply = await asked(endpoint, account)
         assert reply.value == Note(**NOTE)
-        # The estimate of the prompt with its schema, 78 · 0.25 = 19.5, and ⌈39 bytes / 3⌉ = 13 written.
-        assert reply.cost == account.budget.spent == 32.5
+        # The estimate of the prompt with its schema, 80 · 0.25 = 20, and ⌈39 bytes / 3⌉ = 13 written.
+        assert reply.cost == account.budget.spent == 33
         assert reply.usage.estimated
         assert account.ledger.estimated_calls == 1
 
@@ -239,7 +237,7 @@ class TestTime:
         server.answering(Hang())
         account, begun = meter(), time.monotonic()
         with pytest.raises(ModelTimeoutError, match=r"no answer within 0\.2 s"):
-            await asked(endpoint, account, timeout=0.2)
+            await asked(endpoint, account, seconds=0.2)
         assert time.monotonic() - begun < 1.2
         # It may have been billed.
         assert (account.budget.spent, account.ledger.calls, account.ledger.estimated_calls) == (RESERVED, 1, 1)
@@ -251,7 +249,7 @@ class TestTime:
         server.answering(Hang())
         begun = time.monotonic()
         with pytest.raises(ModelTimeoutError):
-            await asked(endpoint, meter(deadline=time.time() + 0.2), timeout=30)
+            await asked(endpoint, meter(deadline=time.time() + 0.2), seconds=30)
         assert time.monotonic() - begun < 1.2
 
     async def test_after_the_deadline_nothing_is_asked(self, server: ChatServer, endpoint: MakeEndpoint) -> None:

@@ -71,7 +71,7 @@ async def test_the_clients_own_retries_are_switched_off(server: ChatServer, endp
 
 
 def _state(failure: Failure | None, attempt: int) -> tenacity.RetryCallState:
-    state: Any = tenacity.RetryCallState(retrying(meter()), None, (), {})
+    state: Any = tenacity.RetryCallState(retrying(meter(), backoff=0.5), None, (), {})
     state.attempt_number = attempt
     if failure is not None:
         state.outcome = SimpleNamespace(exception=lambda: AttemptError(failure))
@@ -82,10 +82,12 @@ def _state(failure: Failure | None, attempt: int) -> tenacity.RetryCallState:
 @pytest.mark.parametrize(("asked", "waited"), [(0.0, 0.0), (7.5, 7.5), (20.0, 20.0), (3_600.0, 20.0)])
 def test_what_the_server_asks_for_is_kept_up_to_20_seconds(asked: float, waited: float) -> None:
     failure = Failure(RateLimitError("x"), retry=True, retry_after=asked)
-    assert retrying(meter()).wait(_state(failure, 1)) == waited
+    assert retrying(meter(), backoff=0.5).wait(_state(failure, 1)) == waited
 
 
 @pytest.mark.parametrize(("attempt", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1.0)])
 def test_else_waits_double_and_are_spread(attempt: int, least: float, most: float) -> None:
-    waits = {retrying(meter()).wait(_state(Failure(ServerError("x"), retry=True), attempt)) for _ in range(50)}
+    waits = {
+        retrying(meter(), backoff=0.5).wait(_state(Failure(ServerError("x"), retry=True), attempt)) for _ in range(50)
+    }
     assert least <= min(waits) < max(waits) <= most

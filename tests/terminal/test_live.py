@@ -43,7 +43,7 @@ def test_a_screenful_tells_question_model_tree_budget_horizon_and_time() -> None
     assert any("look t1" in line for line in lines)
     # 4 500 are left, 400 of them set aside: 4 100 are free.
     assert lines[-2] == "horizon 4  █ spent 1,200 of 5,700  ─ free 4,100  ░ set aside 400"
-    assert "4.2 s · 2 thoughts, 1 pruned" in lines[-1]
+    assert "4.2 s · 2 thoughts, 1 cut" in lines[-1]
 
 
 def test_the_bar_is_readable_without_colour() -> None:

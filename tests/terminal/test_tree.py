@@ -121,7 +121,7 @@ def test_a_hundred_thoughts_are_folded_to_the_room_there_is() -> None:
     lines = drawn(viewed(many(100)), room=15)
     assert len(lines) == 15
     # Head, fold, root and the twelve newest; of the 88 that are not shown, ten are pruned.
-    assert lines[1] == "⋯ 88 older thoughts folded away, 10 of them pruned"
+    assert lines[1] == "⋯ 88 older thoughts folded away, 10 of them cut"
     assert "A museum notice" in lines[2]
     assert [int(line.split("reason t")[1].split()[0]) for line in lines[3:]] == list(range(89, 101))
 
