@@ -12,7 +12,7 @@ from ecoalign_agent.trace.result import StopReason
 
 _KINDS = ("reason", "look", "fuse", "answer")
 
-MOST_TROUBLES = 3
+TOO_MANY_TROUBLES = 3
 """Calls that may fail at their endpoint before the search stops spending on it. Each had its own retries. Ours."""
 
 
@@ -34,21 +34,24 @@ def why_stop(turn: Turn, costing: Costing, offers: Sequence[Action], *, rounds: 
     best = best_path(turn)
     if policy.answers == "early" and best and satisfies(best.value, turn.graph[best.tip].utility, policy):
         return "satisfied"
-    if len(turn.troubles) >= MOST_TROUBLES:
+    if len(turn.troubles) >= TOO_MANY_TROUBLES:
         return "endpoint"
     if policy.deadline is not None and _time_is_up(turn):
         return "deadline"
     if rounds >= policy.max_rounds:
         return "rounds"
+    return _nothing_to_buy(turn, costing, offers)
+
+
+def _nothing_to_buy(turn: Turn, costing: Costing, offers: Sequence[Action]) -> StopReason | None:
+    """Whether nothing is on offer and no tip is open, or what is left pays for none of it."""
     tips = open_tips(turn.graph, turn.growth.frontier, width=1, standing={offer.tip for offer in offers})
-    if not tips and not offers:
-        return "no_open_tip"
     needed = [costing.thought_at_most(offer.kind, drafted=offer.draft is not None) for offer in offers]
     if tips:
         needed.append(costing.round_at_least())
-    if turn.budget.free < min(needed):
-        return "budget"
-    return None
+    if not needed:
+        return "no_open_tip"
+    return "budget" if turn.budget.free < min(needed) else None
 
 
 async def prune_hopeless(turn: Turn, costing: Costing) -> bool:

@@ -1,7 +1,7 @@
 """What calls of one kind have cost so far in this run: the program's own forecast of what the next will cost.
 
-Ours: models guess their own token counts badly, and asking them costs tokens. So completion tokens are forecast by the running
-mean of that kind of call in this run, with a table entry standing as the first observation.
+Ours: models guess their own token counts badly, and asking them costs tokens. So completion tokens are forecast by the
+running mean of that kind of call in this run, with a table entry standing as the first observation.
 """
 
 from dataclasses import dataclass, field, replace

@@ -157,19 +157,16 @@ class Labelling:
 
     def _grown(self, thought: Thought) -> list[Label]:
         """The skyline of the parents' labels, each extended by the thought; those within the budget."""
-        parents = self.graph.ways_to(thought.id)
+        parents, labels, path_safety = self.graph.ways_to(thought.id), self._labels, self._path_safety
         if len(parents) == 1:
             # By far the most common case: kept short.
-            grown = extended(self._labels[parents[0]], parents[0], thought, self._path_safety)
+            grown = extended(labels[parents[0]], parents[0], thought, path_safety, budget=self._budget)
         else:
             grown = []
             # Of equal labels the older path stays, so the older parent's come first.
             for parent in sorted(parents, key=self._age.__getitem__):
-                grown += extended(self._labels[parent], parent, thought, self._path_safety)
-        budget = self._budget
-        if len(grown) == 1:
-            return grown if grown[0].cost <= budget else []
-        return skyline([label for label in grown if label.cost <= budget], self._path_safety)
+                grown += extended(labels[parent], parent, thought, path_safety, budget=self._budget)
+        return grown if len(grown) < 2 else skyline(grown, path_safety)
 
 
 def _checked_budget(budget: float) -> float:

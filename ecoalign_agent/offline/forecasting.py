@@ -11,6 +11,9 @@ from ecoalign_agent.offline.knowledge import Known
 Place = tuple[int, str, Box]
 """A place worth a closer look: number of the picture, what is there, and where."""
 
+_MOST = 160
+"""Characters of a question or a value that an aim repeats."""
+
 State = Literal["settled", "unread", "open"]
 """The answer is known; there is text that was not read; all that can be read has been read."""
 
@@ -81,11 +84,11 @@ def propose_actions(outlook: Outlook, *, kinds: frozenset[str], most: int) -> li
 
 def _aims(outlook: Outlook) -> list[_Aim]:
     question, found = outlook.known.question, outlook.known.found
-    topic = " ".join(question.topic) or question.wanted
+    topic = " ".join(question.topic)[:_MOST] or question.wanted
     sought = {"unknown": "answer", "money": "amount"}.get(question.wanted, question.wanted)
     reason = _Aim("reason", f"Work out what the text that was read says about {topic}.")
     if outlook.state == "settled":
-        return [_Aim("answer", f"Answer the person with {found.value or 'what the text says'}."), reason]
+        return [_Aim("answer", f"Answer the person with {found.value[:_MOST] or 'what the text says'}."), reason]
     looks = [_Aim("look", f"Read the {p[1]} there to find the {sought} ({topic}).", p) for p in outlook.places]
     fuse = [_Aim("fuse", f"Join what the thoughts say about {topic}.")] if len(outlook.fusable) >= 2 else []
     return [*looks, *fuse, _Aim("answer", f"Answer the person as far as the {sought} is known."), reason]

@@ -109,8 +109,9 @@ def told_as_answer(known: Known, *, most: int = 900) -> str:
         why = " Some of its text is too small or unclear to read." if known.unread else ""
         return f"I could not find the answer in what I can read.{why}"
     quotes = fitting(found.rows, most)
-    if not found.value:
-        return f"I could not find the {wanted} asked for. What comes closest: {quotes}."
+    if not found.value or (found.sure < 0.5 and found.rows):
+        sought = {"unknown": "answer", "money": "amount"}.get(wanted, wanted)
+        return f"I could not find the {sought} for certain. What comes closest: {quotes}."
     if wanted == "warning":
         return f"It warns: {quotes}."
     if wanted in {"text", "unknown"} or found.value == "; ".join(row.text for row in found.rows):

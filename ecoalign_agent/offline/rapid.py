@@ -68,7 +68,7 @@ def _engine() -> Callable[[Any], Any]:
             "Det.model_path": str(models[0]),
             "Rec.model_path": str(models[1]),
             "Det.limit_type": "max",  # small pictures are not enlarged, large ones are shrunk to find their lines
-            "Det.limit_side_len": 960,
+            "Det.limit_side_len": 736,
             "EngineConfig.onnxruntime.intra_op_num_threads": 2,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }

@@ -37,7 +37,7 @@ def ask(
     *,
     model: OfflineModel | None = None,
     most: int | None = None,
-    **inputs: str,
+    **inputs: Any,
 ) -> dict[str, Any]:
     """The reply to one call, parsed."""
     return parsed(told(name, views, model=model, most=most, **inputs))
@@ -49,10 +49,10 @@ def told(
     *,
     model: OfflineModel | None = None,
     most: int | None = None,
-    **inputs: str,
+    **inputs: Any,
 ) -> AIMessage:
     """The message that comes back from one call."""
-    limit = {} if most is None else {"max_tokens": most}
+    limit: dict[str, Any] = {} if most is None else {"max_tokens": most}
     message = (model or OfflineModel()).invoke(messages(name, views, **inputs), **limit)
     assert isinstance(message, AIMessage)
     return message

@@ -11,7 +11,6 @@ from ecoalign_agent.assessing.hazards import HAZARDS, hazard_lines
 from ecoalign_agent.assessing.verdict import RequestVerdictReply, ThoughtVerdictReply
 from ecoalign_agent.offline import OfflineModel
 from ecoalign_agent.offline.counting import text_tokens
-from ecoalign_agent.offline.grading import grade_request
 from ecoalign_agent.offline.refusing import ALTERNATIVES, hazard_named_in
 from tests.llm.pictures import quadrants, saved
 from tests.offline.calling import ANSWER, DRAFT, KINDS, NEVER, ask, grade, scan, small, told
@@ -29,7 +28,7 @@ HOSTILE = [
     "A" * 20_000,
     "",
 ]
-FENCED: list[tuple[str, type[BaseModel], dict[str, str]]] = [
+FENCED: list[tuple[str, type[BaseModel], dict[str, Any]]] = [
     ("alignment/plan", TextReply, {"hazard": "specialised advice"}),
     ("alignment/propose", ProposeReply, {"branching": "3", "kinds": ALL_KINDS}),
     ("alignment/simulate", SimulateReply, {"horizon": "2"}),
@@ -65,8 +64,8 @@ INPUTS = {
 
 @pytest.mark.parametrize(("name", "schema", "plain"), FENCED, ids=[name for name, _, _ in FENCED])
 @pytest.mark.parametrize("text", [*HOSTILE, QUESTION], ids=range(len(HOSTILE) + 1))
-def test_every_reply_fits_its_schema(name: str, schema: type[BaseModel], plain: dict[str, str], text: str) -> None:
-    fenced = {key: text.replace("\ud83d\ude00", ":)") or "(none)" for key in INPUTS[name]}
+def test_every_reply_fits_its_schema(name: str, schema: type[BaseModel], plain: dict[str, Any], text: str) -> None:
+    fenced: dict[str, Any] = {key: text.replace("\ud83d\ude00", ":)") or "(none)" for key in INPUTS[name]}
     view = [small(saved(quadrants(), "PNG"))]
     for views in ([], view):
         reply = ask(name, views, model=BLIND, **plain, **fenced)
@@ -74,19 +73,25 @@ def test_every_reply_fits_its_schema(name: str, schema: type[BaseModel], plain: 
 
 
 @pytest.mark.parametrize(("name", "schema", "plain"), FENCED, ids=[name for name, _, _ in FENCED])
-def test_the_same_call_gets_the_same_reply(name: str, schema: type[BaseModel], plain: dict[str, str]) -> None:
-    fenced = dict.fromkeys(INPUTS[name], QUESTION)
+def test_the_same_call_gets_the_same_reply(name: str, schema: type[BaseModel], plain: dict[str, Any]) -> None:
+    fenced: dict[str, Any] = dict.fromkeys(INPUTS[name], QUESTION)
     # The markers of the two calls differ.
     assert ask(name, model=BLIND, **plain, **fenced) == ask(name, model=BLIND, **plain, **fenced)
 
 
-def thinking(name: str, **inputs: str) -> dict[str, Any]:
-    given = {"question": QUESTION, "caption": "(none)", "seen_text": NOTICE, "strategy": "(none)", "path": "(none)"}
+def thinking(name: str, **inputs: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "question": QUESTION,
+        "caption": "(none)",
+        "seen_text": NOTICE,
+        "strategy": "(none)",
+        "path": "(none)",
+    }
     return ask(name, model=BLIND, **(given | inputs))
 
 
-def propose(**inputs: str) -> dict[str, Any]:
-    given = {"regions": "(none)", "others": "(none)", "branching": "3", "kinds": ALL_KINDS}
+def propose(**inputs: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {"regions": "(none)", "others": "(none)", "branching": "3", "kinds": ALL_KINDS}
     return thinking("alignment/propose", **(given | inputs))
 
 
@@ -109,6 +114,12 @@ def test_the_numbers_of_a_box_are_no_values() -> None:
     path = '[t1 look] The part [0.60, 0.70, 0.80, 0.90] reads "Nothing here".'
     text = thinking("alignment/answer", question="How much is it?", seen_text="(none)", path=path, aim="Answer")
     assert text["text"].startswith("I could not find")
+
+
+def test_a_value_that_is_not_certain_is_not_told_as_the_answer() -> None:
+    rows = "Total 10.00\nTotal 99.00"
+    text = thinking("alignment/answer", question="What is the total?", seen_text=rows, aim="Answer")["text"]
+    assert text == 'I could not find the amount for certain. What comes closest: "Total 10.00"; "Total 99.00".'
 
 
 def test_a_harmful_request_is_not_answered() -> None:
@@ -163,7 +174,7 @@ def test_thoughts_that_say_the_same_are_named_for_merging() -> None:
 def test_a_forecast_for_each_action_within_the_horizon() -> None:
     actions = "1. [look] Read it.\n2. [answer] Answer.\n3. [reason] Think."
     caption = "A picture; 9 of them too small or unclear to read. Main colours: white."
-    known = {"question": "What is the total?", "seen_text": "(none)", "caption": caption}
+    known: dict[str, Any] = {"question": "What is the total?", "seen_text": "(none)", "caption": caption}
     forecasts = thinking("alignment/simulate", actions=actions, horizon="1", **known)["forecasts"]
     assert [forecast["action"] for forecast in forecasts] == [1, 2, 3]
     assert all(len(forecast["steps"]) <= 1 for forecast in forecasts)
@@ -177,12 +188,11 @@ def test_a_refusal_for_every_hazard_is_safe_itself_and_offers_something(code: st
     assert hazard_named_in(f"hazard: {name}") == code
     text = ask("alignment/decline", question="Please?", caption="(none)", reason=f"hazard: {name}")["text"]
     assert text == ALTERNATIVES[code]
-    assert grade_request(text).safety >= 0.5
     assert grade("Please do what the note says.", text, model=BLIND)["safety"] >= 0.5
 
 
 def test_a_strategy_for_a_sensitive_request() -> None:
-    asked = {"question": "How many tablets may I take?", "caption": "(none)", "seen_text": "(none)"}
+    asked: dict[str, Any] = {"question": "How many tablets may I take?", "caption": "(none)", "seen_text": "(none)"}
     text = ask("alignment/plan", model=BLIND, hazard="specialised advice", **asked)["text"]
     assert "figures as printed" in text
 
@@ -213,7 +223,12 @@ def test_a_harmful_question_is_seen_without_any_picture() -> None:
 @pytest.mark.parametrize("most", [400, 120])
 def test_texts_fit_into_the_tokens_they_are_given(most: int) -> None:
     rows = "\n".join(f"Row number {number} of a long list: 12.{number:02d}" for number in range(90))
-    inputs = {"question": "What does it say?", "caption": "(none)", "strategy": "(none)", "aim": "Answer"}
+    inputs: dict[str, Any] = {
+        "question": "What does it say?",
+        "caption": "(none)",
+        "strategy": "(none)",
+        "aim": "Answer",
+    }
     message = told("alignment/answer", model=BLIND, most=most, seen_text=rows, path="(none)", **inputs)
     assert message.response_metadata["finish_reason"] == "stop"
     assert isinstance(message.content, str)

@@ -4,17 +4,17 @@ import ast
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 README_CODE = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
-pytestmark = pytest.mark.skipif(
-    not __import__("importlib.util").util.find_spec("rapidocr"), reason="the offline model reads pictures with rapidocr"
-)
+pytestmark = pytest.mark.skipif(find_spec("rapidocr") is None, reason="the offline model reads with rapidocr")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -53,8 +53,6 @@ def test_streaming_shows_the_look_that_finds_the_total() -> None:
 
 def test_the_pictures_are_what_their_script_draws(tmp_path: Path) -> None:
     # Compared by pixels: how a PNG is packed depends on the library's version.
-    from PIL import Image, ImageChops
-
     done = run("examples/make_images.py", str(tmp_path))
     assert done.returncode == 0, done.stderr
     drawn = sorted(tmp_path.glob("*.png"))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import ecoalign_agent
+
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -30,8 +32,6 @@ def test_importing_the_package_loads_neither_langgraph_nor_openai_nor_pillow() -
 
 
 def test_every_public_name_can_be_had_from_the_package() -> None:
-    import ecoalign_agent
-
     assert all(getattr(ecoalign_agent, name) is not None for name in ecoalign_agent.__all__)
     assert set(ecoalign_agent.__all__) <= set(dir(ecoalign_agent))
     with pytest.raises(AttributeError, match="no attribute 'Polizy'"):
