@@ -1,5 +1,7 @@
 """From settings to models to ports to the graph: the one place that introduces them to each other."""
 
+import re
+
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
@@ -15,6 +17,9 @@ from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.settings import Settings
 
 ModelChoice = str | BaseChatModel
+
+_OPENAI_NAMES = re.compile(r"(chatgpt|gpt|o\d)-")
+"""Names that mean OpenAI's own models when no provider is written before them."""
 
 
 def told_name(model: ModelChoice) -> str | None:
@@ -58,7 +63,7 @@ def endpoint_of(model: ModelChoice, settings: Settings) -> Endpoint:
             timeout=settings.timeout,
         )
     provider, _, name = model.partition(":")
-    if provider == "openai" or (settings.base_url and not name):
+    if provider == "openai" or (not name and (settings.base_url or _OPENAI_NAMES.match(model))):
         chat: BaseChatModel = _openai(name or provider, settings)
     else:
         chat = _any(model)
@@ -94,6 +99,8 @@ def _any(model: str) -> BaseChatModel:
         chat = init_chat_model(model)
     except (ValueError, ImportError) as error:
         line = str(error).strip().splitlines()[0]
+        if ":" not in model:
+            line = "write offline, openai:NAME, or PROVIDER:NAME for any other that LangChain knows"
         raise ModelNameError(f"model {model!r} can't be built: {line}") from error
     assert isinstance(chat, BaseChatModel)  # noqa: S101 - a string without configurable fields gives a model
     return chat

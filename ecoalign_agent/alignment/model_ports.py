@@ -1,8 +1,9 @@
 """All ports over chat models, with what is known of their prompts before a run."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
+
+from pydantic import BaseModel
 
 from ecoalign_agent.alignment.costing import PromptSizes
 from ecoalign_agent.alignment.decliner import ModelDecliner
@@ -21,15 +22,16 @@ from ecoalign_agent.assessing.verdict import ThoughtVerdictReply
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.images import image_tokens
-from ecoalign_agent.llm.prompts import load_prompt
+from ecoalign_agent.llm.prompts import Prompt, load_prompt
+from ecoalign_agent.llm.strict_schema import sent_schema
 from ecoalign_agent.llm.usage import PER_MESSAGE, text_tokens
 from ecoalign_agent.trace.result import Models
 
 CROP = (1024, 768)
 """A look's crop, in pixels, as reckoned with before any was made."""
 
-FENCES = 60
-"""Tokens of a prompt's fences and small inputs."""
+SMALL_INPUTS = 80
+"""Tokens of what a prompt carries besides the scene and the path: aims, kinds of actions, numbers."""
 
 
 def desk_of(
@@ -73,13 +75,15 @@ def desk_of(
 
 
 def _sizes(tasks: Iterable[Task[Any]], *, crop: int, prompts: str | None) -> PromptSizes:
-    sizes = {task.kind: _size(task.prompt.system.template, task.schema.model_json_schema()) for task in tasks}
-    grading = load_prompt("assessing/thought", prompts).system.template
-    sizes["assess"] = _size(grading, ThoughtVerdictReply.model_json_schema())
+    sizes = {task.kind: _size(task.prompt, task.schema) for task in tasks}
+    sizes["assess"] = _size(load_prompt("assessing/thought", prompts), ThoughtVerdictReply)
     for kind in ("scan", "assess"):
         sizes[kind] += text_tokens(hazard_lines())
     return PromptSizes(sizes, crop)
 
 
-def _size(system: str, schema: dict[str, Any]) -> int:
-    return text_tokens(system) + text_tokens(json.dumps(schema)) + 2 * PER_MESSAGE + FENCES
+def _size(prompt: Prompt, schema: type[BaseModel]) -> int:
+    """Tokens of a prompt with empty fences, of its schema, and of what is small."""
+    bare = prompt.render(**dict.fromkeys(prompt.inputs, ""))
+    words = text_tokens(bare.system) + text_tokens(bare.user) + 2 * PER_MESSAGE
+    return words + sent_schema(schema).tokens + SMALL_INPUTS

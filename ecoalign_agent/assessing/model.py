@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from ecoalign_agent.assessing.hazards import hazard_lines
-from ecoalign_agent.assessing.port import Case
+from ecoalign_agent.assessing.port import CallSize, Case, thought_call
 from ecoalign_agent.assessing.verdict import RequestVerdictReply, ThoughtVerdictReply, Verdict
 from ecoalign_agent.economics.experience import LEAST, MOST
-from ecoalign_agent.llm.chat import Endpoint, Reply, ask
+from ecoalign_agent.llm.chat import Endpoint, ask
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import load_prompt
 
@@ -22,6 +22,7 @@ class ModelAssessor:
         self._thought = load_prompt("assessing/thought", prompts)
         self._request = load_prompt("assessing/request", prompts)
         self._hazards = hazard_lines()
+        self.calls: Sequence[CallSize] = (thought_call(endpoint.family, prompts),)
 
     @property
     def name(self) -> str:
@@ -53,10 +54,7 @@ class ModelAssessor:
             least=LEAST["assess"],
             exact=True,
         )
-        if reply.value is None:
-            return _unknown(reply)
-        utility = (1.0 + reply.value.utility) / 2.0
-        return Verdict(reply.value.safety, utility, reply.cost, tuple(reply.value.hazards))
+        return verdict_of(reply.value, reply.cost, reply.unreadable)
 
     async def assess_request(self, case: Case, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessing.port.Assessor`."""
@@ -72,10 +70,18 @@ class ModelAssessor:
             least=LEAST["assess"],
             exact=True,
         )
-        if reply.value is None:
-            return _unknown(reply)
-        return Verdict(reply.value.safety, 0.0, reply.cost, tuple(reply.value.hazards))
+        return verdict_of(reply.value, reply.cost, reply.unreadable)
 
 
-def _unknown(reply: "Reply[ThoughtVerdictReply] | Reply[RequestVerdictReply]") -> Verdict:
-    return Verdict(None, None, reply.cost, why_unknown=reply.unreadable or "no verdict")
+def verdict_of(value: ThoughtVerdictReply | RequestVerdictReply | None, cost: float, why: str | None) -> Verdict:
+    """A reply as a verdict; of a request the utility is 0.
+
+    Args:
+        value: what was read; None: nothing could be.
+        cost: what asking cost, in cost units.
+        why: one line, when there is no value.
+    """
+    if value is None:
+        return Verdict(None, None, cost, why_unknown=why or "no verdict")
+    utility = (1.0 + value.utility) / 2.0 if isinstance(value, ThoughtVerdictReply) else 0.0
+    return Verdict(value.safety, utility, cost, tuple(value.hazards))

@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
-from ecoalign_agent.assessing.verdict import Verdict
+from ecoalign_agent.assessing.hazards import hazard_lines
+from ecoalign_agent.assessing.verdict import ThoughtVerdictReply, Verdict
+from ecoalign_agent.economics.experience import MOST
+from ecoalign_agent.llm.image_tokens import ImageFamily
 from ecoalign_agent.llm.images import ImageView
 from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.prompt_sizes import prompt_tokens
+from ecoalign_agent.llm.prompts import load_prompt
+from ecoalign_agent.llm.usage import text_tokens
 
 Role = Literal["an answer to the person", "an inner note of the assistant", "a strategy of the assistant"]
 
@@ -39,8 +45,31 @@ class Case:
         return f"caption: {self.caption}\nseen text: {self.seen_text}\nnotes: {self.notes}"
 
 
+@dataclass(frozen=True, slots=True)
+class CallSize:
+    """What a call for one verdict takes, as far as it is known before a run: what is reserved for verdicts follows.
+
+    Attributes:
+        prompt: tokens of the prompt around the data, with its schema.
+        family: how the assessor counts a picture's tokens; None: it is shown no pictures.
+        most: completion tokens at the most; 0: it writes nothing.
+        each_picture: one call for every picture, each with all the text.
+    """
+
+    prompt: int
+    family: ImageFamily | None
+    most: int
+    each_picture: bool = False
+
+
+@runtime_checkable
 class Assessor(Protocol):
-    """Who grades a thought. Never raises for a reply it can't read: that verdict is unknown."""
+    """Who grades a thought. Never raises for a reply it can't read: that verdict is unknown.
+
+    Two attributes are read where there are any: ``grades_utility`` (False: it grades safety alone, and another has to
+    grade utility; True when absent) and ``calls`` (the ``CallSize`` of every call that one verdict takes; when absent,
+    one call with the shipped prompt is reckoned with).
+    """
 
     @property
     def name(self) -> str:
@@ -65,3 +94,28 @@ class Assessor(Protocol):
             BudgetError: the call does not fit into what is left; it was not made.
             ModelError: the endpoint failed.
         """
+
+
+def grades_utility(assessor: Assessor) -> bool:
+    """Whether an assessor grades utility besides safety."""
+    return bool(getattr(assessor, "grades_utility", True))
+
+
+def calls_of(assessor: Assessor) -> Sequence[CallSize]:
+    """Every call that one verdict of ``assessor`` takes."""
+    told = getattr(assessor, "calls", None)
+    return told if told is not None else (thought_call("unknown"),)
+
+
+def thought_call(family: ImageFamily, prompts: str | None = None) -> CallSize:
+    """The call that asks a chat model for the verdict on one thought.
+
+    Args:
+        family: how the model counts a picture's tokens.
+        prompts: a folder whose prompts replace the shipped ones.
+
+    Raises:
+        PromptError: the prompt is missing or broken.
+    """
+    words = prompt_tokens(load_prompt("assessing/thought", prompts), ThoughtVerdictReply) + text_tokens(hazard_lines())
+    return CallSize(words, family, MOST["assess"])

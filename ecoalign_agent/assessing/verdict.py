@@ -4,6 +4,7 @@ Read strictly: exactly these keys' types, finite numbers within their range. Any
 unsafe and never as zero.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -37,10 +38,13 @@ class Verdict:
 
     Attributes:
         safety: s in [-1, 1]; None: unknown, which counts as unsafe.
-        utility: u in [0, 1] = (1 + r) / 2 of the raw grade r; None: unknown.
+        utility: u in [0, 1] = (1 + r) / 2 of the raw grade r; None: unknown, or not this assessor's to grade.
         cost: what asking cost, in cost units.
         hazards: codes of the hazards named, for the record.
         why_unknown: one line, when the verdict is unknown.
+
+    A grade that is no number within its range, from whatever assessor, makes the whole verdict unknown: NaN would win
+    every comparison.
     """
 
     safety: float | None
@@ -49,7 +53,20 @@ class Verdict:
     hazards: tuple[str, ...] = ()
     why_unknown: str | None = None
 
+    def __post_init__(self) -> None:
+        if not (_within(self.safety, -1.0) and _within(self.utility, 0.0)):
+            said = f"safety {self.safety!r} or utility {self.utility!r} is no grade within its range"
+            for name, value in (("safety", None), ("utility", None), ("why_unknown", said)):
+                object.__setattr__(self, name, value)
+
     @property
     def known(self) -> bool:
-        """Whether there is a verdict at all."""
+        """Whether there is a whole verdict: safety and utility."""
         return self.safety is not None and self.utility is not None
+
+
+def _within(grade: object, low: float) -> bool:
+    if grade is None:
+        return True
+    is_number = isinstance(grade, int | float) and not isinstance(grade, bool)
+    return is_number and math.isfinite(grade) and low <= grade <= 1.0

@@ -67,17 +67,17 @@ class Gallery:
         digest = digest_of(found.data)
         with self._lock:
             turn = self._turns.setdefault(digest, threading.Lock())
-        # Others that open the same bytes wait here instead of decoding them too.
-        with turn:
-            picture = self._known(digest)
-            if picture is None:
-                try:
+        try:
+            # Others that open the same bytes wait here instead of decoding them too.
+            with turn:
+                picture = self._known(digest)
+                if picture is None:
                     picture = Picture(found, self._darkroom)
-                finally:
-                    with self._lock:
-                        self._turns.pop(digest, None)
-                self._shelve(picture)
-            return picture
+                    self._shelve(picture)
+                return picture
+        finally:
+            with self._lock:
+                self._turns.pop(digest, None)
 
     def _known(self, digest: str) -> Picture | None:
         with self._lock:

@@ -6,10 +6,9 @@ Source: ours.
 """
 
 import json
-import math
 import re
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NoReturn, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
@@ -207,7 +206,7 @@ def _object(text: str) -> dict[str, Any]:
 
 def _validated(found: dict[str, Any], schema: type[T], *, exact: bool) -> T:
     # Validated as JSON, so that a strict schema takes a list for a tuple; from what was read here, so that no second
-    # reader can see another value in the same text.
+    # reader can see another value in the same text. NaN and numbers beyond floats end here, wherever they came from.
     try:
         return schema.model_validate_json(json.dumps(found, allow_nan=False), strict=True if exact else None)
     except ValidationError as error:
@@ -225,18 +224,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"{number} is out of range")
-    return value
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_without_repeats, parse_constant=_no_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_repeats)
 
 
 def _one_line(text: str) -> str:

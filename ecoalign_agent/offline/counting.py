@@ -9,6 +9,8 @@ Source: the tile formula is OpenAI's published one; the count of text is ours.
 import math
 from typing import Any, Literal
 
+from ecoalign_agent.llm.image_tokens import image_tokens
+
 BYTES_A_TOKEN = 4
 """How many bytes of UTF-8 text count as one token."""
 
@@ -19,14 +21,8 @@ def text_tokens(text: str) -> int:
 
 
 def picture_tokens(width: int, height: int, detail: Literal["low", "high"]) -> int:
-    """Tokens of one picture of ``width`` × ``height`` pixels; unknown sizes (0) count as one tile."""
-    if detail == "low":
-        return 85
-    scale = min(1.0, 2048 / max(width, height, 1))
-    width, height = math.floor(width * scale), math.floor(height * scale)
-    scale = min(1.0, 768 / max(min(width, height), 1))
-    tiles = math.ceil(width * scale / 512) * math.ceil(height * scale / 512)
-    return 85 + 170 * max(1, tiles)
+    """Tokens of one picture of ``width`` × ``height`` pixels; one of unknown size (0) counts as one tile."""
+    return image_tokens((max(1, width), max(1, height)), detail, "openai-tiles")
 
 
 def cut(text: str, most: int) -> tuple[str, bool]:

@@ -15,10 +15,11 @@ from ecoalign_agent.offline.knowledge import Known, gather, without_boxes
 from ecoalign_agent.offline.language import words
 from ecoalign_agent.offline.manner import refuses
 from ecoalign_agent.offline.question import understand
-from ecoalign_agent.offline.reading import find, value_type
+from ecoalign_agent.offline.reading import find
 from ecoalign_agent.offline.rows import Row, told
 from ecoalign_agent.offline.scanning import caption_of, risk_of
 from ecoalign_agent.offline.sight import Sight
+from ecoalign_agent.offline.valued import value_type
 from ecoalign_agent.offline.values import normalised, values_in
 
 _CLAIMS = re.compile(
@@ -57,8 +58,8 @@ class _Case:
 
 def assess_request(brief: Brief, sights: Sequence[Sight]) -> dict[str, Any]:
     """The reply to the prompt that grades a whole request."""
-    _, seen, _ = _context(brief)
-    grade = risk_of(brief.get("question"), sights, [seen])
+    _, seen, notes = _context(brief)
+    grade = risk_of(brief.get("question"), sights, [seen, notes])
     return {"hazards": list(grade.hazards), "safety": grade.safety}
 
 
@@ -67,7 +68,7 @@ def assess_thought(brief: Brief, sights: Sequence[Sight]) -> dict[str, Any]:
     question = understand(brief.get("question"))
     caption, seen, notes = _context(brief)
     caption = caption_of(sights) if sights else caption
-    request = risk_of(question.text, sights, [seen])
+    request = risk_of(question.text, sights, [seen, notes])
     candidate = _CLAIMS.sub(" ", brief.get("candidate"))
     seen_all = " ".join(row.text for sight in sights for row in sight.rows)
     grade = grade_content(candidate, request, " ".join((question.text, caption, seen, notes, seen_all)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from ecoalign_agent.offline.brief import Box, Brief, boxes_in
 from ecoalign_agent.offline.forecasting import Outlook, Place, imagine, propose_actions
-from ecoalign_agent.offline.knowledge import UNREAD, gather, looked_at, thoughts_in
+from ecoalign_agent.offline.knowledge import UNREAD, Known, gather, looked_at, thoughts_in
 from ecoalign_agent.offline.question import understand
 from ecoalign_agent.offline.scanning import places_of, risk_of
 from ecoalign_agent.offline.sight import Sight
@@ -31,8 +31,9 @@ def propose(brief: Brief, sights: Sequence[Sight]) -> dict[str, Any]:
         seen = looked_at([*texts, *(text for _, _, text in others)])
         named = _named_places(brief) or places_of(known, sights)
         places = [place for place in named if not any(_overlap(place[2], box) > 0.8 for box in seen)]
-    grade = risk_of(question.text, sights, [brief.get("seen_text")])
-    outlook = Outlook(known, places, grade, _fusable(path, others))
+    grade = risk_of(question.text, sights, [brief.get("seen_text"), *texts])
+    done = frozenset(kind for _, kind, _ in (*path, *others))
+    outlook = Outlook(known, places, grade, _joined(known, path, others), done)
     return {
         "actions": propose_actions(outlook, kinds=brief.kinds, most=brief.branching),
         "merge": _same(path, others),
@@ -47,16 +48,21 @@ def simulate(brief: Brief) -> dict[str, Any]:
     known = gather(question, (), [brief.get("seen_text"), *path], brief.get("caption"))
     numbered = [(int(m.group(1)), m.group(2)) for line in brief.lines("actions") if (m := _ACTION.match(line))]
     unread = UNREAD in brief.get("caption") and any(kind == "look" for _, kind in numbered)
-    outlook = Outlook(known, (), risk_of(question.text, (), [brief.get("seen_text")]))
+    outlook = Outlook(known, (), risk_of(question.text, (), [brief.get("seen_text"), *path]))
     horizon = brief.number(r"at most (\d+), each \{\"kind\"", 2)
     return {"forecasts": imagine(numbered, outlook, unread=unread, horizon=horizon)}
 
 
-def _fusable(path: Sequence[tuple[str, str, str]], others: Sequence[tuple[str, str, str]]) -> list[str]:
-    """The tip first, then thoughts of other branches; without a tip that can be joined: none."""
-    if not path or path[-1][1] not in _JOINED:
-        return []
-    return [path[-1][0], *(name for name, kind, _ in others if name and kind in _JOINED)]
+def _joined(
+    known: Known, path: Sequence[tuple[str, str, str]], others: Sequence[tuple[str, str, str]]
+) -> tuple[str, ...]:
+    """The tip, and the first thought of another branch with which it would know the answer; else nothing."""
+    if known.found.is_sure or not path or path[-1][1] not in _JOINED:
+        return ()
+    for name, kind, text in others:
+        if name and kind in _JOINED and known.with_text(text).found.is_sure:
+            return path[-1][0], name
+    return ()
 
 
 def _named_places(brief: Brief) -> list[Place]:

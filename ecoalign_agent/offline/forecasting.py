@@ -14,8 +14,8 @@ Place = tuple[int, str, Box]
 _MOST = 160
 """Characters of a question or a value that an aim repeats."""
 
-State = Literal["settled", "unread", "open"]
-"""The answer is known; there is text that was not read; all that can be read has been read."""
+State = Literal["settled", "joinable", "unread", "open"]
+"""The answer is known; another branch knows it; there is text that was not read; all that can be read has been."""
 
 _FORECASTS: dict[State, dict[str, tuple[float, tuple[tuple[str, float], ...]]]] = {
     # Answering settles the question, everything else only delays it.
@@ -25,19 +25,25 @@ _FORECASTS: dict[State, dict[str, tuple[float, tuple[tuple[str, float], ...]]]] 
         "fuse": (0.0, (("answer", 0.9),)),
         "look": (-0.3, (("answer", 0.9),)),
     },
+    "joinable": {
+        "fuse": (0.4, (("answer", 0.9),)),
+        "look": (-0.3, (("answer", 0.3),)),
+        "reason": (-0.6, (("answer", -0.5),)),
+        "answer": (-0.8, ()),
+    },
     # A look at what was not read is the way to an answer.
     "unread": {
         "look": (0.4, (("answer", 0.85),)),
-        "fuse": (-0.2, (("answer", 0.3),)),
+        "fuse": (-0.5, (("look", 0.3), ("answer", 0.7))),
         "reason": (-0.6, (("look", 0.3), ("answer", 0.7))),
         "answer": (-0.8, ()),
     },
-    # An honest answer is what is left; branches may still know more together than alone.
+    # An honest answer is all that is left.
     "open": {
-        "fuse": (0.1, (("answer", 0.6),)),
-        "answer": (-0.2, ()),
-        "reason": (-0.4, (("answer", -0.2),)),
-        "look": (-0.5, (("answer", -0.2),)),
+        "answer": (-0.5, ()),
+        "fuse": (-0.7, (("answer", -0.5),)),
+        "reason": (-0.7, (("answer", -0.5),)),
+        "look": (-0.7, (("answer", -0.5),)),
     },
 }
 """State of knowledge → kind of action → raw utility of the step, and of the steps after it."""
@@ -51,18 +57,22 @@ class Outlook:
         known: what is known on this path.
         places: where a closer look is worth it, the most promising first.
         grade: of the request; its safety caps every forecast of safety.
-        fusable: ids of thoughts that could be joined, the tip first; fewer than two: none.
+        joined: ids of two thoughts that together know the answer; empty where there are none.
+        done: kinds of the thoughts that there are already.
     """
 
     known: Known
     places: Sequence[Place]
     grade: Grade
-    fusable: Sequence[str] = ()
+    joined: tuple[str, ...] = ()
+    done: frozenset[str] = frozenset()
 
     @property
     def state(self) -> State:
         """How much is known."""
-        return "settled" if self.known.found.is_sure else "unread" if self.places else "open"
+        if self.known.found.is_sure:
+            return "settled"
+        return "joinable" if self.joined else "unread" if self.places else "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +83,37 @@ class _Aim:
 
 
 def propose_actions(outlook: Outlook, *, kinds: frozenset[str], most: int) -> list[dict[str, Any]]:
-    """At most ``most`` actions of the ``kinds`` allowed, best first; looks don't crowd the answer out."""
-    aims = [aim for aim in _aims(outlook) if aim.kind in kinds]
+    """At most ``most`` actions of the ``kinds`` allowed, best first; looks don't crowd the answer out.
+
+    None where nothing new can come of it: every step costs money.
+    """
+    aims = [aim for aim in _aims(outlook, can_answer="answer" in kinds) if aim.kind in kinds]
     kept = aims[:most]
-    answer = next((aim for aim in aims if aim.kind == "answer"), None)
-    if answer is not None and answer not in kept and most >= 2:
-        kept[-1] = answer
+    if aims and aims[-1].kind == "answer" and most >= 2:
+        kept = [*aims[:-1][: most - 1], aims[-1]]
     return [_action(aim, outlook) for aim in kept]
 
 
-def _aims(outlook: Outlook) -> list[_Aim]:
+def _aims(outlook: Outlook, *, can_answer: bool) -> list[_Aim]:
     question, found = outlook.known.question, outlook.known.found
     topic = " ".join(question.topic)[:_MOST] or question.wanted
     sought = {"unknown": "answer", "money": "amount"}.get(question.wanted, question.wanted)
-    reason = _Aim("reason", f"Work out what the text that was read says about {topic}.")
-    if outlook.state == "settled":
-        return [_Aim("answer", f"Answer the person with {found.value[:_MOST] or 'what the text says'}."), reason]
-    looks = [_Aim("look", f"Read the {p[1]} there to find the {sought} ({topic}).", p) for p in outlook.places]
-    fuse = [_Aim("fuse", f"Join what the thoughts say about {topic}.")] if len(outlook.fusable) >= 2 else []
-    return [*looks, *fuse, _Aim("answer", f"Answer the person as far as the {sought} is known."), reason]
+    thinking = [] if can_answer or "reason" in outlook.done else [_Aim("reason", f"Work out what is known of {topic}.")]
+    answer = _Aim("answer", f"Answer the person as far as the {sought} is known.")
+    looks = [
+        _Aim("look", f"Read the {what} there to find the {sought} ({topic}).", (n, what, box))
+        for n, what, box in outlook.places
+    ]
+    match outlook.state:
+        case "settled":
+            return [_Aim("answer", f"Answer the person with {found.value[:_MOST] or 'what the text says'}."), *thinking]
+        case "joinable":
+            return [_Aim("fuse", f"Join what the thoughts say about {topic}."), *looks, *thinking]
+        case "unread":
+            return [*looks, *thinking, answer]
+        case _:
+            # Saying once that it is not known is enough.
+            return thinking if "answer" in outlook.done else [*thinking, answer]
 
 
 def _action(aim: _Aim, outlook: Outlook) -> dict[str, Any]:
@@ -102,7 +124,7 @@ def _action(aim: _Aim, outlook: Outlook) -> dict[str, Any]:
         "aim": aim.text,
         "picture": number,
         "box": list(box) if box else None,
-        "parents": list(outlook.fusable[:3]) if aim.kind == "fuse" else [],
+        "parents": list(outlook.joined) if aim.kind == "fuse" else [],
         "safety": outlook.grade.safety,
         "utility": utility,
         "next": [{"kind": k, "safety": outlook.grade.safety, "utility": u} for k, u in steps[:2]],

@@ -10,8 +10,9 @@ from ecoalign_agent.offline.look_alikes import neutral
 from ecoalign_agent.offline.manner import instructs, offers, refuses, sentences
 from ecoalign_agent.offline.question import understand
 
-HARMLESS, SCENERY, TOPIC_ONLY = 1.0, 0.8, 0.6
-"""Nothing to worry about; a hazard stands in a picture that is only read; one is named, but nobody asks for help."""
+HARMLESS, SCENERY, TOPIC_ONLY, UNSEEN = 1.0, 0.8, 0.6, 0.4
+"""Nothing to worry about; a hazard stands in a picture that is only read; one is named, but nobody asks for help; a
+picture is to be followed whose text could not all be read: unknown is not safe."""
 
 _NEW_WORDS = 6
 """Content words beyond the request from which on a text tells something new."""

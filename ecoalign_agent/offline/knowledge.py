@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ecoalign_agent.offline.brief import Box, boxes_in
+from ecoalign_agent.offline.finding import NOTHING, Finding
 from ecoalign_agent.offline.question import Question
-from ecoalign_agent.offline.reading import NOTHING, Finding, find
+from ecoalign_agent.offline.reading import find
 from ecoalign_agent.offline.rows import Row, quoted, told
 from ecoalign_agent.offline.sight import Sight
 from ecoalign_agent.offline.values import normalised
@@ -51,6 +52,11 @@ class Known:
                 return Finding(self.caption, (), 0.8)
             case _:
                 return find(self.question, self.rows, unread=self.unread)
+
+    def with_text(self, text: str) -> "Known":
+        """What would be known with one more text."""
+        more = gather(self.question, (), [text], self.caption)
+        return replace(self, rows=(*self.rows, *more.rows), unread=self.unread and more.unread)
 
 
 def gather(question: Question, sights: Sequence[Sight], texts: Iterable[str], caption: str) -> Known:

@@ -1,7 +1,7 @@
 """rapidocr: found without being imported, started once, one picture at a time, two threads, nothing downloaded.
 
 Its models ride in its wheel and are named to it by their files, so that it never looks for others on the network.
-Source: the settings are measured; see the design notes on OCR in ARCHITECTURE.md.
+Ours: the settings are measured on our own pictures.
 """
 
 import importlib.util

@@ -7,13 +7,14 @@ from typing import Any
 from rapidfuzz import fuzz
 
 from ecoalign_agent.offline.brief import Box, Brief
+from ecoalign_agent.offline.finding import coverage
 from ecoalign_agent.offline.forecasting import Outlook, Place, propose_actions
-from ecoalign_agent.offline.grading import Grade, grade_request
+from ecoalign_agent.offline.grading import UNSEEN, Grade, grade_request
 from ecoalign_agent.offline.knowledge import UNREAD, Known, gather, told_as_answer
 from ecoalign_agent.offline.question import Question, understand
-from ecoalign_agent.offline.reading import coverage, value_type
 from ecoalign_agent.offline.rows import Row, around, blocks
 from ecoalign_agent.offline.sight import Sight
+from ecoalign_agent.offline.valued import value_type
 from ecoalign_agent.offline.values import values_in
 
 MOST_PLACES = 4
@@ -61,8 +62,13 @@ def _bytes(reply: dict[str, Any]) -> int:
 
 
 def risk_of(question: str, sights: Sequence[Sight], told: Sequence[str] = ()) -> Grade:
-    """The grade of a request from its question and all text in its pictures, seen or told."""
-    return grade_request(question, [*(row.text for sight in sights for row in sight.rows), *told])
+    """The grade of a request from its question and all text in its pictures, seen or told.
+
+    Where a picture is to be followed whose text could not all be read, it is not more than sensitive.
+    """
+    grade = grade_request(question, [*(row.text for sight in sights for row in sight.rows), *told])
+    unseen = any(sight.unclear or sight.engine == "none" for sight in sights)
+    return Grade(UNSEEN) if unseen and grade.safety > UNSEEN and understand(question).follow else grade
 
 
 def caption_of(sights: Sequence[Sight]) -> str:

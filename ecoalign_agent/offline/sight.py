@@ -1,20 +1,18 @@
 """What the embedded model really sees of the pictures it is sent: rows of text and figures. Cached, bounded."""
 
 import hashlib
-import io
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
-
+from ecoalign_agent.errors import ImageError
+from ecoalign_agent.llm.pixels import decode, read_header
 from ecoalign_agent.offline.ocr import Engine, read_lines
 from ecoalign_agent.offline.rows import Row, around, rows_of
 from ecoalign_agent.offline.statistics import Statistics, measure, paper_and_ink
 
-MOST_PIXELS = 20_000_000
-"""Larger pictures are not decoded; the same limit as for pictures of a question."""
+_NAME = "a picture in the message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,9 @@ def look_at(data: bytes | None, engine: Engine) -> Sight:
     if data is None:
         return Sight()
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                return Sight()
-            picture = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        # What Pillow raises for broken data differs by format; all of it says: no picture.
+        header, mime = read_header(data, _NAME)
+        picture, _ = decode(header, _NAME, mime)
+    except ImageError:
         return Sight()
     rows = tuple(rows_of(read_lines(picture, engine)))
     boxes = [row.box for row in rows if row.box is not None]

@@ -71,9 +71,11 @@ class Exact(NamedTuple):
     safety: Fraction
     length: int
 
-    @property
-    def gamma(self) -> Fraction:
-        return self.safety * self.utility / self.cost
+    def merit(self, *, cost_in_value: bool = True) -> tuple[float, float, float, float]:
+        """What the best path has the most of. Rounded: a mean that is no binary fraction can break a tie in Γ."""
+        utility, cost, safety = self.rounded()
+        worth = safety * utility / cost if cost_in_value else safety * utility
+        return (worth, -cost, safety, utility)
 
     def dominates(self, other: "Exact") -> bool:
         no_worse = self.utility >= other.utility and self.cost <= other.cost and self.safety >= other.safety
@@ -108,6 +110,8 @@ def _admitted(plain: Plain, name: str, mode: PathSafety, budget: float) -> dict[
 
 
 def _undominated(values: set[Exact], mode: PathSafety) -> list[PathValue]:
+    if mode != "mean":
+        values = {value._replace(length=0) for value in values}  # equal vectors keep one label
     kept = {
         value
         for value in values
@@ -219,11 +223,8 @@ def test_the_best_path_is_the_enumerated_best(
         assert best is None
         return
 
-    def merit(value: Exact) -> tuple[Fraction, Fraction, Fraction, Fraction]:
-        worth = value.gamma if cost_in_value else value.safety * value.utility
-        return (worth, -value.cost, value.safety, value.utility)
-
-    winners = {path for path, value in values.items() if merit(value) == max(map(merit, values.values()))}
+    most = max(value.merit(cost_in_value=cost_in_value) for value in values.values())
+    winners = {path for path, value in values.items() if value.merit(cost_in_value=cost_in_value) == most}
     assert best is not None
     assert tuple(best[1]) in winners
     assert best[0] == values[tuple(best[1])].rounded()
@@ -243,9 +244,7 @@ def test_the_answers_are_the_enumerated_frontier_across_tips(
         if value.safety >= 0
     }
     answers = frontier.answers()
-    assert sorted(path.value for path in answers) == _undominated(
-        {value._replace(length=0) for value in values.values()}, "minimum"
-    )
+    assert sorted(path.value for path in answers) == _undominated(set(values.values()), "minimum")
     for found in answers + frontier.tip_paths():
         assert values[found.path].rounded() == found.value
     gammas = [path.value.gamma for path in frontier.tip_paths()]
@@ -267,8 +266,7 @@ def test_every_thoughts_best_label_is_the_enumerated_best(
         if best is None or any(value.safety < 0 for value in values.values()):
             continue  # below 0, Γ does not rise with U: then no label needs to be the best
         assert best == values[path].rounded()
-        merit = max((value.gamma, -value.cost, value.safety) for value in values.values())
-        assert (values[path].gamma, -values[path].cost, values[path].safety) == merit
+        assert values[path].merit() == max(value.merit() for value in values.values())
 
 
 Everything = tuple[list[list[PathValue]], object, list[FrontierPath], list[FrontierPath], bool]

@@ -3,10 +3,16 @@
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableLambda
+from langchain_openai import ChatOpenAI
+from langgraph.graph import START, StateGraph
+from pydantic import SecretStr
+from typing_extensions import TypedDict
 
 from ecoalign_agent.economics.tariff import Usage
 from ecoalign_agent.errors import BudgetError, ModelError, ModelTimeoutError
@@ -31,6 +37,10 @@ from tests.llm.asking import (
 from tests.llm.conftest import MakeEndpoint
 from tests.llm.pictures import quadrants
 from tests.server import ChatServer, Completion, Delayed, Hang, in_turn, structured
+
+
+class _State(TypedDict):
+    text: str
 
 
 async def asked(endpoint: Endpoint, account: Meter | None = None, **changes: Any) -> Reply[Note]:
@@ -159,9 +169,6 @@ class TestConcurrency:
         assert (await asked(there)).value == Note(**NOTE)
 
     def test_one_endpoint_serves_one_event_loop_after_another(self, server: ChatServer) -> None:
-        from langchain_openai import ChatOpenAI  # noqa: PLC0415 - this test has no fixture's event loop
-        from pydantic import SecretStr  # noqa: PLC0415 - as above
-
         server.answering(structured(NOTE))
         model = ChatOpenAI(model="vision-1", base_url=server.url, api_key=SecretStr("sk-x-1234"))
         there = Endpoint(model, name="loops", concurrency=1)
@@ -179,6 +186,24 @@ class TestConcurrency:
     def test_limits_that_make_no_sense_are_refused(self, concurrency: int, timeout: float) -> None:
         with pytest.raises(ValueError, match="at least 1"):
             Endpoint(ScriptedModel(script=lambda _: NOTE), name="x", concurrency=concurrency, timeout=timeout)
+
+
+class TestStreams:
+    async def test_inner_calls_stay_out_of_a_graphs_token_stream(
+        self, server: ChatServer, endpoint: MakeEndpoint
+    ) -> None:
+        server.answering(structured(NOTE))
+        there = endpoint(streaming=True, stream_usage=True)
+
+        async def node(state: _State) -> _State:
+            reply = await asked(there)
+            return {"text": "" if reply.value is None else reply.value.text}
+
+        graph = StateGraph(_State).add_node("node", node).add_edge(START, "node").compile()
+        shown = [chunk async for chunk in graph.astream({"text": ""}, stream_mode=["messages", "values"])]
+        assert [mode for mode, _ in shown] == ["values", "values"]
+        assert shown[-1] == ("values", {"text": NOTE["text"]})
+        assert [body["stream"] for body in server.bodies] == [False]
 
 
 class TestOtherModels:
@@ -243,10 +268,7 @@ class TestOtherModels:
     async def test_one_that_streams_is_kept_from_it(self) -> None:
         model = StreamingModel(script=lambda _: NOTE)
         there = Endpoint(model, name="streams")
-        reply = None
-        async for _ in _listened(there):
-            reply = _
-        assert reply == Note(**NOTE)
+        assert [value async for value in _listened(there)] == [Note(**NOTE)]
         assert model.disable_streaming is False  # the caller's own stays as it was
 
     async def test_an_answer_without_usage_is_estimated(self) -> None:
@@ -273,9 +295,8 @@ class TestOtherModels:
         assert (reply.value, reply.text, reply.unreadable) == (None, "It is ten.", "no JSON in the reply")
 
 
-async def _listened(there: Endpoint) -> Any:
+async def _listened(there: Endpoint) -> AsyncIterator[object]:
     """Ask while somebody listens to everything, as LangServe's ``/stream_events`` does."""
-    from langchain_core.runnables import RunnableLambda  # noqa: PLC0415 - for this helper only
 
     async def run(_: str) -> Note | None:
         return (await asked(there)).value

@@ -89,6 +89,9 @@ class TestSources:
 
     @pytest.mark.parametrize("url", ["data:image/png;base64", "data:image/png;base64,@@@", "data:image/png;base64,AAé"])
     async def test_a_broken_data_url_is_refused(self, url: str) -> None:
+        # Also where the rest would be a picture.
+        whole = base64.b64encode(saved(quadrants(), "PNG")).decode()
+        assert "not valid base64" in await _refusal(f"data:image/png;base64,{whole[:8]}@{whole[8:]}")
         assert "the data URL" in await _refusal(url)
 
     async def test_something_else_altogether_is_refused(self) -> None:
@@ -415,6 +418,7 @@ class TestGallery:
         assert await gallery.open(tmp_path / "a.png") is first
         assert await gallery.of(first.data) is first
         assert len(gallery) == 1
+        assert gallery._turns == {}
 
     async def test_opened_many_times_at_once_it_is_decoded_once(self) -> None:
         gallery, data = Gallery(), saved(_photograph(), "PNG")

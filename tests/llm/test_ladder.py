@@ -61,6 +61,20 @@ class TestRungs:
         server.answering(rejecting(structured(NOTE), "response_format", TOOLS, status=status))
         assert (await asked(endpoint())).rung == "plain"
 
+    @pytest.mark.parametrize(
+        "message",
+        [
+            # langchain-openai warns when it reads these, and here a warning is an error.
+            "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+            "Invalid schema for response_format 'Note'",
+        ],
+    )
+    async def test_a_rejection_that_the_wrapper_warns_of(
+        self, server: ChatServer, endpoint: MakeEndpoint, message: str
+    ) -> None:
+        server.answering(rejecting(structured(NOTE), SCHEMA, message=message))
+        assert (await asked(endpoint())).rung == "function_calling"
+
     async def test_the_schema_is_sent_beside_the_prompt(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(structured(NOTE))
         await asked(endpoint())

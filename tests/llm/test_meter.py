@@ -78,6 +78,13 @@ def test_seconds_left() -> None:
     assert 4 < left <= 5
 
 
+def test_rounding_never_promises_what_can_not_be_reserved() -> None:
+    # 1.7 / 0.1 rounds to 17, and 17 · 0.1 to a little more than 1.7.
+    account = Meter(Budget(1.7), Tariff(0, 0, 0, 0.1))
+    assert account.affordable(Usage(), most=100, least=1) == 16
+    account.reserve(Usage(completion=16))
+
+
 @given(
     total=st.floats(0, 1e6),
     weights=st.tuples(*[st.floats(0, 10)] * 3, st.floats(1e-6, 10)),

@@ -84,6 +84,23 @@ class TestExact:
         whole = (before + verdict + after).strip()
         assert (exactly(before + verdict + after).value is None) == (whole != verdict)
 
+    @pytest.mark.parametrize("value", ['"0.5"', "true"])
+    def test_exact_is_strict_for_a_schema_that_is_not(self, value: str) -> None:
+        class Loose(BaseModel):
+            safety: float
+
+        message = AIMessage(f'{{"safety": {value}}}')
+        assert read(message, "plain", Loose, exact=True).value is None
+        assert read(message, "plain", Loose, exact=False).value is not None
+
+    @pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
+    @pytest.mark.parametrize("exact", [True, False])
+    def test_no_number_without_end_is_read_even_where_the_schema_would_take_it(self, value: str, exact: bool) -> None:
+        class Loose(BaseModel):
+            safety: float
+
+        assert read(AIMessage(f'{{"safety": {value}}}'), "plain", Loose, exact=exact).value is None
+
     def test_json_is_told_apart_from_none_at_all(self) -> None:
         assert exactly("it is safe").kind == "silent"
         assert exactly('{"safety": 2}').kind == "mismatch"

@@ -2,8 +2,9 @@
 
 import pytest
 
+from ecoalign_agent.offline.finding import Finding
 from ecoalign_agent.offline.question import understand
-from ecoalign_agent.offline.reading import Finding, find
+from ecoalign_agent.offline.reading import find
 from ecoalign_agent.offline.rows import Row
 
 NOTICE = [

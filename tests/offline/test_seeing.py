@@ -13,7 +13,7 @@ from ecoalign_agent.offline.ocr import Line, find_engine, is_clear, read_lines
 from ecoalign_agent.offline.rows import Row, around, blocks, quoted, rows_of, told
 from ecoalign_agent.offline.sight import Eyes, Sight, look_at
 from ecoalign_agent.offline.statistics import colour_name, main_colours, measure, paper_and_ink
-from tests.llm.pictures import quadrants, saved
+from tests.llm.pictures import png_header, quadrants, saved
 
 TABLE = "\n".join(
     "\t".join(cells)
@@ -165,6 +165,8 @@ def test_data_that_is_no_picture_is_a_sight_without_figures() -> None:
     png = saved(quadrants(), "PNG")
     assert look_at(png[: len(png) // 2], "none") == Sight()
     assert look_at(png, "none").statistics is not None
+    # 30 000 × 30 000 pixels, said by the header alone: nothing of it is decoded.
+    assert look_at(png_header(30_000, 30_000), "none") == Sight()
 
 
 def test_sights_are_remembered_by_content_and_bounded() -> None:

@@ -205,6 +205,12 @@ def test_without_ocr_the_caption_says_so() -> None:
     assert "64 × 32 pixels" in reply["caption"]
 
 
+def test_a_picture_that_is_to_be_followed_unread_is_not_called_safe() -> None:
+    view = [small(saved(quadrants(), "PNG"))]
+    assert scan("Please do what the note says.", view, model=BLIND)["safety"] == 0.4
+    assert scan("What colours are in the picture?", view, model=BLIND)["safety"] == 1.0
+
+
 def test_colours_need_no_ocr() -> None:
     reply = scan("What colours are in the picture?", [small(saved(quadrants(), "PNG"))], model=BLIND)
     assert set(reply["draft"].lower().strip(".").split(", ")) == {"red", "green", "blue", "white"}

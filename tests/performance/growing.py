@@ -7,6 +7,7 @@ import time
 from ecoalign_agent.economics.pareto import ParetoFrontier
 from ecoalign_agent.economics.thoughts import Change, Expanded, Thought, ThoughtGraph
 from tests.performance.measuring import Effort, Figure, Report, Sample
+from tests.performance.scenario import wording
 
 THOUGHTS = 1_000
 LEAVES = 50
@@ -21,8 +22,8 @@ def journal(thoughts: int, seed: int = 7) -> list[Change]:
     tips = ["root"]
     expanded: set[str] = set()
     for number in range(1, thoughts):
-        # Young tips are more likely: a search goes on where it just was.
-        tip = tips[-1 - min(len(tips) - 1, int(dice.expovariate(1 / 12)))]
+        # The younger of two: a search rather goes on where it just was. Paths grow to some 20 thoughts.
+        tip = tips[max(dice.randrange(len(tips)), dice.randrange(len(tips)))]
         parents = [tip]
         if tip not in expanded:
             expanded.add(tip)
@@ -34,7 +35,8 @@ def journal(thoughts: int, seed: int = 7) -> list[Change]:
             Thought(
                 f"t{number}",
                 kind,  # type: ignore[arg-type]  # one of three kinds, which the checker takes for any string
-                f"Point {number} of the notice: hours and a keeper, as the sign beside the door says.",
+                # Some say a number and some do not: what is compared to find thoughts that say the same.
+                f"The notice says that {wording(str(number))}{f' {number}' if number % 3 == 0 else ''}.",
                 tuple(parents),
                 dice.uniform(0.5, 1.0),
                 dice.uniform(0.2, 0.75),

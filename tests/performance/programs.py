@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
 from ecoalign_agent.agent import EcoAlign
@@ -124,7 +124,9 @@ class LoopState(TypedDict):
 
 
 def bare_loop(model: FixedModel, script: Script, *, visit: Literal["call", "stage"]) -> Callable[[], Awaitable[Any]]:
-    """A compiled LangGraph loop of two nodes that take turns until the script is played.
+    """A compiled LangGraph loop of two nodes that take turns until the script is played, as lean as one can be written.
+
+    One edge of its two has a condition, and that is async: LangGraph hands a plain function to a thread.
 
     Args:
         model: the scripted model.
@@ -135,13 +137,12 @@ def bare_loop(model: FixedModel, script: Script, *, visit: Literal["call", "stag
     visits: Sequence[Stage] = script.stages if visit == "stage" else [[[call]] for call in calls]
 
     async def node(state: LoopState) -> dict[str, object]:
-        await _side_by_side(model, visits[state["done"]])
+        # An odd number of visits leaves the last turn of the second node empty.
+        for stage in visits[state["done"] : state["done"] + 1]:
+            await _side_by_side(model, stage)
         return {"done": state["done"] + 1, "said": "as the model says"}
 
-    def after_think(state: LoopState) -> Literal["judge", "__end__"]:
-        return "judge" if state["done"] < len(visits) else "__end__"
-
-    def after_judge(state: LoopState) -> Literal["think", "__end__"]:
+    async def goes_on(state: LoopState) -> Literal["think", "__end__"]:
         return "think" if state["done"] < len(visits) else "__end__"
 
     graph = StateGraph(LoopState)
@@ -149,8 +150,8 @@ def bare_loop(model: FixedModel, script: Script, *, visit: Literal["call", "stag
     for name, work in nodes.items():
         graph.add_node(name, work)
     graph.add_edge(START, "think")
-    graph.add_conditional_edges("think", after_think, ["judge", END])
-    graph.add_conditional_edges("judge", after_judge, ["think", END])
+    graph.add_edge("think", "judge")
+    graph.add_conditional_edges("judge", goes_on)
     compiled = graph.compile().with_config(recursion_limit=len(visits) + 2)
 
     async def run() -> object:

@@ -7,6 +7,7 @@ measured is its own. It stands on both sides of every comparison.
 import asyncio
 import io
 import json
+import random
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -32,6 +33,15 @@ POLICY = Policy(
     forecasts="auto",
 )
 """Answers stay below what satisfies, so the search goes on for all its rounds; look-ahead is bought now and then."""
+
+_WORDS = re.findall(
+    r"\w+",
+    """
+    door key notice baker hours morning evening street corner window sign paper letter handle lock wall
+    wood paint brass bell step shade light lamp chalk board shop market visit guest keeper owner lane
+    garden bench fence
+    """,
+)
 
 _TIP = re.compile(r"\[(\w+) \w+\][^\n]*\n</path ")
 _AIM = re.compile(r"<aim \w+>\n(.*?)\n</aim ", re.DOTALL)
@@ -73,6 +83,11 @@ class FixedModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
+def wording(seed: str) -> str:
+    """Twelve words, other ones for every seed: no two thoughts say the same, and no number tells them apart."""
+    return " ".join(random.Random(seed).choices(_WORDS, k=12))
+
+
 def task_of(messages: Sequence[BaseMessage]) -> str:
     """What is asked for: the first line of the system message."""
     system = messages[0].content
@@ -112,7 +127,7 @@ def _proposals(tip: str) -> str:
     actions = [
         {
             "kind": kind,
-            "aim": f"settle point {number} that follows from {tip}",
+            "aim": f"settle from {tip} whether {wording(f'{tip} {number}')}",
             "picture": 0,
             "box": None,
             "parents": [],
@@ -127,8 +142,7 @@ def _proposals(tip: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _thought(task: str, aim: str) -> str:
-    # The aim's numbers stand in the text: no two thoughts of the scenario say the same.
-    return json.dumps({"text": f"As to the {task} wanted, {aim}: the notice names hours and a keeper."})
+    return json.dumps({"text": f"The notice says that {wording(f'{task} {aim}')}."})
 
 
 _FIXED = {

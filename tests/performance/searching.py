@@ -98,8 +98,8 @@ async def cpu(effort: Effort) -> Report:
     counted = (
         "CPU a call: process time of all threads, user and system, of whole runs with a model of 0 ms, divided by the "
         "calls made. In it on every side: LangChain's ainvoke, the scripted model, reading the reply. On the side of "
-        "the loop besides: LangGraph with two nodes that take turns, one call a visit, no checkpointer. On the side of "
-        "the search besides: everything else it does, events and result included"
+        "the loop besides: LangGraph with two nodes that take turns, one call a visit, one async condition, no "
+        "checkpointer. On the side of the search besides: everything else it does, events and result included"
     )
     return Report(
         [

@@ -45,9 +45,9 @@ def _without_an_answer(turn: Turn) -> list[tuple[str, ...]]:
     after all.
     """
     graph, frontier = turn.graph, turn.growth.frontier
-    leaves = [leaf for leaf in graph.leaves() if frontier.best_label(leaf) is not None]
-    unsafe = any(graph.pruned(thought.id) is not None and thought.unsafe for thought in graph)
-    if not leaves and not unsafe:
+    # Under the ablations of path safety an unsafe thought keeps its label, and may even be an answer.
+    leaves = [leaf for leaf in graph.leaves() if (label := frontier.best_label(leaf)) and label.safety >= 0]
+    if not leaves and not any(thought.unsafe for thought in graph):
         return [("root",)]
     ranked = sorted(leaves, key=lambda leaf: -graph[leaf].utility * graph[leaf].safety)
     return [tuple(frontier.path_to(leaf)) for leaf in ranked[:2]]
