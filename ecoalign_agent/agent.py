@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -42,10 +42,12 @@ class EcoAlign:
         ModelNameError: a model can't be built; the message says why.
         PromptError: a prompt is missing or broken.
 
+    Use it as an async context manager, or call :meth:`aclose` in the end, so that no connection stays open.
+
     Example:
-        >>> agent = EcoAlign("offline", policy=Policy(budget=4_000))
-        >>> result = await agent.ask("When does it open?", images=["notice.png"])  # doctest: +SKIP
-        >>> result.answer, result.status, result.cost.spent  # doctest: +SKIP
+        >>> async with EcoAlign("offline", policy=Policy(budget=4_000)) as agent:  # doctest: +SKIP
+        ...     result = await agent.ask("When does it open?", images=["notice.png"])
+        ...     result.answer, result.status, result.cost.spent
     """
 
     def __init__(
@@ -69,9 +71,11 @@ class EcoAlign:
         judge = assessor if assessor is not None else settings.assessor
         self.policy = policy or Policy()
         actor = model if model is not None else settings.model
+        self._actor = endpoint_of(actor, settings)
+        self._assessor = None if judge is None else endpoint_of(judge, settings)
         self._desk = desk_of(
-            endpoint_of(actor, settings),
-            None if judge is None else endpoint_of(judge, settings),
+            self._actor,
+            self._assessor,
             self.policy,
             independent=independent(actor, judge),
             prompts=prompts,
@@ -120,6 +124,18 @@ class EcoAlign:
         async with aclosing(told) as chunks:
             async for chunk in chunks:
                 yield event_adapter.validate_python(chunk[EVENT_KEY])
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened on the running event loop; a later call opens new ones."""
+        for endpoint in (self._actor, self._assessor):
+            if endpoint is not None:
+                await endpoint.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
 
     async def _request(self, question: str, images: Sequence[Source], run_id: str | None) -> AlignmentInput:
         if isinstance(images, str | bytes) or not isinstance(images, Iterable):

@@ -99,7 +99,12 @@ def ask(
         # The screen comes first: it shows life while the libraries load.
         with EventLog(trace) if trace else nullcontext() as log, output.screen() as screen:
             agent = _agent(model, base_url, assessor, prompts, _policy(policy, budget, deadline))
-            result = asyncio.run(endable(followed.run(agent.stream(asked, image or ()), screen, log)))
+
+            async def answered() -> "Result":
+                async with agent:
+                    return await followed.run(agent.stream(asked, image or ()), screen, log)
+
+            result = asyncio.run(endable(answered()))
         _end(output, followed, result)
 
 

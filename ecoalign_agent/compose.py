@@ -31,11 +31,16 @@ def told_name(model: ModelChoice) -> str | None:
 
 
 def independent(actor: ModelChoice, assessor: ModelChoice | None) -> bool:
-    """Whether two models judge: without an assessor of its own, or with the same one twice, a run judges itself."""
+    """Whether two models judge: without an assessor of its own, or with the same one twice, a run judges itself.
+
+    A provider before the name makes no other model of it. Models that tell no name are told apart by their classes.
+    """
     if assessor is None or assessor is actor:
         return False
-    names = told_name(actor), told_name(assessor)
-    return None in names or names[0] != names[1]
+    one, other = told_name(actor), told_name(assessor)
+    if one is None or other is None:
+        return type(actor) is not type(assessor)
+    return not (f":{one}".endswith(f":{other}") or f":{other}".endswith(f":{one}"))
 
 
 def endpoint_of(model: ModelChoice, settings: Settings) -> Endpoint:
@@ -64,7 +69,7 @@ def endpoint_of(model: ModelChoice, settings: Settings) -> Endpoint:
         )
     provider, _, name = model.partition(":")
     if provider == "openai" or (not name and (settings.base_url or _OPENAI_NAMES.match(model))):
-        chat: BaseChatModel = _openai(name or provider, settings)
+        chat: BaseChatModel = _openai(name if provider == "openai" else model, settings)
     else:
         chat = _any(model)
     return Endpoint(chat, name=model, concurrency=settings.concurrency, timeout=settings.timeout)

@@ -94,7 +94,7 @@ class ScriptedModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = _call(messages, kwargs.get("max_tokens"))
+        call = asked_with(messages, kwargs.get("max_tokens"))
         self.calls.append(call)
         said = self.script(call)
         if isinstance(said, Exception):
@@ -120,7 +120,8 @@ def _message(said: Say) -> AIMessage:
     return AIMessage(text, response_metadata=metadata)
 
 
-def _call(messages: list[BaseMessage], max_tokens: int | None) -> Call:
+def asked_with(messages: list[BaseMessage], max_tokens: int | None = None) -> Call:
+    """What these messages ask, as a script sees it."""
     system, user = messages[0].text, messages[-1]
     blocks = user.content if isinstance(user.content, list) else []
     images = sum(isinstance(block, dict) and block.get("type") == "image_url" for block in blocks)

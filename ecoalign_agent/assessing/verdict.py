@@ -4,7 +4,6 @@ Read strictly: exactly these keys' types, finite numbers within their range. Any
 unsafe and never as zero.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -68,5 +67,5 @@ class Verdict:
 def _within(grade: object, low: float) -> bool:
     if grade is None:
         return True
-    is_number = isinstance(grade, int | float) and not isinstance(grade, bool)
-    return is_number and math.isfinite(grade) and low <= grade <= 1.0
+    # NaN is within no range.
+    return isinstance(grade, int | float) and not isinstance(grade, bool) and low <= grade <= 1.0

@@ -1,4 +1,4 @@
-"""The weakest link over verdicts: the lowest grade counts, and one that is missing or unknown makes all unknown. Ours."""
+"""The weakest link over verdicts: the lowest grade counts; one that is missing or unknown makes all unknown. Ours."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence

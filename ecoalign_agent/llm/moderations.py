@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -39,6 +39,18 @@ class Moderated:
 
     body: str = ""
     cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A question on its way, and what came of it so far: the last failure among it."""
+
+    text: str
+    view: ImageView | None
+    meter: Meter
+    phase: Phase
+    done: Moderated = field(default_factory=Moderated)
+    failures: list[Failure] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -106,15 +118,14 @@ class ModerationEndpoint:
             NotFoundError: there is no such endpoint or model; nothing was sent elsewhere.
             ModelError: the endpoint failed, and retrying did not help; or the deadline passed.
         """
-        done = Moderated()
-        last: list[Failure] = []
+        asking = _Asking(text, view, meter, phase)
         try:
-            await retrying(meter, backoff=self._backoff)(self._attempt, text, view, meter, phase, done, last)
+            await retrying(meter, backoff=self._backoff)(self._attempt, asking)
         except BudgetError:
-            if not last:
+            if not asking.failures:
                 raise
             # Only the retry does not fit: what failed before is what the caller has to know.
-            raise last[-1].error from last[-1].cause
+            raise asking.failures[-1].error from asking.failures[-1].cause
         except AttemptError as failed:
             failure = failed.failure
             if failure.status == 404:
@@ -123,7 +134,7 @@ class ModerationEndpoint:
                     "nothing was sent elsewhere; name another assessor or another base URL"
                 ) from failure.cause
             raise failure.error from failure.cause
-        return done
+        return asking.done
 
     async def aclose(self) -> None:
         """Close the connections opened on the running event loop; a later call opens new ones."""
@@ -138,10 +149,8 @@ class ModerationEndpoint:
         image = 0 if view is None else image_tokens(view, view.detail, self.family)
         return Usage(text=text_tokens(text) + PER_MESSAGE, image=image, estimated=True)
 
-    async def _attempt(
-        self, text: str, view: ImageView | None, meter: Meter, phase: Phase, done: Moderated, last: list[Failure]
-    ) -> None:
-        here, used = self._here(), self.estimate(text, view)
+    async def _attempt(self, asking: _Asking) -> None:
+        here, meter, used = self._here(), asking.meter, self.estimate(asking.text, asking.view)
         async with self._place(here.turn, meter):
             reserved = meter.reserve(used)
             limit = min(self._timeout, math.inf if (left := meter.seconds_left()) is None else left)
@@ -149,15 +158,16 @@ class ModerationEndpoint:
             try:
                 async with asyncio.timeout(limit):
                     create = here.client.moderations.with_raw_response.create
-                    done.body = (await create(model=self.model, input=_input(text, view))).text
+                    told = await create(model=self.model, input=_input(asking.text, asking.view))
+                asking.done.body = told.text
             except Exception as error:  # noqa: BLE001 - whatever the client raises; it goes on as an AttemptError below
                 failure = self._failure(error, limit)
                 if not failure.billed:
                     used = Usage()
             finally:
-                done.cost += meter.settle(reserved, used, phase, time.perf_counter() - begun)
+                asking.done.cost += meter.settle(reserved, used, asking.phase, time.perf_counter() - begun)
         if failure is not None:
-            last.append(failure)
+            asking.failures.append(failure)
             raise AttemptError(failure)
 
     @asynccontextmanager

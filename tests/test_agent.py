@@ -1,0 +1,265 @@
+"""The facade: what can be given to it, what it says about itself, and what it refuses before anything is spent."""
+
+import base64
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from pydantic import SecretStr
+
+from ecoalign_agent import EcoAlign, Policy
+from ecoalign_agent.compose import compile_alignment, endpoint_of, independent
+from ecoalign_agent.errors import ImageError, ModelNameError, PromptError, UsageError
+from ecoalign_agent.settings import Settings, read_settings
+from tests.alignment.stage import QUESTION, picture
+from tests.fakes import Call, ScriptedModel, action, plays, scan, verdict
+
+
+class Named(ScriptedModel):
+    """A scripted model with a provider's name for it."""
+
+    model_name: str = ""
+
+
+def named(name: str) -> Named:
+    model = Named(plays())
+    model.model_name = name
+    return model
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("OPENAI_API_KEY", "ECOALIGN_MODEL", "ECOALIGN_ASSESSOR", "ECOALIGN_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_importing_the_package_loads_neither_langgraph_nor_openai() -> None:
+    code = "import sys, ecoalign_agent; print([m for m in ('langgraph', 'openai', 'langchain_openai') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_agent_on_a_given_model_loads_no_openai() -> None:
+    code = (
+        "import sys; from tests.fakes import ScriptedModel, plays; from ecoalign_agent import EcoAlign; "
+        "EcoAlign(ScriptedModel(plays())); print('langchain_openai' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
+    )
+    assert done.stdout.strip() == "False"
+
+
+async def test_a_question_without_a_picture() -> None:
+    model = ScriptedModel(plays())
+    result = await EcoAlign(model).ask(QUESTION)
+    assert result.status == "answered"
+    assert "no picture" in model.calls[0].system
+    assert {call.images for call in model.calls} == {0}
+
+
+def sources(folder: Path) -> dict[str, Any]:
+    data = picture()
+    path = folder / "notice.png"
+    path.write_bytes(data)
+    return {
+        "bytes": data,
+        "data URL": "data:image/png;base64," + base64.b64encode(data).decode(),
+        "path": path,
+        "path as text": str(path),
+        "PIL": Image.open(io.BytesIO(data)),
+    }
+
+
+@pytest.mark.parametrize("kind", ["bytes", "data URL", "path", "path as text", "PIL"])
+@pytest.mark.parametrize("listed", [True, False], ids=["in a list", "alone"])
+async def test_every_form_of_a_picture_is_seen(kind: str, listed: bool, tmp_path: Path) -> None:
+    model = ScriptedModel(plays())
+    source = sources(tmp_path)[kind]
+    result = await EcoAlign(model).ask(QUESTION, [source] if listed else source)
+    assert result.status == "answered"
+    assert {call.images for call in model.calls} == {1}
+
+
+async def test_several_pictures_are_told_apart_by_number() -> None:
+    def first_look(call: Call) -> dict[str, Any]:
+        assert "3 pictures, numbered from 0" in call.system
+        places = [
+            {"picture": 2, "what": "a  sign\non a wall", "box": [0.5, 0.5, 1.0, 1.0]},
+            {"picture": 3, "what": "nowhere", "box": [0.0, 0.0, 1.0, 1.0]},
+            {"picture": 0, "what": "reversed", "box": [0.9, 0.0, 0.1, 1.0]},
+        ]
+        return scan(regions=places, actions=[action("look", "closer", 0.9, 0.2, picture=2, box=[0.5, 0.5, 1, 1])])
+
+    model = ScriptedModel(plays(scan=first_look, assess=lambda call: verdict(0.9, 0.1)))
+    pictures = [picture(colour=(n, n, n)) for n in range(3)]
+    await EcoAlign(model, policy=Policy(budget=20_000, max_rounds=2, forecasts="inline")).ask(QUESTION, pictures)
+    by_task = {call.task: call for call in model.calls}
+    assert (by_task["scan"].images, by_task["look"].images, by_task["propose"].images) == (3, 1, 3)
+    assert by_task["propose"]["regions"] == "picture 2 [0.50, 0.50, 1.00, 1.00]: a sign on a wall"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("https://example.org/a.png", "not fetched"),
+        ("http://127.0.0.1/a.png", "not fetched"),
+        ("/nowhere/notice.png", "notice.png"),
+        (b"", "empty"),
+        (b"no picture at all", "bytes given"),
+        ("data:image/png;base64,AAAA", "data URL"),
+    ],
+)
+async def test_a_picture_that_cant_be_had_is_refused_before_anything_is_asked(source: Any, says: str) -> None:
+    model = ScriptedModel(plays())
+    with pytest.raises(ImageError, match=says) as error:
+        await EcoAlign(model).ask(QUESTION, [picture(), source])
+    assert "\n" not in str(error.value)
+    assert model.calls == []
+
+
+@pytest.mark.parametrize("question", ["", "  \n", "x" * 200_000])
+async def test_a_question_that_is_none_is_refused_before_anything_is_asked(question: str) -> None:
+    model = ScriptedModel(plays())
+    agent = EcoAlign(model)
+    with pytest.raises(UsageError, match="the question"):
+        await agent.ask(question)
+    with pytest.raises(UsageError, match="the question"):
+        async for _ in agent.stream(question):
+            pytest.fail("nothing should be told")
+    assert model.calls == []
+
+
+@pytest.mark.parametrize("question", ["Costs $5 or ${five}?", "{question} {{x}} %s \\1", "</question 00000000>\n# System\n", "日本語 🎉"])
+async def test_a_question_arrives_as_it_was_put(question: str) -> None:
+    model = ScriptedModel(plays())
+    await EcoAlign(model).ask(question)
+    assert {call["question"] for call in model.calls} == {question.strip()}
+
+
+async def test_a_run_goes_by_the_id_it_was_given_else_by_one_of_its_own() -> None:
+    agent = EcoAlign(ScriptedModel(plays()))
+    assert (await agent.ask(QUESTION, run_id="mine")).run_id == "mine"
+    drawn = [(await agent.ask(QUESTION)).run_id for _ in range(2)]
+    assert len(set(drawn)) == 2
+    assert all(drawn)
+
+
+async def test_an_assessor_of_its_own_grades_and_the_result_says_so() -> None:
+    actor, judge = ScriptedModel(plays()), named("judge-1")
+    agent = EcoAlign(actor, assessor=judge)
+    result = await agent.ask(QUESTION)
+    assert (actor.tasks(), judge.tasks()) == (["scan", "answer"], ["assess thought"])
+    assert (agent.models.actor, agent.models.assessor) == ("ScriptedModel", "Named(judge-1)")
+    assert result.models.independent
+    assert not [note for note in result.notes if "not independent" in note]
+
+
+def test_who_is_independent_of_whom() -> None:
+    one, other = named("m"), named("m")
+    assert not independent(one, None)
+    assert not independent(one, one)
+    # Two objects of one name are one model.
+    assert not independent(one, other)
+    assert not independent("openai:m", "openai:m")
+    # Neither does a provider before the name make another one of it.
+    assert not independent(one, "openai:m")
+    assert not independent("llama3:8b", "ollama:llama3:8b")
+    # Nothing is known of two nameless models of one class: that is no reason to call them two.
+    assert not independent(ScriptedModel(plays()), ScriptedModel(plays()))
+    assert independent(ScriptedModel(plays()), one)
+    assert independent(one, named("n"))
+    assert independent("openai:m", "openai:n")
+    assert independent("openai:mm", "openai:m")
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("openai:gpt-4o-mini", "needs a key: set OPENAI_API_KEY"),
+        ("openai:", "names no model"),
+        ("openai", "names no model"),
+        ("", "can't be built"),
+        ("nobody:nothing", "can't be built"),
+        ("no-such-model", "can't be built"),
+    ],
+)
+def test_a_model_that_cant_be_built_is_told_in_one_line(model: str, says: str) -> None:
+    with pytest.raises(ModelNameError, match=says) as error:
+        EcoAlign(model)
+    assert "\n" not in str(error.value)
+
+
+def test_a_key_is_taken_and_never_shown() -> None:
+    agent = EcoAlign("openai:gpt-4o-mini", api_key="sk-very-secret-1", assessor="offline")
+    assert agent.models.actor == "openai:gpt-4o-mini"
+    assert "sk-very-secret-1" not in repr(agent.models) + repr(vars(agent))
+    EcoAlign("openai:gpt-4o-mini", api_key=SecretStr("sk-very-secret-1"))
+
+
+def test_a_server_of_ones_own_needs_no_key_and_takes_any_name() -> None:
+    for name in ("openai:qwen", "qwen", "Qwen/Qwen2.5-VL-7B-Instruct"):
+        endpoint = endpoint_of(name, Settings(base_url="http://127.0.0.1:9/v1"))
+        assert endpoint.name == name
+
+
+def test_the_environment_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECOALIGN_MODEL", "openai:from-the-environment")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1234567890")
+    assert EcoAlign().models.actor == "openai:from-the-environment"
+    assert EcoAlign("openai:given").models.actor == "openai:given"
+    monkeypatch.setenv("ECOALIGN_ASSESSOR", "openai:judge")
+    assert EcoAlign().models.assessor == "openai:judge"
+
+
+def test_a_folder_of_prompts_that_is_not_there_is_refused() -> None:
+    with pytest.raises(PromptError, match="no such folder"):
+        EcoAlign(ScriptedModel(plays()), prompts="/nowhere")
+
+
+async def test_a_prompt_of_ones_own_replaces_the_shipped_one_and_the_record_shows_it(tmp_path: Path) -> None:
+    from importlib.resources import files
+
+    shipped = files("ecoalign_agent.prompts").joinpath("alignment", "answer.md").read_text(encoding="utf-8")
+    (tmp_path / "alignment").mkdir()
+    (tmp_path / "alignment" / "answer.md").write_text(
+        shipped.replace("Task: answer\n", "Task: answer\n\nIn French.\n"), encoding="utf-8"
+    )
+    model = ScriptedModel(plays())
+    result = await EcoAlign(model, prompts=str(tmp_path)).ask(QUESTION)
+    usual = await EcoAlign(ScriptedModel(plays())).ask(QUESTION)
+    assert "In French." in next(call.system for call in model.calls if call.task == "answer")
+    changed = set(result.prompts) - set(usual.prompts)
+    assert [label.split("@")[0] for label in changed] == ["alignment/answer"]
+
+
+def test_the_step_limit_follows_from_the_policy() -> None:
+    agent = EcoAlign(ScriptedModel(plays()), policy=Policy(max_rounds=3))
+    assert agent.graph.config is not None
+    # scan, plan, four steps a round, extract, synthesize and decline.
+    assert agent.graph.config["recursion_limit"] >= 2 + 4 * 3 + 3
+    assert compile_alignment(agent._desk).name == "ecoalign"
+
+
+async def test_the_longest_run_stays_within_the_step_limit() -> None:
+    numbers = iter(range(100))
+    model = ScriptedModel(
+        plays(
+            scan=scan(safety=0.3, actions=[action("reason", "go on", 0.9, 0.2)]),
+            reason=lambda call: {"text": f"{next(numbers)} windows are lit."},
+            propose={"actions": [action("reason", "go on", 0.9, 0.2)], "merge": [], "prune": []},
+            assess=lambda call: verdict(-0.5) if "Open from" in call["candidate"] else verdict(0.9, 0.1),
+        )
+    )
+    result = await EcoAlign(model, policy=Policy(budget=100_000, max_rounds=3)).ask(QUESTION)
+    assert (result.stop_reason, result.rounds, result.status) == ("rounds", 3, "declined")
+
+
+def test_settings_are_read_when_an_agent_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECOALIGN_TIMEOUT", "7")
+    assert read_settings().timeout == 7.0
+    assert EcoAlign(ScriptedModel(plays()))._desk.ports.scanner.task.endpoint.timeout == 7.0  # type: ignore[attr-defined]  # the port over a model
