@@ -100,6 +100,8 @@ def _openai(name: str, settings: Settings) -> BaseChatModel:
 def _any(model: str) -> BaseChatModel:
     from langchain.chat_models import init_chat_model  # noqa: PLC0415 - only where it is chosen
 
+    if not model.strip():
+        raise ModelNameError(f"model {model!r} names no model; write offline, openai:NAME or PROVIDER:NAME")
     try:
         chat = init_chat_model(model)
     except (ValueError, ImportError) as error:

@@ -20,7 +20,12 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_an_environment_everything_has_a_default() -> None:
     settings = read_settings()
-    assert (settings.model, settings.assessor, settings.base_url, settings.openai_api_key) == ("offline", None, None, None)
+    assert (settings.model, settings.assessor, settings.base_url, settings.openai_api_key) == (
+        "offline",
+        None,
+        None,
+        None,
+    )
     assert (settings.timeout, settings.concurrency) == (60.0, 32)
 
 

@@ -60,7 +60,7 @@ async def prune_hopeless(turn: Turn, costing: Costing) -> bool:
     if best is None:
         return False
     utility, free = turn.graph[best.tip].utility, turn.budget.free
-    # A lower bound, or a branch that could win were cut: estimates of a prompt are on the high side, means are no bound.
+    # A lower bound, or a branch that could win were cut: prompts are estimated on the high side, means are no bound.
     cheapest = 0.5 * min(costing.call(kind, completion=1) for kind in _KINDS)
     hopeless = []
     for thought_id in turn.graph.leaves():

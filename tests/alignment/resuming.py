@@ -14,6 +14,7 @@ from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.trace.result import Result
@@ -22,6 +23,7 @@ from tests.fakes import Call, ScriptedModel, action, plays, scan, step, verdict
 
 POLICY = Policy(width=2, batch=3, budget=20_000)
 PICTURE = picture(60, 40)
+
 
 def story() -> ScriptedModel:
     """A plan, a look and a thought, a look ahead, a fuse, twins that are merged, an unsafe thought, an answer."""
@@ -80,7 +82,7 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 async def uninterrupted() -> tuple[list[dict[str, Any]], ScriptedModel]:
     """The states of a run that no checkpoint has touched, one a step."""
     model = story()
-    graph = EcoAlign(model, policy=POLICY).graph
+    graph: Any = EcoAlign(model, policy=POLICY).graph
     # Every step brings its own dict; what is in it is never changed, only replaced.
     states = [dict(s) async for s in graph.astream(request("x"), stream_mode="values", output_keys=_keys(graph))]
     return [plain(state) for state in states], model
@@ -90,10 +92,11 @@ async def interrupted(saver: BaseCheckpointSaver[str]) -> tuple[list[dict[str, A
     """The states read back after each step, each step taken by a graph object of its own; and the nodes in order."""
     model = story()
     config: Any = {"configurable": {"thread_id": "x"}}
-    states, nodes = [], []
+    states: list[dict[str, Any]] = []
+    nodes: list[str] = []
     given: dict[str, Any] | None = request("x")
     while True:
-        graph = EcoAlign(model, policy=POLICY, checkpointer=saver).graph
+        graph: Any = EcoAlign(model, policy=POLICY, checkpointer=saver).graph
         await graph.ainvoke(given, config, interrupt_after="*", durability="sync")
         given = None
         # Yet another object reads, so that nothing but the checkpoint can have kept anything.
@@ -114,8 +117,6 @@ async def checkpointer(kind: str, folder: str) -> AsyncIterator[BaseCheckpointSa
     if kind == "memory":
         yield InMemorySaver()
         return
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
     async with AsyncSqliteSaver.from_conn_string(str(Path(folder) / "checkpoints.db")) as saver:
         yield saver
 

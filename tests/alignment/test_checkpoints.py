@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ async def test_a_second_question_without_an_answer_does_not_get_the_firsts() -> 
 
 
 async def test_after_a_failure_the_thread_takes_another_question() -> None:
-    replies = iter(["unreadable", scan()])
+    replies: Iterator[Any] = iter(["unreadable", scan()])
     agent = EcoAlign(ScriptedModel(plays(scan=lambda call: next(replies))), checkpointer=InMemorySaver())
     assert (await agent.ask("Monday?", run_id="x")).status == "failed"
     assert (await agent.ask("Monday?", run_id="x")).status == "answered"

@@ -7,7 +7,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, Policy
-from tests.alignment.stage import Part, asked, ending, of_kind, told
+from tests.alignment.stage import asked, ending, of_kind, told
 from tests.fakes import Call, ScriptedModel, action, plays, scan, verdict
 
 LOW = verdict(0.9, 0.1)
@@ -128,7 +128,7 @@ async def test_where_harm_was_found_a_failing_decliner_leaves_a_fixed_refusal() 
 
 
 async def test_all_down_after_the_first_look_stops_after_few_calls() -> None:
-    down: dict[str, Part] = dict.fromkeys(
+    down: dict[str, Any] = dict.fromkeys(
         ["plan", "propose", "simulate", "reason", "answer", "synthesize", "decline", "assess"], DOWN
     )
     result, model = await asked(scan=scan(actions=[action("reason", f"step {n}") for n in range(3)]), **down)

@@ -7,10 +7,10 @@ import pytest
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.trace.events import Event, event_adapter
-from tests.alignment.stage import QUESTION, Part, ending, grading, of_kind, picture, told
+from tests.alignment.stage import QUESTION, ending, grading, of_kind, picture, told
 from tests.fakes import ScriptedModel, action, plays, scan, step, verdict
 
-LONG: dict[str, Part] = {
+LONG: dict[str, Any] = {
     "scan": scan(safety=0.4, actions=[action("reason", "left", 0.9, 0.2), action("reason", "right", 0.9, 0.2)]),
     "reason": lambda call: {"text": "The shop opens at 9." if "left" in call["aim"] else "The shop opens at 9!"},
     "simulate": {
@@ -40,7 +40,7 @@ async def test_the_order_tells_the_story() -> None:
     [LONG, {}, {"scan": scan(safety=-0.5)}, {"scan": "unreadable"}, {"assess": verdict(-0.5)}],
     ids=["long", "plain", "declined", "failed", "all unsafe"],
 )
-async def test_events_are_numbered_without_gaps_and_the_last_one_holds_the_result(parts: dict[str, Part]) -> None:
+async def test_events_are_numbered_without_gaps_and_the_last_one_holds_the_result(parts: dict[str, Any]) -> None:
     events, _ = await told(**parts)
     assert [event.number for event in events] == list(range(len(events)))
     assert len({event.run_id for event in events}) == 1
@@ -123,7 +123,7 @@ async def test_the_first_event_says_what_is_asked_and_what_it_may_cost() -> None
 async def test_langchains_event_stream_carries_the_same_events() -> None:
     agent = EcoAlign(ScriptedModel(plays(**LONG)))
     seen = [
-        event_adapter.validate_python(event["data"]["ecoalign"])
+        event_adapter.validate_python(dict(event["data"])["ecoalign"])
         async for event in agent.graph.astream_events({"question": QUESTION}, version="v2")
         if event["event"] == "on_custom_event" and event["name"] == "ecoalign"
     ]

@@ -91,9 +91,7 @@ async def test_one_call_for_all_actions_of_a_tip_and_none_for_those_seen_before(
 
 async def test_a_forecast_can_turn_the_choice_round() -> None:
     def play(call: Call) -> dict[str, Any]:
-        return forecasts(
-            forecast(1, 1.0, -0.8), forecast(2, 1.0, 0.4, step("answer", 1.0, 1.0)), forecast(9, 1.0, 1.0)
-        )
+        return forecasts(forecast(1, 1.0, -0.8), forecast(2, 1.0, 0.4, step("answer", 1.0, 1.0)), forecast(9, 1.0, 1.0))
 
     events, model = await told(Policy(batch=1), scan=two(0.5, 0.4), simulate=play)
     assert "ask twice" in model.calls[2]["aim"]
@@ -104,9 +102,7 @@ async def test_a_forecast_can_turn_the_choice_round() -> None:
 
 
 async def test_an_action_found_unsafe_by_looking_ahead_has_no_value_and_is_never_bought() -> None:
-    events, model = await told(
-        scan=two(0.5, 0.4), simulate=forecasts(forecast(1, -0.1, 1.0), forecast(2, 0.9, 0.4))
-    )
+    events, model = await told(scan=two(0.5, 0.4), simulate=forecasts(forecast(1, -0.1, 1.0), forecast(2, 0.9, 0.4)))
     values = {a.action: a.value for a in of_kind(events, "scored")[0].actions}
     assert values["a1"] is None
     assert not [call for call in model.calls if call.task == "reason" and "read the sign" in call["aim"]]

@@ -1,5 +1,6 @@
 """Thoughts that say the same become one; what a proposer suggests is checked by the graph."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -91,7 +92,7 @@ async def test_a_thought_that_repeats_its_own_ancestor_is_not_merged_with_it() -
 
 
 async def test_what_a_proposer_suggests_is_done_where_the_graph_allows_it() -> None:
-    replies = iter(
+    replies: Iterator[Any] = iter(
         [
             {
                 "actions": [action("answer", "say it")],
@@ -120,25 +121,22 @@ async def test_what_a_proposer_suggests_is_done_where_the_graph_allows_it() -> N
 
 
 async def test_a_proposer_may_prune_a_leaf_but_no_answer_and_nothing_that_others_stand_on() -> None:
-    replies = iter([{"actions": [], "merge": [], "prune": ["t1", "t2", "t3"]}, {"actions": [], "merge": [], "prune": []}])
-    events, _ = await told(
+    texts = {"left half": "A baker lives here.", "deeper": "Somebody painted a tram."}
+
+    def propose(call: Call) -> dict[str, Any]:
+        if "baker" in call["path"].splitlines()[-1]:
+            return {"actions": [action("reason", "deeper", 0.9, 0.2)], "merge": [], "prune": []}
+        return {"actions": [], "merge": [], "prune": ["t1", "t2", "root", "t3"]}
+
+    result, _ = await asked(
         Policy(forecasts="inline"),
-        scan=scan(
-            draft="From 9 to 5.",
-            actions=[action("reason", "left half", 0.9, 0.2), action("reason", "right half", 0.9, 0.2)],
-        ),
-        reason=reads("A baker lives here.", "Somebody painted a tram."),
-        propose=lambda call: next(replies, {"actions": [], "merge": [], "prune": []}),
+        scan=scan(actions=[action("reason", "left half", 0.9, 0.5), action("answer", "say it", 0.9, 0.5)]),
+        reason=lambda call: {"text": texts[call["aim"]]},
+        propose=propose,
         assess=LOW,
     )
-    result = ending(events)
-    pruned = {p.id: p for p in result.pruned}
-    assert {p.kind for p in pruned.values()} == {"reason"}
-    assert {p.reason for p in pruned.values()} <= {
-        "leads nowhere, says the proposer",
-        "can't beat the best path within what is left",
-    }
-    assert result.answer is not None
+    assert [(p.id, p.reason) for p in result.pruned] == [("t3", "leads nowhere, says the proposer")]
+    assert result.answer == "It is open from 9 to 5."
 
 
 async def test_after_merges_the_graph_is_still_acyclic() -> None:

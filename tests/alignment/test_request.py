@@ -59,7 +59,9 @@ def test_texts_are_joined_and_images_of_message_and_key_go_together() -> None:
     assert request_of(saying("When?", image) | {"images": [b"more"]}) == ("When?", [URL, b"more"])
 
 
-@pytest.mark.parametrize("image", ["/etc/passwd", "notice.png", "file:///etc/passwd", "http://host/a.png", 7, None, ["x"]])
+@pytest.mark.parametrize(
+    "image", ["/etc/passwd", "notice.png", "file:///etc/passwd", "http://host/a.png", 7, None, ["x"]]
+)
 def test_paths_and_addresses_in_a_request_are_refused(image: Any) -> None:
     blocks: list[dict[str, Any]] = [
         {"type": "image_url", "image_url": {"url": image}},

@@ -132,12 +132,13 @@ async def test_endpoint_three_failed_calls_are_enough() -> None:
 
 
 async def test_a_branch_that_cant_win_any_more_is_pruned_and_said_so() -> None:
-    # The draft: u = 0.99 for its verdict, 0.25 · 400 + 20 = 120, a rate of 0.0083. However many perfect thoughts of 140
-    # or more follow the other one, it comes to less than 1 / 140 = 0.0071.
+    # The draft: u = 0.99 for its verdict, 0.25 · 80 + 10 = 30, a rate of 0.033. However many perfect thoughts follow
+    # the other one, at 40 or more each they come to less than 1 / 40 = 0.025.
+    cheap = Say(verdict(1.0, 0.98), prompt_tokens=80, completion_tokens=10)
     events, model = await told(
         Policy(choice="gamma", forecasts="inline", satisfied_utility=1.0),
         scan=scan(draft="From 9 to 5.", actions=[action("reason", "read", 0.9, 0.1)]),
-        assess=grading({"From 9": Say(verdict(1.0, 0.98), completion_tokens=20)}, verdict(1.0, -0.98)),
+        assess=grading({"From 9": cheap}, verdict(1.0, -0.98)),
     )
     result = ending(events)
     assert model.tasks() == ["scan", "assess thought", "reason", "assess thought"]

@@ -1,14 +1,14 @@
 """EcoAlign inside another graph: the same events, and no inner word in anybody's stream of messages."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
-from typing_extensions import Annotated, TypedDict
+from typing_extensions import TypedDict
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.trace.events import event_adapter
@@ -34,7 +34,7 @@ class Streaming(ScriptedModel):
         done = await self._agenerate(messages, stop, None, **kwargs)
         message = done.generations[0].message
         chunk = ChatGenerationChunk(
-            message=AIMessageChunk(message.text, response_metadata=message.response_metadata)
+            message=AIMessageChunk(content=message.text, response_metadata=message.response_metadata)
         )
         if run_manager is not None:
             await run_manager.on_llm_new_token(message.text, chunk=chunk)
@@ -88,7 +88,7 @@ async def test_a_node_may_call_it_with_other_keys() -> None:
 
 async def test_inner_calls_are_in_no_stream_of_messages() -> None:
     for build in (as_a_node, called_by_a_node):
-        for model in (ScriptedModel(plays()), Streaming(plays())):
+        for model in (ScriptedModel(plays()), Streaming(script=plays())):
             words = [
                 message.text
                 async for _, (message, _) in build(EcoAlign(model)).astream(
@@ -101,7 +101,7 @@ async def test_inner_calls_are_in_no_stream_of_messages() -> None:
 
 
 async def test_a_model_that_can_stream_is_never_asked_to() -> None:
-    model = Streaming(plays())
+    model = Streaming(script=plays())
     tokens = [
         event
         async for event in EcoAlign(model).graph.astream_events({"question": QUESTION}, version="v2")

@@ -14,9 +14,9 @@ OWN = "It is open from 9 to 5."
 THOUGHT = "nine to five."
 
 
-def reasoned(**more: Part) -> dict[str, Part]:
+def reasoned(**more: Part) -> dict[str, Any]:
     """A reason and then an answer: a path of two thoughts."""
-    parts: dict[str, Part] = {
+    parts: dict[str, Any] = {
         "scan": scan(actions=[action("reason", "read", 0.9, 0.2)]),
         "assess": grading({THOUGHT: verdict(0.8, 0.2)}, verdict(0.9, 0.9)),
     }
@@ -101,7 +101,7 @@ async def test_a_better_answer_that_is_dearer_is_taken_where_quality_decides() -
         dear = "thoroughly" in call["aim"]
         return Say({"text": "Thorough: 9 to 5." if dear else "Poor: open."}, completion_tokens=400 if dear else 40)
 
-    parts: dict[str, Part] = {
+    parts: dict[str, Any] = {
         "scan": scan(actions=[action("answer", "quickly"), action("answer", "thoroughly", 0.9, 0.7)]),
         "answer": answer,
         # u = 0.7 for 280 against u = 0.78 for 640: neither satisfies.

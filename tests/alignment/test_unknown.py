@@ -1,6 +1,7 @@
 """What can't be read is unknown: it prunes, it costs, it is counted, and it never passes for safe."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ async def test_an_assessor_that_never_gives_a_verdict_releases_nothing() -> None
 
 
 async def test_one_of_two_verdicts_unknown_makes_both_unknown() -> None:
-    grades = iter([verdict(), "fine"])
+    grades: Iterator[Any] = iter([verdict(), "fine"])
     result, _ = await asked(
         Policy.strict(),
         scan=scan(draft="DRAFTED.", actions=[]),
@@ -70,7 +71,9 @@ async def test_one_of_two_verdicts_unknown_makes_both_unknown() -> None:
 
 
 async def test_unreadable_proposals_cost_the_round_and_the_tip_gets_one_more_chance() -> None:
-    replies = iter(["Let me think.", {"actions": [action("answer", "say it")], "merge": [], "prune": []}])
+    replies: Iterator[Any] = iter(
+        ["Let me think.", {"actions": [action("answer", "say it")], "merge": [], "prune": []}]
+    )
     events, model = await told(scan=scan(actions=[]), propose=lambda call: next(replies))
     assert model.tasks() == ["scan", "propose", "propose", "answer", "assess thought"]
     result = ending(events)

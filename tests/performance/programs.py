@@ -123,15 +123,16 @@ class LoopState(TypedDict):
     said: str
 
 
-def bare_loop(model: FixedModel, script: Script, *, visit: Literal["call", "stage"]) -> Callable[[], Awaitable[Any]]:
+def bare_loop(
+    model: FixedModel, script: Script, *, visit: Literal["call", "stage"] = "call", plain_condition: bool = False
+) -> Callable[[], Awaitable[Any]]:
     """A compiled LangGraph loop of two nodes that take turns until the script is played, as lean as one can be written.
-
-    One edge of its two has a condition, and that is async: LangGraph hands a plain function to a thread.
 
     Args:
         model: the scripted model.
         script: what to ask.
         visit: what a node does in one visit: a single call, or a whole stage with its chains side by side.
+        plain_condition: whether the one edge with a condition asks a plain function, which LangGraph hands to a thread.
     """
     calls = [call for stage in script.stages for chain in stage for call in chain]
     visits: Sequence[Stage] = script.stages if visit == "stage" else [[[call]] for call in calls]
@@ -142,8 +143,11 @@ def bare_loop(model: FixedModel, script: Script, *, visit: Literal["call", "stag
             await _side_by_side(model, stage)
         return {"done": state["done"] + 1, "said": "as the model says"}
 
-    async def goes_on(state: LoopState) -> Literal["think", "__end__"]:
+    def goes_on(state: LoopState) -> Literal["think", "__end__"]:
         return "think" if state["done"] < len(visits) else "__end__"
+
+    async def goes_on_at_once(state: LoopState) -> Literal["think", "__end__"]:
+        return goes_on(state)
 
     graph = StateGraph(LoopState)
     nodes: dict[str, Any] = {"think": node, "judge": node}
@@ -151,7 +155,10 @@ def bare_loop(model: FixedModel, script: Script, *, visit: Literal["call", "stag
         graph.add_node(name, work)
     graph.add_edge(START, "think")
     graph.add_edge("think", "judge")
-    graph.add_conditional_edges("judge", goes_on)
+    if plain_condition:
+        graph.add_conditional_edges("judge", goes_on)
+    else:
+        graph.add_conditional_edges("judge", goes_on_at_once)
     compiled = graph.compile().with_config(recursion_limit=len(visits) + 2)
 
     async def run() -> object:

@@ -8,6 +8,7 @@ from ecoalign_agent.alignment.scene import NONE, Scene, thought_lines
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.assessing.port import Case, Role
 from ecoalign_agent.assessing.verdict import Verdict
+from ecoalign_agent.assessing.weakest import weakest
 from ecoalign_agent.economics.journal import Kind, Region, Thought
 from ecoalign_agent.llm.chat import Reply
 from ecoalign_agent.llm.usage import text_tokens
@@ -70,25 +71,6 @@ async def grade(
     verdict = weakest([task.result() for task in asked])
     turn.unknown += verdict is not None and not verdict.known
     return verdict
-
-
-def weakest(verdicts: list[Verdict | None]) -> Verdict | None:
-    """The weakest link over several verdicts on one text: one that is missing or unknown makes all of them so."""
-    given = [verdict for verdict in verdicts if verdict is not None]
-    if len(given) < len(verdicts):
-        return (
-            None if not given else Verdict(None, None, sum(v.cost for v in given), why_unknown="a verdict is missing")
-        )
-    cost = sum(verdict.cost for verdict in given)
-    for verdict in given:
-        if not verdict.known:
-            return Verdict(None, None, cost, why_unknown=verdict.why_unknown)
-    return Verdict(
-        min(v.safety for v in given if v.safety is not None),
-        min(v.utility for v in given if v.utility is not None),
-        cost,
-        tuple(dict.fromkeys(code for v in given for code in v.hazards)),
-    )
 
 
 def thought_of(  # noqa: PLR0917 - id, kind, text, parents stand in the order of Thought

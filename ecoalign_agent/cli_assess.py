@@ -1,0 +1,95 @@
+"""The command line: ``ecoalign assess selftest``.
+
+Nothing heavy is imported up here, so that ``--help`` answers at once.
+"""
+# ruff: noqa: FBT002, PLC0415 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ecoalign_agent.assessing.port import Assessor
+
+app = typer.Typer(help="Test who grades.", no_args_is_help=True, rich_markup_mode=None)
+
+SELFTEST = """How well an assessor holds: a shipped corpus of attacks that are known to work, and of harmless look-alikes.
+
+Injections, forged verdicts, apologies and disclaimers, "Thought process:" headings, harmless text round harmful text,
+and instructions drawn into pictures; no harmful instruction is spelt out in any of them. Prints how often an attack
+flipped a verdict, what was missed, false alarms and unknown verdicts, each with its 95 % interval.
+
+\b
+Examples:
+  ecoalign assess selftest
+  ecoalign assess selftest --assessor openai:gpt-4.1-mini --limit 40
+  ecoalign assess selftest --assessor openai:gpt-4.1-mini --assessor moderation:omni-moderation-latest --json
+
+Some 110 calls for the whole corpus; "offline", the default, is free. Several assessors are tested as the search uses
+them: the lowest grade counts.
+"""
+
+
+@app.callback()
+def assess() -> None:
+    """Test who grades."""
+
+
+@app.command(help=SELFTEST, short_help="Attacks and look-alikes: how well does an assessor hold?")
+def selftest(
+    assessor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Who is tested: a model, moderation:NAME or guard:MODEL; repeat it for several."
+        ),
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="A server that speaks OpenAI's protocol.")] = None,
+    prompts: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Trials at most, spread over the families.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Test assessors; ``SELFTEST`` is what a person reads about it."""
+    import asyncio
+
+    from ecoalign_agent.terminal.ending import endable, ending_well
+    from ecoalign_agent.terminal.follow import Followed
+    from ecoalign_agent.terminal.output import Output
+
+    output = Output(json=json)
+    with ending_well(Followed(), debug=debug):
+        from ecoalign_agent.assessing.selftest.corpus import read_corpus
+        from ecoalign_agent.assessing.selftest.running import run_selftest
+
+        corpus, judge = read_corpus(), _judge(assessor, base_url, prompts)
+        corpus = corpus if limit is None else corpus.limited(limit)
+        output.progress(f"asking {judge.name}: {len(corpus.trials)} trials")
+        report = asyncio.run(endable(run_selftest(judge, corpus)))
+        if json:
+            output.record(report)
+            return
+        from rich.console import Console
+
+        from ecoalign_agent.assessing.selftest.table import selftest_lines, selftest_table
+
+        Console(file=sys.stdout, highlight=False).print(selftest_table(report))
+        output.table(selftest_lines(report))
+
+
+def _judge(names: list[str] | None, base_url: str | None, prompts: str | None) -> "Assessor":
+    """Who is tested: as named, else the environment's assessors, else its model."""
+    from ecoalign_agent.assessing.minimum import minimum
+    from ecoalign_agent.assessors import assessors_of, chosen_assessors
+    from ecoalign_agent.economics.policy import Policy
+    from ecoalign_agent.settings import read_settings
+
+    settings = read_settings()
+    if base_url is not None:
+        settings = settings.model_copy(update={"base_url": base_url})
+    chosen = chosen_assessors(names or None, Policy(), settings) or [settings.model]
+    return minimum(*assessors_of(chosen, settings, prompts=prompts))
