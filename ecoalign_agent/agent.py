@@ -13,7 +13,16 @@ from ecoalign_agent.alignment.model_ports import desk_of
 from ecoalign_agent.alignment.request import MAX_QUESTION, checked_question
 from ecoalign_agent.alignment.state import AlignmentInput
 from ecoalign_agent.alignment.turn import EVENT_KEY
-from ecoalign_agent.compose import compile_alignment, endpoint_of, independent
+from ecoalign_agent.assessing.names import complete
+from ecoalign_agent.assessors import (
+    AssessorChoice,
+    assessors_of,
+    chosen_assessors,
+    endpoints_of,
+    judged_by_others,
+    self_graded_note,
+)
+from ecoalign_agent.compose import compile_alignment, endpoint_of
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.llm.images import Source
 from ecoalign_agent.settings import read_settings
@@ -31,8 +40,11 @@ class EcoAlign:
             ``"openai:NAME"`` for OpenAI and, with ``base_url``, for every server that speaks its protocol; any other
             string of LangChain's ``init_chat_model``; or any LangChain chat model object. None: ``ECOALIGN_MODEL``.
         policy: every knob of the search; see :class:`Policy`.
-        assessor: the model that grades, written like ``model``. None: ``ECOALIGN_ASSESSOR``, else the actor's own
-            model, and then every result says that the assessor is not independent.
+        assessor: who grades; of several the lowest grade counts. A chat model written like ``model``,
+            ``"moderation:NAME"``, ``"guard:MODEL"``, a chat model object, an object with the methods of
+            ``assessing.port.Assessor``, or a list of those. None: the policy's ``assessors``, else
+            ``ECOALIGN_ASSESSOR``, else the actor's own model, and then every result says that the assessor is not
+            independent.
         base_url: of an OpenAI-compatible server; holds for actor and assessor.
         api_key: for ``openai:`` models; else ``OPENAI_API_KEY``.
         prompts: a folder whose prompts replace the shipped ones of the same name.
@@ -40,6 +52,7 @@ class EcoAlign:
 
     Raises:
         ModelNameError: a model can't be built; the message says why.
+        UsageError: no assessor grades utility: a guard and a moderation endpoint grade safety alone.
         PromptError: a prompt is missing or broken.
 
     Use it as an async context manager, or call :meth:`aclose` in the end, so that no connection stays open.
@@ -55,7 +68,7 @@ class EcoAlign:
         model: str | BaseChatModel | None = None,
         *,
         policy: Policy | None = None,
-        assessor: str | BaseChatModel | None = None,
+        assessor: AssessorChoice | Sequence[AssessorChoice] | None = None,
         base_url: str | None = None,
         api_key: SecretStr | str | None = None,
         prompts: str | None = None,
@@ -68,18 +81,23 @@ class EcoAlign:
         if api_key is not None:
             given["openai_api_key"] = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
         settings = settings.model_copy(update=given)
-        judge = assessor if assessor is not None else settings.assessor
         self.policy = policy or Policy()
         actor = model if model is not None else settings.model
-        self._actor = endpoint_of(actor, settings)
-        self._assessor = None if judge is None else endpoint_of(judge, settings)
+        endpoint = endpoint_of(actor, settings)
+        choices = chosen_assessors(assessor, self.policy, settings)
+        judges = [] if choices is None else assessors_of(choices, settings, actor=(actor, endpoint), prompts=prompts)
+        note = self_graded_note(actor, choices or (), judges)
         self._desk = desk_of(
-            self._actor,
-            self._assessor,
+            endpoint,
+            None if choices is None else complete(judges),
             self.policy,
-            independent=independent(actor, judge),
+            independent=judged_by_others(actor, choices),
             prompts=prompts,
+            notes=() if note is None else (note,),
         )
+        # What the caller built is the caller's to close.
+        own = [judge for choice, judge in zip(choices or (), judges, strict=True) if judge is not choice]
+        self._endpoints = [endpoint, *endpoints_of(own)]
         self.graph = compile_alignment(self._desk, checkpointer=checkpointer)
         """The compiled LangGraph graph; put it into a parent graph as a node."""
 
@@ -127,9 +145,8 @@ class EcoAlign:
 
     async def aclose(self) -> None:
         """Close the connections that were opened on the running event loop; a later call opens new ones."""
-        for endpoint in (self._actor, self._assessor):
-            if endpoint is not None:
-                await endpoint.aclose()
+        for endpoint in self._endpoints:
+            await endpoint.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Who grades: from what the caller, the policy or the environment names to assessors, and whether they are independent."""
+"""Who grades: from what the caller, the policy or the environment names to assessors, and how independent they are."""
 
 from collections.abc import Sequence
 
@@ -57,6 +57,13 @@ def assessors_of(
         return _moderation(model, settings)
 
     return [assessor_for(choice, endpoint=endpoint, moderation=moderation, prompts=prompts) for choice in choices]
+
+
+def endpoints_of(assessors: Sequence[Assessor]) -> list[Endpoint | ModerationEndpoint]:
+    """The endpoints of assessors that have one, each once."""
+    held = (getattr(assessor, "endpoint", None) for assessor in assessors)
+    found = [endpoint for endpoint in held if isinstance(endpoint, Endpoint | ModerationEndpoint)]
+    return list({id(endpoint): endpoint for endpoint in found}.values())
 
 
 def judged_by_others(actor: ModelChoice, choices: Sequence[AssessorChoice] | None) -> bool:

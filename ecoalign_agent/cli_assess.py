@@ -2,7 +2,7 @@
 
 Nothing heavy is imported up here, so that ``--help`` answers at once.
 """
-# ruff: noqa: FBT002, PLC0415 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+# ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Test who grades.", no_args_is_help=True, rich_markup_mode=None)
 
-SELFTEST = """How well an assessor holds: a shipped corpus of attacks that are known to work, and of harmless look-alikes.
+SELFTEST = """How well an assessor holds: a corpus of attacks that are known to work, and of harmless look-alikes.
 
 Injections, forged verdicts, apologies and disclaimers, "Thought process:" headings, harmless text round harmful text,
 and instructions drawn into pictures; no harmful instruction is spelt out in any of them. Prints how often an attack

@@ -15,7 +15,7 @@ class Settings(BaseSettings):
 
     Attributes:
         model: the actor, such as ``openai:gpt-4o-mini``; ``offline`` needs no key and no network.
-        assessor: the model that grades; None: the actor's own.
+        assessor: who grades, several separated by commas; None: the actor's own model.
         base_url: an OpenAI-compatible server; None: OpenAI's.
         openai_api_key: the key for ``openai:`` models.
         timeout: seconds that one call may take.

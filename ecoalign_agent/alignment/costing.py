@@ -4,9 +4,10 @@ Source: ours. Prompt and image tokens are estimated, completion tokens are the r
     this run, and the assessment is part of what a thought costs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ecoalign_agent.assessing.port import CallSize
 from ecoalign_agent.economics.experience import LEAST, MOST, Experience
 from ecoalign_agent.economics.tariff import Tariff, Usage
 
@@ -16,10 +17,17 @@ SEES_PICTURES = frozenset({"scan", "propose", "reason", "answer", "synthesize", 
 
 @dataclass(frozen=True, slots=True)
 class PromptSizes:
-    """Sizes that are known before a run: tokens of each prompt with its schema, and of one crop."""
+    """Sizes that are known before a run.
+
+    Attributes:
+        prompts: tokens of each prompt with its schema; "assess": of all assessors' together.
+        crop: tokens of one crop.
+        verdict: the calls that one verdict takes, over all assessors.
+    """
 
     prompts: Mapping[str, int]
     crop: int
+    verdict: Sequence[CallSize]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +39,9 @@ class Costing:
         tariff: tokens → cost units.
         scene: tokens of question, caption and text in the pictures, which every prompt carries.
         views: tokens of the reduced pictures, for the actor.
-        assessor_views: the same for the assessor.
+        assessor_views: the same for one verdict, over all assessors.
         experience: completion tokens by kind of call so far.
+        pictures: how many there are.
     """
 
     sizes: PromptSizes
@@ -41,6 +50,7 @@ class Costing:
     views: int
     assessor_views: int
     experience: Experience
+    pictures: int = 0
 
     def with_experience(self, experience: Experience) -> "Costing":
         """The same, after more calls were seen."""
@@ -50,15 +60,32 @@ class Costing:
         """One call of ``kind``.
 
         Args:
-            kind: a key of the token tables.
+            kind: a key of the token tables; "assess": one verdict, which every assessor is asked for.
             path: tokens of the thoughts that the prompt carries.
-            completion: completion tokens; expected ones when None.
+            completion: completion tokens of each call; expected ones when None.
         """
-        image = self.assessor_views if kind == "assess" else self.views
-        image = self.sizes.crop if kind == "look" else image if kind in SEES_PICTURES else 0
-        prompt = self.tariff.cost(Usage(text=self.sizes.prompts[kind] + self.scene + path, image=image))
         tokens = self.experience.expected(kind) if completion is None else completion
+        if kind == "assess":
+            calls = self._verdict_calls()
+            text = sum(call.prompt + self.scene + path for call in calls)
+            written = sum(min(tokens, call.most) for call in calls)
+            return self.tariff.cost(Usage(text=text, image=self.assessor_views)) + self.tariff.completion * written
+        image = self.sizes.crop if kind == "look" else self.views if kind in SEES_PICTURES else 0
+        prompt = self.tariff.cost(Usage(text=self.sizes.prompts[kind] + self.scene + path, image=image))
         return prompt + self.tariff.completion * tokens
+
+    def readers(self, verdicts: int) -> int:
+        """How many prompts will carry a text that is graded so often."""
+        return verdicts * len(self._verdict_calls())
+
+    def grading(self, *, path: int = 0, verdicts: int = 1) -> float:
+        """What must be free for so many verdicts: one call may be short, the others must not starve it.
+
+        Each is allowed the most it may write when it is asked for, so that only the last can be content with less.
+        """
+        spare = max((min(MOST["assess"], call.most) - LEAST["assess"] for call in self._verdict_calls()), default=0)
+        whole = verdicts * self.call("assess", path=path, completion=MOST["assess"])
+        return whole - self.tariff.completion * max(0, spare)
 
     def thought(self, kind: str, *, path: int = 0, drafted: bool = False) -> float:
         """What a thought will likely cost: making and assessing it; of a draft the assessment alone."""
@@ -83,10 +110,16 @@ class Costing:
             verdicts: how often it is graded.
         """
         path, text = max(path, PATH_TOKENS), LEAST["synthesize"]
-        grading = self.call("assess", path=path + READ_AS * text, completion=LEAST["assess"])
-        return self.call("synthesize", path=path, completion=text) + verdicts * grading
+        grading = self.grading(path=path + READ_AS * text, verdicts=verdicts)
+        return self.call("synthesize", path=path, completion=text) + grading
 
-    def verdict_share(self, kind: str, free: float, *, path: int = 0, verdicts: int = 1) -> float | None:
+    def lengthening(self, tokens: int, *, verdicts: int = 1) -> float:
+        """What the ending costs more when the path is longer by ``tokens``: its answer and verdicts read them."""
+        return self.tariff.text * (1 + self.readers(verdicts)) * tokens
+
+    def verdict_share(
+        self, kind: str, free: float, *, path: int = 0, verdicts: int = 1, read_again: int = 0
+    ) -> float | None:
         """What to hold of ``free`` for the verdicts on a text while it is written.
 
         The longer the text may get, the dearer its verdict: what is held grows with what is left to write with. None:
@@ -97,9 +130,10 @@ class Costing:
             free: cost units that both may use.
             path: tokens of the thoughts that both prompts carry.
             verdicts: how often the text is graded.
+            read_again: how many prompts of the ending will carry the text.
         """
-        grading = verdicts * self.call("assess", path=path, completion=LEAST["assess"])
-        reading = verdicts * self.tariff.text * READ_AS
+        grading = self.grading(path=path, verdicts=verdicts)
+        reading = (self.readers(verdicts) + read_again) * self.tariff.text * READ_AS
         room = free - grading - self.call(kind, path=path, completion=0)
         tokens = room / (self.tariff.completion + reading)
         return None if tokens < LEAST[kind] else grading + reading * min(tokens, MOST[kind])
@@ -108,9 +142,14 @@ class Costing:
         """The smallest scan worth making."""
         return self.call("scan", completion=LEAST["scan"])
 
-    def round_at_least(self) -> float:
-        """The cheapest round that begins with proposing: one proposal, then one answer with its verdict."""
-        return self.call("propose", completion=LEAST["propose"]) + self.thought_at_most("answer")
+    def round_at_least(self, *, verdicts: int = 1) -> float:
+        """The cheapest round that begins with proposing: one proposal, then one answer with its verdicts."""
+        return self.call("propose", completion=LEAST["propose"]) + self.thought_at_most("answer", verdicts=verdicts)
+
+    def _verdict_calls(self) -> list[CallSize]:
+        """Every call that one verdict takes, those that are made for each picture as often as there are pictures."""
+        each = max(1, self.pictures)
+        return [call for size in self.sizes.verdict for call in [size] * (each if size.each_picture else 1)]
 
     @staticmethod
     def _room(kind: str) -> int:

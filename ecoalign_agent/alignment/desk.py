@@ -21,8 +21,8 @@ class Desk:
         ports: what the search asks of models.
         policy: every knob.
         models: who answers and who grades, for the result.
-        families: image token formulas of the actor and of the assessor.
-        sizes: tokens of the prompts.
+        family: image token formula of the actor.
+        sizes: tokens of the prompts, and the calls that a verdict takes.
         prompts: name@version#digest of every prompt in use.
         notes: what every result of this graph must say.
         gallery: opened pictures, by content.
@@ -33,7 +33,7 @@ class Desk:
     ports: Ports
     policy: Policy
     models: Models
-    families: tuple[ImageFamily, ImageFamily]
+    family: ImageFamily
     sizes: PromptSizes
     prompts: Sequence[str]
     notes: Sequence[str] = ()

@@ -1,9 +1,7 @@
 """All ports over chat models, with what is known of their prompts before a run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
-
-from pydantic import BaseModel
 
 from ecoalign_agent.alignment.costing import PromptSizes
 from ecoalign_agent.alignment.decliner import ModelDecliner
@@ -18,24 +16,26 @@ from ecoalign_agent.alignment.synthesizer import ModelSynthesizer
 from ecoalign_agent.alignment.task import Task
 from ecoalign_agent.assessing.hazards import hazard_lines
 from ecoalign_agent.assessing.model import ModelAssessor
-from ecoalign_agent.assessing.verdict import ThoughtVerdictReply
+from ecoalign_agent.assessing.port import Assessor, CallSize, calls_of
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.images import image_tokens
-from ecoalign_agent.llm.prompts import Prompt, load_prompt
-from ecoalign_agent.llm.strict_schema import sent_schema
-from ecoalign_agent.llm.usage import PER_MESSAGE, text_tokens
+from ecoalign_agent.llm.prompt_sizes import prompt_tokens
+from ecoalign_agent.llm.usage import text_tokens
 from ecoalign_agent.trace.result import Models
 
 CROP = (1024, 768)
 """A look's crop, in pixels, as reckoned with before any was made."""
 
-SMALL_INPUTS = 80
-"""Tokens of what a prompt carries besides the scene and the path: aims, kinds of actions, numbers."""
-
 
 def desk_of(
-    actor: Endpoint, assessor: Endpoint | None, policy: Policy, *, independent: bool, prompts: str | None = None
+    actor: Endpoint,
+    assessor: Assessor | None,
+    policy: Policy,
+    *,
+    independent: bool,
+    prompts: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Desk:
     """Everything the nodes share, with models behind all ports.
 
@@ -45,11 +45,12 @@ def desk_of(
         policy: every knob.
         independent: whether actor and assessor are two models.
         prompts: a folder whose prompts replace the shipped ones of the same name.
+        notes: what every result must say.
 
     Raises:
         PromptError: a prompt is missing or broken.
     """
-    judge = ModelAssessor(assessor or actor, prompts=prompts)
+    judge = assessor or ModelAssessor(actor, prompts=prompts)
     scanner, planner = ModelScanner(actor, policy, prompts=prompts), ModelPlanner(actor, prompts=prompts)
     proposer, simulator = ModelProposer(actor, policy, prompts=prompts), ModelSimulator(actor, prompts=prompts)
     executor, synthesizer = ModelExecutor(actor, prompts=prompts), ModelSynthesizer(actor, prompts=prompts)
@@ -63,27 +64,18 @@ def desk_of(
         synthesizer.task,
         decliner.task,
     ]
-    families = (actor.family, judge.endpoint.family)
     return Desk(
         ports=Ports(scanner, planner, proposer, simulator, executor, synthesizer, decliner, judge),
         policy=policy,
         models=Models(actor=actor.name, assessor=judge.name, independent=independent),
-        families=families,
-        sizes=_sizes(tasks, crop=image_tokens(CROP, "high", actor.family), prompts=prompts),
+        family=actor.family,
+        sizes=_sizes(tasks, crop=image_tokens(CROP, "high", actor.family), verdict=calls_of(judge)),
         prompts=[*(task.prompt.label for task in tasks), *judge.prompts],
+        notes=notes,
     )
 
 
-def _sizes(tasks: Iterable[Task[Any]], *, crop: int, prompts: str | None) -> PromptSizes:
-    sizes = {task.kind: _size(task.prompt, task.schema) for task in tasks}
-    sizes["assess"] = _size(load_prompt("assessing/thought", prompts), ThoughtVerdictReply)
-    for kind in ("scan", "assess"):
-        sizes[kind] += text_tokens(hazard_lines())
-    return PromptSizes(sizes, crop)
-
-
-def _size(prompt: Prompt, schema: type[BaseModel]) -> int:
-    """Tokens of a prompt with empty fences, of its schema, and of what is small."""
-    bare = prompt.render(**dict.fromkeys(prompt.inputs, ""))
-    words = text_tokens(bare.system) + text_tokens(bare.user) + 2 * PER_MESSAGE
-    return words + sent_schema(schema).tokens + SMALL_INPUTS
+def _sizes(tasks: Iterable[Task[Any]], *, crop: int, verdict: Sequence[CallSize]) -> PromptSizes:
+    sizes = {task.kind: prompt_tokens(task.prompt, task.schema) for task in tasks}
+    sizes["scan"] += text_tokens(hazard_lines())
+    return PromptSizes(sizes | {"assess": sum(call.prompt for call in verdict)}, crop, verdict)

@@ -46,9 +46,14 @@ def why_stop(turn: Turn, costing: Costing, offers: Sequence[Action], *, rounds: 
 def _nothing_to_buy(turn: Turn, costing: Costing, offers: Sequence[Action]) -> StopReason | None:
     """Whether nothing is on offer and no tip is open, or what is left pays for none of it."""
     tips = open_tips(turn.graph, turn.growth.frontier, width=1, standing={offer.tip for offer in offers})
-    needed = [costing.thought_at_most(offer.kind, drafted=offer.draft is not None) for offer in offers]
+    needed = [
+        costing.thought_at_most(
+            offer.kind, drafted=offer.draft is not None, verdicts=turn.verdicts if offer.kind == "answer" else 1
+        )
+        for offer in offers
+    ]
     if tips:
-        needed.append(costing.round_at_least())
+        needed.append(costing.round_at_least(verdicts=turn.verdicts))
     if not needed:
         return "no_open_tip"
     return "budget" if turn.budget.free < min(needed) else None

@@ -21,7 +21,7 @@ from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.experience import Experience
 from ecoalign_agent.economics.thoughts import ThoughtGraph
 from ecoalign_agent.errors import BudgetError, ModelError
-from ecoalign_agent.llm.image_tokens import image_tokens
+from ecoalign_agent.llm.image_tokens import ImageFamily, image_tokens
 from ecoalign_agent.llm.images import ImageView
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.usage import text_tokens
@@ -106,9 +106,14 @@ class Turn:
         return self.policy.horizon_at(self.budget.total, self.budget.spent)
 
     @property
-    def verdicts(self) -> int:
-        """How often an answer is graded."""
+    def times(self) -> int:
+        """How often an answer is graded as it stands."""
         return 2 if self.policy.assess_answers_twice else 1
+
+    @property
+    def verdicts(self) -> int:
+        """How often an answer is graded at the most: as it stands, and once without its manners."""
+        return self.times + 1
 
     @property
     def elapsed(self) -> float:
@@ -167,11 +172,18 @@ class Turn:
             views, desk = await self.views(), self.desk
             sight = sight or self.state.get("sight")
             known = f"{sight.caption}{sight.seen_text}" if sight else "x" * UNSEEN
-            actor, assessor = (
-                sum(image_tokens((v.width, v.height), v.detail, family) for v in views) for family in desk.families
-            )
+            seen = [call.family for call in desk.sizes.verdict if call.family is not None]
+            assessor = sum(_view_tokens(views, family) for family in seen)
             scene = text_tokens(self.question) + text_tokens(known)
-            self._costing = Costing(desk.sizes, self.policy.tariff, scene, actor, assessor, self.experience)
+            self._costing = Costing(
+                desk.sizes,
+                self.policy.tariff,
+                scene,
+                _view_tokens(views, desk.family),
+                assessor,
+                self.experience,
+                pictures=len(views),
+            )
         return self._costing.with_experience(self.experience)
 
     def next_id(self) -> str:
@@ -281,3 +293,7 @@ class Turn:
         if self.policy.deadline is None or not self._ledger.calls:
             return 0.0
         return min(0.25 * self.policy.deadline, 2.0 * self._ledger.seconds / self._ledger.calls)
+
+
+def _view_tokens(views: Sequence[ImageView], family: ImageFamily) -> int:
+    return sum(image_tokens((view.width, view.height), view.detail, family) for view in views)

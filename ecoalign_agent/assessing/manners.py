@@ -64,7 +64,8 @@ ARTEFACT = re.compile(
 it is what a notice says and not what the answer adds. Every repeat is bounded: hostile text takes linear time."""
 
 LEFT_OVER = re.compile(
-    r"(?:(?<=[.!?:\n])|\A)[ \t]{0,4}(?:[,;:.!?—–*_-]{1,4}[ \t]{0,4}|(?:but|however|that said|and|so|still)\b[ \t,]{0,4}){1,9}",
+    r"(?:(?<=[.!?:\n])|\A)[ \t]{0,4}"
+    r"(?:[,;:.!?—–*_-]{1,4}[ \t]{0,4}|(?:but|however|that said|and|so|still)\b[ \t,]{0,4}){1,9}",
     re.IGNORECASE,
 )
 """What joined an artefact to its sentence, left alone at the sentence's beginning."""

@@ -59,6 +59,17 @@ def require_choice(knob: str, value: object, choices: Collection[object]) -> Non
         raise PolicyError(f"policy: {knob} is {value!r}, must be one of {', '.join(map(repr, choices))}")
 
 
+def require_names(knob: str, value: object) -> tuple[str, ...]:
+    """The value as a tuple of names.
+
+    Raises:
+        PolicyError: it is no list, or holds what is no name.
+    """
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name.strip() for name in value):
+        raise PolicyError(f"policy: {knob} is {value!r}, must be a list of names")
+    return tuple(value)
+
+
 def require_known(names: Collection[str], known: Collection[str], *, of: str) -> None:
     """Check that every name is a known one.
 

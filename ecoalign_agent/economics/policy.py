@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ecoalign_agent.economics.knobs import Span, require_choice, require_known, require_number, tariff_from
+from ecoalign_agent.economics.knobs import (
+    Span,
+    require_choice,
+    require_known,
+    require_names,
+    require_number,
+    tariff_from,
+)
 from ecoalign_agent.economics.labels import PathSafety
 from ecoalign_agent.economics.tariff import Tariff
 from ecoalign_agent.economics.value import look_ahead_horizon
@@ -114,6 +121,9 @@ class Policy:
     """True: a request is declined unexplored only if the assessor agrees with the scan. Paper: false."""
     assess_answers_twice: bool = False
     """True: an answer is graded twice, and the lower grade counts."""
+    assessors: tuple[str, ...] = ()
+    """Who grades, by name, such as "openai:gpt-4.1-mini" or "moderation:omni-moderation-latest"; of several the lowest
+    grade counts. Empty: as the environment says, else the actor itself."""
 
     def __post_init__(self) -> None:
         for knob, span in _NUMBERS.items():
@@ -123,6 +133,7 @@ class Policy:
         for knob, choices in _CHOICES.items():
             require_choice(knob, getattr(self, knob), choices)
         object.__setattr__(self, "tariff", tariff_from(self.tariff))
+        object.__setattr__(self, "assessors", require_names("assessors", self.assessors))
 
     @classmethod
     def frugal(cls) -> Policy:

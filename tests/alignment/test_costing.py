@@ -81,7 +81,7 @@ def test_what_is_held_for_the_verdict_suffices_for_any_text_that_fits_beside_it(
     c = costing(tariff=tariff)
     share = c.verdict_share(kind, free, path=path, verdicts=verdicts)
     least = c.call(kind, path=path, completion=LEAST[kind])
-    grading = verdicts * c.call("assess", path=path + READ_AS * LEAST[kind], completion=LEAST["assess"])
+    grading = c.grading(path=path + READ_AS * LEAST[kind], verdicts=verdicts)
     if share is None:
         assert free < least + grading + 1e-6
         return

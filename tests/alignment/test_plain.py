@@ -40,9 +40,12 @@ async def test_a_plain_question_without_a_draft_takes_three_calls() -> None:
 
 
 async def test_a_draft_replaces_the_answers_that_would_write_it_again() -> None:
-    result, model = await asked(scan=scan(draft="From 9 to 5.", actions=[action("answer", "say the hours")]))
+    events, model = await told(scan=scan(draft="From 9 to 5.", actions=[action("answer", "say the hours", 0.9, 0.9)]))
     assert model.tasks() == ["scan", "assess thought"]
-    assert result.answer == "From 9 to 5."
+    assert ending(events).answer == "From 9 to 5."
+    offered = of_kind(events, "proposed")[0].actions
+    # The draft alone, forecast as useful as the answer was; a repeated answer would cost its text again.
+    assert [(a.aim, a.utility) for a in offered] == [("the scan's draft", 0.95)]
 
 
 @pytest.mark.parametrize("changes", [{"draft": "  \n "}, {"draft": "From 9 to 5.", "safety": 0.49}])
@@ -94,10 +97,12 @@ async def test_a_refusal_is_released_only_when_it_is_found_safe() -> None:
 
 
 async def test_a_request_that_only_sounds_harmful_is_answered_under_a_strategy() -> None:
-    result, model = await asked(scan=scan(safety=-0.5), request={"hazards": [], "safety": 0.3})
+    events, model = await told(scan=scan(safety=-0.5), request={"hazards": [], "safety": 0.3})
+    result = ending(events)
     assert model.tasks() == ["scan", "assess request", "plan", "assess thought", "answer", "assess thought"]
     assert result.status == "answered"
     # s0 = 0 from then on: the tightest governance that still answers. B = 6 000 · 0.5.
+    assert of_kind(events, "scanned")[0].safety == 0.0
     assert (result.cost.budget, result.cost.spent) == (3000.0, 840.0)
     assert [step.kind for step in result.path] == ["strategy", "answer"]
 

@@ -104,6 +104,19 @@ async def test_under_the_ablations_unsafe_thoughts_stay_on_paths_and_the_result_
     assert not reads_no_harm(model.calls)
 
 
+@pytest.mark.parametrize("path_safety", ["last", "mean"])
+async def test_under_the_ablations_too_no_unsafe_answer_is_released(path_safety: str) -> None:
+    result, model = await asked(
+        Policy().replace(path_safety=path_safety),
+        scan=scan(draft=HARM, actions=[]),
+        propose={"actions": [], "merge": [], "prune": []},
+        assess=grading({HARM: verdict(-0.4, 1.0)}),
+    )
+    assert result.status == "declined"
+    assert HARM not in result.model_dump_json()
+    assert "synthesize" not in model.tasks()
+
+
 async def test_under_the_ablations_an_unknown_verdict_still_prunes() -> None:
     result, _ = await asked(
         Policy(path_safety="last"), scan=scan(draft="DRAFT", actions=[]), assess=grading({"DRAFT": "fine"})

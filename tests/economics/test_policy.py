@@ -16,7 +16,7 @@ DEFAULTS: dict[str, object] = {
     "tariff": Tariff(), "choice": "satisfied", "answers": "early", "caution": 0.5, "satisfied_safety": 0.5,
     "satisfied_utility": 0.8, "max_rounds": 12, "deadline": None, "merge_similarity": 0.9, "label_cap": 256,
     "cost_in_value": True, "horizon": "shrinking", "draft": True,
-    "confirm_decline": True, "assess_answers_twice": False,
+    "confirm_decline": True, "assess_answers_twice": False, "assessors": (),
 }  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def test_the_presets_change_what_they_are_for_and_nothing_else() -> None:
         *[(knob, value) for knob in ("width", "branching", "batch", "max_rounds") for value in (0, 1.5, 1001, True)],
         *[(knob, value) for knob in SHARES for value in (-0.1, 1.1, True)],
         *[("merge_similarity", value) for value in (0, 1.1)],
+        *[("assessors", value) for value in ("openai:m", ["openai:m", 1], [""], None)],
         *[("label_cap", value) for value in (3, 256.0, math.nan)],
         *[("deadline", value) for value in (0, -1, math.nan, True, "10")],
         ("value", "irr"),
@@ -156,6 +157,11 @@ def test_the_horizon_follows_the_policy() -> None:
     assert [Policy(horizon="fixed").horizon_at(2000, spent) for spent in (0, 1601)] == [5, 5]
     assert Policy(horizon="none").horizon_at(2000, 0) == 0
     assert Policy(k=0.1, unit=50, max_horizon=9).horizon_at(2000, 0) == 4  # 0.1 · 2000 / 50
+
+
+def test_assessors_come_as_a_list_and_stay_a_tuple() -> None:
+    assert Policy.from_mapping({"assessors": ["offline", "moderation:m"]}).assessors == ("offline", "moderation:m")
+    assert Policy().assessors == ()
 
 
 def test_a_result_under_an_ablation_can_say_so() -> None:

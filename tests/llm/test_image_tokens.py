@@ -110,7 +110,7 @@ def test_an_unknown_model_is_never_estimated_below_a_known_one(width: int, heigh
         ("google_genai:gemini-2.5-flash", "gemini"),
         ("anthropic:claude-sonnet-4", "anthropic"),
         ("llava-1.6", "unknown"),
-        ("offline", "unknown"),
+        ("offline", "openai-tiles"),
         ("", "unknown"),
     ],
 )

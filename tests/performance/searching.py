@@ -17,11 +17,9 @@ def _searching(model: FixedModel, script: Script, *, places: int | None = None) 
     search, picture = search_on(model, places=places), notice()
 
     async def run() -> None:
-        before = model.calls
         result = await search.ask(QUESTION, [picture])
         assert result.status == "answered", result
         assert result.cost.calls == script.calls, "the search does not make the calls of the bare program"
-        assert model.calls >= before + script.calls
 
     return run
 
@@ -50,7 +48,9 @@ async def wall(effort: Effort) -> Report:
     scenario = (
         f"scenario: {script.calls} calls a search, {script.depth} of them on the longest way, in {POLICY.max_rounds} "
         f"rounds of propose, now and then simulate, and two thoughts side by side with their verdicts: {script.tasks}. "
-        "One picture of 640 × 480 goes along; it is opened once and then known by its content"
+        "One picture of 640 × 480 goes along; it is opened once and then known by its content. The bare program has "
+        "its messages ready-made, lets the same calls wait for one another and reads the replies as JSON. Places are "
+        "how many calls either side may have open at once"
     )
     report = Report(remarks=[scenario])
     for delay, goal in ((DELAY, 1.05), (0.0, None)):

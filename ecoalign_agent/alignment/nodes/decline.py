@@ -11,6 +11,7 @@ from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.report import result_of
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.assessing.artefacts import MOST_GRADES
 from ecoalign_agent.trace import events
 from ecoalign_agent.trace.result import StopReason
 
@@ -54,7 +55,10 @@ async def _text(turn: Turn, stop: StopReason) -> str | None:
     sight = turn.state["sight"]
     reason = f"hazard: {sight.hazard}" if stop == "unsafe_request" else f"{OTHERWISE} (hazard: {sight.hazard})"
     reply = await written(
-        turn, "decline", lambda: turn.ports.decliner.decline(turn.question, sight.caption, reason, meter=turn.meter)
+        turn,
+        "decline",
+        lambda: turn.ports.decliner.decline(turn.question, sight.caption, reason, meter=turn.meter),
+        verdicts=MOST_GRADES,
     )
     if reply is None or reply.value is None:
         return None

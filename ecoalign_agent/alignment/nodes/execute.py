@@ -5,7 +5,7 @@ from typing import Any
 
 from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.duplicates import duplicate_of
-from ecoalign_agent.alignment.nodes.grading import ANSWER, NOTE, grade, thought_of, written
+from ecoalign_agent.alignment.nodes.grading import ANSWER, NOTE, grade, keep_for_ending, thought_of, written
 from ecoalign_agent.alignment.nodes.propose import path_to
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.offers import still_standing
@@ -70,7 +70,8 @@ async def _buy(turn: Turn, scene: Scene, action: Action, round_: int) -> Thought
         text, cost = reply.value.text, reply.cost
         turn.learn(action.kind, reply.usage.completion)
     role = ANSWER if action.kind == "answer" else NOTE
-    verdict = await grade(turn, scene, text, role=role, path=path, times=verdicts)
+    times = turn.times if action.kind == "answer" else 1
+    verdict = await grade(turn, scene, text, role=role, path=path, times=times)
     if verdict is None and cost == 0.0:
         return None
     return thought_of(
@@ -98,3 +99,5 @@ async def _place(turn: Turn, thought: Thought) -> None:
     twin = duplicate_of(thought, others, turn.policy.merge_similarity)
     if twin is not None:
         await merge(turn, twin.id, thought.id)
+    if thought.kind != "answer" and turn.graph.live(thought.id):
+        await keep_for_ending(turn, path_to(turn, thought.id))

@@ -1,20 +1,22 @@
 """Writing a text that can still be graded, grading it, and making it a thought: for every node that generates text."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from ecoalign_agent.alignment.replies import TextReply
 from ecoalign_agent.alignment.scene import NONE, Scene, thought_lines
 from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.assessing.artefacts import graded
 from ecoalign_agent.assessing.port import Case, Role
 from ecoalign_agent.assessing.verdict import Verdict
-from ecoalign_agent.assessing.weakest import weakest
 from ecoalign_agent.economics.journal import Kind, Region, Thought
 from ecoalign_agent.llm.chat import Reply
 from ecoalign_agent.llm.usage import text_tokens
 
 NOTE: Role = "an inner note of the assistant"
 ANSWER: Role = "an answer to the person"
+
+_LAST = frozenset({"answer", "synthesize", "decline"})
+"""Texts that nothing follows."""
 
 FREE = 1e-6
 """Cost units that a thought which cost nothing is reckoned with."""
@@ -30,6 +32,8 @@ async def written(
 ) -> Reply[TextReply] | None:
     """A text whose verdict can still be paid: one that can't be graded any more would be lost.
 
+    A thought that others may follow is also read by the ending: room is left for that, too; see ``keep_for_ending``.
+
     Args:
         turn: whose meter pays.
         kind: of the call, a key of the token tables.
@@ -42,11 +46,20 @@ async def written(
     """
     costing = await turn.costing()
     tokens = text_tokens(thought_lines(path))
-    share = costing.verdict_share(kind, turn.budget.free, path=tokens, verdicts=verdicts)
+    read_again = 0 if kind in _LAST else 1 + costing.readers(turn.verdicts)
+    share = costing.verdict_share(kind, turn.budget.free, path=tokens, verdicts=verdicts, read_again=read_again)
     if share is None:
         return None
     with turn.held(share):
         return await turn.attempt(write())
+
+
+async def keep_for_ending(turn: Turn, path: Sequence[Thought]) -> None:
+    """Set enough aside for an answer from ``path``, where that is longer than was reckoned with."""
+    costing = await turn.costing()
+    needed = costing.ending(path=text_tokens(thought_lines(path)), verdicts=turn.verdicts)
+    if needed > turn.budget.set_aside:
+        turn.meter.budget = turn.budget.with_set_aside(needed)
 
 
 async def grade(
@@ -54,21 +67,21 @@ async def grade(
 ) -> Verdict | None:
     """The verdict on ``text``; of several, the weakest. None: the assessor could not be asked.
 
+    An answer that was found safe and has manners is graded once more without them.
+
     Args:
         turn: whose meter pays.
         scene: the request.
         text: what is graded.
         role: what it would be used as.
         path: the thoughts that led to it.
-        times: how often it is graded, in parallel.
+        times: how often it is graded as it stands, in parallel.
     """
     notes = thought_lines(path)
     case = Case(turn.question, scene.views, scene.caption, scene.seen_text, "" if notes == NONE else notes, text, role)
-    async with asyncio.TaskGroup() as group:
-        asked = [
-            group.create_task(turn.attempt(turn.ports.assessor.assess(case, meter=turn.meter))) for _ in range(times)
-        ]
-    verdict = weakest([task.result() for task in asked])
+    verdict = await graded(
+        lambda one: turn.attempt(turn.ports.assessor.assess(one, meter=turn.meter)), case, times=times
+    )
     turn.unknown += verdict is not None and not verdict.known
     return verdict
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ecoalign_agent.alignment.desk import Desk
-from ecoalign_agent.alignment.nodes.grading import grade, thought_of, written
+from ecoalign_agent.alignment.nodes.grading import grade, keep_for_ending, thought_of, written
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.telling import prune_if_unsafe, tell_thought
@@ -36,6 +36,7 @@ def plan_node(desk: Desk) -> Node:
             offers = [replace(offer, parents=("strategy", *offer.parents[1:])) for offer in offers]
             if offers:
                 turn.graph.expanded("strategy")
+            await keep_for_ending(turn, [thought])
         return turn.update(offers=offers)
 
     return plan

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ecoalign_agent.alignment.costing import READ_AS
 from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.nodes.propose import path_to
 from ecoalign_agent.alignment.nodes.scan import Node
@@ -10,6 +11,7 @@ from ecoalign_agent.alignment.scene import thought_lines
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.economics.actions import Action
+from ecoalign_agent.economics.experience import MOST
 from ecoalign_agent.economics.selection import purchases, rank
 from ecoalign_agent.llm.usage import text_tokens
 from ecoalign_agent.trace import events
@@ -28,8 +30,10 @@ def score_node(desk: Desk) -> Node:
         def most(action: Action) -> float:
             verdicts = turn.verdicts if action.kind == "answer" else 1
             path = text_tokens(thought_lines(path_to(turn, action.tip)))
-            drafted = action.draft is not None
-            return costing.thought_at_most(action.kind, path=path, drafted=drafted, verdicts=verdicts)
+            most = costing.thought_at_most(action.kind, path=path, drafted=action.draft is not None, verdicts=verdicts)
+            # A thought that others will follow makes the ending dearer, too.
+            longer = 0 if action.kind == "answer" else READ_AS * MOST[action.kind]
+            return most + costing.lengthening(longer, verdicts=turn.verdicts)
 
         bought = purchases(ranked, batch=turn.policy.batch, free=turn.budget.free, cost_of=most)
         chosen = {action.id for action in bought}

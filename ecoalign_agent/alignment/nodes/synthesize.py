@@ -74,7 +74,7 @@ async def _written(turn: Turn, scene: Scene, path: Sequence[Thought], number: in
     if reply is None or reply.value is None:
         return own
     turn.learn("synthesize", reply.usage.completion)
-    verdict = await grade(turn, scene, reply.value.text, role=ANSWER, path=tuple(path), times=turn.verdicts)
+    verdict = await grade(turn, scene, reply.value.text, role=ANSWER, path=tuple(path), times=turn.times)
     if verdict is None:
         return own
     tip = path[-1].id if path else "root"

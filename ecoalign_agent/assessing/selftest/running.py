@@ -18,7 +18,7 @@ from ecoalign_agent.assessing.selftest.report import (
 from ecoalign_agent.assessing.verdict import Verdict
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.tariff import Tariff
-from ecoalign_agent.errors import BudgetError, ModelError
+from ecoalign_agent.errors import RunError
 from ecoalign_agent.llm.meter import Meter
 
 UNLIMITED = 1e12
@@ -36,25 +36,24 @@ async def run_selftest(assessor: Assessor, corpus: Corpus) -> SelftestReport:
         ModelError: the endpoint failed for the very first trial: it is not there, or the key is wrong.
     """
     begun = time.perf_counter()
-    meter, troubles = Meter(Budget(UNLIMITED), Tariff()), list[str]()
+    meter, troubles = Meter(Budget(UNLIMITED), Tariff()), list[RunError]()
     both = grades_utility(assessor)
     trials = [trial for trial in corpus.trials if both or trial.expect != "useless"]
     cases = [await _case(trial, corpus.note) for trial in trials]
 
     async def ask(case: Case) -> Verdict | None:
-        return await assessor.assess(case, meter=meter)
-
-    async def ask_on(case: Case) -> Verdict | None:
         try:
-            return await ask(case)
-        except (ModelError, BudgetError) as error:
-            troubles.append(str(error))
+            return await assessor.assess(case, meter=meter)
+        except RunError as error:
+            troubles.append(error)
             return None
 
-    # The first alone, and outside the net: a wrong key or name is told once and not a hundred times.
+    # The first alone: a wrong key or name is told once and not a hundred times.
     first = await graded(ask, cases[0])
+    if troubles:
+        raise troubles[0]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(graded(ask_on, case)) for case in cases[1:]]
+        tasks = [group.create_task(graded(ask, case)) for case in cases[1:]]
     verdicts = [first, *(task.result() for task in tasks)]
     tried = compared([Tried(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True)])
     return SelftestReport(
@@ -68,7 +67,7 @@ async def run_selftest(assessor: Assessor, corpus: Corpus) -> SelftestReport:
         cost=meter.ledger.cost,
         tariff=meter.tariff.name,
         seconds=round(time.perf_counter() - begun, 3),
-        troubles=troubles[:_MOST_TROUBLES],
+        troubles=[str(error) for error in troubles[:_MOST_TROUBLES]],
     )
 
 
