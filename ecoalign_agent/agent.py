@@ -7,12 +7,13 @@ from typing import Any, Self, cast
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.config import get_config
 from pydantic import SecretStr
 
 from ecoalign_agent.alignment.model_ports import desk_of
 from ecoalign_agent.alignment.request import MAX_QUESTION, checked_question
 from ecoalign_agent.alignment.state import AlignmentInput
-from ecoalign_agent.alignment.turn import EVENT_KEY
+from ecoalign_agent.alignment.turn import EVENT_KEY, UNHEARD
 from ecoalign_agent.assessing.names import complete
 from ecoalign_agent.assessors import (
     AssessorChoice,
@@ -25,7 +26,7 @@ from ecoalign_agent.assessors import (
 from ecoalign_agent.compose import compile_alignment, endpoint_of
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.llm.images import Source
-from ecoalign_agent.settings import read_settings
+from ecoalign_agent.settings import checked_base_url, read_settings
 from ecoalign_agent.trace.events import Event, event_adapter
 from ecoalign_agent.trace.result import Models, Result
 
@@ -77,7 +78,7 @@ class EcoAlign:
         settings = read_settings()
         given: dict[str, Any] = {}
         if base_url is not None:
-            given["base_url"] = base_url
+            given["base_url"] = checked_base_url(base_url)
         if api_key is not None:
             given["openai_api_key"] = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
         settings = settings.model_copy(update=given)
@@ -121,8 +122,8 @@ class EcoAlign:
             UsageError: the question or a picture can't be used, or the budget is too small; nothing was spent.
         """
         request = await self._request(question, images, run_id)
-        state = await self.graph.ainvoke(request, {"configurable": {"thread_id": request["run_id"]}})
-        result = state["result"]
+        config: Any = {"configurable": {"thread_id": request["run_id"], UNHEARD: not _inside_a_run()}}
+        result = await self.graph.ainvoke(request, config, output_keys="result")
         assert isinstance(result, Result)  # noqa: S101 - every way through the graph ends with one
         return result
 
@@ -163,3 +164,12 @@ class EcoAlign:
             "images": [picture.data for picture in pictures],
             "run_id": run_id or uuid.uuid4().hex,
         }
+
+
+def _inside_a_run() -> bool:
+    """Whether this is called from a node, a tool or a chain, whose listeners hear what happens in here too."""
+    try:
+        get_config()
+    except RuntimeError:
+        return False
+    return True

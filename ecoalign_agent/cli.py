@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from ecoalign_agent import cli_assess
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.terminal import manual
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ecoalign_agent.terminal.output import Output
     from ecoalign_agent.trace.result import Result
 
+_POLICY_HELP = "Every knob of the search, or: frugal, strict, paper."
+
 app = typer.Typer(
     name="ecoalign",
     help=manual.ABOUT,
@@ -30,6 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+app.add_typer(cli_assess.app, name="assess")
 
 # Typer's own complaints have no public name: this is the class above its public one, whoever defines it.
 _MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
@@ -67,14 +72,17 @@ def ask(
         str | None, typer.Option(metavar="NAME", help='Who answers: "provider:name", or "offline", which is free.')
     ] = None,
     base_url: Annotated[str | None, typer.Option(metavar="URL", help="A server that speaks OpenAI's protocol.")] = None,
-    assessor: Annotated[str | None, typer.Option(metavar="NAME", help="Another model, to grade every thought.")] = None,
+    assessor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Who grades: a model, moderation:NAME, guard:MODEL; repeat it for several."),
+    ] = None,
     budget: Annotated[
         float | None, typer.Option(metavar="UNITS", help="Cost units that this question may spend at most.")
     ] = None,
     deadline: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Answer by then, from what there is.")
     ] = None,
-    policy: Annotated[str | None, typer.Option(metavar="FILE.toml", help="Every knob of the search.")] = None,
+    policy: Annotated[str | None, typer.Option(metavar="FILE.toml", help=_POLICY_HELP)] = None,
     prompts: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")
     ] = None,
@@ -191,15 +199,16 @@ def _policy(file: str | None, budget: float | None, deadline: float | None) -> "
 
 
 def _agent(
-    model: str | None, base_url: str | None, assessor: str | None, prompts: str | None, policy: "Policy"
+    model: str | None, base_url: str | None, assessor: list[str] | None, prompts: str | None, policy: "Policy"
 ) -> "EcoAlign":
     from ecoalign_agent.agent import EcoAlign
     from ecoalign_agent.settings import read_settings
 
     settings = read_settings()
-    if base_url is not None and {model or settings.model, assessor or settings.assessor} <= {"offline", None}:
+    grading = assessor or policy.assessors or (settings.assessor,)
+    if base_url is not None and {model or settings.model, *grading} <= {"offline", None}:
         raise UsageError(f"--base-url {base_url} names a server but no model on it: add --model NAME")
-    return EcoAlign(model, policy=policy, assessor=assessor, base_url=base_url, prompts=prompts)
+    return EcoAlign(model, policy=policy, assessor=assessor or None, base_url=base_url, prompts=prompts)
 
 
 def _end(output: "Output", followed: "Followed", result: "Result") -> NoReturn:

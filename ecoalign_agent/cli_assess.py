@@ -11,8 +11,9 @@ import typer
 
 if TYPE_CHECKING:
     from ecoalign_agent.assessing.port import Assessor
+    from ecoalign_agent.assessing.selftest.report import SelftestReport
 
-app = typer.Typer(help="Test who grades.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Test who grades.", rich_markup_mode=None)
 
 SELFTEST = """How well an assessor holds: a corpus of attacks that are known to work, and of harmless look-alikes.
 
@@ -31,9 +32,12 @@ them: the lowest grade counts.
 """
 
 
-@app.callback()
-def assess() -> None:
+@app.callback(invoke_without_command=True)
+def assess(context: typer.Context) -> None:
     """Test who grades."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
 
 
 @app.command(help=SELFTEST, short_help="Attacks and look-alikes: how well does an assessor hold?")
@@ -63,13 +67,23 @@ def selftest(
 
     output = Output(json=json)
     with ending_well(Followed(), debug=debug):
+        from ecoalign_agent.assessing.minimum import minimum
         from ecoalign_agent.assessing.selftest.corpus import read_corpus
         from ecoalign_agent.assessing.selftest.running import run_selftest
+        from ecoalign_agent.assessors import endpoints_of
 
-        corpus, judge = read_corpus(), _judge(assessor, base_url, prompts)
+        corpus, judges = read_corpus(), _judges(assessor, base_url, prompts)
         corpus = corpus if limit is None else corpus.limited(limit)
-        output.progress(f"asking {judge.name}: {len(corpus.trials)} trials")
-        report = asyncio.run(endable(run_selftest(judge, corpus)))
+
+        async def tested() -> "SelftestReport":
+            try:
+                return await run_selftest(minimum(*judges), corpus)
+            finally:
+                for endpoint in endpoints_of(judges):
+                    await endpoint.aclose()
+
+        output.progress(f"asking {minimum(*judges).name}: {len(corpus.trials)} trials")
+        report = asyncio.run(endable(tested()))
         if json:
             output.record(report)
             return
@@ -81,9 +95,8 @@ def selftest(
         output.table(selftest_lines(report))
 
 
-def _judge(names: list[str] | None, base_url: str | None, prompts: str | None) -> "Assessor":
+def _judges(names: list[str] | None, base_url: str | None, prompts: str | None) -> "list[Assessor]":
     """Who is tested: as named, else the environment's assessors, else its model."""
-    from ecoalign_agent.assessing.minimum import minimum
     from ecoalign_agent.assessors import assessors_of, chosen_assessors
     from ecoalign_agent.economics.policy import Policy
     from ecoalign_agent.settings import read_settings
@@ -91,5 +104,6 @@ def _judge(names: list[str] | None, base_url: str | None, prompts: str | None) -
     settings = read_settings()
     if base_url is not None:
         settings = settings.model_copy(update={"base_url": base_url})
-    chosen = chosen_assessors(names or None, Policy(), settings) or [settings.model]
-    return minimum(*assessors_of(chosen, settings, prompts=prompts))
+    return assessors_of(
+        chosen_assessors(names or None, Policy(), settings) or [settings.model], settings, prompts=prompts
+    )

@@ -2,12 +2,16 @@
 
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import PolicyError, UsageError
+
+PRESETS = ("frugal", "strict", "paper")
+"""The policies that go by a name of their own."""
 
 
 class Settings(BaseSettings):
@@ -42,21 +46,41 @@ def read_settings() -> Settings:
         UsageError: a variable has a value that does not fit.
     """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
         # The key, which goes by its own name, takes any text: no message can show it.
         variable = f"ECOALIGN_{first['loc'][0]}".upper()
         raise UsageError(f"environment variable {variable} is {first['input']!r}: {first['msg']}") from error
+    if settings.base_url is not None:
+        checked_base_url(settings.base_url)
+    return settings
+
+
+def checked_base_url(url: str) -> str:
+    """The address of an OpenAI-compatible server.
+
+    Raises:
+        UsageError: it is no http or https URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        bare = url.split("://", 1)[-1] or "localhost:8000"
+        raise UsageError(f"base URL {url!r} is no http(s) address; write it whole, such as http://{bare.rstrip('/')}")
+    return url
 
 
 def read_policy(path: str | Path) -> Policy:
     """The policy in a TOML file: any of ``Policy``'s knobs, and ``preset`` to start from another than the default.
 
+    The bare name of a preset stands for a file that says no more than that.
+
     Raises:
         UsageError: there is no such file, or it is no TOML.
         PolicyError: an unknown knob, or a value out of range.
     """
+    if str(path) in PRESETS and not Path(path).exists():
+        return Policy.from_mapping({"preset": str(path)})
     try:
         # Some editors begin a file with a byte order mark.
         content = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))

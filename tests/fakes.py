@@ -112,6 +112,19 @@ class ScriptedModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=_message(said))])
 
 
+class Named(ScriptedModel):
+    """A scripted model with a provider's name for it."""
+
+    model_name: str = ""
+
+
+def named(name: str) -> Named:
+    """A model of the default script that goes by ``name``."""
+    model = Named(script=plays())
+    model.model_name = name
+    return model
+
+
 def _message(said: Say) -> AIMessage:
     text = said.reply if isinstance(said.reply, str) else json.dumps(said.reply)
     metadata: dict[str, Any] = {"finish_reason": said.finish_reason}

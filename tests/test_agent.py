@@ -10,26 +10,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from pydantic import SecretStr
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.compose import compile_alignment, endpoint_of, independent
-from ecoalign_agent.errors import ImageError, ModelNameError, PromptError, UsageError
-from ecoalign_agent.settings import Settings, read_settings
+from ecoalign_agent.compose import compile_alignment
+from ecoalign_agent.errors import ImageError, PromptError, UsageError
+from ecoalign_agent.settings import read_settings
 from tests.alignment.stage import QUESTION, picture
-from tests.fakes import Call, ScriptedModel, action, plays, scan, verdict
-
-
-class Named(ScriptedModel):
-    """A scripted model with a provider's name for it."""
-
-    model_name: str = ""
-
-
-def named(name: str) -> Named:
-    model = Named(script=plays())
-    model.model_name = name
-    return model
+from tests.fakes import Call, ScriptedModel, action, named, plays, scan, verdict
 
 
 @pytest.fixture(autouse=True)
@@ -159,64 +146,6 @@ async def test_an_assessor_of_its_own_grades_and_the_result_says_so() -> None:
     assert (agent.models.actor, agent.models.assessor) == ("ScriptedModel", "Named(judge-1)")
     assert result.models.independent
     assert not [note for note in result.notes if "not independent" in note]
-
-
-def test_who_is_independent_of_whom() -> None:
-    one, other = named("m"), named("m")
-    assert not independent(one, None)
-    assert not independent(one, one)
-    # Two objects of one name are one model.
-    assert not independent(one, other)
-    assert not independent("openai:m", "openai:m")
-    # Neither does a provider before the name make another one of it.
-    assert not independent(one, "openai:m")
-    assert not independent("llama3:8b", "ollama:llama3:8b")
-    # Nothing is known of two nameless models of one class: that is no reason to call them two.
-    assert not independent(ScriptedModel(plays()), ScriptedModel(plays()))
-    assert independent(ScriptedModel(plays()), one)
-    assert independent(one, named("n"))
-    assert independent("openai:m", "openai:n")
-    assert independent("openai:mm", "openai:m")
-
-
-@pytest.mark.parametrize(
-    ("model", "says"),
-    [
-        ("openai:gpt-4o-mini", "needs a key: set OPENAI_API_KEY"),
-        ("openai:", "names no model"),
-        ("openai", "names no model"),
-        ("", "names no model"),
-        (" ", "names no model"),
-        ("nobody:nothing", "can't be built"),
-        ("no-such-model", "can't be built"),
-    ],
-)
-def test_a_model_that_cant_be_built_is_told_in_one_line(model: str, says: str) -> None:
-    with pytest.raises(ModelNameError, match=says) as error:
-        EcoAlign(model)
-    assert "\n" not in str(error.value)
-
-
-def test_a_key_is_taken_and_never_shown() -> None:
-    agent = EcoAlign("openai:gpt-4o-mini", api_key="sk-very-secret-1", assessor="offline")
-    assert agent.models.actor == "openai:gpt-4o-mini"
-    assert "sk-very-secret-1" not in repr(agent.models) + repr(vars(agent))
-    EcoAlign("openai:gpt-4o-mini", api_key=SecretStr("sk-very-secret-1"))
-
-
-def test_a_server_of_ones_own_needs_no_key_and_takes_any_name() -> None:
-    for name in ("openai:qwen", "qwen", "Qwen/Qwen2.5-VL-7B-Instruct"):
-        endpoint = endpoint_of(name, Settings(base_url="http://127.0.0.1:9/v1"))
-        assert endpoint.name == name
-
-
-def test_the_environment_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ECOALIGN_MODEL", "openai:from-the-environment")
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-1234567890")
-    assert EcoAlign().models.actor == "openai:from-the-environment"
-    assert EcoAlign("openai:given").models.actor == "openai:given"
-    monkeypatch.setenv("ECOALIGN_ASSESSOR", "openai:judge")
-    assert EcoAlign().models.assessor == "openai:judge"
 
 
 def test_a_folder_of_prompts_that_is_not_there_is_refused() -> None:

@@ -133,3 +133,18 @@ async def test_connections_are_reused_and_closed() -> None:
         async with EcoAlign("openai:m", base_url=server.url, api_key=KEY, policy=Policy(deadline=30)) as agent:
             results = [await agent.ask("When does it close?") for _ in range(3)]
     assert [result.status for result in results] == ["answered"] * 3
+
+
+def test_an_address_without_a_scheme_is_the_callers_mistake() -> None:
+    done = ecoalign(url="localhost:9")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "http://localhost:9" in done.stderr.splitlines()[-1]
+
+
+def test_a_model_that_only_writes_prose_is_told_apart_from_a_refusal() -> None:
+    with ChatServer(lambda _: Completion("A cappuccino costs 3.40.")) as server:
+        done = ecoalign("--json", url=server.url)
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["status"], result["stop_reason"]) == (1, "failed", "unreadable_scan")
+    assert "JSON" in result["failure"]
+    assert "openai:m" in result["failure"]

@@ -9,6 +9,7 @@ thought.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ecoalign_agent.economics.thoughts import Thought
 
@@ -36,16 +37,27 @@ def similarity(first: str, second: str) -> float:
     """
     from rapidfuzz import fuzz  # noqa: PLC0415 - only where a second thought exists
 
-    if _hinges(first) != _hinges(second):
-        return 0.0
-    return fuzz.ratio(normalised(first), normalised(second)) / 100.0
+    (words, hinges), (other_words, other_hinges) = _compared(first), _compared(second)
+    return fuzz.ratio(words, other_words) / 100.0 if hinges == other_hinges else 0.0
 
 
 def duplicate_of(thought: Thought, others: Iterable[Thought], threshold: float) -> Thought | None:
     """The most similar of ``others`` that is of the same kind and at least ``threshold`` alike; None without one."""
-    found = ((similarity(thought.text, o.text), o) for o in others if o.kind == thought.kind and o.id != thought.id)
-    alike = [(score, other) for score, other in found if score >= threshold]
-    return max(alike, key=lambda pair: pair[0])[1] if alike else None
+    words, hinges = _compared(thought.text)
+    near = [o for o in others if o.kind == thought.kind and o.id != thought.id and _compared(o.text)[1] == hinges]
+    if not near:
+        return None
+    from rapidfuzz import fuzz, process  # noqa: PLC0415 - only where a second thought exists
+
+    candidates = [_compared(other.text)[0] for other in near]
+    found = process.extractOne(words, candidates, scorer=fuzz.ratio, score_cutoff=100.0 * threshold)
+    return None if found is None else near[found[2]]
+
+
+@lru_cache(maxsize=4096)
+def _compared(text: str) -> tuple[str, list[str]]:
+    """What two texts are compared by; a thought is compared with every later one."""
+    return normalised(text), _hinges(text)
 
 
 def _hinges(text: str) -> list[str]:

@@ -76,7 +76,7 @@ def result_of(
         unknown_verdicts=turn.unknown,
         models=turn.desk.models,
         prompts=list(turn.desk.prompts),
-        notes=_notes(turn),
+        notes=[*_about_the_outcome(turn, stop, utility), *_notes(turn)],
         run_id=turn.run_id,
     )
 
@@ -106,6 +106,20 @@ def _pruned(turn: Turn) -> list[PrunedThought]:
         for t in graph
         if (reason := graph.pruned(t.id)) is not None
     ]
+
+
+def _about_the_outcome(turn: Turn, stop: StopReason, utility: float | None) -> list[str]:
+    """What a reader might otherwise take for more, or for less, than it is."""
+    notes = []
+    policy, total = turn.policy, turn.budget.total
+    if utility is not None and utility < policy.satisfied_utility:
+        better = "; a vision-language model may do better" if turn.desk.models.actor.startswith("offline") else ""
+        notes.append(f"the answer's utility is {utility:.2f}, {policy.satisfied_utility:g} was asked for{better}")
+    if total < 0.99 * policy.budget:
+        notes.append(f"the budget of {policy.budget:g} was lowered to {total:g}: riskier requests are governed tighter")
+    if stop == "budget":
+        notes.append("what was left could not pay the most that another round might have cost")
+    return notes
 
 
 def _notes(turn: Turn) -> list[str]:

@@ -100,7 +100,7 @@ class SearchState(TypedDict, total=False):
     buying: list[str]
     simulated: bool
     budget: Budget
-    frontier: list[FrontierPath]
+    frontier: Annotated[list[FrontierPath], _STORED_ONCE]
     ledger: Ledger
     experience: Experience
     round: int

@@ -7,7 +7,7 @@ from ecoalign_agent.alignment.telling import prune
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
-from ecoalign_agent.economics.selection import can_beat, choose, open_tips, satisfies
+from ecoalign_agent.economics.selection import best_answer, can_beat, has_open_tip, satisfies
 from ecoalign_agent.trace.result import StopReason
 
 _KINDS = ("reason", "look", "fuse", "answer")
@@ -18,20 +18,22 @@ TOO_MANY_TROUBLES = 3
 
 def best_path(turn: Turn) -> FrontierPath | None:
     """The path that would be answered from now; None without one."""
-    return choose(turn.growth.frontier.tip_paths(), policy=turn.policy, utility_of=lambda tip: turn.graph[tip].utility)
+    return best_answer(turn.growth.frontier, policy=turn.policy, utility_of=lambda tip: turn.graph[tip].utility)
 
 
-def why_stop(turn: Turn, costing: Costing, offers: Sequence[Action], *, rounds: int) -> StopReason | None:
+def why_stop(
+    turn: Turn, costing: Costing, offers: Sequence[Action], best: FrontierPath | None, *, rounds: int
+) -> StopReason | None:
     """The first reason to stop that holds after a round; None: go on.
 
     Args:
         turn: the state of the search.
         costing: what calls cost.
         offers: what can still be bought.
+        best: the path that would be answered from now.
         rounds: rounds that have ended.
     """
     policy = turn.policy
-    best = best_path(turn)
     if policy.answers == "early" and best and satisfies(best.value, turn.graph[best.tip].utility, policy):
         return "satisfied"
     if len(turn.troubles) >= TOO_MANY_TROUBLES:
@@ -45,23 +47,17 @@ def why_stop(turn: Turn, costing: Costing, offers: Sequence[Action], *, rounds: 
 
 def _nothing_to_buy(turn: Turn, costing: Costing, offers: Sequence[Action]) -> StopReason | None:
     """Whether nothing is on offer and no tip is open, or what is left pays for none of it."""
-    tips = open_tips(turn.graph, turn.growth.frontier, width=1, standing={offer.tip for offer in offers})
-    needed = [
-        costing.thought_at_most(
-            offer.kind, drafted=offer.draft is not None, verdicts=turn.verdicts if offer.kind == "answer" else 1
-        )
-        for offer in offers
-    ]
+    tips = has_open_tip(turn.graph, turn.growth.frontier, standing={offer.tip for offer in offers})
+    needed = [turn.needed_for(costing, offer) for offer in offers]
     if tips:
-        needed.append(costing.round_at_least(verdicts=turn.verdicts))
+        needed.append(costing.round_at_least(verdicts=turn.times) - turn.regrading(costing))
     if not needed:
         return "no_open_tip"
     return "budget" if turn.budget.free < min(needed) else None
 
 
-async def prune_hopeless(turn: Turn, costing: Costing) -> bool:
+async def prune_hopeless(turn: Turn, costing: Costing, best: FrontierPath | None) -> bool:
     """Prune the branches that can't beat the best path within what is left; whether there were any."""
-    best = best_path(turn)
     if best is None:
         return False
     utility, free = turn.graph[best.tip].utility, turn.budget.free

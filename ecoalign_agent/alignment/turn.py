@@ -17,6 +17,8 @@ from ecoalign_agent.alignment.growth import Growth, growth_of
 from ecoalign_agent.alignment.request import request_of
 from ecoalign_agent.alignment.scene import Scene, Sight
 from ecoalign_agent.alignment.state import SearchState
+from ecoalign_agent.assessing.artefacts import without_artefacts
+from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.experience import Experience
 from ecoalign_agent.economics.thoughts import ThoughtGraph
@@ -29,6 +31,9 @@ from ecoalign_agent.trace.result import Result
 
 EVENT_KEY = "ecoalign"
 """Every event travels under this key, in LangGraph's custom stream and as LangChain's custom event of that name."""
+
+UNHEARD = "ecoalign_unheard"
+"""In ``configurable``: said by a caller who only wants the result, inside no other run: nobody hears the events."""
 
 UNSEEN = 600
 """Characters of caption and text in the pictures that are reckoned with before the scan has seen any."""
@@ -72,6 +77,8 @@ class Turn:
         self._writer = get_stream_writer()
         handlers = getattr(get_config().get("callbacks"), "handlers", None)
         self._dispatches = bool(handlers)
+        # Building events that nobody hears would cost as much as the rest of a node.
+        self._heard = self._dispatches or not get_config().get("configurable", {}).get(UNHEARD)
         self.meter = Meter(self._budget, self.policy.tariff, deadline=self._deadline(ending=ending))
         self._ending = ending
         if ending:
@@ -212,8 +219,11 @@ class Turn:
 
     async def tell(self, event: type[Any], **fields: Any) -> None:  # noqa: ANN401 - the fields are the event's own
         """Tell everyone who listens: LangGraph's custom stream, and LangChain's callbacks where there are any."""
-        made = event(run_id=self.run_id, number=self.told, at=round(self.elapsed, 4), **fields)
+        number = self.told
         self.told += 1
+        if not self._heard:
+            return
+        made = event(run_id=self.run_id, number=number, at=round(self.elapsed, 4), **fields)
         payload = {EVENT_KEY: made.model_dump(mode="json")}
         self._writer(payload)
         if self._dispatches:
@@ -264,6 +274,39 @@ class Turn:
         finally:
             if fits:
                 self.meter.budget = self.budget.settle(cost, 0.0)
+
+    def regrading(self, costing: Costing) -> float:
+        """The part of what is set aside for grading an answer once more, without its manners, in cost units.
+
+        Every answer may draw on it, also one of the search: it is as good as the final one.
+        """
+        least, whole = (costing.ending(verdicts=number) for number in (self.times, self.verdicts))
+        return max(0.0, min(whole, self.budget.set_aside) - least)
+
+    def needed_for(self, costing: Costing, action: Action, *, path: int = 0) -> float:
+        """What must be free for an action to be bought; an answer may draw on what is kept for grading one again.
+
+        Args:
+            costing: what calls cost.
+            action: what is bought.
+            path: tokens of the thoughts that its prompts carry.
+        """
+        if action.kind != "answer":
+            return costing.thought_at_most(action.kind, path=path)
+        polite = action.draft is not None and without_artefacts(action.draft) is not None
+        verdicts = self.times + polite
+        most = costing.thought_at_most("answer", path=path, drafted=action.draft is not None, verdicts=verdicts)
+        return max(0.0, most - self.regrading(costing))
+
+    @contextmanager
+    def drawing(self, cost: float) -> Iterator[None]:
+        """Let calls draw ``cost`` cost units of what is set aside; what they leave of it is kept again."""
+        aside = self.budget.set_aside
+        self.meter.budget = self.budget.with_set_aside(max(0.0, aside - cost))
+        try:
+            yield
+        finally:
+            self.meter.budget = self.budget.with_set_aside(aside)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

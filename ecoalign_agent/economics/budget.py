@@ -37,6 +37,10 @@ class Budget:
     """Kept for the final answer and its verdict, so that a request always ends with an answer or a refusal."""
 
     def __post_init__(self) -> None:
+        # Checked at every call of a run: NaN fails the comparisons, infinity the sum.
+        least = min(self.total, self.spent, self.reserved, self.set_aside)
+        if least >= 0 and self.total + self.spent + self.reserved + self.set_aside < math.inf:
+            return
         _require_amount("total", self.total)
         _require_amount("spent", self.spent)
         _require_amount("reserved", self.reserved)
@@ -70,7 +74,7 @@ class Budget:
                 f"a call needs up to {cost:g} cost units, {self.free:g} are free "
                 f"(budget {self.total:g}, spent {self.spent:g}, set aside {self.set_aside:g})"
             )
-        return replace(self, reserved=self.reserved + cost)
+        return Budget(self.total, self.spent, self.reserved + cost, self.set_aside)
 
     def settle(self, reserved: float, actual: float) -> "Budget":
         """Release a reservation and book what the call did cost, which may be more.
@@ -83,7 +87,7 @@ class Budget:
         # Sums of floats: the last reservation may leave a rounding error behind, but never a real amount.
         if reserved > self.reserved + 1e-9 * max(1.0, self.reserved):
             raise ValueError(f"budget: {reserved:g} cost units to release, only {self.reserved:g} are reserved")
-        return replace(self, spent=self.spent + actual, reserved=max(0.0, self.reserved - reserved))
+        return Budget(self.total, self.spent + actual, max(0.0, self.reserved - reserved), self.set_aside)
 
     def with_set_aside(self, cost: float) -> "Budget":
         """Keep `cost` for the final answer and its verdict, instead of what was kept before.
@@ -139,7 +143,13 @@ class Ledger:
         _require_amount("the cost to book", cost)
         if not math.isfinite(seconds) or seconds < 0:
             raise ValueError(f"ledger: a call took {seconds!r} seconds; it must be finite and at least 0")
-        return self + Ledger({phase: cost}, usage, calls=1, estimated_calls=int(usage.estimated), seconds=seconds)
+        return Ledger(
+            self.by_phase | {phase: self.by_phase.get(phase, 0.0) + cost},
+            self.usage + usage,
+            self.calls + 1,
+            self.estimated_calls + int(usage.estimated),
+            self.seconds + seconds,
+        )
 
     def __add__(self, other: "Ledger") -> "Ledger":
         by_phase = dict(self.by_phase)

@@ -3,6 +3,7 @@
 Source: EcoAlign, Pareto tracker and path value; the labels, their cap and the laziness are ours.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -169,6 +170,12 @@ class ParetoFrontier:
         """Every label of every tip as a path, best first, also those that another tip's path dominates."""
         return [self._path(end) for end in sorted(self._safe_ends(), key=self._best_first)]
 
+    def best_by(self, merit: Callable[[PathValue, str], tuple[tuple[float, float, float], ...]]) -> FrontierPath | None:
+        """The path among `tip_paths` with the highest merit(value, tip); of equals the one that comes first there."""
+        ends = sorted(self._safe_ends(), key=self._best_first)
+        end = max(ends, key=lambda end: merit(end.label.value, end.thought), default=None)
+        return None if end is None else self._path(end)
+
     def worth(self, value: PathValue) -> float:
         """What this frontier compares paths by: Γ, or S · U without cost. 0 for the bare root."""
         return worth(value, cost_in_value=self.cost_in_value)
@@ -178,7 +185,10 @@ class ParetoFrontier:
         return (rank, self._labelling.age(end.thought), end.position)
 
     def _best_end(self, thought_id: str) -> "_End | None":
-        ends = [_End(thought_id, *entry) for entry in enumerate(self._labelling.of(thought_id))]
+        labels = self._labelling.of(thought_id)
+        if len(labels) == 1:
+            return _End(thought_id, 0, labels[0])
+        ends = [_End(thought_id, *entry) for entry in enumerate(labels)]
         return min(ends, key=self._best_first, default=None)
 
     def _safe_ends(self) -> list["_End"]:

@@ -7,7 +7,7 @@ from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.labels import worth
 from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.economics.thoughts import Thought, ThoughtGraph
+from ecoalign_agent.economics.thoughts import ThoughtGraph
 from ecoalign_agent.economics.value import action_value
 
 
@@ -28,14 +28,17 @@ def open_tips(
     Source: EcoAlign, best first; the second chance is ours.
     """
     ranked: list[tuple[float, float, int, str]] = []
-    for age, thought in enumerate(graph):
-        if not _is_open(graph, thought, standing):
-            continue
+    for age, thought in enumerate(graph.expandable(standing)):
         label = frontier.best_label(thought.id)
         if label is not None:
             priority = math.inf if thought is graph.root else -frontier.worth(label)
             ranked.append((priority, label.cost, age, thought.id))
     return [thought_id for _, _, _, thought_id in sorted(ranked)[:width]]
+
+
+def has_open_tip(graph: ThoughtGraph, frontier: ParetoFrontier, *, standing: Collection[str] = ()) -> bool:
+    """Whether `open_tips` would find any: the same rule, without ranking them."""
+    return any(frontier.best_label(thought.id) is not None for thought in graph.expandable(standing))
 
 
 def rank(actions: Sequence[Action], *, policy: Policy, horizon: int) -> list[tuple[float, Action]]:
@@ -113,9 +116,14 @@ def choose(paths: Sequence[FrontierPath], *, policy: Policy, utility_of: Callabl
     """
     return max(
         (path for path in paths if path.value.safety >= 0),
-        key=lambda path: _standing(path, utility_of(path.tip), policy),
+        key=lambda path: _standing(path.value, utility_of(path.tip), policy),
         default=None,
     )
+
+
+def best_answer(frontier: ParetoFrontier, *, policy: Policy, utility_of: Callable[[str], float]) -> FrontierPath | None:
+    """What `choose` takes from all of the frontier's `tip_paths`, without tracing every one of them."""
+    return frontier.best_by(lambda value, tip: _standing(value, utility_of(tip), policy))
 
 
 def can_beat(
@@ -148,6 +156,9 @@ def can_beat(
     if not cheapest > 0:
         raise ValueError(f"cheapest is {cheapest!r}, must be above 0 cost units: a thought is never free")
     most = math.floor(free / cheapest + 1e-9) if free > 0 else 0
+    may_satisfy = policy.choice == "satisfied" and most and label.safety >= policy.satisfied_safety
+    if may_satisfy and not satisfies(best.value, best_tip_utility, policy):
+        return True
     # Γ after n perfect thoughts, S · (U + n) / (C + n · cheapest), is monotone in n: one of the two ends is the most.
     ends = [end for n in (0, most) if (end := _after(label, n, cheapest, policy)).safety >= 0]
     if not ends:
@@ -182,17 +193,7 @@ def _merit(safety: float, tip_utility: float, gamma: float, policy: Policy) -> t
     return (0.0, safety * tip_utility, gamma)
 
 
-def _standing(path: FrontierPath, tip_utility: float, policy: Policy) -> tuple[tuple[float, float, float], ...]:
+def _standing(value: PathValue, tip_utility: float, policy: Policy) -> tuple[tuple[float, float, float], ...]:
     """Merit, then the cheaper, then the safer, then (where Γ is 0) the more useful."""
-    value = path.value
     gamma = worth(value, cost_in_value=policy.cost_in_value)
     return (_merit(value.safety, tip_utility, gamma, policy), (-value.cost, value.safety, value.utility))
-
-
-def _is_open(graph: ThoughtGraph, thought: Thought, standing: Collection[str]) -> bool:
-    if thought.kind == "answer" or not graph.live(thought.id):
-        return False
-    expansions = graph.expansions(thought.id)
-    if expansions != 1:
-        return expansions == 0
-    return thought.id not in standing and not any(graph.live(child) for child in graph.children(thought.id))

@@ -4,7 +4,7 @@ Source: EcoAlign, thought graph. That a merge redirects also what is added later
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ecoalign_agent.economics.edges import Edges
 from ecoalign_agent.economics.journal import Change, Expanded, Kind, Merged, Pruned, Region, Thought
@@ -228,6 +228,31 @@ class ThoughtGraph:
         """Not pruned, and at least one path from the root leads to it through thoughts that are not pruned."""
         self._require(thought_id)
         return thought_id in self._live
+
+    def alive(self) -> list[Thought]:
+        """The live thoughts, older first; the root among them."""
+        live = self._live
+        return [thought for thought_id, thought in self._thoughts.items() if thought_id in live]
+
+    def expandable(self, standing: Collection[str] = ()) -> list[Thought]:
+        """The live thoughts to propose from, older first: no answer, and never expanded, or once and for nothing.
+
+        Args:
+            standing: thoughts that still own actions which were proposed and not yet executed or dropped.
+        """
+        live, expansions, children = self._live, self._expansions, self._edges.children
+        return [
+            thought
+            for thought_id, thought in self._thoughts.items()
+            if thought_id in live
+            and thought.kind != "answer"
+            and (
+                thought_id not in expansions
+                or (
+                    expansions[thought_id] == 1 and thought_id not in standing and live.isdisjoint(children[thought_id])
+                )
+            )
+        ]
 
     def leaves(self) -> list[str]:
         """The live thoughts after the root without live children, older first."""

@@ -119,12 +119,12 @@ async def attempt(asking: Asking[T], rung: Rung) -> AIMessage:
     """
     endpoint, question, meter, tally = asking.endpoint, asking.question, asking.meter, asking.tally
     prompt = question.estimate(endpoint, rung)
-    async with _place(endpoint, meter):
+    async with endpoint.turn() if meter.deadline is None else _place(endpoint, meter):
         # From here to the reservation nothing is awaited: parallel calls can't be promised the same units.
         cap = _affordable(asking, prompt)
-        reserved = meter.reserve(replace(prompt, completion=cap))
+        reserved = meter.reserve(Usage(prompt.text, prompt.image, prompt.cached, cap))
         # Until it is known what the call used, it used everything.
-        used = replace(prompt, completion=cap, estimated=True)
+        used = Usage(prompt.text, prompt.image, prompt.cached, cap, estimated=True)
         limit = min(endpoint.timeout, math.inf if (left := meter.seconds_left()) is None else left)
         tally.failure = None
         begun = time.perf_counter()

@@ -100,9 +100,21 @@ async def _on(asking: Asking[T], rung: Rung) -> AIMessage:
 
 async def _retried(asking: Asking[T], rung: Rung) -> AIMessage:
     asking.tally.failure = None
+    failures: list[AttemptError] = []
+    try:
+        return await attempt(asking, rung)
+    except AttemptError as failed:
+        failures.append(failed)
+
+    async def again() -> AIMessage:
+        # The attempt above counts as the first one. Nearly every call ends with it, and it needs no machinery.
+        if failures:
+            raise failures.pop()
+        return await attempt(asking, rung)
+
     try:
         # Typed by hand: tenacity's own signature loses the result's type.
-        message: AIMessage = await retrying(asking.meter, backoff=asking.endpoint.backoff)(attempt, asking, rung)
+        message: AIMessage = await retrying(asking.meter, backoff=asking.endpoint.backoff)(again)
     except BudgetError:
         if asking.tally.failure is None:
             raise

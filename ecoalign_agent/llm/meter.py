@@ -41,7 +41,7 @@ class Meter:
         Returns:
             From ``least`` to ``most``; None: not even ``least`` fits.
         """
-        asked = replace(prompt, completion=0)
+        asked = Usage(prompt.text, prompt.image, prompt.cached)
         room = self.budget.free - self.tariff.cost(asked)
         tokens = min(most, max(0, math.floor(room / self.tariff.completion))) if room > 0 else 0
         # Division and product round differently: the reservation itself must fit.

@@ -19,7 +19,7 @@ LONGEST_WAIT = 20.0
 
 
 def retrying(meter: Meter, *, backoff: float) -> AsyncRetrying:
-    """Retries of one request: after rate limits, server failures and broken connections, never past the deadline.
+    """Attempts at one request: again after rate limits, server failures, broken connections, never past the deadline.
 
     Args:
         meter: whose deadline counts.

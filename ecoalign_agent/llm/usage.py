@@ -54,13 +54,23 @@ def usage_of(message: AIMessage, estimate: Usage, written: str) -> Usage:
     if reported is None or reported[0] < 1 or (reported[1] < 1 and written):
         return replace(estimate, completion=max(1, text_tokens(written)), estimated=True)
     prompt, completion, cached, image = reported
-    of_images = min(estimate.image if image is None else image, prompt)
+    of_images = min(_image_share(estimate, prompt) if image is None else image, prompt)
     from_cache = min(cached, prompt)
     # A cache holds what comes first, and text comes first.
     text = prompt - of_images
     cached_text = min(from_cache, text)
     cached_images = from_cache - cached_text
     return Usage(text - cached_text, of_images - cached_images, from_cache, completion)
+
+
+def _image_share(estimate: Usage, prompt: int) -> int:
+    """The pictures' part of a reported prompt whose parts are not told: the estimate, scaled down where it is too high.
+
+    Text and pictures are scaled alike: an estimate for an unknown model must not book the whole prompt as picture.
+    """
+    if estimate.prompt <= prompt or estimate.prompt == 0:
+        return estimate.image
+    return round(prompt * estimate.image / estimate.prompt)
 
 
 _Reported = tuple[int, int, int, int | None]

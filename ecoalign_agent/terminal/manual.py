@@ -13,7 +13,8 @@ Free, with no key and no network:
 \b
 With a model of your choice (needs its key, and spends its tokens):
   export OPENAI_API_KEY=...
-  ecoalign ask "What does this label warn of?" --image label.jpg --model openai:gpt-4o-mini
+  ecoalign ask "What does this label warn of?" --image label.jpg \\
+    --model openai:gpt-4o-mini
 
 \b
 Exit status:
@@ -31,15 +32,23 @@ terminal the search is shown as a live tree, and a receipt follows the answer.
 \b
 Examples:
   ecoalign ask "What is the total?" --image receipt.jpg
-  ecoalign ask "Are these two the same?" --image a.png --image b.png --budget 2000
+  ecoalign ask "Which one closes later?" --image a.png --image b.png --budget 4000
   ecoalign ask - --image page.png < question.txt
   ecoalign ask "What is the total?" --image receipt.jpg --json | jq -r .answer
-  ecoalign ask "What is it?" --image it.jpg --model qwen2.5-vl --base-url http://localhost:8000/v1
+  ecoalign ask "What is it?" --image it.jpg --model openai:qwen2.5-vl \\
+    --base-url http://localhost:8000/v1
 
 \b
 What it costs:
-  The model "offline" is free: rules that read text in pictures, no vision-language model, no key, no network.
-  Any other model is called with the key of its provider, and --budget bounds what one question may spend.
+  The model "offline" is free: rules that read text in pictures,
+  no vision-language model, no key, no network.
+  Any other model is called with the key of its provider.
+  --budget bounds what one question may spend.
+
+\b
+Environment:
+  OPENAI_API_KEY, ECOALIGN_MODEL, ECOALIGN_ASSESSOR, ECOALIGN_BASE_URL,
+  ECOALIGN_TIMEOUT (seconds one call may take, 60)
 """
 
 DEMO = """Four pictures through the whole loop, free: no key, no network, under a minute.

@@ -1,12 +1,15 @@
 """Where stories are played: a real graph and a real facade over a scripted model."""
 
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from ecoalign_agent import EcoAlign, Policy
+from ecoalign_agent.errors import BudgetTooSmallError
 from ecoalign_agent.trace.events import Event
 from ecoalign_agent.trace.result import Result
 from tests.fakes import Answer, Call, ScriptedModel, plays, verdict
@@ -35,6 +38,15 @@ async def told(
     """The events of one question, and the model that was asked."""
     model = ScriptedModel(plays(**parts))
     return [event async for event in EcoAlign(model, policy=policy).stream(question, images)], model
+
+
+async def least_budget(policy: Policy | None = None) -> float:
+    """The least budget that the program itself advises for ``QUESTION`` without a picture."""
+    with pytest.raises(BudgetTooSmallError) as error:
+        await asked((policy or Policy()).replace(budget=1e-9))
+    found = re.search(r"the least is about ([\d.e-]+)", str(error.value))
+    assert found is not None
+    return float(found[1])
 
 
 def grading(grades: Mapping[str, Answer], otherwise: Answer | None = None) -> Callable[[Call], Answer]:

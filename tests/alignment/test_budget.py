@@ -100,6 +100,7 @@ async def test_an_overrun_by_a_provider_that_counts_otherwise_is_recorded_and_en
     result, model = await asked(scan=Say(scan(), prompt_tokens=40_000))
     assert model.tasks() == ["scan"]
     assert (result.status, result.stop_reason) == ("declined", "budget")
+    assert result.answer == "I could not find an answer that I can stand behind within the budget. A larger one may do."
     assert result.cost.overrun == pytest.approx(10_040 - result.cost.budget)
     assert any("more than the budget" in note for note in result.notes)
 

@@ -113,9 +113,9 @@ async def test_an_unassessed_thought_is_told_without_grades() -> None:
 
 
 async def test_the_first_event_says_what_is_asked_and_what_it_may_cost() -> None:
-    events, _ = await told(Policy(budget=4000), images=[picture(), picture(colour=(1, 2, 3))])
+    events, _ = await told(Policy(budget=9000), images=[picture(), picture(colour=(1, 2, 3))])
     started = of_kind(events, "run_started")[0]
-    assert (started.question, started.pictures, started.budget) == (QUESTION, 2, 4000.0)
+    assert (started.question, started.pictures, started.budget) == (QUESTION, 2, 9000.0)
     assert started.tariff == "completion-token equivalents"
     assert not started.models.independent
 

@@ -108,7 +108,7 @@ async def test_fifty_searches_at_once_share_nothing() -> None:
     results = await asyncio.gather(
         *(agent.ask(f"What about canary{n}?", [picture(colour=(n, n, n))], run_id=f"run{n}") for n in range(50))
     )
-    assert model.most_open > 20
+    assert model.most_open > 5
     for n, result in enumerate(results):
         assert result.status == "answered"
         assert result.run_id == f"run{n}"

@@ -97,13 +97,13 @@ async def test_a_refusal_is_released_only_when_it_is_found_safe() -> None:
 
 
 async def test_a_request_that_only_sounds_harmful_is_answered_under_a_strategy() -> None:
-    events, model = await told(scan=scan(safety=-0.5), request={"hazards": [], "safety": 0.3})
+    events, model = await told(Policy(budget=12_000), scan=scan(safety=-0.5), request={"hazards": [], "safety": 0.3})
     result = ending(events)
     assert model.tasks() == ["scan", "assess request", "plan", "assess thought", "answer", "assess thought"]
     assert result.status == "answered"
-    # s0 = 0 from then on: the tightest governance that still answers. B = 6 000 · 0.5.
+    # s0 = 0 from then on: the tightest governance that still answers. B = 12 000 · 0.5.
     assert of_kind(events, "scanned")[0].safety == 0.0
-    assert (result.cost.budget, result.cost.spent) == (3000.0, 840.0)
+    assert (result.cost.budget, result.cost.spent) == (6000.0, 840.0)
     assert [step.kind for step in result.path] == ["strategy", "answer"]
 
 

@@ -123,20 +123,18 @@ async def test_with_no_safe_path_the_refusal_is_specific_and_assessed() -> None:
 
 
 async def test_a_fixed_text_where_nothing_is_left_to_spend() -> None:
-    # The scan takes all that is free, the answer's text all that was set aside but its verdict; that is unsafe.
-    def all_of_it(reply: dict[str, Any]) -> Part:
-        return lambda call: Say(reply, prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens or 0)
-
+    # A provider that counts otherwise takes all that is left, and more, for an answer that nobody can grade then.
     result, model = await asked(
-        Policy(budget=1800),
-        scan=all_of_it(scan(safety=1.0)),
-        synthesize=all_of_it({"text": SYNTHESIZED}),
-        assess=all_of_it(verdict(-0.5)),
+        scan=scan(actions=[]),
+        propose={"actions": [], "merge": [], "prune": []},
+        synthesize=Say({"text": SYNTHESIZED}, prompt_tokens=100_000),
     )
-    assert model.tasks() == ["scan", "synthesize", "assess thought"]
-    assert (result.status, result.stop_reason) == ("declined", "budget")
-    assert result.answer == "I could not find an answer that I can stand behind within the budget. A larger one may do."
-    assert result.cost.spent <= result.cost.budget
+    assert model.tasks() == ["scan", "propose", "propose", "synthesize"]
+    assert (result.status, result.stop_reason) == ("declined", "no_open_tip")
+    assert result.answer == (
+        "I could not find an answer that I can stand behind. Asking for something more specific may help."
+    )
+    assert SYNTHESIZED not in result.model_dump_json()
 
 
 async def test_a_proposers_word_that_a_thought_leads_nowhere_is_no_reason_to_decline() -> None:

@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathSafety, PathValue
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.selection import best_answer, choose, has_open_tip, open_tips
 from ecoalign_agent.economics.thoughts import Thought, ThoughtGraph
 
 lawful = settings(max_examples=300, deadline=None)
@@ -400,3 +402,41 @@ def test_the_cap_keeps_the_best_gamma_and_the_extremes(
         assert min(label.cost for label in kept) == min(label.cost for label in whole)
         assert max(label.safety for label in kept) == max(label.safety for label in whole)
         assert max(label.utility for label in kept) == max(label.utility for label in whole)
+
+
+@given(histories(), BUDGETS, st.sampled_from(["gamma", "satisfied"]))
+def test_the_best_answer_is_what_choosing_from_all_paths_takes(
+    history: list[Operation], budget: float, choice: str
+) -> None:
+    _, graph = _built(history)
+    frontier = ParetoFrontier(graph, budget)
+    policy = Policy().replace(choice=choice)
+
+    def utility_of(tip: str) -> float:
+        return graph[tip].utility
+
+    chosen = choose(frontier.tip_paths(), policy=policy, utility_of=utility_of)
+    assert best_answer(frontier, policy=policy, utility_of=utility_of) == chosen
+
+
+@given(histories(), BUDGETS, st.data())
+def test_open_tips_follow_the_rule_as_it_is_written(
+    history: list[Operation], budget: float, data: st.DataObject
+) -> None:
+    _, graph = _built(history)
+    ids = [thought.id for thought in graph]
+    for tip in data.draw(st.lists(st.sampled_from(ids), max_size=4)) if ids else []:
+        graph.expanded(tip)
+    standing = data.draw(st.sets(st.sampled_from(ids))) if ids else set()
+    frontier = ParetoFrontier(graph, budget)
+
+    def is_open(name: str) -> bool:
+        if not graph.live(name) or graph[name].kind == "answer" or not frontier.labels(name):
+            return False
+        fruitless = name not in standing and not any(graph.live(child) for child in graph.children(name))
+        return graph.expansions(name) == 0 or (graph.expansions(name) == 1 and fruitless)
+
+    tips = open_tips(graph, frontier, width=100, standing=standing)
+    assert sorted(tips) == sorted(filter(is_open, ids))
+    assert has_open_tip(graph, frontier, standing=standing) == bool(tips)
+    assert [thought.id for thought in graph.alive()] == [name for name in ids if graph.live(name)]

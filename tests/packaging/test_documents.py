@@ -4,11 +4,15 @@ import ast
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
+
+from ecoalign_agent import Policy
+from ecoalign_agent.settings import read_policy
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -18,7 +22,9 @@ pytestmark = pytest.mark.skipif(find_spec("rapidocr") is None, reason="the offli
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize("number", range(len(README_CODE)))
@@ -60,3 +66,17 @@ def test_the_pictures_are_what_their_script_draws(tmp_path: Path) -> None:
     for path in drawn:
         with Image.open(path) as new, Image.open(ROOT / "examples" / "images" / path.name) as kept:
             assert ImageChops.difference(new.convert("RGB"), kept.convert("RGB")).getbbox() is None, path.name
+
+
+def test_the_example_policy_names_every_knob_at_its_default() -> None:
+    path = ROOT / "examples" / "policy.toml"
+    assert read_policy(path) == Policy()
+    named = set(re.findall(r"^(?:# )?(\w+) = ", path.read_text(encoding="utf-8"), re.MULTILINE))
+    assert named == {knob.name for knob in fields(Policy)} | {"preset"}
+
+
+def test_a_presets_bare_name_is_a_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_policy("frugal") == Policy.frugal()
+    (tmp_path / "frugal").write_text('preset = "strict"\n', encoding="utf-8")
+    assert read_policy("frugal") == Policy.strict()  # a file of that name is meant

@@ -11,10 +11,11 @@ from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.offers import still_standing
 from ecoalign_agent.alignment.scene import Scene
 from ecoalign_agent.alignment.state import SearchState
-from ecoalign_agent.alignment.stopping import prune_hopeless, why_stop
+from ecoalign_agent.alignment.stopping import best_path, prune_hopeless, why_stop
 from ecoalign_agent.alignment.telling import merge, prune_if_unsafe, tell_budget, tell_frontier, tell_thought
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.economics.actions import Action
+from ecoalign_agent.economics.pareto import FrontierPath
 from ecoalign_agent.economics.thoughts import Thought
 
 
@@ -25,28 +26,37 @@ def execute_node(desk: Desk) -> Node:
         turn = Turn(desk, state)
         wanted = set(state["buying"])
         actions = [offer for offer in state["offers"] if offer.id in wanted]
-        scene = await turn.scene()
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_buy(turn, scene, action, state["round"])) for action in actions]
+        scene, costing = await turn.scene(), await turn.costing()
+        regrading = turn.regrading(costing) if any(action.kind == "answer" for action in actions) else 0.0
+        with turn.drawing(regrading):
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(_buy(turn, scene, action, state["round"])) for action in actions]
         # In the order of the actions, so that a run can be repeated whatever came back first.
         for task in tasks:
             if (thought := task.result()) is not None:
                 await _place(turn, thought)
         offers = still_standing(state["offers"], turn.graph, gone=wanted)
-        frontier = turn.growth.frontier.answers()
-        if frontier != state.get("frontier", []):
-            await tell_frontier(turn, frontier)
         costing = await turn.costing()
         rounds = state["round"] + 1
-        stop = state.get("stop") or why_stop(turn, costing, offers, rounds=rounds)
-        if stop is None and await prune_hopeless(turn, costing):
+        best = best_path(turn)
+        stop = state.get("stop") or why_stop(turn, costing, offers, best, rounds=rounds)
+        if stop is None and await prune_hopeless(turn, costing, best):
             offers = still_standing(offers, turn.graph)
-            frontier = turn.growth.frontier.answers()
-            stop = why_stop(turn, costing, offers, rounds=rounds)
+            stop = why_stop(turn, costing, offers, best, rounds=rounds)
+        moved = await _moved_frontier(turn, state)
         await tell_budget(turn, rounds)
-        return turn.update(offers=offers, buying=[], frontier=frontier, round=rounds, stop=stop)
+        return turn.update(offers=offers, buying=[], round=rounds, stop=stop, **moved)
 
     return execute
+
+
+async def _moved_frontier(turn: Turn, state: SearchState) -> dict[str, list[FrontierPath]]:
+    """The frontier as a change of the state, told to everyone; nothing where it stands as it stood."""
+    frontier = turn.growth.frontier.answers()
+    if frontier == state.get("frontier", []):
+        return {}
+    await tell_frontier(turn, frontier)
+    return {"frontier": frontier}
 
 
 async def _buy(turn: Turn, scene: Scene, action: Action, round_: int) -> Thought | None:
@@ -95,7 +105,7 @@ async def _place(turn: Turn, thought: Thought) -> None:
     if not turn.graph.live(thought.id):
         return
     related = turn.graph.ancestors(thought.id)
-    others = [t for t in turn.graph if t.id not in related and turn.graph.live(t.id)]
+    others = [t for t in turn.graph.alive() if t.id not in related]
     twin = duplicate_of(thought, others, turn.policy.merge_similarity)
     if twin is not None:
         await merge(turn, twin.id, thought.id)

@@ -47,7 +47,13 @@ async def written(
     costing = await turn.costing()
     tokens = text_tokens(thought_lines(path))
     read_again = 0 if kind in _LAST else 1 + costing.readers(turn.verdicts)
-    share = costing.verdict_share(kind, turn.budget.free, path=tokens, verdicts=verdicts, read_again=read_again)
+    # Too little for grading an answer once more is no reason not to write one: it may have no manners.
+    fewest = min(verdicts, turn.times) if kind in _LAST else verdicts
+    shares = (
+        costing.verdict_share(kind, turn.budget.free, path=tokens, verdicts=number, read_again=read_again)
+        for number in range(verdicts, fewest - 1, -1)
+    )
+    share = next((share for share in shares if share is not None), None)
     if share is None:
         return None
     with turn.held(share):
@@ -57,7 +63,9 @@ async def written(
 async def keep_for_ending(turn: Turn, path: Sequence[Thought]) -> None:
     """Set enough aside for an answer from ``path``, where that is longer than was reckoned with."""
     costing = await turn.costing()
-    needed = costing.ending(path=text_tokens(thought_lines(path)), verdicts=turn.verdicts)
+    tokens = text_tokens(thought_lines(path))
+    least, whole = (costing.ending(path=tokens, verdicts=number) for number in (turn.times, turn.verdicts))
+    needed = max(least, min(whole, turn.budget.left))
     if needed > turn.budget.set_aside:
         turn.meter.budget = turn.budget.with_set_aside(needed)
 

@@ -55,7 +55,7 @@ def path_to(turn: Turn, tip: str) -> tuple[Thought, ...]:
 
 async def _ask(turn: Turn, scene: Scene, path: Sequence[Thought]) -> Reply[ProposeReply]:
     on_path = {thought.id for thought in path}
-    others = [t for t in turn.graph if t.id not in on_path and turn.graph.live(t.id)]
+    others = [t for t in turn.graph.alive() if t.id not in on_path]
     # The youngest say most about where the search stands, and a prompt must not grow with the graph.
     return await turn.ports.proposer.propose(
         scene, path, others[-8:], branching=turn.policy.branching, meter=turn.meter

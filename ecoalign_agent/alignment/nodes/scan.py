@@ -45,9 +45,12 @@ def scan_node(desk: Desk) -> Node:
         request = SearchState(**{key: state[key] for key in _REQUEST_KEYS if key in state})  # type: ignore[typeddict-item,literal-required]
         turn = Turn(desk, request)
         costing = await turn.costing()
-        ending = costing.ending(verdicts=turn.verdicts)
-        turn.meter.budget = turn.budget.with_set_aside(ending)
+        ending = costing.ending(verdicts=turn.times)
         _require_budget(turn.budget, costing.scan_at_least() + ending)
+        # With room for grading the answer once more without its manners; in small budgets for as much as there is.
+        whole = costing.ending(verdicts=turn.verdicts)
+        room = turn.budget.total - costing.scan_at_least()
+        turn.meter.budget = turn.budget.with_set_aside(max(ending, min(whole, room)))
         await turn.tell(
             events.RunStarted,
             question=turn.question,
@@ -61,7 +64,7 @@ def scan_node(desk: Desk) -> Node:
         except ModelError as error:
             return await _failed(turn, "deadline" if turn.out_of_time else "endpoint", str(error))
         if reply.value is None:
-            return await _failed(turn, "unreadable_scan", f"the scan could not be read: {reply.unreadable}")
+            return await _failed(turn, "unreadable_scan", _unreadable(turn, reply.unreadable))
         seen, stop = reply.value, None
         turn.learn("scan", reply.usage.completion)
         sight = _sight(seen, len(turn.images))
@@ -106,6 +109,13 @@ async def _first_look(turn: Turn, least: float) -> Reply[ScanReply]:
     except BudgetError as error:
         advised = _advised(least * 1.25)
         raise BudgetTooSmallError(f"{error}: raise the budget to {advised} cost units (--budget {advised})") from error
+
+
+def _unreadable(turn: Turn, why: str | None) -> str:
+    return (
+        f"{turn.desk.models.actor}: its reply to the scan could not be read ({why}); the model must be able to answer "
+        "in JSON: try a larger one, or a server with structured output"
+    )
 
 
 async def _failed(turn: Turn, stop: StopReason, failure: str) -> dict[str, Any]:

@@ -28,12 +28,10 @@ def score_node(desk: Desk) -> Node:
         ranked = rank(state["offers"], policy=turn.policy, horizon=horizon)[:MOST_STANDING]
 
         def most(action: Action) -> float:
-            verdicts = turn.verdicts if action.kind == "answer" else 1
             path = text_tokens(thought_lines(path_to(turn, action.tip)))
-            most = costing.thought_at_most(action.kind, path=path, drafted=action.draft is not None, verdicts=verdicts)
             # A thought that others will follow makes the ending dearer, too.
             longer = 0 if action.kind == "answer" else READ_AS * MOST[action.kind]
-            return most + costing.lengthening(longer, verdicts=turn.verdicts)
+            return turn.needed_for(costing, action, path=path) + costing.lengthening(longer, verdicts=turn.verdicts)
 
         bought = purchases(ranked, batch=turn.policy.batch, free=turn.budget.free, cost_of=most)
         chosen = {action.id for action in bought}

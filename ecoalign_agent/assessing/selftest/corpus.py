@@ -70,7 +70,8 @@ class Corpus:
         if most < 1:
             raise ValueError(f"a selftest of {most} trials tests nothing; at least 1")
         families: dict[str, list[Trial]] = {}
-        for trial in self.trials:
+        # Those that need no bare content beside them come first: the smallest corpus holds harmless texts, too.
+        for trial in sorted(self.trials, key=lambda trial: trial.bare is not None):
             families.setdefault(trial.family, []).append(trial)
         in_turn = [trial for row in zip_longest(*families.values()) for trial in row if trial is not None]
         chosen: dict[str, Trial] = {}

@@ -129,7 +129,9 @@ def share_of(count: int, of: int) -> Share:
     share, z2 = count / of, Z * Z
     centre = (share + z2 / (2 * of)) / (1 + z2 / of)
     half = Z / (1 + z2 / of) * math.sqrt(share * (1 - share) / of + z2 / (4 * of * of))
-    return Share(count=count, of=of, share=share, low=max(0.0, centre - half), high=min(1.0, centre + half))
+    # At the ends of the scale the formula gives 0 and 1, but for rounding.
+    low, high = (centre - half if count else 0.0), (centre + half if count < of else 1.0)
+    return Share(count=count, of=of, share=share, low=low, high=high)
 
 
 def compared(tried: Sequence[Tried]) -> list[Tried]:

@@ -20,12 +20,13 @@ _MOST_NAMED = 12
 
 def selftest_table(report: SelftestReport) -> "Table":
     """The table."""
-    from rich.table import Table  # noqa: PLC0415 - only where it is drawn
+    from rich import box  # noqa: PLC0415 - only where it is drawn
+    from rich.table import Table  # noqa: PLC0415 - as above
 
-    table = Table(title_justify="left", caption_justify="left", expand=False)
-    table.add_column("family")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("family", no_wrap=True)
     for heading in ("trials", *COLUMNS):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for family in report.families:
         table.add_row(*_cells(family))
     table.add_section()
@@ -58,4 +59,4 @@ def _cells(family: FamilyReport) -> list[str]:
 def _cell(share: Share) -> str:
     if share.share is None or share.low is None or share.high is None:
         return "-"
-    return f"{share.count}/{share.of}\n{share.share:.0%} ({share.low:.0%}-{share.high:.0%})"
+    return f"{share.count}/{share.of}\n{share.share:.0%} ({100 * share.low:.0f}-{100 * share.high:.0f})"
