@@ -9,9 +9,7 @@ from pydantic import SecretStr
 
 from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.graph import build_alignment_graph
-from ecoalign_agent.alignment.state import AlignmentInput, AlignmentOutput, SearchState
-from ecoalign_agent.economics.pareto import PathValue
-from ecoalign_agent.economics.value import Step
+from ecoalign_agent.alignment.state import CHECKPOINTED, AlignmentInput, AlignmentOutput, SearchState
 from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.settings import Settings
@@ -124,8 +122,7 @@ def compile_alignment(
     """
     rounds = desk.policy.max_rounds
     if checkpointer is not None:
-        # compile() allows the dataclasses and models of the state by itself, but no named tuples.
-        checkpointer = checkpointer.with_allowlist({(kind.__module__, kind.__name__) for kind in (Step, PathValue)})
+        checkpointer = checkpointer.with_allowlist(CHECKPOINTED)
     graph = build_alignment_graph(desk).compile(checkpointer=checkpointer, name="ecoalign")
     # scan, plan, four nodes a round, and the ending, with room for one more round than allowed.
     return graph.with_config(recursion_limit=4 * (rounds + 2) + 8)

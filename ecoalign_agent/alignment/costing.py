@@ -98,7 +98,7 @@ class Costing:
         A thought that can't be assessed any more would be lost, so the verdicts count with the most they can cost.
         """
         # The candidate's own text joins the assessor's prompt.
-        text = MOST[kind] if drafted else self._room(kind)
+        text = MOST[kind] if drafted else self.room(kind)
         assessing = verdicts * self.call("assess", path=path + text, completion=MOST["assess"])
         return assessing if drafted else assessing + self.call(kind, path=path, completion=text)
 
@@ -152,8 +152,9 @@ class Costing:
         return [call for size in self.sizes.verdict for call in [size] * (each if size.each_picture else 1)]
 
     @staticmethod
-    def _room(kind: str) -> int:
-        return (LEAST[kind] + MOST[kind]) // 2
+    def room(kind: str) -> int:
+        """Completion tokens that must fit for a thought to be bought; when it is written, it gets what is free then."""
+        return LEAST[kind] * 3 // 2
 
 
 READ_AS = 2

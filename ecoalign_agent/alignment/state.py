@@ -13,12 +13,14 @@ from langgraph.channels.delta import DeltaChannel
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
-from ecoalign_agent.alignment.scene import Sight
+from ecoalign_agent.alignment.scene import Place, Sight
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.experience import Experience
 from ecoalign_agent.economics.journal import Expanded, Merged, Pruned, Thought
-from ecoalign_agent.economics.pareto import FrontierPath
+from ecoalign_agent.economics.pareto import FrontierPath, PathValue
+from ecoalign_agent.economics.tariff import Usage
+from ecoalign_agent.economics.value import Step
 from ecoalign_agent.trace.result import Result, StopReason
 
 
@@ -41,6 +43,20 @@ Journal = Annotated[list[Thought | Pruned | Merged | Expanded], _GROWING]
 
 Images = Annotated[list[bytes | str], _STORED_ONCE]
 """Encoded pictures: bytes, or data URLs where they came as JSON. Written once a run, not with every step."""
+
+
+CHECKPOINTED = frozenset(
+    (kind.__module__, kind.__name__)
+    for kind in (
+        *(Thought, Pruned, Merged, Expanded, Action, Step, FrontierPath, PathValue),
+        *(Budget, Ledger, Usage, Experience, Sight, Place, Result),
+    )
+)
+"""Module and name of every type of ours in a checkpoint, for deserialization that only lets known types through.
+
+``compile()`` knows the dataclasses and models of a graph's own state by itself, but no named tuples and nothing of an
+inner graph's: a graph that holds EcoAlign as a node gives its checkpointer ``.with_allowlist(CHECKPOINTED)``.
+"""
 
 
 class AlignmentInput(TypedDict, total=False):

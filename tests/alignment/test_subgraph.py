@@ -1,19 +1,24 @@
 """EcoAlign inside another graph: the same events, and no inner word in anybody's stream of messages."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import pytest
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
 from ecoalign_agent import EcoAlign
+from ecoalign_agent.alignment.state import CHECKPOINTED
 from ecoalign_agent.trace.events import event_adapter
 from tests.alignment.stage import QUESTION, told
-from tests.fakes import ScriptedModel, plays
+from tests.fakes import Answer, Call, Say, ScriptedModel, action, plays, scan, verdict
 
 
 class Chat(TypedDict, total=False):
@@ -41,12 +46,12 @@ class Streaming(ScriptedModel):
         yield chunk
 
 
-def as_a_node(agent: EcoAlign) -> Any:
+def as_a_node(agent: EcoAlign, checkpointer: InMemorySaver | None = None) -> Any:
     graph = StateGraph(Chat)
     graph.add_node("ecoalign", agent.graph)
     graph.add_edge(START, "ecoalign")
     graph.add_edge("ecoalign", END)
-    return graph.compile()
+    return graph.compile(checkpointer=checkpointer)
 
 
 def called_by_a_node(agent: EcoAlign) -> Any:
@@ -108,3 +113,31 @@ async def test_a_model_that_can_stream_is_never_asked_to() -> None:
         if event["event"] == "on_chat_model_stream"
     ]
     assert tokens == []
+
+
+async def test_taken_up_in_the_middle_by_the_parents_checkpoint_it_goes_on_where_it_was() -> None:
+    def script(call: Call) -> Answer:
+        said = plays(scan=scan(actions=[action("reason", "read", 0.9, 0.2)]), assess=grades)(call)
+        return Say(said, delay=60.0) if call.task == "propose" and cut else said  # type: ignore[arg-type] # no Say in it
+
+    def grades(call: Call) -> Answer:
+        return verdict(0.9, 0.9 if "an answer" in call.system else 0.1)
+
+    cut = True
+    model = ScriptedModel(script)
+    # Only known types may be read back.
+    saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINTED)))
+    parent = as_a_node(EcoAlign(model), saver)
+    config = {"configurable": {"thread_id": "x"}}
+    running = asyncio.create_task(parent.ainvoke(REQUEST, config, durability="sync"))
+    async with asyncio.timeout(5):
+        while "propose" not in model.tasks():  # noqa: ASYNC110 - the model counts, it does not signal
+            await asyncio.sleep(0.001)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    cut = False
+    state = await parent.ainvoke(None, config)
+    assert state["messages"][-1].text == "Open from 9 to 5."
+    # The call that was cut off is made again, and none that was paid for.
+    assert [model.tasks().count(task) for task in ("scan", "reason", "propose", "answer")] == [1, 1, 2, 1]

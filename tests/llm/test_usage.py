@@ -42,7 +42,7 @@ class TestReported:
 
     def test_pictures_that_are_not_told_apart_are_estimated(self) -> None:
         assert booked({"prompt_tokens": 500, "completion_tokens": 40}) == Usage(text=415, image=85, completion=40)
-        # Of fewer tokens than estimated, text and pictures get their shares: 50 · 85 / (300 + 85) = 11.04 for the pictures.
+        # Of fewer tokens than estimated, both get their shares: 50 · 85 / (300 + 85) = 11.04 for the pictures.
         assert booked({"prompt_tokens": 50, "completion_tokens": 40}) == Usage(text=39, image=11, completion=40)
 
     def test_a_cache_holds_text_first_and_then_pictures(self) -> None:

@@ -26,6 +26,9 @@ from ecoalign_agent.trace.result import StopReason
 
 Node = Callable[[SearchState], Awaitable[dict[str, Any]]]
 
+SHARE_OF_ENDING = 0.3
+"""Share of the budget up to which the ending may keep more than one verdict. Ours: a small budget has to search."""
+
 DRAFT_UTILITY = 0.9
 """Forecast utility of a draft for which the scan proposed no answer action: it called the question plain. Ours."""
 
@@ -47,9 +50,9 @@ def scan_node(desk: Desk) -> Node:
         costing = await turn.costing()
         ending = costing.ending(verdicts=turn.times)
         _require_budget(turn.budget, costing.scan_at_least() + ending)
-        # With room for grading the answer once more without its manners; in small budgets for as much as there is.
+        # With room for grading the answer once more without its manners, as long as that leaves most for the search.
         whole = costing.ending(verdicts=turn.verdicts)
-        room = turn.budget.total - costing.scan_at_least()
+        room = SHARE_OF_ENDING * turn.budget.total
         turn.meter.budget = turn.budget.with_set_aside(max(ending, min(whole, room)))
         await turn.tell(
             events.RunStarted,

@@ -11,7 +11,6 @@ from ecoalign_agent.alignment.scene import thought_lines
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.economics.actions import Action
-from ecoalign_agent.economics.experience import MOST
 from ecoalign_agent.economics.selection import purchases, rank
 from ecoalign_agent.llm.usage import text_tokens
 from ecoalign_agent.trace import events
@@ -30,7 +29,7 @@ def score_node(desk: Desk) -> Node:
         def most(action: Action) -> float:
             path = text_tokens(thought_lines(path_to(turn, action.tip)))
             # A thought that others will follow makes the ending dearer, too.
-            longer = 0 if action.kind == "answer" else READ_AS * MOST[action.kind]
+            longer = 0 if action.kind == "answer" else READ_AS * costing.room(action.kind)
             return turn.needed_for(costing, action, path=path) + costing.lengthening(longer, verdicts=turn.verdicts)
 
         bought = purchases(ranked, batch=turn.policy.batch, free=turn.budget.free, cost_of=most)
