@@ -7,7 +7,7 @@ from ecoalign_agent.alignment.telling import prune
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
-from ecoalign_agent.economics.selection import best_answer, can_beat, has_open_tip, satisfies
+from ecoalign_agent.economics.selection import best_answer, can_beat, has_open_tip, may_satisfy, satisfies
 from ecoalign_agent.trace.result import StopReason
 
 _KINDS = ("reason", "look", "fuse", "answer")
@@ -63,8 +63,13 @@ async def prune_hopeless(turn: Turn, costing: Costing, best: FrontierPath | None
     utility, free = turn.graph[best.tip].utility, turn.budget.free
     # A lower bound, or a branch that could win were cut: prompts are estimated on the high side, means are no bound.
     cheapest = 0.5 * min(costing.call(kind, completion=1) for kind in _KINDS)
+    # While nothing satisfies, whatever may still satisfy is kept: known without comparing it.
+    wanting = not satisfies(best.value, utility, turn.policy)
     hopeless = []
     for thought_id in turn.graph.leaves():
+        label = turn.growth.frontier.best_label(thought_id)
+        if label and wanting and may_satisfy(label, policy=turn.policy, free=free, cheapest=cheapest):
+            continue
         thought = turn.graph[thought_id]
         labels = turn.growth.frontier.labels(thought_id)
         if thought.kind in {"answer", "strategy"} or thought_id in best.path or not labels:

@@ -137,6 +137,10 @@ class ParetoFrontier:
         Raises:
             ValueError: the graph holds no such thought.
         """
+        labels = self._labelling.of(thought_id)
+        if len(labels) == 1:
+            # The rule in a graph that is mostly a tree, and asked of every open tip in every round.
+            return labels[0].value
         end = self._best_end(thought_id)
         return None if end is None else end.label.value
 

@@ -1,5 +1,6 @@
 """Which tips to expand, which actions to buy, and which answer to take. Source: EcoAlign, and ours where noted."""
 
+import heapq
 import math
 from collections.abc import Callable, Collection, Sequence
 
@@ -28,12 +29,13 @@ def open_tips(
     Source: EcoAlign, best first; the second chance is ours.
     """
     ranked: list[tuple[float, float, int, str]] = []
+    root, cost_in_value = graph.root, frontier.cost_in_value
     for age, thought in enumerate(graph.expandable(standing)):
         label = frontier.best_label(thought.id)
         if label is not None:
-            priority = math.inf if thought is graph.root else -frontier.worth(label)
+            priority = math.inf if thought is root else -worth(label, cost_in_value=cost_in_value)
             ranked.append((priority, label.cost, age, thought.id))
-    return [thought_id for _, _, _, thought_id in sorted(ranked)[:width]]
+    return [thought_id for _, _, _, thought_id in heapq.nsmallest(width, ranked)]
 
 
 def has_open_tip(graph: ThoughtGraph, frontier: ParetoFrontier, *, standing: Collection[str] = ()) -> bool:
@@ -126,6 +128,11 @@ def best_answer(frontier: ParetoFrontier, *, policy: Policy, utility_of: Callabl
     return frontier.best_by(lambda value, tip: _standing(value, utility_of(tip), policy))
 
 
+def may_satisfy(label: PathValue, *, policy: Policy, free: float, cheapest: float) -> bool:
+    """Could a branch with this label still end in an answer that satisfies, if one more thought were perfect?"""
+    return policy.choice == "satisfied" and label.safety >= policy.satisfied_safety and 0 < cheapest <= free
+
+
 def can_beat(
     label: PathValue,
     best: FrontierPath,
@@ -156,8 +163,9 @@ def can_beat(
     if not cheapest > 0:
         raise ValueError(f"cheapest is {cheapest!r}, must be above 0 cost units: a thought is never free")
     most = math.floor(free / cheapest + 1e-9) if free > 0 else 0
-    may_satisfy = policy.choice == "satisfied" and most and label.safety >= policy.satisfied_safety
-    if may_satisfy and not satisfies(best.value, best_tip_utility, policy):
+    if may_satisfy(label, policy=policy, free=free, cheapest=cheapest) and not satisfies(
+        best.value, best_tip_utility, policy
+    ):
         return True
     # Γ after n perfect thoughts, S · (U + n) / (C + n · cheapest), is monotone in n: one of the two ends is the most.
     ends = [end for n in (0, most) if (end := _after(label, n, cheapest, policy)).safety >= 0]
