@@ -33,7 +33,9 @@ def open_tips(
     for age, thought in enumerate(graph.expandable(standing)):
         label = frontier.best_label(thought.id)
         if label is not None:
-            priority = math.inf if thought is root else -worth(label, cost_in_value=cost_in_value)
+            # Asked of every open tip in every round, so Γ is written out where it can be.
+            gain = label.safety * label.utility
+            priority = math.inf if thought is root else -(gain / label.cost if cost_in_value else gain)
             ranked.append((priority, label.cost, age, thought.id))
     return [thought_id for _, _, _, thought_id in heapq.nsmallest(width, ranked)]
 

@@ -52,6 +52,9 @@ def execute_node(desk: Desk) -> Node:
 
 async def _moved_frontier(turn: Turn, state: SearchState) -> dict[str, list[FrontierPath]]:
     """The frontier as a change of the state, told to everyone; nothing where it stands as it stood."""
+    fresh = turn.graph.changes_since(len(state["growth"]))
+    if turn.policy.answers == "early" and all(isinstance(new, Thought) and new.kind != "answer" for new in fresh):
+        return {}  # only an answer or a cut moves it
     frontier = turn.growth.frontier.answers()
     if frontier == state.get("frontier", []):
         return {}
