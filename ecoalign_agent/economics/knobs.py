@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ecoalign_agent.economics.tariff import Tariff
 from ecoalign_agent.errors import PolicyError
 
+_WHOLE_LIMIT = 10**15
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -31,6 +33,8 @@ class Span:
         """True where the value may be taken. A truth value is no number here, and neither is NaN."""
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return False
+        if isinstance(value, int) and abs(value) > _WHOLE_LIMIT:
+            return False  # beyond floats, and beyond any use
         if not math.isfinite(value) or value > self.high:
             return False
         return value > self.low if self.open else value >= self.low

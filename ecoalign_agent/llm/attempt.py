@@ -132,6 +132,9 @@ async def attempt(asking: Asking[T], rung: Rung) -> AIMessage:
             async with asyncio.timeout(limit):
                 message = await endpoint.call(question.messages(rung), rung, question.schema, most=cap)
             used = usage_of(message, prompt, written_by(message))
+            if used.estimated:
+                # Our own estimate is on the high side; the server was told to write no more than this.
+                used = Usage(used.text, used.image, used.cached, min(used.completion, cap), estimated=True)
         except Exception as error:  # noqa: BLE001 - whatever an integration raises; it goes on as an AttemptError below
             tally.failure = _failure(error, endpoint, limit)
             if not tally.failure.billed:

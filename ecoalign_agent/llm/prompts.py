@@ -93,7 +93,10 @@ def load_prompt(name: str, folder: str | None = None) -> Prompt:
             raise PromptError(f"prompts folder {folder}: no such folder")
         own = root / f"{name}.md"
         if own.is_file():
-            return _parse(name, own.read_text(encoding="utf-8"))
+            try:
+                return _parse(name, own.read_text(encoding="utf-8"))
+            except UnicodeDecodeError as error:
+                raise PromptError(f"prompt {own}: not UTF-8 text (byte {error.start})") from error
     return _shipped(name)
 
 

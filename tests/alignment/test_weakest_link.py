@@ -135,3 +135,45 @@ async def test_without_cost_in_value_the_dearer_action_may_come_first() -> None:
     )
     assert (usual.tasks()[1], without.tasks()[1]) == ("answer", "look")
     assert "ablation, for measuring only: cost_in_value" in result.notes
+
+
+async def test_a_conclusion_is_no_safer_than_the_least_safe_thought_it_joins() -> None:
+    def fuse(call: Call) -> dict[str, str]:
+        return {"text": "A baker who likes trams."}
+
+    def assess(call: Call) -> dict[str, Any]:
+        if "answer" in call.system.split("the candidate is ")[1][:12]:
+            return verdict(0.9, 0.9)
+        return verdict(0.2 if "tram." in call["candidate"] else 0.9, -0.4)
+
+    async def safety(parents: list[str]) -> float | None:
+        result, _ = await asked(
+            Policy(forecasts="inline", satisfied_safety=0.1, answers="early"),
+            scan=scan(actions=[action("reason", "left", 0.9, 0.5), action("reason", "right", 0.9, 0.4)]),
+            reason=lambda call: {"text": "A baker lives here." if call["aim"] == "left" else "They painted a tram."},
+            propose=by_tip(
+                {
+                    "likes trams": [action("answer", "say it")],
+                    "baker": [action("fuse", "join", 0.9, 0.9, parents=parents)],
+                }
+            ),
+            fuse=fuse,
+            assess=assess,
+        )
+        assert "fuse" in [step.kind for step in result.path]
+        assert next(step.id for step in result.path) == "t1"  # the path itself goes past the tram
+        return result.safety
+
+    assert await safety(["t2"]) == 0.2
+
+
+async def test_a_thought_that_repeats_what_it_follows_from_is_cut() -> None:
+    result, _model = await asked(
+        Policy(forecasts="inline", max_rounds=4),
+        scan=scan(actions=[action("reason", "look again", 0.9, 0.5)]),
+        reason={"text": "The notice says nine to five."},
+        propose={"actions": [action("reason", "and again", 0.9, 0.5)], "merge": [], "prune": []},
+        assess=verdict(0.9, 0.1),
+    )
+    assert next(p.reason for p in result.pruned) == "repeats t1"
+    assert result.status == "answered"

@@ -5,14 +5,22 @@ from typing import Any
 
 from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.duplicates import duplicate_of
-from ecoalign_agent.alignment.nodes.grading import ANSWER, NOTE, grade, keep_for_ending, thought_of, written
+from ecoalign_agent.alignment.nodes.grading import (
+    ANSWER,
+    NOTE,
+    grade,
+    keep_for_ending,
+    no_safer_than,
+    thought_of,
+    written,
+)
 from ecoalign_agent.alignment.nodes.propose import path_to
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.offers import still_standing
 from ecoalign_agent.alignment.scene import Scene
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.stopping import best_path, prune_hopeless, why_stop
-from ecoalign_agent.alignment.telling import merge, prune_if_unsafe, tell_budget, tell_frontier, tell_thought
+from ecoalign_agent.alignment.telling import merge, prune, prune_if_unsafe, tell_budget, tell_frontier, tell_thought
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
@@ -87,6 +95,8 @@ async def _buy(turn: Turn, scene: Scene, action: Action, round_: int) -> Thought
     verdict = await grade(turn, scene, text, role=role, path=path, times=times)
     if verdict is None and cost == 0.0:
         return None
+    if action.kind == "fuse" and verdict is not None:
+        verdict = no_safer_than(verdict, path)
     return thought_of(
         f"t{action.id[1:]}",
         action.kind,
@@ -108,6 +118,10 @@ async def _place(turn: Turn, thought: Thought) -> None:
     if not turn.graph.live(thought.id):
         return
     related = turn.graph.ancestors(thought.id)
+    if (same := duplicate_of(thought, map(turn.graph.thought, related), turn.policy.merge_similarity)) is not None:
+        # It can't be merged with what it follows from, and its utility must not be counted once more.
+        await prune(turn, thought.id, f"repeats {same.id}")
+        return
     others = [t for t in turn.graph.alive() if t.id not in related]
     twin = duplicate_of(thought, others, turn.policy.merge_similarity)
     if twin is not None:

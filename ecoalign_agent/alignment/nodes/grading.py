@@ -1,6 +1,7 @@
 """Writing a text that can still be graded, grading it, and making it a thought: for every node that generates text."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from ecoalign_agent.alignment.replies import TextReply
 from ecoalign_agent.alignment.scene import NONE, Scene, thought_lines
@@ -92,6 +93,17 @@ async def grade(
     )
     turn.unknown += verdict is not None and not verdict.known
     return verdict
+
+
+def no_safer_than(verdict: Verdict, joined: Sequence[Thought]) -> Verdict:
+    """The verdict on a conclusion that joins thoughts, as safe at the most as the least safe of them.
+
+    A path leads through one of the joined thoughts; the weakest link is to be found on it all the same. Ours.
+    """
+    grades = [thought.safety for thought in joined if thought.kind != "root"]
+    if verdict.safety is None or not grades:
+        return verdict
+    return replace(verdict, safety=min(verdict.safety, *grades))
 
 
 def thought_of(  # noqa: PLR0917 - id, kind, text, parents stand in the order of Thought
