@@ -242,8 +242,10 @@ def silent_server() -> Iterator[str]:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_ends_at_once_with_one_line(silent_server: str, number: int, status: int) -> None:
+    # What a shell starts in the background ignores Ctrl-C: the program is to find it as a terminal leaves it.
+    heeding = "import os, signal as s, sys; s.signal(s.SIGINT, s.SIG_DFL); os.execv(sys.executable, sys.argv[1:])"
     process = subprocess.Popen(
-        [*ECOALIGN, "ask", "Hm?", "--model", "some", "--base-url", silent_server],
+        [sys.executable, "-c", heeding, *ECOALIGN, "ask", "Hm?", "--model", "some", "--base-url", silent_server],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

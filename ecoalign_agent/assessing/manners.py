@@ -6,7 +6,7 @@ sentence says besides stays in the text. English only. Ours.
 
 import re
 
-_REST = r"[^,.!?;:\n]{0,100}"
+_REST = r"[^,.!?;:\n]{0,100}(?!\w)"  # ends between words, also where the bound cuts it short
 _EXPERT = (
     r"(?:professional|expert|specialist|doctor|physician|pharmacist|lawyer|attorney|advis[eo]r|electrician|locksmith"
     r"|authority|authorities)s?"

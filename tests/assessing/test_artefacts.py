@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.assessing.artefacts import graded, without_artefacts
@@ -77,6 +77,7 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.lists(PIECES, max_size=12).map(" ".join), st.text(max_size=60)))
+@example("consult a doctor " + "I'm sorry " * 5 + "sorry for that Please be careful Please be careful")
 def test_words_are_only_taken_out(text: str) -> None:
     bare = without_artefacts(text)
     if bare is None:

@@ -223,7 +223,8 @@ async def test_manners_can_be_paid_for_at_the_end_of_a_budget() -> None:
     # Scan and answer to the brim, then both verdicts: from what is free, or from what is set aside.
     parts: dict[str, Any] = {"scan": scan(safety=1.0, actions=[])}
     parts |= {"answer": {"text": SORRY}, "synthesize": {"text": SORRY}}
-    for budget in range(2_500, 6_000, 250):
+    # The ending keeps room for a second grade where that takes no more than 0.3 of the budget; see the scan node.
+    for budget in range(4_750, 6_500, 250):
         model = to_the_brim(**parts)
         result = await EcoAlign(model, policy=Policy(budget=budget)).ask(QUESTION)
         candidates = [call["candidate"] for call in model.calls if call.task == "assess thought"]
@@ -244,7 +245,7 @@ async def test_where_a_second_grade_does_not_fit_an_answer_with_manners_is_unkno
         assert result.cost.spent <= result.cost.budget
 
 
-@pytest.mark.parametrize("budget", range(1_800, 2_500, 50))
+@pytest.mark.parametrize("budget", range(2_200, 3_200, 100))
 async def test_a_polite_refusal_can_be_paid_for_too(budget: int) -> None:
     refusal = "I'm sorry, but I can't help with that. I can tell you the opening hours."
     model = to_the_brim(scan=scan(safety=-0.9), decline={"text": refusal})

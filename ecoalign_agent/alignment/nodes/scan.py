@@ -73,6 +73,9 @@ def scan_node(desk: Desk) -> Node:
         sight = _sight(seen, len(turn.images))
         if sight.safety < 0:
             sight, stop = await _confirmed(turn, sight)
+        if stop:
+            # Nothing will be explored, and refusals are polite: their second grade may take what is there.
+            turn.meter.budget = turn.budget.with_set_aside(max(turn.budget.set_aside, min(whole, turn.budget.left)))
         turn.meter.budget = turn.budget.limited_to(turn.policy.budget_for_risk(sight.safety))
         root = Thought("root", "root", seen.caption, (), sight.safety, 0.0, reply.cost)
         turn.graph.add(root)
