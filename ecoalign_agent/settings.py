@@ -93,5 +93,3 @@ def read_policy(path: str | Path) -> Policy:
         return Policy.from_mapping(content)
     except PolicyError as error:
         raise PolicyError(f"policy file {str(path)!r}: {error}") from error
-    except OverflowError as error:
-        raise PolicyError(f"policy file {str(path)!r}: a number that is too large") from error

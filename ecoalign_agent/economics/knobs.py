@@ -33,8 +33,6 @@ class Span:
         """True where the value may be taken. A truth value is no number here, and neither is NaN."""
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return False
-        if isinstance(value, int) and abs(value) > _WHOLE_LIMIT:
-            return False  # beyond floats, and beyond any use
         if not math.isfinite(value) or value > self.high:
             return False
         return value > self.low if self.open else value >= self.low
@@ -46,6 +44,9 @@ def require_number(knob: str, value: object, span: Span) -> int | float:
     Raises:
         PolicyError: it is no number, or out of range.
     """
+    if isinstance(value, int) and abs(value) > _WHOLE_LIMIT:
+        # Beyond floats, and beyond any use; not shown, for it may have thousands of digits.
+        raise PolicyError(f"policy: {knob} is too large, must be {span}")
     if not span.admits(value):
         raise PolicyError(f"policy: {knob} is {value!r}, must be {span}")
     assert isinstance(value, int | float)  # noqa: S101 - admits has checked it; this tells the type checker
