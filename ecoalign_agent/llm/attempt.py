@@ -7,8 +7,7 @@ and by all that was reserved where it is not known what it cost. Source: ours ("
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -23,6 +22,7 @@ from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.failures import AttemptError, Failure, failure_of
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.picture import ImageView
+from ecoalign_agent.llm.places import place
 from ecoalign_agent.llm.prompts import Rendered
 from ecoalign_agent.llm.reading import written_by
 from ecoalign_agent.llm.strict_schema import sent_schema
@@ -119,7 +119,7 @@ async def attempt(asking: Asking[T], rung: Rung) -> AIMessage:
     """
     endpoint, question, meter, tally = asking.endpoint, asking.question, asking.meter, asking.tally
     prompt = question.estimate(endpoint, rung)
-    async with endpoint.turn() if meter.deadline is None else _place(endpoint, meter):
+    async with endpoint.turn() if meter.deadline is None else place(endpoint.name, endpoint.turn(), meter):
         # From here to the reservation nothing is awaited: parallel calls can't be promised the same units.
         cap = _affordable(asking, prompt)
         reserved = meter.reserve(Usage(prompt.text, prompt.image, prompt.cached, cap))
@@ -159,25 +159,6 @@ def _affordable(asking: Asking[T], prompt: Usage) -> int:
             f"{needed:g} cost units, {meter.budget.free:g} are free; raise the budget"
         )
     return cap
-
-
-@asynccontextmanager
-async def _place(endpoint: Endpoint, meter: Meter) -> AsyncIterator[None]:
-    """Hold one of the endpoint's places; waiting for it costs nothing, and ends at the deadline."""
-    left = meter.seconds_left()
-    turn = endpoint.turn()
-    late = ModelTimeoutError(f"{endpoint.name}: the deadline has passed; the call was not made")
-    if left == 0:
-        raise late
-    try:
-        async with asyncio.timeout(left):
-            await turn.acquire()
-    except TimeoutError:
-        raise late from None
-    try:
-        yield
-    finally:
-        turn.release()
 
 
 def _failure(error: Exception, endpoint: Endpoint, limit: float) -> Failure:

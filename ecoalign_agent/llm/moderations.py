@@ -8,8 +8,6 @@ unless the endpoint is declared ``free``. Source: ours.
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +22,7 @@ from ecoalign_agent.llm.failures import AttemptError, Failure, failure_of
 from ecoalign_agent.llm.image_tokens import ImageFamily, family_of, image_tokens
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.picture import ImageView
+from ecoalign_agent.llm.places import place
 from ecoalign_agent.llm.retry import retrying
 from ecoalign_agent.llm.usage import PER_MESSAGE, text_tokens
 
@@ -151,7 +150,7 @@ class ModerationEndpoint:
 
     async def _attempt(self, asking: _Asking) -> None:
         here, meter, used = self._here(), asking.meter, self.estimate(asking.text, asking.view)
-        async with self._place(here.turn, meter):
+        async with place(self.name, here.turn, meter):
             reserved = meter.reserve(used)
             limit = min(self._timeout, math.inf if (left := meter.seconds_left()) is None else left)
             failure, begun = None, time.perf_counter()
@@ -169,23 +168,6 @@ class ModerationEndpoint:
         if failure is not None:
             asking.failures.append(failure)
             raise AttemptError(failure)
-
-    @asynccontextmanager
-    async def _place(self, turn: asyncio.Semaphore, meter: Meter) -> AsyncIterator[None]:
-        """Hold one of the places; waiting for it costs nothing, and ends at the deadline."""
-        left = meter.seconds_left()
-        late = ModelTimeoutError(f"{self.name}: the deadline has passed; the call was not made")
-        if left == 0:
-            raise late
-        try:
-            async with asyncio.timeout(left):
-                await turn.acquire()
-        except TimeoutError:
-            raise late from None
-        try:
-            yield
-        finally:
-            turn.release()
 
     def _failure(self, error: Exception, limit: float) -> Failure:
         if type(error) is TimeoutError:
