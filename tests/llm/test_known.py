@@ -1,0 +1,266 @@
+"""What is known of an endpoint: kept whole, read with distrust, and a start from which every search can recover."""
+
+import json
+import stat
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from ecoalign_agent.errors import RunError
+from ecoalign_agent.llm.chat import ask
+from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.kept import KEPT_FOR, file_of, read_kept, write_kept
+from ecoalign_agent.llm.known import Finding, Identity, KnownEndpoint, identity_of, start_from
+from ecoalign_agent.llm.probing import examine
+from tests.llm.asking import KEY, NOTE, PROMPT, Note, ScriptedModel, meter
+from tests.server import ChatServer, rejecting, structured
+from tests.server.able import PICTURE, Able
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+ME = Identity("ChatOpenAI", "http://127.0.0.1:9/v1", "m")
+
+MakeEndpoint = Callable[..., Endpoint]
+
+
+def known(**changes: Any) -> KnownEndpoint:
+    """An endpoint that can do everything."""
+    facts: dict[str, Any] = {
+        "provider": ME.provider,
+        "base_url": ME.base_url,
+        "model": ME.model,
+        "asked_at": NOW,
+        "rungs": {rung: Finding(state="works") for rung in ("json_schema", "function_calling", "json_mode", "plain")},
+        "images": Finding(state="yes", why="read 47"),
+        "image_family": "unknown",
+        "image_estimated": 600,
+        "image_counted": 300,
+        "usage": Finding(state="plausible"),
+        "prompt_estimated": 101,
+        "prompt_counted": 63,
+        "streaming": Finding(state="usage"),
+        "max_tokens_field": "max_tokens",
+        "cap": Finding(state="honoured"),
+        "parallel": Finding(state="overlap"),
+        "latency": 0.4,
+        "calls": 7,
+        "cost": 255.0,
+        "estimated_calls": 0,
+        "seconds": 3.0,
+    }
+    return KnownEndpoint(**(facts | changes))
+
+
+def refused(*rungs: str) -> dict[str, Finding[Any]]:
+    return {
+        rung: Finding(state="refused" if rung in rungs else "works", why="400")
+        for rung in ("json_schema", "function_calling", "json_mode", "plain")
+    }
+
+
+@pytest.fixture
+async def make(server: ChatServer) -> AsyncIterator[MakeEndpoint]:
+    made: list[Endpoint] = []
+
+    def build(model: str = "m", url: str | None = None) -> Endpoint:
+        chat = ChatOpenAI(model=model, base_url=url or server.url, api_key=SecretStr(KEY), max_retries=0)
+        made.append(Endpoint(chat, name=f"openai:{model}", timeout=5, backoff=0.01))
+        return made[-1]
+
+    yield build
+    for one in made:
+        await one.aclose()
+
+
+def test_what_is_kept_comes_back(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there" / "yet"
+    path = write_kept(folder, known())
+    assert read_kept(folder, ME, now=NOW) == (known(), None)
+    assert path == file_of(folder, ME)
+    # Written under another name and put in place: nothing else is left.
+    assert [file.name for file in folder.iterdir()] == [path.name]
+    assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_writing_again_replaces(tmp_path: Path) -> None:
+    write_kept(tmp_path, known())
+    write_kept(tmp_path, known(calls=8))
+    kept = read_kept(tmp_path, ME, now=NOW).known
+    assert kept is not None
+    assert kept.calls == 8
+
+
+def test_nothing_kept_is_nothing_to_tell(tmp_path: Path) -> None:
+    for folder, identity in ((tmp_path, ME), (tmp_path / "absent", ME), (None, ME), (tmp_path, None)):
+        assert read_kept(folder, identity) == (None, None)
+
+
+def _changed(**changes: Any) -> bytes:
+    return json.dumps(json.loads(known().model_dump_json()) | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "damaged"),
+        (b"{", "damaged"),
+        (b"\xff\xfe\x00", "damaged"),
+        (b"[" * 50_000, "damaged"),
+        (b'"' + b"x" * 200_000 + b'"', "larger than"),
+        (_changed(version=2), "version"),
+        (_changed(more="of a later version"), "more"),
+        (_changed(max_tokens_field="rm -rf"), "max_tokens_field"),
+        (_changed(image_counted=-5), "image_counted"),
+        (_changed(rungs={"shout": {"state": "works", "why": ""}}), "rungs"),
+        (_changed(model="another"), "another endpoint"),
+        (_changed(base_url="http://elsewhere/v1"), "another endpoint"),
+        (_changed(asked_at="2026-05-01T12:00:00"), "asked_at"),
+        (_changed(asked_at="2026-05-03T12:00:00Z"), "yet to come"),
+        (_changed(asked_at="2026-03-31T11:00:00Z"), "31 days old"),
+    ],
+)
+def test_a_file_that_cant_be_used_is_told_and_ignored(tmp_path: Path, content: bytes, says: str) -> None:
+    file_of(tmp_path, ME).write_bytes(content)
+    kept, note = read_kept(tmp_path, ME, now=NOW)
+    assert kept is None
+    assert note is not None
+    assert says in note
+    assert "ecoalign doctor" in note
+    assert "\n" not in note
+
+
+def test_knowledge_is_used_for_thirty_days(tmp_path: Path) -> None:
+    write_kept(tmp_path, known())
+    assert read_kept(tmp_path, ME, now=NOW + timedelta(days=30)).known is not None
+    assert read_kept(tmp_path, ME, now=NOW + timedelta(days=30, seconds=1)).known is None
+    assert timedelta(days=30) == KEPT_FOR
+
+
+def test_what_cant_be_read_is_told(tmp_path: Path) -> None:
+    file_of(tmp_path, ME).mkdir()
+    assert "can't be read" in str(read_kept(tmp_path, ME).note)
+    (tmp_path / "file").write_text("")
+    assert "can't be read" in str(read_kept(tmp_path / "file", ME).note)
+
+
+def test_a_folder_that_cant_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"can't be written: .*ECOALIGN_CACHE=off") as error:
+        write_kept(tmp_path / "file", known())
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_cant_be_replaced_leaves_nothing_behind(tmp_path: Path) -> None:
+    file_of(tmp_path, ME).mkdir()
+    with pytest.raises(RunError, match="can't be written"):
+        write_kept(tmp_path, known())
+    assert list(tmp_path.iterdir()) == [file_of(tmp_path, ME)]
+
+
+def test_identity_is_the_address_and_the_model_and_never_a_secret(make: MakeEndpoint) -> None:
+    plain = identity_of(make("m", "http://127.0.0.1:9/v1"))
+    assert plain == ME
+    # A name and password, a query and a slash at the end make no other endpoint of it.
+    assert identity_of(make("m", "http://me:hunter2-secret@127.0.0.1:9/v1/?key=hunter2-secret")) == plain
+    assert identity_of(make("n", "http://127.0.0.1:9/v1")) != plain
+    assert identity_of(make("m", "http://127.0.0.1:9/v2")) != plain
+    assert identity_of(make("m", "http://127.0.0.1:10/v1")) != plain
+    assert identity_of(Endpoint(ScriptedModel(script=lambda _: "{}"), name="nameless")) is None
+
+
+async def test_no_key_reaches_the_disk(server: ChatServer, make: MakeEndpoint, tmp_path: Path) -> None:
+    # A server that repeats the key in what it says.
+    server.reset(rejecting(Able(), "tools", "response_format", message=f"key {KEY} may not do this"))
+    url = server.url.replace("http://", "http://me:hunter2-secret@")
+    found = await examine(make(url=url))
+    text = write_kept(tmp_path, found).read_text()
+    assert "may not do this" in text
+    assert KEY not in text
+    assert "hunter2-secret" not in text
+    assert "hunter2-secret" not in str(identity_of(make(url=url)))
+
+
+async def asked(endpoint: Endpoint) -> str:
+    """How one question was asked in the end."""
+    reply = await ask(endpoint, PROMPT, Note, meter=meter(), phase="propose", most=100)
+    assert reply.value == Note(**NOTE)
+    return reply.rung
+
+
+async def test_a_search_starts_on_the_rung_that_is_known_to_work(server: ChatServer, make: MakeEndpoint) -> None:
+    server.reset(rejecting(structured(NOTE), "tools", "response_format=json_schema"))
+    ignorant, knowing = make(), make()
+    start_from(knowing, known(rungs=refused("json_schema", "function_calling")))
+    assert await asked(ignorant) == "json_mode"
+    assert len(server.seen) == 3
+    assert await asked(knowing) == "json_mode"
+    assert len(server.seen) == 4
+
+
+async def test_a_rung_that_was_taken_and_not_followed_is_left_out(make: MakeEndpoint) -> None:
+    endpoint = make()
+    start_from(endpoint, known(rungs=refused() | {"json_schema": Finding[Any](state="ignored")}))
+    assert endpoint.rungs(Note, exact=False) == ["function_calling", "json_mode", "plain"]
+
+
+@pytest.mark.parametrize("state", ["unknown", "inexact", "works"])
+async def test_what_is_not_known_to_fail_is_tried(make: MakeEndpoint, state: str) -> None:
+    endpoint = make()
+    start_from(endpoint, known(rungs={"json_schema": Finding[Any](state=state)}))
+    assert endpoint.rungs(Note, exact=False)[0] == "json_schema"
+
+
+@pytest.mark.parametrize("message", ["Unsupported parameter: 'response_format'", "no"])
+async def test_a_rung_that_worked_once_and_is_refused_now_breaks_nothing(
+    server: ChatServer, make: MakeEndpoint, message: str
+) -> None:
+    # The second message names no rung: only an endpoint that counts json_schema as proven would give up there.
+    server.reset(rejecting(structured(NOTE), "tools", "response_format=json_schema", message=message))
+    endpoint = make()
+    start_from(endpoint, known())
+    assert await asked(endpoint) == "json_mode"
+
+
+async def test_plain_text_can_never_be_known_away(server: ChatServer, make: MakeEndpoint) -> None:
+    server.reset(structured(NOTE))
+    endpoint = make()
+    start_from(endpoint, known(rungs=refused("json_schema", "function_calling", "json_mode", "plain")))
+    assert await asked(endpoint) == "plain"
+
+
+async def test_the_cap_goes_out_under_its_known_name_and_a_wrong_one_is_changed_back(
+    server: ChatServer, make: MakeEndpoint
+) -> None:
+    endpoint = make()
+    start_from(endpoint, known(max_tokens_field="max_completion_tokens"))
+    await asked_with(server, endpoint, structured(NOTE))
+    assert "max_completion_tokens" in server.bodies[0]
+    wrong = make()
+    start_from(wrong, known(max_tokens_field="max_completion_tokens"))
+    await asked_with(server, wrong, rejecting(structured(NOTE), "max_completion_tokens"))
+    assert "max_tokens" in server.bodies[-1]
+    assert make().capabilities.max_tokens_field == "max_tokens"
+    unknown = make()
+    start_from(unknown, known(max_tokens_field=None))
+    assert unknown.capabilities.max_tokens_field == "max_tokens"
+
+
+async def asked_with(server: ChatServer, endpoint: Endpoint, answer: Any) -> None:
+    server.reset(answer)
+    await asked(endpoint)
+
+
+def test_a_picture_costs_what_the_server_counted(make: MakeEndpoint) -> None:
+    ignorant, knowing = make(), make()
+    start_from(knowing, known(image_family=knowing.family, image_counted=PICTURE))
+    assert knowing.images.of_size((512, 512), "low") == PICTURE
+    assert ignorant.images.of_size((512, 512), "low") > PICTURE
+    # Zero tokens and no count teach nothing, and neither does another family's figure.
+    for counted in (0, None):
+        start_from(ignorant, known(image_family=ignorant.family, image_counted=counted))
+    start_from(ignorant, known(image_family="qwen-vl", image_counted=1))
+    assert ignorant.images.factor is None
