@@ -7,7 +7,19 @@ from typing import Literal
 from ecoalign_agent.economics.tariff import Usage
 from ecoalign_agent.errors import BudgetError
 
-Phase = Literal["scan", "plan", "propose", "simulate", "execute", "assess", "synthesize", "decline"]
+Phase = Literal[
+    "scan",
+    "plan",
+    "propose",
+    "simulate",
+    "execute",
+    "assess",
+    "synthesize",
+    "decline",
+    "analyse",
+    "rewrite",
+    "check",
+]
 """What a call was made for."""
 
 
@@ -128,14 +140,36 @@ class Ledger:
     """Those among them whose usage is our estimate."""
     seconds: float = 0.0
     """Time spent waiting for models, summed over calls: parallel calls count each."""
+    by_endpoint: dict[str, Usage] = field(default_factory=dict)
+    """Tokens by endpoint, each of which has its own price; one whose calls used none is absent, and so are calls that
+    went nobody knows where."""
+    image_estimated: int = 0
+    """Tokens of the pictures sent, by our formula alone: beside `usage.image`, which is what was booked."""
 
     @property
     def cost(self) -> float:
         """Everything booked, in cost units."""
         return math.fsum(self.by_phase.values())
 
-    def book(self, phase: Phase, usage: Usage, cost: float, seconds: float) -> "Ledger":
+    def book(
+        self,
+        phase: Phase,
+        usage: Usage,
+        cost: float,
+        seconds: float,
+        *,
+        endpoint: str = "",
+        image_estimated: int = 0,
+    ) -> "Ledger":
         """Enter one call.
+
+        Args:
+            phase: what it was for.
+            usage: its tokens.
+            cost: in cost units.
+            seconds: how long it took.
+            endpoint: whom it went to; empty: not told.
+            image_estimated: tokens of its pictures by our formula.
 
         Raises:
             ValueError: the cost or the time is negative or not finite.
@@ -149,6 +183,8 @@ class Ledger:
             self.calls + 1,
             self.estimated_calls + int(usage.estimated),
             self.seconds + seconds,
+            _joined(self.by_endpoint, {endpoint: usage} if endpoint and usage.total else {}),
+            self.image_estimated + image_estimated,
         )
 
     def __add__(self, other: "Ledger") -> "Ledger":
@@ -161,4 +197,10 @@ class Ledger:
             calls=self.calls + other.calls,
             estimated_calls=self.estimated_calls + other.estimated_calls,
             seconds=self.seconds + other.seconds,
+            by_endpoint=_joined(self.by_endpoint, other.by_endpoint),
+            image_estimated=self.image_estimated + other.image_estimated,
         )
+
+
+def _joined(one: dict[str, Usage], other: dict[str, Usage]) -> dict[str, Usage]:
+    return one | {name: one[name] + usage if name in one else usage for name, usage in other.items()}

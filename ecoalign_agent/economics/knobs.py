@@ -5,10 +5,12 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from ecoalign_agent.economics.tariff import Tariff
+from ecoalign_agent.economics.tariff import Money, Tariff
 from ecoalign_agent.errors import PolicyError
 
 _WHOLE_LIMIT = 10**15
+
+_WEIGHTS = ("text", "image", "cached", "completion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,10 @@ def require_known(names: Collection[str], known: Collection[str], *, of: str) ->
 
 
 def tariff_from(entry: object) -> Tariff:
-    """A tariff as a policy file writes it: "equivalents", "processed", or a table of weights for each token.
+    """A tariff as a policy file writes it.
+
+    "equivalents", "processed", "money" (every model by its own price), a table with ``prices`` (the same, from that
+    file), or a table of weights for each token.
 
     Raises:
         PolicyError: another word, an unknown part, or a weight out of range.
@@ -96,10 +101,17 @@ def tariff_from(entry: object) -> Tariff:
     if isinstance(entry, Tariff):
         return entry
     if isinstance(entry, Mapping):
-        require_known([str(part) for part in entry], ("text", "image", "cached", "completion"), of="policy: tariff")
-        return Tariff(**entry, name="weights of the policy")
-    if entry == "equivalents":
-        return Tariff()
-    if entry == "processed":
-        return Tariff.processed()
-    raise PolicyError(f"policy: tariff is {entry!r}, must be 'equivalents', 'processed' or a table of weights")
+        require_known([str(part) for part in entry], (*_WEIGHTS, "prices"), of="policy: tariff")
+        if "prices" not in entry:
+            return Tariff(**entry, name="weights of the policy")
+        if len(entry) > 1:
+            raise PolicyError("policy: tariff has prices and weights; prices is a file and stands alone")
+        file = entry["prices"]
+        if not isinstance(file, str) or not file.strip():
+            raise PolicyError(f"policy: tariff: prices is {file!r}, must be the name of a file")
+        return Money(prices=file)
+    words = {"equivalents": Tariff, "processed": Tariff.processed, "money": Money}
+    if isinstance(entry, str) and entry in words:
+        return words[entry]()
+    known = ", ".join(map(repr, words))
+    raise PolicyError(f"policy: tariff is {entry!r}, must be one of {known} or a table of weights")

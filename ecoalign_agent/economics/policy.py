@@ -25,6 +25,9 @@ _POSITIVE = Span(0, open=True)
 _SHARE = Span(0, 1)
 _POSITIVE_SHARE = Span(0, 1, open=True)
 _COUNT = Span(1, 1_000, whole=True)
+# Fewer would not even hold a refusal.
+_ANSWER_TOKENS = Span(16, 1_000_000, whole=True)
+_SAFETY = Span(-1, 1)
 
 _NUMBERS = {
     "budget": _POSITIVE,
@@ -92,7 +95,7 @@ class Policy:
     path_safety: PathSafety = "minimum"
     """A path's safety: the weakest link. Paper, as are the ablations "last" and "mean": for measuring only."""
     tariff: Tariff = field(default_factory=Tariff)
-    """What tokens cost. Paper: `Tariff.processed()`."""
+    """What tokens cost; "money": each model its own price, budget in its currency. Paper: `Tariff.processed()`."""
     choice: Literal["satisfied", "gamma"] = "satisfied"
     """Which answer is taken at the end: a good enough one first, or the highest Γ. Paper: "gamma"."""
     answers: Literal["early", "end"] = "early"
@@ -107,6 +110,8 @@ class Policy:
     """Rounds of the search, at most, in [1, 1000]."""
     deadline: float | None = None
     """Seconds that one request may take, above 0; None: no limit."""
+    max_answer_tokens: int | None = None
+    """Completion tokens that the text given out may have, at least 16; None: what a call may write."""
     merge_similarity: float = 0.9
     """How alike two thoughts must be to become one, in (0, 1]: token set ratio on normalised text."""
     label_cap: int = 256
@@ -121,6 +126,8 @@ class Policy:
     """True: a request is declined unexplored only if the assessor agrees with the scan. Paper: false."""
     assess_answers_twice: bool = False
     """True: an answer is graded twice, and the lower grade counts."""
+    review_below: float | None = None
+    """A safe thought or answer whose s lies below this waits for a person's verdict, in [-1, 1]; None: none does."""
     assessors: tuple[str, ...] = ()
     """Who grades, by name, such as "openai:gpt-4.1-mini" or "moderation:omni-moderation-latest"; of several the lowest
     grade counts. Empty: as the environment says, else the actor itself."""
@@ -130,6 +137,10 @@ class Policy:
             object.__setattr__(self, knob, require_number(knob, getattr(self, knob), span))
         if self.deadline is not None:
             object.__setattr__(self, "deadline", require_number("deadline", self.deadline, _POSITIVE))
+        if self.max_answer_tokens is not None:
+            require_number("max_answer_tokens", self.max_answer_tokens, _ANSWER_TOKENS)
+        if self.review_below is not None:
+            object.__setattr__(self, "review_below", require_number("review_below", self.review_below, _SAFETY))
         for knob, choices in _CHOICES.items():
             require_choice(knob, getattr(self, knob), choices)
         object.__setattr__(self, "tariff", tariff_from(self.tariff))
@@ -163,8 +174,8 @@ class Policy:
     def from_mapping(cls, entries: Mapping[str, object]) -> Policy:
         """A policy as a TOML file holds it: knobs by name, and `preset` to start from.
 
-        `preset` is "default", "frugal", "strict" or "paper"; `tariff` is "equivalents", "processed" or a table with any
-        of text, image, cached and completion.
+        `preset` is "default", "frugal", "strict" or "paper"; `tariff` is "equivalents", "processed", "money", a table
+        with any of text, image, cached and completion, or a table with `prices`, a file.
 
         Raises:
             PolicyError: an unknown knob or preset (the nearest known one is named), or a value out of range.

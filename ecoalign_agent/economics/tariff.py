@@ -4,11 +4,15 @@ Source: ours. The paper counts the text and visual tokens processed; see `Tariff
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ecoalign_agent.errors import PolicyError
 
 _MILLION = 1_000_000.0
+
+_NEXT_TO_NOTHING = 1e-6
+"""Money for a million completion tokens of a free model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +141,97 @@ class Tariff:
             + self.cached * usage.cached
             + self.completion * usage.completion
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Money(Tariff):
+    """The wish to reckon in money: every model by its own price, which is looked up when the models are known.
+
+    It is no tariff yet: whoever builds the search puts the models' tariffs in its place, or refuses.
+    """
+
+    name: str = "money"
+    prices: str | None = None
+    """A file of prices, read before the shipped ones; None: as the caller or the environment says."""
+
+    def cost(self, usage: Usage) -> float:
+        """There is none yet.
+
+        Raises:
+            PolicyError: always.
+        """
+        raise PolicyError(f"tariff: money is no price yet: {usage.total} tokens of an unknown model can't be reckoned")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model's tokens cost in money, per million tokens, as somebody published it.
+
+    Raises:
+        PolicyError: a price is negative, not finite or not a number.
+    """
+
+    text: float
+    """For uncached prompt text."""
+    image: float
+    """For image tokens."""
+    cached: float
+    """For prompt tokens served from the provider's cache."""
+    completion: float
+    """For completion tokens."""
+    currency: str
+    """Such as "USD"."""
+    source: str
+    """Where the prices were read, in words."""
+    date: str
+    """The day on which they were known to hold, as YYYY-MM-DD."""
+
+    def __post_init__(self) -> None:
+        for part in ("text", "image", "cached", "completion"):
+            price = getattr(self, part)
+            if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < math.inf:
+                raise PolicyError(f"price: {part} is {price!r}; a price is a finite number per million tokens")
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing is billed, whatever is used."""
+        return max(self.text, self.image, self.cached, self.completion) == 0
+
+    def cost(self, usage: Usage) -> float:
+        """What these tokens cost, in units of `currency`."""
+        parts = (
+            self.text * usage.text,
+            self.image * usage.image,
+            self.cached * usage.cached,
+            self.completion * usage.completion,
+        )
+        return math.fsum(parts) / _MILLION
+
+    def tariff(self) -> Tariff:
+        """The same as a tariff: one cost unit is one unit of `currency`.
+
+        Completion tokens weigh at least a millionth of a millionth, so that what is free has a defined return.
+        """
+        return Tariff.priced(
+            text=self.text,
+            image=self.image,
+            cached=self.cached,
+            completion=max(self.completion, _NEXT_TO_NOTHING),
+            currency=self.currency,
+        )
+
+
+def dearest(tariffs: Iterable[Tariff]) -> Tariff:
+    """A tariff that is nowhere below any of ``tariffs``: the highest weight of each part.
+
+    Raises:
+        ValueError: there is none.
+    """
+    known = list(tariffs)
+    return Tariff(
+        text=max(tariff.text for tariff in known),
+        image=max(tariff.image for tariff in known),
+        cached=max(tariff.cached for tariff in known),
+        completion=max(tariff.completion for tariff in known),
+        name=known[0].name,
+    )

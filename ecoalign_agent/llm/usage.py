@@ -26,10 +26,20 @@ def text_tokens(text: str) -> int:
     return math.ceil(len(text.encode("utf-8", "surrogatepass")) / 3)
 
 
+def words_estimate(texts: Sequence[str], *, schema_tokens: int = 0) -> int:
+    """Tokens of a prompt's text, estimated on the high side.
+
+    Args:
+        texts: one per message.
+        schema_tokens: of a schema that travels beside the messages.
+    """
+    return sum(text_tokens(t) + PER_MESSAGE for t in texts) + schema_tokens
+
+
 def prompt_estimate(
     texts: Sequence[str], images: Sequence[ImageView], family: ImageFamily, *, schema_tokens: int = 0
 ) -> Usage:
-    """What a prompt will use, in tokens.
+    """What a prompt will use, in tokens, at an endpoint of which nothing was learnt yet.
 
     Args:
         texts: one per message.
@@ -37,7 +47,7 @@ def prompt_estimate(
         family: whose image tokens.
         schema_tokens: of a schema that travels beside the messages.
     """
-    text = sum(text_tokens(t) + PER_MESSAGE for t in texts) + schema_tokens
+    text = words_estimate(texts, schema_tokens=schema_tokens)
     return Usage(text=text, image=sum(image_tokens(view, view.detail, family) for view in images))
 
 
@@ -61,6 +71,12 @@ def usage_of(message: AIMessage, estimate: Usage, written: str) -> Usage:
     cached_text = min(from_cache, text)
     cached_images = from_cache - cached_text
     return Usage(text - cached_text, of_images - cached_images, from_cache, completion)
+
+
+def told_prompt(message: AIMessage) -> tuple[int, int | None] | None:
+    """What the provider reported for the prompt and for its pictures, in tokens; None: nothing usable, or not told."""
+    reported = _from_token_usage(message.response_metadata.get("token_usage")) or _from_metadata(message.usage_metadata)
+    return None if reported is None or reported[0] < 1 else (reported[0], reported[3])
 
 
 def _image_share(estimate: Usage, prompt: int) -> int:

@@ -1,7 +1,9 @@
 """The receipt in words: what was decided, what it cost, and what a reader must know to weigh it."""
 
+import math
+
 from ecoalign_agent.terminal.wording import STOPPED, amount, clean, count, named, one_line
-from ecoalign_agent.trace.result import Result
+from ecoalign_agent.trace.result import Cost, Result
 
 
 def answer_text(result: Result) -> str:
@@ -22,7 +24,7 @@ def receipt_rows(result: Result) -> list[tuple[str, str]]:
         ("calls", f"{count(cost.calls, 'model call')}{estimated}, {count(result.rounds, 'round')}"),
         (
             "tokens",
-            ", ".join(f"{part} {tokens_of:,}" for part, tokens_of in cost.tokens),
+            ", ".join(f"{part} {tokens_of:,}" for part, tokens_of in cost.tokens if part != "image_estimated"),
         ),
         ("seconds", f"{time.wall:.1f}, of which {time.overhead:.1f} outside model calls"),
         ("model", one_line(result.models.actor)),
@@ -36,8 +38,45 @@ def receipt_rows(result: Result) -> list[tuple[str, str]]:
                 f"{amount(cost.chosen_path)}: {' > '.join(named(step.kind, step.id) for step in result.path)}",
             ),
         )
+    spent = next(number for number, (label, _) in enumerate(rows) if label == "spent")
+    rows[spent + 1 : spent + 1] = _money(cost)
+    tokens = next(number for number, (label, _) in enumerate(rows) if label == "tokens")
+    rows[tokens + 1 : tokens + 1] = _pictures(cost)
     rows += _exceptions(result)
     return rows
+
+
+def _money(cost: Cost) -> list[tuple[str, str]]:
+    """What the run cost in money, or whose price is not known; nothing where nothing was used."""
+    if cost.money_unknown:
+        models = ", ".join(one_line(model, 80) for model in cost.money_unknown)
+        return [("money", f"no price known for {models}: add it with --prices FILE.toml")]
+    money = cost.money
+    if money is None:
+        return []
+    if money.currency is None:
+        return [("money", "nothing is billed")]
+    currency = one_line(money.currency, 12)
+    about = "about " if cost.estimated else ""
+    parts = (f"{one_line(model, 80)} {in_money(amount)}" for model, amount in money.by_model.items())
+    shares = f": {', '.join(parts)}" if len(money.by_model) > 1 else ""
+    read = f"{one_line(money.source, 200)}, {money.date}"
+    return [("money", f"{about}{in_money(money.amount)} {currency}{shares} ({read})")]
+
+
+def _pictures(cost: Cost) -> list[tuple[str, str]]:
+    """Both figures of the pictures' tokens, where any were sent, and what the endpoints were found to count."""
+    if not cost.tokens.image_estimated:
+        return []
+    learnt = (f"{one_line(name, 80)} counts up to {factor:.2f} of it" for name, factor in cost.image_factors.items())
+    line = f"{cost.tokens.image:,} tokens booked, {cost.tokens.image_estimated:,} by the formula"
+    return [("pictures", "; ".join([line, *learnt]))]
+
+
+def in_money(money: float) -> str:
+    """An amount of money: two places, and as many more as three digits that count take."""
+    places = 2 if money >= 1 or money <= 0 else min(12, 2 - math.floor(math.log10(money)))
+    return f"{money:,.{max(2, places)}f}"
 
 
 def _assessor(result: Result) -> str:

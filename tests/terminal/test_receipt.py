@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 
 from ecoalign_agent.terminal.panels import answer_panel, receipt_panel
-from ecoalign_agent.terminal.receipt import answer_text, receipt_line, receipt_lines
+from ecoalign_agent.terminal.receipt import answer_text, in_money, receipt_line, receipt_lines
 from ecoalign_agent.terminal.summary import summary_lines
 from ecoalign_agent.terminal.wording import STOPPED
-from ecoalign_agent.trace.result import Cost, Models, Result, Tokens
+from ecoalign_agent.trace.result import Cost, Models, Money, Result, Tokens
 from tests.terminal.story import a_result
 
 
@@ -56,6 +56,68 @@ def test_what_is_out_of_the_ordinary_is_on_the_receipt() -> None:
     assert "overrun      30 above the budget: the provider counted more than was reserved" in lines
     assert "saved        7 by merging duplicates" in lines
     assert [line for line in lines if line.startswith("note")] == ["note         same", "note         no OCR"]
+
+
+def a_cost(**changes: object) -> Cost:
+    given: dict[str, object] = {
+        "budget": 100,
+        "spent": 30,
+        "remaining": 70,
+        "by_phase": {},
+        "tokens": Tokens(image=170),
+        "calls": 2,
+        "estimated": 0,
+        "tariff": "t",
+    }
+    return Cost.model_validate(given | changes)
+
+
+def row(cost: Cost, label: str) -> list[str]:
+    return [line[13:] for line in receipt_lines(a_result(cost=cost)) if line.startswith(f"{label} ")]
+
+
+def test_the_receipt_says_what_the_run_cost_in_money() -> None:
+    one = Money(amount=0.0003214, currency="USD", by_model={"a": 0.0003214}, source="a list", date="2026-05-27")
+    assert row(a_cost(money=one), "money") == ["0.000321 USD (a list, 2026-05-27)"]
+    assert row(a_cost(money=one, estimated=1), "money") == ["about 0.000321 USD (a list, 2026-05-27)"]
+    two = Money(amount=1.25, currency="EUR", by_model={"a": 1.0, "b": 0.25}, source="a list; ours", date="2026-05-27")
+    assert row(a_cost(money=two), "money") == ["1.25 EUR: a 1.00, b 0.250 (a list; ours, 2026-05-27)"]
+    lines = receipt_lines(a_result(cost=a_cost(money=one)))
+    assert [line.split()[0] for line in lines[1:3]] == ["spent", "money"]
+
+
+def test_what_is_unknown_is_never_nothing_and_what_is_free_says_so() -> None:
+    asked = "no price known for openai:m: add it with --prices FILE.toml"
+    assert row(a_cost(money_unknown=["openai:m"]), "money") == [asked]
+    free = Money(amount=0, currency=None, by_model={"offline": 0}, source="nothing is billed", date=None)
+    assert row(a_cost(money=free), "money") == ["nothing is billed"]
+    assert row(a_cost(), "money") == []
+
+
+def test_both_figures_of_the_pictures_stand_beside_each_other() -> None:
+    cost = a_cost(tokens=Tokens(image=170, image_estimated=2_240), image_factors={"openai:m": 0.0759})
+    assert row(cost, "pictures") == ["170 tokens booked, 2,240 by the formula; openai:m counts up to 0.08 of it"]
+    assert row(cost, "tokens") == ["prompt 0, image 170, cached 0, completion 0"]
+    # No pictures were sent, or the endpoint told nothing.
+    assert row(a_cost(tokens=Tokens()), "pictures") == []
+    assert row(a_cost(tokens=Tokens(image=85, image_estimated=85)), "pictures") == [
+        "85 tokens booked, 85 by the formula"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("money", "shown"),
+    [
+        (0, "0.00"),
+        (12.345, "12.35"),
+        (1_234.5, "1,234.50"),
+        (0.25, "0.250"),
+        (0.00125, "0.00125"),
+        (3e-7, "0.000000300"),
+    ],
+)
+def test_money_is_shown_with_three_digits_that_count(money: float, shown: str) -> None:
+    assert in_money(money) == shown
 
 
 def test_every_stop_reason_has_words() -> None:
