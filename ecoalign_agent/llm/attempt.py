@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from ecoalign_agent.economics.budget import Phase
 from ecoalign_agent.economics.tariff import Usage
 from ecoalign_agent.errors import BudgetError, ModelTimeoutError
+from ecoalign_agent.llm.call_journal import digest_of, message_text, read_message
 from ecoalign_agent.llm.capabilities import Rung
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.failures import AttemptError, Failure, failure_of
@@ -26,7 +27,7 @@ from ecoalign_agent.llm.places import place
 from ecoalign_agent.llm.prompts import Rendered
 from ecoalign_agent.llm.reading import written_by
 from ecoalign_agent.llm.strict_schema import sent_schema
-from ecoalign_agent.llm.usage import prompt_estimate, usage_of
+from ecoalign_agent.llm.usage import told_prompt, usage_of, words_estimate
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -57,11 +58,20 @@ class Question(Generic[T]):
             user = HumanMessage([{"type": "text", "text": self.prompt.user}, *(view.block() for view in self.images)])
         return [SystemMessage(self.system(rung)), user]
 
-    def estimate(self, endpoint: Endpoint, rung: Rung) -> Usage:
-        """What the prompt will use at ``endpoint``, in tokens."""
+    def words(self, rung: Rung) -> int:
+        """Tokens of the prompt's text, by our estimate."""
         travels = sent_schema(self.schema).tokens if rung in {"json_schema", "function_calling"} else 0
-        texts = [self.system(rung), self.prompt.user]
-        return prompt_estimate(texts, self.images, endpoint.family, schema_tokens=travels)
+        return words_estimate([self.system(rung), self.prompt.user], schema_tokens=travels)
+
+    def estimate(self, endpoint: Endpoint, rung: Rung) -> Usage:
+        """What the prompt will use at ``endpoint``, in tokens, corrected by what was learnt of it."""
+        return endpoint.gauge.estimate(self.words(rung), self.images)
+
+    def digest(self, endpoint: Endpoint, rung: Rung) -> str:
+        """Of the messages as they are sent, without what is drawn for this call alone, and of how they are asked."""
+        sent = [f"{message.type} {self.prompt.unmarked(message.content)}" for message in self.messages(rung)]
+        travels = repr(sent_schema(self.schema)) if rung in {"json_schema", "function_calling"} else ""
+        return digest_of([endpoint.name, rung, travels, *sent])
 
 
 @dataclass(slots=True)
@@ -74,6 +84,7 @@ class Tally:
         seconds: spent waiting for the model.
         calls: attempts made.
         failure: of the last attempt, when it failed.
+        last: tokens and seconds of the last attempt.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -81,9 +92,11 @@ class Tally:
     seconds: float = 0.0
     calls: int = 0
     failure: Failure | None = None
+    last: tuple[Usage, float] = field(default_factory=lambda: (Usage(), 0.0))
 
     def add(self, usage: Usage, cost: float, seconds: float) -> None:
         """Enter one attempt."""
+        self.last = (usage, seconds)
         self.usage += usage
         self.cost += cost
         self.seconds += seconds
@@ -110,19 +123,47 @@ class Asking(Generic[T]):
 
 
 async def attempt(asking: Asking[T], rung: Rung) -> AIMessage:
+    """Make one request and book it; one that this step made before its process ended is booked, and not made again.
+
+    Raises:
+        As :func:`_made` does.
+    """
+    journal, tally = asking.meter.journal, asking.tally
+    if journal is None:
+        return await _made(asking, rung)
+    digest = asking.question.digest(asking.endpoint, rung)
+    for kept in await journal.recall(digest):
+        _book(asking, kept.usage, kept.seconds, reserved=0.0)
+        message = None if kept.answer is None else read_message(kept.answer)
+        if message is not None:
+            tally.failure = None
+            _learn(asking, rung, message)
+            return message
+    try:
+        message = await _made(asking, rung)
+    except AttemptError as failed:
+        if failed.failure.billed:
+            await journal.keep(digest, None, *tally.last)
+        raise
+    await journal.keep(digest, message_text(message), *tally.last)
+    return message
+
+
+async def _made(asking: Asking[T], rung: Rung) -> AIMessage:
     """Make one request and book it.
 
     Raises:
         BudgetError: it does not fit into what is free; it was not made.
         ModelTimeoutError: the deadline passed before it could be made.
+        RateLimitError: the endpoint's rate allows none before the deadline; it was not made.
         AttemptError: it failed.
     """
     endpoint, question, meter, tally = asking.endpoint, asking.question, asking.meter, asking.tally
-    prompt = question.estimate(endpoint, rung)
-    async with endpoint.turn() if meter.deadline is None else place(endpoint.name, endpoint.turn(), meter):
+    async with place(endpoint.name, endpoint.turn(), endpoint.rate, meter):
         # From here to the reservation nothing is awaited: parallel calls can't be promised the same units.
+        prompt = question.estimate(endpoint, rung)
         cap = _affordable(asking, prompt)
-        reserved = meter.reserve(Usage(prompt.text, prompt.image, prompt.cached, cap))
+        reserved = meter.reserve(Usage(prompt.text, prompt.image, prompt.cached, cap), at=endpoint.name)
         # Until it is known what the call used, it used everything.
         used = Usage(prompt.text, prompt.image, prompt.cached, cap, estimated=True)
         limit = min(endpoint.timeout, math.inf if (left := meter.seconds_left()) is None else left)
@@ -132,28 +173,45 @@ async def attempt(asking: Asking[T], rung: Rung) -> AIMessage:
             async with asyncio.timeout(limit):
                 message = await endpoint.call(question.messages(rung), rung, question.schema, most=cap)
             used = usage_of(message, prompt, written_by(message))
+            _learn(asking, rung, message)
             if used.estimated:
                 # Our own estimate is on the high side; the server was told to write no more than this.
                 used = Usage(used.text, used.image, used.cached, min(used.completion, cap), estimated=True)
         except Exception as error:  # noqa: BLE001 - whatever an integration raises; it goes on as an AttemptError below
             tally.failure = _failure(error, endpoint, limit)
+            endpoint.rate.heed(tally.failure)
             if not tally.failure.billed:
                 used = Usage()
         finally:
-            seconds = time.perf_counter() - begun
-            tally.add(used, meter.settle(reserved, used, asking.phase, seconds), seconds)
+            _book(asking, used, time.perf_counter() - begun, reserved=reserved)
     if tally.failure is not None:
         raise AttemptError(tally.failure)
     return message
+
+
+def _book(asking: Asking[T], used: Usage, seconds: float, *, reserved: float) -> None:
+    """Book one attempt, and release what was reserved for it."""
+    endpoint = asking.endpoint
+    formula = endpoint.images.formula(asking.question.images) if used.total else 0
+    cost = asking.meter.settle(reserved, used, asking.phase, seconds, at=endpoint.name, image_estimated=formula)
+    asking.tally.add(used, cost, seconds)
+
+
+def _learn(asking: Asking[T], rung: Rung, message: AIMessage) -> None:
+    """Let the endpoint remember what it reported for this prompt."""
+    told = told_prompt(message)
+    if told is not None:
+        question = asking.question
+        asking.endpoint.gauge.learn(question.words(rung), question.images, prompt=told[0], image=told[1])
 
 
 def _affordable(asking: Asking[T], prompt: Usage) -> int:
     question, meter, ceiling = asking.question, asking.meter, asking.endpoint.facts.ceiling
     most = question.most if ceiling is None else min(question.most, ceiling)
     least = min(question.least, most)
-    cap = meter.affordable(prompt, most=most, least=least)
+    cap = meter.affordable(prompt, most=most, least=least, at=asking.endpoint.name)
     if cap is None:
-        needed = meter.tariff.cost(replace(prompt, completion=least))
+        needed = meter.tariff_at(asking.endpoint.name).cost(replace(prompt, completion=least))
         raise BudgetError(
             f"{asking.endpoint.name}, {asking.phase}: {prompt.prompt} prompt and {least} completion tokens need "
             f"{needed:g} cost units, {meter.budget.free:g} are free; raise the budget"

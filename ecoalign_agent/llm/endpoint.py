@@ -17,7 +17,9 @@ from pydantic import BaseModel
 
 from ecoalign_agent.llm.capabilities import Capabilities, Rung
 from ecoalign_agent.llm.chat_models import facts_of, metered_copy
+from ecoalign_agent.llm.image_scale import Gauge, ImageScale
 from ecoalign_agent.llm.image_tokens import ImageFamily, family_of
+from ecoalign_agent.llm.rate import Rate
 from ecoalign_agent.llm.strict_schema import sent_schema
 
 _QUIET: RunnableConfig = {"tags": ["nostream"]}
@@ -40,11 +42,13 @@ class Endpoint:
     Attributes:
         name: what to call it in results and errors, such as ``openai:gpt-4o-mini``.
         model: the model it was made from; what is called is a copy that never streams.
-        family: how it counts a picture's tokens.
+        family: how it counts a picture's tokens, by its name.
+        gauge: how it counts prompts, learnt from what it reports.
         facts: what the model tells about itself.
         capabilities: what it can do, filled in by calls.
         timeout: seconds one attempt may take.
         backoff: seconds waited at the most before a first retry, where the server does not say how long.
+        rate: how often it may be asked.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Endpoint:
         concurrency: int = 32,
         timeout: float = 60.0,
         backoff: float = 0.5,
+        requests_per_minute: int | None = None,
     ) -> None:
         """Wrap ``model``.
 
@@ -64,9 +69,10 @@ class Endpoint:
             concurrency: calls under way at once, per event loop.
             timeout: see the class.
             backoff: see the class.
+            requests_per_minute: requests in any minute, retries among them, on all event loops; None: no limit.
 
         Raises:
-            ValueError: ``concurrency`` below 1, or ``timeout`` not above 0.
+            ValueError: ``concurrency`` or ``requests_per_minute`` below 1, or ``timeout`` not above 0.
         """
         if concurrency < 1 or not timeout > 0:
             raise ValueError(f"{name}: concurrency {concurrency} must be at least 1, timeout {timeout:g} above 0")
@@ -74,11 +80,18 @@ class Endpoint:
         self.model = model
         self.timeout = timeout
         self.backoff = backoff
+        self.rate = Rate(requests_per_minute)
         self.facts = facts_of(model)
         self.family: ImageFamily = family_of(self.facts.model_name or name)
+        self.gauge = Gauge(name, self.family)
         self.capabilities = Capabilities(self.facts.rungs, max_tokens_field=self.facts.max_tokens_field)
         self._concurrency = concurrency
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = WeakKeyDictionary()
+
+    @property
+    def images(self) -> ImageScale:
+        """How it counts pictures."""
+        return self.gauge.images
 
     def turn(self) -> asyncio.Semaphore:
         """Places for calls on the running event loop: hold one while calling."""

@@ -212,7 +212,10 @@ def _status(error: Exception) -> int | None:
 
 def _retry_after(error: Exception) -> float | None:
     headers = getattr(getattr(error, "response", None), "headers", None)
-    told = headers.get("retry-after") if isinstance(headers, Mapping) else None
+    if not isinstance(headers, Mapping):
+        return None
+    # LiteLLM's proxy passes a provider's headers on under names of its own.
+    told = headers.get("retry-after") or headers.get("llm_provider-retry-after")
     if not isinstance(told, str):
         return None
     try:

@@ -18,11 +18,14 @@ from pydantic import SecretStr
 from ecoalign_agent.economics.budget import Phase
 from ecoalign_agent.economics.tariff import Usage
 from ecoalign_agent.errors import BudgetError, ModelTimeoutError, NotFoundError
+from ecoalign_agent.llm.call_journal import digest_of
 from ecoalign_agent.llm.failures import AttemptError, Failure, failure_of
+from ecoalign_agent.llm.image_scale import Gauge
 from ecoalign_agent.llm.image_tokens import ImageFamily, family_of, image_tokens
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.picture import ImageView
 from ecoalign_agent.llm.places import place
+from ecoalign_agent.llm.rate import Rate
 from ecoalign_agent.llm.retry import retrying
 from ecoalign_agent.llm.usage import PER_MESSAGE, text_tokens
 
@@ -67,6 +70,9 @@ class ModerationEndpoint:
         name: what to call it in results and errors: ``moderation:`` and the model's name.
         family: how its picture tokens are estimated.
         free: nothing is booked for its calls.
+        rate: how often it may be asked.
+        gauge: how its prompts are estimated; nothing is learnt, as it reports nothing.
+        official: it is at OpenAI's own address.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class ModerationEndpoint:
         concurrency: int = 32,
         timeout: float = 60.0,
         backoff: float = 0.5,
+        requests_per_minute: int | None = None,
     ) -> None:
         """Name the endpoint; nothing is connected yet.
 
@@ -90,9 +97,10 @@ class ModerationEndpoint:
             concurrency: calls under way at once, per event loop.
             timeout: seconds that one attempt may take.
             backoff: seconds waited at the most before a first retry, where the server does not say how long.
+            requests_per_minute: requests in any minute, retries among them, on all event loops; None: no limit.
 
         Raises:
-            ValueError: no model, ``concurrency`` below 1, or ``timeout`` not above 0.
+            ValueError: no model, ``concurrency`` or ``requests_per_minute`` below 1, or ``timeout`` not above 0.
         """
         if not model or concurrency < 1 or not timeout > 0:
             raise ValueError(
@@ -102,9 +110,12 @@ class ModerationEndpoint:
         self.model = model
         self.name = f"moderation:{model}"
         self.free = free
+        self.rate = Rate(requests_per_minute)
         # The omni models are built on GPT-4o, which counts tiles; elsewhere the largest formula stands.
         known = family_of(model)
         self.family: ImageFamily = "openai-tiles" if known == "unknown" and model.startswith("omni") else known
+        self.gauge = Gauge(self.name, self.family)
+        self.official = base_url is None or (urlsplit(base_url).hostname or "").endswith("openai.com")
         self._base_url, self._key = base_url, api_key
         self._concurrency, self._timeout, self._backoff = concurrency, timeout, backoff
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = WeakKeyDictionary()
@@ -149,9 +160,34 @@ class ModerationEndpoint:
         return Usage(text=text_tokens(text) + PER_MESSAGE, image=image, estimated=True)
 
     async def _attempt(self, asking: _Asking) -> None:
+        """One request, booked; one that this step made before its process ended is booked, and not made again."""
+        meter, journal, view = asking.meter, asking.meter.journal, asking.view
+        if journal is None:
+            await self._made(asking)
+            return
+        picture = () if view is None else (view.mime, view.data)
+        digest = digest_of([self.name, asking.text, *picture])
+        for kept in await journal.recall(digest):
+            used = kept.usage
+            asking.done.cost += meter.settle(
+                0.0, used, asking.phase, kept.seconds, at=self.name, image_estimated=used.image
+            )
+            if kept.answer is not None:
+                asking.done.body = kept.answer
+                return
+        try:
+            used, seconds = await self._made(asking)
+        except AttemptError as failed:
+            if failed.failure.billed:
+                await journal.keep(digest, None, self.estimate(asking.text, view), 0.0)
+            raise
+        await journal.keep(digest, asking.done.body, used, seconds)
+
+    async def _made(self, asking: _Asking) -> tuple[Usage, float]:
+        """One request, booked; what was booked for it, in tokens and seconds."""
         here, meter, used = self._here(), asking.meter, self.estimate(asking.text, asking.view)
-        async with place(self.name, here.turn, meter):
-            reserved = meter.reserve(used)
+        async with place(self.name, here.turn, self.rate, meter):
+            reserved = meter.reserve(used, at=self.name)
             limit = min(self._timeout, math.inf if (left := meter.seconds_left()) is None else left)
             failure, begun = None, time.perf_counter()
             try:
@@ -161,13 +197,18 @@ class ModerationEndpoint:
                 asking.done.body = told.text
             except Exception as error:  # noqa: BLE001 - whatever the client raises; it goes on as an AttemptError below
                 failure = self._failure(error, limit)
+                self.rate.heed(failure)
                 if not failure.billed:
                     used = Usage()
             finally:
-                asking.done.cost += meter.settle(reserved, used, asking.phase, time.perf_counter() - begun)
+                seconds = time.perf_counter() - begun
+                asking.done.cost += meter.settle(
+                    reserved, used, asking.phase, seconds, at=self.name, image_estimated=used.image
+                )
         if failure is not None:
             asking.failures.append(failure)
             raise AttemptError(failure)
+        return used, seconds
 
     def _failure(self, error: Exception, limit: float) -> Failure:
         if type(error) is TimeoutError:

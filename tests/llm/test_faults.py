@@ -12,6 +12,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
@@ -26,10 +27,11 @@ from ecoalign_agent.errors import (
     ServerError,
     UnreachableError,
 )
-from ecoalign_agent.llm.chat import Reply, ask
+from ecoalign_agent.llm.capabilities import LADDER, Rung
+from ecoalign_agent.llm.chat import Endpoint, Reply, ask
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.strict_schema import sent_schema
-from tests.llm.asking import KEY, NOTE, PROMPT, PROMPT_TOKENS, Note, meter
+from tests.llm.asking import GRADE, KEY, NOTE, PROMPT, PROMPT_TOKENS, Grade, Note, meter
 from tests.llm.conftest import MakeEndpoint
 from tests.server import (
     Answer,
@@ -50,6 +52,7 @@ from tests.server import (
     saying,
     structured,
 )
+from tests.server.faults import FAULTS, given
 
 RESERVED = 120.0
 
@@ -190,6 +193,174 @@ class TestUnreadable:
     async def test_a_fence_is_readable(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(fenced(NOTE))
         assert (await asked(endpoint, meter())).value == Note(**NOTE)
+
+
+class Cell(NamedTuple):
+    """What comes of a question whose every request meets the same fault."""
+
+    outcome: type[ModelError] | str | Note
+    """An error, why it is unknown, or the value."""
+    requests: int
+    booked: float
+
+
+WHOLE = Note(**NOTE)
+HALF = Note(text="ten o'clo")
+
+# The prompt is 32 tokens by our estimate: 8 cost units. A schema that travels adds 48, which makes it 20. A call may
+# write 100. So all that a call can cost is 120 where the schema travels, and 108 in JSON mode and plain text.
+# The server counts 12 tokens for the prompt, on every rung: 3 cost units. NOTE as JSON is 38 characters, which it
+# counts as 10 tokens; half of them, 19, as 5; NOTE mistyped, {"text": 10, "weight": "many"}, 30, as 8; NOTE in a
+# fence, 8 + 38 + 4 = 50, as 13.
+# An unreadable reply is asked for once more on the next rung; what the model or its provider meant to end is not.
+#                    json_schema, function_calling, json_mode, plain
+MATRIX: dict[str, tuple[Cell, Cell, Cell, Cell]] = {
+    # Refused: nothing was billed. No other way of asking opens a door or finds a model.
+    "401": (Cell(AccessError, 1, 0),) * 4,
+    "404": (Cell(NotFoundError, 1, 0),) * 4,
+    # Refused, and worth three attempts.
+    "429": (Cell(RateLimitError, 3, 0),) * 4,
+    "500": (Cell(ServerError, 3, 0),) * 4,
+    "503": (Cell(ServerError, 3, 0),) * 4,
+    # A 200 may have been billed, whatever stands in it: all that was reserved.
+    "HTML": (*(Cell(ServerError, 1, 120),) * 2, *(Cell(ServerError, 1, 108),) * 2),
+    "empty choices": (*(Cell(ServerError, 3, 3 * 120),) * 2, *(Cell(ServerError, 3, 3 * 108),) * 2),
+    "refusal": (Cell("refused", 1, 3),) * 4,
+    "length": (Cell("cut off", 1, 3 + 5),) * 4,
+    "content filter": (Cell("withheld", 1, 3),) * 4,
+    # In a fence there is but one way to read it; where a function call was due, text is read as well.
+    "fenced JSON": (Cell(WHOLE, 1, 3 + 13),) * 4,
+    # Repaired in plain text only, where a model can't do better.
+    "broken JSON": (
+        Cell("not JSON", 2, 2 * (3 + 5)),  # the last word has the function call
+        Cell("broken JSON", 2, 2 * (3 + 5)),
+        Cell(HALF, 2, 2 * (3 + 5)),
+        Cell(HALF, 1, 3 + 5),
+    ),
+    "wrong types": (*(Cell("does not fit Note: text", 2, 2 * (3 + 8)),) * 3, Cell("does not fit Note: text", 1, 3 + 8)),
+    # Estimated: the prompt as above, and ⌈38 bytes / 3⌉ = 13 tokens written.
+    "no usage": (*(Cell(WHOLE, 1, 20 + 13),) * 2, *(Cell(WHOLE, 1, 8 + 13),) * 2),
+    "absurd usage": (*(Cell(WHOLE, 1, 20 + 13),) * 2, *(Cell(WHOLE, 1, 8 + 13),) * 2),
+    # Nobody knows what the server went on to do.
+    "slow drip": (*(Cell(ModelTimeoutError, 1, 120),) * 2, *(Cell(ModelTimeoutError, 1, 108),) * 2),
+    "hang": (*(Cell(ModelTimeoutError, 1, 120),) * 2, *(Cell(ModelTimeoutError, 1, 108),) * 2),
+    "cut connection": (*(Cell(UnreachableError, 3, 3 * 120),) * 2, *(Cell(UnreachableError, 3, 3 * 108),) * 2),
+}
+
+ONCE: dict[str, type[ModelError] | str | Note | int] = {
+    # The first request alone meets the fault. A number: so many requests until the whole value.
+    **dict.fromkeys(("fenced JSON", "no usage", "absurd usage"), 1),
+    **dict.fromkeys(("429", "500", "503", "empty choices", "cut connection", "broken JSON", "wrong types"), 2),
+    **{fault: row[0].outcome for fault, row in MATRIX.items() if row[0].requests == 1 and row[0].outcome != WHOLE},
+}
+
+NAMED = [
+    "401",
+    "404",
+    "429",
+    "500",
+    "503",
+    "HTML",
+    "empty choices",
+    "refusal",
+    "length",
+    "content filter",
+    "fenced JSON",
+    "broken JSON",
+    "wrong types",
+    "no usage",
+    "absurd usage",
+    "slow drip",
+    "cut connection",
+    "hang",
+]
+
+CELLS = [(fault, rung) for fault in FAULTS for rung in LADDER]
+
+
+def on_rung(endpoint: MakeEndpoint, rung: Rung) -> Endpoint:
+    """An endpoint that has learnt to begin at ``rung``; it backs off shortly, and a quarter second is too late."""
+    there = endpoint(timeout=0.25, backoff=0.01)
+    for higher in LADDER[: LADDER.index(rung)]:
+        there.capabilities.cannot(higher, "refused before")
+    return there
+
+
+def asks_on(body: dict[str, object]) -> Rung:
+    """The rung on which a request asks."""
+    if "tools" in body:
+        return "function_calling"
+    form = body.get("response_format")
+    if not isinstance(form, dict):
+        return "plain"
+    return "json_schema" if form["type"] == "json_schema" else "json_mode"
+
+
+class TestEveryFaultOnEveryRung:
+    def test_the_table_is_complete(self) -> None:
+        assert set(MATRIX) == set(FAULTS) == set(NAMED) == set(ONCE)
+        assert all(len(row) == len(LADDER) for row in MATRIX.values())
+        assert len(CELLS) == len(set(CELLS)) == 18 * 4
+
+    @pytest.mark.parametrize(("fault", "rung"), CELLS)
+    async def test_what_comes_of_it(self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: Rung) -> None:
+        expected = MATRIX[fault][LADDER.index(rung)]
+        server.answering(lambda body: FAULTS[fault](body, json.dumps(NOTE)))
+        there, account, begun = on_rung(endpoint, rung), meter(), time.monotonic()
+        outcome: type[ModelError] | str | Note | None
+        try:
+            reply = await ask(there, PROMPT, Note, meter=account, phase="plan", most=100)
+            outcome = reply.value or reply.unreadable
+        except ModelError as error:
+            outcome = type(error)
+        assert time.monotonic() - begun < 2
+        if isinstance(expected.outcome, str):
+            assert isinstance(outcome, str)
+            assert expected.outcome in outcome
+        else:
+            assert outcome == expected.outcome
+        assert asks_on(server.bodies[0]) == rung
+        assert len(server.seen) == account.ledger.calls == expected.requests
+        assert account.budget.spent == account.ledger.cost == pytest.approx(expected.booked)
+        assert account.budget.reserved == 0
+        # Nothing goes on behind our back.
+        await server.until(lambda: server.under_way == 0, within=1)
+
+    @pytest.mark.parametrize(("fault", "rung"), CELLS)
+    async def test_what_comes_of_it_once(
+        self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: Rung
+    ) -> None:
+        expected = ONCE[fault]
+        if rung == "plain" and fault in {"broken JSON", "wrong types"}:
+            # There is no rung below.
+            expected = 1 if fault == "broken JSON" else "does not fit Note: text"
+        good = json.dumps(NOTE)
+        server.answering(in_turn(lambda body: FAULTS[fault](body, good), lambda body: given(body, good)))
+        account = meter()
+        asking = ask(on_rung(endpoint, rung), PROMPT, Note, meter=account, phase="plan", most=100)
+        if isinstance(expected, type):
+            with pytest.raises(expected):
+                await asking
+            assert len(server.seen) == 1
+        elif isinstance(expected, str):
+            assert expected in str((await asking).unreadable)
+            assert len(server.seen) == 1
+        else:
+            assert (await asking).value == (HALF if (fault, rung) == ("broken JSON", "plain") else WHOLE)
+            assert len(server.seen) == account.ledger.calls == expected
+
+    @pytest.mark.parametrize(("fault", "rung"), CELLS)
+    async def test_no_verdict_is_made_of_a_broken_one(
+        self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: Rung
+    ) -> None:
+        server.answering(lambda body: FAULTS[fault](body, json.dumps(GRADE)))
+        asking = ask(on_rung(endpoint, rung), PROMPT, Grade, meter=meter(), phase="assess", most=100, exact=True)
+        try:
+            value = (await asking).value
+        except ModelError:
+            value = None
+        whole = fault in {"fenced JSON", "no usage", "absurd usage"}
+        assert value == (Grade(**GRADE) if whole else None)
 
 
 class TestUsage:

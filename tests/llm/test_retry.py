@@ -79,10 +79,32 @@ def _state(failure: Failure | None, attempt: int) -> tenacity.RetryCallState:
     return found
 
 
-@pytest.mark.parametrize(("asked", "waited"), [(0.0, 0.0), (7.5, 7.5), (20.0, 20.0), (3_600.0, 20.0)])
-def test_what_the_server_asks_for_is_kept_up_to_20_seconds(asked: float, waited: float) -> None:
+@pytest.mark.parametrize("asked", [0.0, 7.5, 59.9])
+def test_what_the_server_asks_for_is_kept(asked: float) -> None:
     failure = Failure(RateLimitError("x"), retry=True, retry_after=asked)
-    assert retrying(meter(), backoff=0.5).wait(_state(failure, 1)) == waited
+    assert retrying(meter(), backoff=0.5).wait(_state(failure, 1)) == asked
+
+
+@pytest.mark.parametrize("asked", ["61", "3600", "1e9"])
+async def test_a_wait_of_more_than_a_minute_is_told_and_not_shortened(
+    server: ChatServer, endpoint: MakeEndpoint, asked: str
+) -> None:
+    # Asked again sooner than it wants, the server can only refuse again.
+    server.answering(Status(429, "slow down", retry_after=asked))
+    begun = time.monotonic()
+    with pytest.raises(RateLimitError) as caught:
+        await ask(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
+    assert time.monotonic() - begun < 2
+    assert len(server.seen) == 1
+    assert str(caught.value).endswith(f"; it asks to wait {float(asked):g} s, the longest wait is 60 s")
+
+
+async def test_a_wait_that_is_not_begun_is_named_with_the_deadline(server: ChatServer, endpoint: MakeEndpoint) -> None:
+    server.answering(Status(503, "busy", retry_after="30"))
+    with pytest.raises(
+        ServerError, match=r"^openai:vision-1: 503 \(busy\): .*; it asks to wait 30 s, the deadline is in "
+    ):
+        await ask(endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", most=100)
 
 
 @pytest.mark.parametrize(("attempt", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1.0)])

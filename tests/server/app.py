@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -12,9 +13,10 @@ from typing import Any, Self
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tests.server.replies import Answer, Answerer, Body, Completion, Cut, Delayed, Hang, Raw, Status, saying
+from tests.server.replies import Answer, Answerer, Body, Completion, Cut, Delayed, Drip, Hang, Raw, Status, saying
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class ChatServer:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._release = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
         self.answer: Answerer = saying("{}")
         self.answering(answer)
         config = uvicorn.Config(
@@ -126,7 +129,14 @@ class ChatServer:
 
         @app.post("/v1/chat/completions")
         async def complete(request: Request) -> Response:
-            body = await request.json()
+            try:
+                body = await request.json()
+            except ClientDisconnect:
+                # It was sent all the same, and may be asked after.
+                self._count(Seen({}, dict(request.headers)))
+                self._count(None, abandoned=True)
+                self._count(None)
+                return Response()
             self._count(Seen(body, dict(request.headers)))
             try:
                 return await self._render(self.answer(body), body, request)
@@ -152,14 +162,15 @@ class ChatServer:
             self._changed.notify_all()
 
     async def _render(self, answer: Answer, body: Body, request: Request) -> Response:
-        if isinstance(answer, Delayed):
-            await self._pause(request, answer.seconds)
-            return await self._render(answer.then, body, request)
+        while isinstance(answer, Delayed):
+            async with self._one_at_a_time if answer.alone else nullcontext():
+                await self._pause(request, answer.seconds)
+            answer = answer.then
         if isinstance(answer, Hang):
             await self._pause(request, None)
             return Response(status_code=503)
-        if isinstance(answer, Cut):
-            return _cut(answer, request)
+        if isinstance(answer, Cut | Drip):
+            return _cut(answer, request) if isinstance(answer, Cut) else await self._drip(answer, body, request)
         if isinstance(answer, Status):
             headers = {} if answer.retry_after is None else {"retry-after": answer.retry_after}
             error = {"message": answer.message, "type": "error", "param": answer.param, "code": answer.code}
@@ -167,9 +178,27 @@ class ChatServer:
         if isinstance(answer, Raw):
             return Response(answer.content, answer.status, media_type=answer.mime)
         if isinstance(answer, Completion):
+            if body.get("stream"):
+                return Response(answer.streamed(body), media_type="text/event-stream")
             # Not JSONResponse: a test may want NaN in its usage.
             return Response(json.dumps(answer.body(body)), media_type="application/json")
         raise TypeError(f"no answer: {answer!r}")
+
+    async def _drip(self, answer: Drip, body: Body, request: Request) -> Response:
+        """Past the framework, which would send the whole body at once."""
+        content = json.dumps(answer.then.body(body)).encode()
+        transport = request.scope["state"]["transport"]
+        transport.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
+            b"content-length: %d\r\n\r\n" % len(content)
+        )
+        for at in range(len(content)):
+            await self._pause(request, answer.seconds)
+            if transport.is_closing():
+                break
+            transport.write(content[at : at + 1])
+        transport.close()
+        return Response()
 
     async def _pause(self, request: Request, seconds: float | None) -> None:
         """Wait, but not for a client that has left."""

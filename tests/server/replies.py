@@ -31,6 +31,21 @@ class Completion:
     finish: str | None = "stop"
     refusal: str | None = None
     usage: Usage = "counted"
+    streams_usage: bool = True
+    """Whether a streamed answer ends with its usage, when that is asked for."""
+
+    def streamed(self, request: Body) -> str:
+        """The response as OpenAI streams it: the text in two pieces, the reason, and the usage if it is asked for."""
+        whole = self.body(request)
+        usage, text = whole.pop("usage", None), self.content or ""
+        head = whole | {"object": "chat.completion.chunk"}
+        parts: list[Body] = [{"delta": {"role": "assistant", "content": text[: len(text) // 2]}, "finish_reason": None}]
+        parts.append({"delta": {"content": text[len(text) // 2 :]}, "finish_reason": None})
+        parts.append({"delta": {}, "finish_reason": self.finish})
+        chunks: list[Body] = [head | {"choices": [{"index": 0, **part}]} for part in parts]
+        if self.streams_usage and usage is not None and (request.get("stream_options") or {}).get("include_usage"):
+            chunks.append(head | {"choices": [], "usage": usage})
+        return "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
 
     def body(self, request: Body) -> Body:
         """The response as OpenAI words it."""
@@ -97,13 +112,22 @@ class Hang:
 
 @dataclass(frozen=True)
 class Delayed:
-    """``then``, after so many seconds; sooner when the client leaves."""
+    """``then``, after so many seconds; sooner when the client leaves. ``alone``: others of that kind wait meanwhile."""
 
     seconds: float
     then: "Answer" = field(default_factory=Completion)
+    alone: bool = False
 
 
-Answer = Completion | Status | Raw | Cut | Hang | Delayed
+@dataclass(frozen=True)
+class Drip:
+    """``then``, a byte at a time: the head at once, each byte of the body so many seconds after the last."""
+
+    then: Completion
+    seconds: float = 0.05
+
+
+Answer = Completion | Status | Raw | Cut | Hang | Delayed | Drip
 
 Answerer = Callable[[Body], Answer]
 

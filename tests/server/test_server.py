@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from tests.server import (
     Completion,
     Cut,
     Delayed,
+    Drip,
     Hang,
     Page,
     Status,
@@ -57,6 +59,24 @@ async def test_the_form_asked_for_is_the_form_given() -> None:
     assert called["tool_calls"][0]["function"] == {"name": "f", "arguments": '{"a": 1}'}
 
 
+@pytest.mark.parametrize(
+    ("options", "streams_usage", "counted"),
+    [({}, True, 0), ({"include_usage": True}, True, 1), ({"include_usage": True}, False, 0)],
+)
+async def test_a_stream_with_usage_where_it_is_asked_for(
+    options: dict[str, bool], streams_usage: bool, counted: int
+) -> None:
+    with ChatServer(Completion("hello", streams_usage=streams_usage)) as server:
+        answer = await post(server, QUESTION | {"stream": True, "stream_options": options})
+    *lines, done = [line.removeprefix("data: ") for line in answer.text.split("\n\n") if line]
+    chunks = [json.loads(line) for line in lines]
+    assert (answer.headers["content-type"].split(";")[0], done) == ("text/event-stream", "[DONE]")
+    choices = [chunk["choices"][0] for chunk in chunks if chunk["choices"]]
+    assert "".join(choice["delta"].get("content", "") for choice in choices) == "hello"
+    assert choices[-1]["finish_reason"] == "stop"
+    assert [chunk["usage"]["prompt_tokens"] for chunk in chunks if "usage" in chunk] == [2] * counted
+
+
 async def test_what_it_rejects_and_what_it_does_not() -> None:
     with ChatServer(rejecting(saying("x"), "response_format=json_schema", "tools")) as server:
         refused = await post(server, QUESTION | {"response_format": {"type": "json_schema"}})
@@ -79,6 +99,23 @@ async def test_a_connection_is_cut(sent: bytes) -> None:
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             await post(server)
         assert (await post(server.reset(saying("x")))).status_code == 200
+
+
+async def test_a_drip_sends_its_head_at_once_and_then_a_byte_at_a_time() -> None:
+    with ChatServer(Drip(Completion("hello"), seconds=0.001)) as server:
+        assert (await post(server)).json()["choices"][0]["message"]["content"] == "hello"
+        server.reset(Drip(Completion("hello"), seconds=0.02))
+        async with httpx.AsyncClient() as client:
+            request = client.build_request("POST", f"{server.url}/chat/completions", json=QUESTION)
+            begun = time.monotonic()
+            answer = await client.send(request, stream=True)
+            pieces = answer.aiter_raw()
+            first = [await anext(pieces) for _ in range(3)]
+            # Each byte comes alone, and none is waited for longer than a client's read time-out allows.
+            assert (answer.status_code, [len(piece) for piece in first]) == (200, [1, 1, 1])
+            assert time.monotonic() - begun >= 0.06 - 0.002
+            await answer.aclose()
+        await server.until(lambda: (server.under_way, server.abandoned) == (0, 1))
 
 
 async def test_what_hangs_ends_when_the_client_leaves() -> None:
