@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pytest
 
 from ecoalign_agent import EcoAlign, Policy
-from tests.alignment.stage import QUESTION, Part, asked
+from tests.alignment.stage import QUESTION, Part, asked, by_tip, ending, picture
 from tests.fakes import Call, Say, ScriptedModel, action, plays, scan, verdict
 
 LOW = verdict(0.9, 0.1)
@@ -78,6 +81,152 @@ async def test_a_first_look_that_did_not_come_in_time_is_a_failure_and_no_refusa
     assert "deadline" in result.failure
     assert (model.cancelled, model.open) == (1, 0)
     assert result.seconds < 1.2
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """A phase that hangs, and what is expected: in its script the best safe answer so far is the draft, if any."""
+
+    parts: Mapping[str, Any]
+    status: str
+    stop: str = "deadline"
+    answer: str | None = None
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    images: int = 0
+
+
+def further_on(reply: object) -> Callable[[Call], Part]:
+    """Quick for what follows from the root; anywhere else it hangs."""
+    return lambda call: cast("Part", reply) if "(none)" in call["path"] else stuck(reply)
+
+
+def of_the(words: str) -> Callable[[Call], Part]:
+    """A verdict that hangs where the candidate holds ``words``."""
+    return lambda call: stuck(LOW) if words in call["candidate"] else LOW
+
+
+DRAFT = "From 9 to 5."
+DRAFTED = scan(draft=DRAFT, actions=[action("reason", "read", 0.9, 0.5)])
+IDEA = {"actions": [action("reason", "go on", 0.9, 0.5)], "merge": [], "prune": []}
+TWO = [action("reason", "left", 0.9, 0.5), action("reason", "right", 0.9, 0.5)]
+HARMFUL: dict[str, Any] = {"scan": scan(safety=-0.5), "request": {"hazards": ["S2"], "safety": -0.8}}
+UNSAFE = "I can't help with this request. If there is a harmless aim behind it, tell me about that."
+
+PHASES = {
+    "scan": Hanging({"scan": stuck(scan())}, "failed"),
+    "the confirmation": Hanging(HARMFUL | {"request": stuck(verdict())}, "declined", "unsafe_request", UNSAFE),
+    "plan": Hanging(
+        {"scan": scan(safety=0.3), "plan": stuck(""), "synthesize": stuck(""), "decline": stuck("")},
+        "declined",
+        answer=OUT_OF_TIME,
+    ),
+    "the plan's verdict": Hanging(
+        {"scan": scan(safety=0.3), "assess": stuck(verdict()), "decline": stuck("")}, "declined", answer=OUT_OF_TIME
+    ),
+    "propose": Hanging(
+        {"scan": scan(draft=DRAFT, actions=[]), "assess": LOW, "propose": stuck(IDEA)}, "answered", answer=DRAFT
+    ),
+    "simulate": Hanging(
+        {"scan": DRAFTED, "assess": LOW, "propose": IDEA, "simulate": further_on({"forecasts": []})},
+        "answered",
+        answer=DRAFT,
+        knobs={"forecasts": "simulated"},
+    ),
+    "execute: reason": Hanging({"scan": DRAFTED, "assess": LOW, "reason": stuck("")}, "answered", answer=DRAFT),
+    "execute: two at once": Hanging(
+        {"scan": scan(draft=DRAFT, actions=TWO), "assess": LOW, "reason": stuck("")},
+        "answered",
+        answer=DRAFT,
+        knobs={"batch": 3},
+    ),
+    "execute: look": Hanging(
+        {
+            "scan": scan(draft=DRAFT, actions=[action("look", "closer", 0.9, 0.5, box=[0, 0, 0.5, 0.5])]),
+            "assess": LOW,
+            "look": stuck(""),
+        },
+        "answered",
+        answer=DRAFT,
+        images=1,
+    ),
+    "execute: fuse": Hanging(
+        {
+            "scan": scan(draft=DRAFT, actions=TWO),
+            "assess": LOW,
+            "reason": lambda call: {"text": "A baker, left." if "left" in call["aim"] else "On the right, a tram."},
+            "propose": by_tip({"": [action("fuse", "join", 0.9, 0.5, parents=["t1", "t2"])]}),
+            "fuse": stuck(""),
+        },
+        "answered",
+        answer=DRAFT,
+    ),
+    "execute: answer": Hanging(
+        {
+            "scan": scan(actions=[action("answer", "say it")]),
+            "answer": stuck(""),
+            "synthesize": stuck(""),
+            "decline": stuck(""),
+        },
+        "declined",
+        answer=OUT_OF_TIME,
+    ),
+    "assess": Hanging({"scan": DRAFTED, "assess": of_the("nine to five")}, "answered", answer=DRAFT),
+    "synthesize": Hanging(
+        {
+            "scan": scan(actions=[action("reason", "read", 0.9, 0.2)]),
+            "assess": lambda call: verdict(0.9, 0.9 if "an answer" in call.system else 0.1),
+            "synthesize": stuck(""),
+        },
+        "answered",
+        stop="satisfied",
+        answer="It is open from 9 to 5.",
+    ),
+    "the synthesis's verdict": Hanging(
+        {
+            "scan": scan(actions=[action("reason", "read", 0.9, 0.2)]),
+            "assess": lambda call: (
+                stuck(verdict())
+                if call["candidate"] == "Open from 9 to 5."
+                else verdict(0.9, 0.9 if "an answer" in call.system else 0.1)
+            ),
+        },
+        "answered",
+        stop="satisfied",
+        answer="It is open from 9 to 5.",
+    ),
+    "decline": Hanging(HARMFUL | {"decline": stuck("")}, "declined", "unsafe_request", UNSAFE),
+    "the refusal's verdict": Hanging(HARMFUL | {"assess": stuck(verdict())}, "declined", "unsafe_request", UNSAFE),
+}
+"""Each phase of the search with calls that hang in it."""
+
+
+@pytest.mark.parametrize(
+    ("hanging", "streamed"),
+    [
+        *(pytest.param(hanging, False, id=phase) for phase, hanging in PHASES.items()),
+        *(pytest.param(PHASES[p], True, id=f"{p}, streamed") for p in ("scan", "execute: two at once", "synthesize")),
+    ],
+)
+async def test_whichever_phase_hangs_the_best_so_far_comes_within_a_second(hanging: Hanging, streamed: bool) -> None:
+    deadline = 0.4
+    policy = Policy.from_mapping({"deadline": deadline, **hanging.knobs})
+    model = ScriptedModel(plays(**hanging.parts))
+    agent = EcoAlign(model, policy=policy)
+    pictures = [picture()] * hanging.images
+    begun = time.perf_counter()
+    if streamed:
+        result = ending([event async for event in agent.stream(QUESTION, pictures)])
+    else:
+        result = await agent.ask(QUESTION, pictures)
+    took = time.perf_counter() - begun
+    assert took < deadline + 1.0
+    assert (result.status, result.stop_reason, result.answer) == (hanging.status, hanging.stop, hanging.answer)
+    # It was waited for, then cut off: nothing is left open, and what the cut calls may have cost is booked.
+    assert model.cancelled >= 1
+    assert model.open == 0
+    assert result.cost.calls == len(model.calls)
+    assert result.cost.estimated == model.cancelled
+    assert result.cost.spent <= result.cost.budget
 
 
 async def test_time_left_changes_nothing() -> None:
