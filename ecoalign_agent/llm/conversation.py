@@ -12,7 +12,6 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pydantic import BaseModel
 
 from ecoalign_agent.economics.budget import Phase
-from ecoalign_agent.economics.tariff import Usage
 from ecoalign_agent.errors import BudgetError
 from ecoalign_agent.llm.attempt import Asking, Question, attempt
 from ecoalign_agent.llm.capabilities import Rung
@@ -22,7 +21,7 @@ from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.picture import ImageView
 from ecoalign_agent.llm.prompts import Rendered
 from ecoalign_agent.llm.retry import retrying
-from ecoalign_agent.llm.usage import prompt_estimate
+from ecoalign_agent.llm.usage import words_estimate
 
 
 class Said(NamedTuple):
@@ -46,11 +45,11 @@ class _Conversation(Question[BaseModel]):
             person = HumanMessage([{"type": "text", "text": self.prompt.user}, *(view.block() for view in self.images)])
         return [person] if self.answered is None else [person, AIMessage(self.answered)]
 
-    def estimate(self, endpoint: Endpoint, rung: Rung) -> Usage:
-        """What the turns will use at ``endpoint``, in tokens; the template's own text comes on top."""
+    def words(self, rung: Rung) -> int:
+        """Tokens of the turns' text, by our estimate; the template's own text comes on top."""
         del rung
         texts = [self.prompt.user] if self.answered is None else [self.prompt.user, self.answered]
-        return prompt_estimate(texts, self.images, endpoint.family, schema_tokens=TEMPLATE_TOKENS)
+        return words_estimate(texts, schema_tokens=TEMPLATE_TOKENS)
 
 
 TEMPLATE_TOKENS = 700

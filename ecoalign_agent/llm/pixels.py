@@ -7,7 +7,11 @@ much and warns through a process-wide filter, so the format's own reader reads t
 import io
 import math
 import struct
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
 
 from PIL import (
     BmpImagePlugin,
@@ -22,12 +26,16 @@ from PIL import (
 )
 
 from ecoalign_agent.errors import ImageError
+from ecoalign_agent.llm.layout import bounded_layout
 
 MOST_PIXELS = 20_000_000
 """A picture may have at most so many pixels, read from its header before anything is decoded. Ours."""
 
 MOST_FRAME_SIDE = 65_500
 """No side may be longer, in pixels: what a JPEG can hold, and so what can be sent on."""
+
+LARGE = 2_000_000
+"""From so many pixels on, one picture is decoded at a time: 20 megapixels take 80 MB. Ours."""
 
 _Reader = Callable[[io.BytesIO], ImageFile.ImageFile]
 
@@ -49,7 +57,8 @@ def read_header(data: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
         name: what to call it in an error.
 
     Raises:
-        ImageError: no picture of a known format, a broken header, or more pixels than ``MOST_PIXELS``.
+        ImageError: no picture of a known format, a broken header, more pixels than ``MOST_PIXELS``, or a layout that
+            costs more than pixels.
     """
     if not data:
         raise ImageError(f"{name}: the file is empty; give a picture (JPEG, PNG, WebP, GIF, BMP or TIFF)")
@@ -60,8 +69,14 @@ def read_header(data: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
     if mime == "image/webp":
         # Pillow's reader allocates the whole canvas when it opens the file.
         check_size(*_webp_size(data, name), name)
+    elif mime == "image/png" and data[12:16] == b"IHDR" and len(data) >= 24:
+        # Told before anything else that may be wrong with it.
+        width, height = struct.unpack(">II", data[16:24])
+        check_size(width, height, name)
     try:
-        picture = reader(io.BytesIO(data))
+        picture = reader(io.BytesIO(bounded_layout(data, mime, name)))
+    except ImageError:
+        raise
     except Exception as error:  # a damaged header fails as any of a dozen types; never goes on
         raise _broken(name, mime, error) from error
     check_size(*picture.size, name)
@@ -102,10 +117,34 @@ def decode(picture: ImageFile.ImageFile, name: str, mime: str, *, least: int | N
     try:
         if least is not None:
             picture.draft(None, fitted(picture.size, least))
-        picture.load()
-        return _upright(picture)
+        if picture.width * picture.height > LARGE:
+            return _alone().submit(_decoded, picture).result()
+        return _decoded(picture)
     except Exception as error:  # decoders fail as any of a dozen types; never goes on
         raise _broken(name, mime, error) from error
+
+
+@contextmanager
+def _cleared(picture: ImageFile.ImageFile) -> Iterator[None]:
+    """Let go of the pixels of what failed, before another takes its place: its traceback would hold them."""
+    try:
+        yield
+    except Exception as error:
+        traceback.clear_frames(error.__traceback__)
+        picture.close()
+        raise
+
+
+@cache
+def _alone() -> ThreadPoolExecutor:
+    # One thread for all: a second one would bring its own share of memory and keep it after use.
+    return ThreadPoolExecutor(1, thread_name_prefix="large pictures")
+
+
+def _decoded(picture: ImageFile.ImageFile) -> tuple[Image.Image, bool]:
+    with _cleared(picture):
+        picture.load()
+        return _upright(picture)
 
 
 def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:

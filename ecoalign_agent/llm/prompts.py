@@ -30,6 +30,7 @@ class Rendered:
         name: path of the prompt without its ending, such as ``alignment/scan``.
         version: the prompt's own version number.
         digest: first 12 hexadecimal digits of the file's SHA-256: tells edited prompts apart.
+        marker: of its fences, drawn for this call and found nowhere in the inputs; "": it has none.
     """
 
     system: str
@@ -37,6 +38,11 @@ class Rendered:
     name: str
     version: int
     digest: str
+    marker: str = ""
+
+    def unmarked(self, content: object) -> str:
+        """A message's content, text or blocks, without what was drawn for this call: equal for equal inputs."""
+        return repr(content).replace(self.marker, "") if self.marker else repr(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class Prompt:
         marker = marker or _marker_absent_from(inputs.values())
         values = {k: _fence(k, v, marker) if k in self.fenced else v for k, v in inputs.items()} | {"marker": marker}
         return Rendered(
-            self.system.substitute(values), self.user.substitute(values), self.name, self.version, self.digest
+            self.system.substitute(values), self.user.substitute(values), self.name, self.version, self.digest, marker
         )
 
 

@@ -1,13 +1,12 @@
 """Where a picture comes from: a path, a file's content, a data URL or a PIL picture. Read, bounded, not decoded.
 
-Every function blocks; :mod:`ecoalign_agent.llm.picture` calls them in a thread. An http(s) URL is never fetched: a
-server that fetches what a request names can be sent anywhere.
+Every function blocks; :mod:`ecoalign_agent.llm.picture` calls them in a thread. A URL is never fetched here, but by
+:mod:`ecoalign_agent.llm.fetching`, where that is allowed at all.
 """
 
 import base64
 import binascii
 import os
-import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Union
 from urllib.parse import unquote_to_bytes
 
 from ecoalign_agent.errors import ImageError
+from ecoalign_agent.llm.addresses import looks_like_address, shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,7 +23,7 @@ MOST_BYTES = 20_000_000
 """A picture's file may hold at most so many bytes. Ours."""
 
 Source = Union[str, bytes, "os.PathLike[str]", "Image.Image"]
-"""A path, a file's content, a data URL or a PIL picture."""
+"""A path, a file's content, a data URL, a PIL picture; and an https URL, where its host is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def _from_pil(picture: "Image.Image") -> Found:
 
 
 def _from_path(path: str) -> Found:
+    if looks_like_address(path):
+        raise unfetched(path)
     name = _shown(path)
-    if re.match(r"https?://", path, re.IGNORECASE):
-        raise ImageError(f"{name}: image URLs are not fetched: download it and pass the file")
     try:
         found = Path(path).stat()
         if stat.S_ISDIR(found.st_mode):
@@ -79,7 +79,7 @@ def _from_path(path: str) -> Found:
         if not stat.S_ISREG(found.st_mode):
             raise ImageError(f"{name}: not a regular file; give a picture's file")
         if found.st_size > MOST_BYTES:
-            raise _too_large(name, found.st_size)
+            raise too_large(name, found.st_size)
         # One byte more than allowed shows a file that grew since it was looked at.
         with Path(path).open("rb") as file:
             return Found(_bounded(file.read(MOST_BYTES + 1), name), name)
@@ -97,7 +97,7 @@ def _from_data_url(url: str) -> bytes:
         raise ImageError(f"{name}: no comma after its type; it must read data:image/…;base64,…")
     # Four characters of base64 hold three bytes; escapes take up to three characters a byte.
     if len(body) > 4 * MOST_BYTES:
-        raise _too_large(name, len(body) * 3 // 4)
+        raise too_large(name, len(body) * 3 // 4)
     try:
         if head.lower().rstrip().endswith(";base64"):
             data = base64.b64decode("".join(unquote_to_bytes(body).decode("ascii").split()), validate=True)
@@ -110,12 +110,21 @@ def _from_data_url(url: str) -> bytes:
 
 def _bounded(data: bytes, name: str) -> bytes:
     if len(data) > MOST_BYTES:
-        raise _too_large(name, len(data))
+        raise too_large(name, len(data))
     return data
 
 
-def _too_large(name: str, size: int) -> ImageError:
+def too_large(name: str, size: int) -> ImageError:
+    """What is said of ``size`` bytes where ``MOST_BYTES`` are allowed."""
     return ImageError(f"{name}: {size:,} bytes, at most {MOST_BYTES:,} are allowed; shrink it first")
+
+
+def unfetched(url: str) -> ImageError:
+    """What is said of a URL where none may be fetched."""
+    return ImageError(
+        f"{shown(url)}: image URLs are not fetched: download it and pass the file, "
+        "or allow its host (--allow-image-host, image_hosts)"
+    )
 
 
 def _shown(path: str) -> str:

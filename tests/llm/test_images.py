@@ -110,7 +110,7 @@ class TestLimits:
         assert f"{side}×{side} pixels are {side * side / 1e6:.1f} megapixels, at most 20 are allowed" in message
 
     async def test_20_megapixels_are_allowed_and_a_row_more_is_not(self) -> None:
-        # 5 000 × 4 000 = 20 000 000: the header passes, and the missing pixels are found by decoding.
+        # 5 000 × 4 000 = 20 000 000: the header passes, and the missing rest is found.
         assert "can't be decoded" in await _refusal(png_header(5_000, 4_000))
         assert "20.0 megapixels, at most 20 are allowed" in await _refusal(png_header(5_000, 4_001))
 
