@@ -1,0 +1,77 @@
+"""Verdicts in a conversation's context, paid from a run's purse."""
+
+from collections.abc import Sequence
+
+from langchain_core.messages import BaseMessage, ToolMessage
+
+from ecoalign_agent.assessing.port import Role
+from ecoalign_agent.assessing.verdict import Verdict
+from ecoalign_agent.errors import UsageError
+from ecoalign_agent.integrations.conversation import exchange_of
+from ecoalign_agent.integrations.port import Agent
+from ecoalign_agent.integrations.purse import Purse
+from ecoalign_agent.llm.usage import text_tokens
+from ecoalign_agent.trace.result import Result
+
+ACTION: Role = "a strategy of the assistant"
+"""A tool call is what the assistant is about to do."""
+
+ANSWER: Role = "an answer to the person"
+
+_AROUND = 60
+"""Tokens of the marks around question, context and candidate."""
+
+
+async def verdict_on(
+    agent: Agent, text: str | None, messages: Sequence[BaseMessage], purse: Purse, *, role: Role = ANSWER
+) -> Verdict:
+    """The verdict on what is to be said or done after ``messages``; of a conversation that can't be read it is unknown.
+
+    Args:
+        agent: who grades.
+        text: what is graded; None: the request itself.
+        messages: the conversation before it.
+        purse: pays.
+        role: what the text would be used as.
+    """
+    try:
+        exchange = exchange_of(messages)
+        verdict = await agent.assess(
+            text,
+            question=exchange.question,
+            images=exchange.images,
+            notes=exchange.notes,
+            role=role,
+            budget=purse.left,
+        )
+    except UsageError as error:
+        return Verdict(None, None, 0.0, why_unknown=str(error))
+    purse.book(verdict.cost)
+    return verdict
+
+
+async def verdict_on_message(
+    agent: Agent, message: BaseMessage, text: str, messages: Sequence[BaseMessage], purse: Purse
+) -> Verdict:
+    """The verdict on a message as the last word; the answer of a search has had its own, and is not paid for twice."""
+    artifact = message.artifact if isinstance(message, ToolMessage) else None
+    if isinstance(artifact, Result) and artifact.answer == text:
+        return Verdict(1.0 if artifact.safety is None else artifact.safety, artifact.utility, 0.0)
+    if not text:
+        return Verdict(None, None, 0.0, why_unknown="it holds no text")
+    return await verdict_on(agent, text, messages, purse)
+
+
+def verdict_price(agent: Agent, messages: Sequence[BaseMessage], *, tokens: int) -> float:
+    """What the verdict on ``tokens`` more tokens may cost, in cost units; 0 where none can be asked for."""
+    try:
+        exchange = exchange_of(messages)
+    except UsageError:
+        return 0.0
+    known = text_tokens(exchange.question) + text_tokens(exchange.notes)
+    return agent.verdict_at_most(tokens=known + tokens + _AROUND, pictures=len(exchange.images))
+
+
+def is_safe_verdict(verdict: Verdict) -> bool:
+    """Whether what was graded may be said or done; unknown is not safe."""
+    return verdict.safety is not None and verdict.safety >= 0.0

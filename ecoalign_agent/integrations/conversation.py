@@ -1,0 +1,129 @@
+"""Where a LangChain conversation stands: what the person asked last, with which pictures, after what."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
+
+from ecoalign_agent.alignment.blocks import ImageSource, holds_image, parts_of
+from ecoalign_agent.alignment.request import MAX_QUESTION
+from ecoalign_agent.integrations.wording import NO_QUESTION
+
+MOST_NOTES = 6_000
+"""Characters of a conversation that go along as context, the latest ones. Ours: some 2 000 tokens a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Where a conversation stands.
+
+    Attributes:
+        question: what the person said last.
+        images: the pictures of that message.
+        earlier: what was said before it, one message a line.
+        since: what the assistant and its tools said after it, one message a line.
+    """
+
+    question: str
+    images: Sequence[ImageSource]
+    earlier: str
+    since: str
+
+    @property
+    def notes(self) -> str:
+        """All that was said besides the question: the context of a verdict."""
+        return _latest("\n".join(part for part in (self.earlier, self.since) if part))
+
+    @property
+    def asked(self) -> str:
+        """The question as somebody needs it who has not followed the conversation."""
+        question = self.question or NO_QUESTION
+        if not self.earlier:
+            return question
+        whole = f"{question}\n\n(Said before in this conversation:\n{_latest(self.earlier)})"
+        # A question at the limit goes alone: with what was said before it would be refused.
+        return whole if len(whole) <= MAX_QUESTION else question
+
+
+def exchange_of(messages: Sequence[BaseMessage]) -> Exchange:
+    """Where ``messages`` stand. Without a human message the question is empty.
+
+    Raises:
+        UsageError: the last human message holds what can't be read.
+    """
+    at = _last_human(messages)
+    if at is None:
+        return Exchange("", (), "", _lines(messages))
+    texts, images = parts_of(messages[at])
+    return Exchange("\n".join(texts).strip(), images, _lines(messages[:at]), _lines(messages[at + 1 :]))
+
+
+def opens_a_turn(messages: Sequence[BaseMessage]) -> bool:
+    """Whether the person has spoken and nobody has done anything about it yet."""
+    at = _last_human(messages)
+    return at is not None and not any(isinstance(m, AIMessage | ToolMessage) for m in messages[at:])
+
+
+def carries_picture(messages: Sequence[BaseMessage]) -> bool:
+    """Whether the last human message holds a picture, in whatever form."""
+    at = _last_human(messages)
+    return at is not None and _has_picture(messages[at])
+
+
+def pictures_of(messages: Sequence[BaseMessage]) -> Sequence[ImageSource]:
+    """The pictures of the latest human message that has some.
+
+    Raises:
+        UsageError: they can't be read.
+    """
+    for message in reversed(messages):
+        if isinstance(message, HumanMessage) and _has_picture(message):
+            return parts_of(message)[1]
+    return ()
+
+
+def pictures_in(messages: Sequence[BaseMessage]) -> int:
+    """How many pictures stand in a whole conversation, in human and tool messages."""
+    blocks = [block for m in messages if isinstance(m.content, list) for block in m.content]
+    return sum(holds_image(block) for block in blocks)
+
+
+def call_text(call: ToolCall) -> str:
+    """A tool call in words, for a verdict: one argument a line, texts as they are, so that none hides in escapes."""
+    arguments = [f"{name}: {value if isinstance(value, str) else _json(value)}" for name, value in call["args"].items()]
+    return "\n".join([f"The assistant calls the tool {call['name']}.", *arguments])
+
+
+def _last_human(messages: Sequence[BaseMessage]) -> int | None:
+    return next((at for at in range(len(messages) - 1, -1, -1) if isinstance(messages[at], HumanMessage)), None)
+
+
+def _has_picture(message: BaseMessage) -> bool:
+    return isinstance(message.content, list) and any(holds_image(block) for block in message.content)
+
+
+def _lines(messages: Sequence[BaseMessage]) -> str:
+    return "\n".join(line for message in messages for line in _said(message))
+
+
+def _said(message: BaseMessage) -> list[str]:
+    # The instructions are the developer's; they are no part of what was said.
+    if isinstance(message, SystemMessage):
+        return []
+    who = f"tool {message.name or ''}".strip() if isinstance(message, ToolMessage) else _WHO.get(message.type, "other")
+    lines = [f"{who}: {' '.join(message.text.split())}"] if message.text.strip() else []
+    if isinstance(message, AIMessage):
+        lines += [f"assistant calls {call['name']}: {_json(call['args'])}" for call in message.tool_calls]
+    return lines
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+_WHO = {"human": "person", "ai": "assistant"}
+
+
+def _latest(text: str) -> str:
+    return text if len(text) <= MOST_NOTES else f"…{text[-MOST_NOTES:]}"

@@ -1,0 +1,223 @@
+"""``EcoAlignMiddleware``: EcoAlign as a guard of a LangChain agent. Every part can be switched alone. Ours."""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+from langchain.agents.middleware import (
+    ExtendedModelResponse,
+    ModelRequest,
+    ModelResponse,
+    ToolCallRequest,
+)
+from langchain_core.messages import AIMessage, ToolMessage
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from ecoalign_agent.errors import BudgetTooSmallError, UsageError
+from ecoalign_agent.integrations.asynchronous import AsyncOnly
+from ecoalign_agent.integrations.checking import (
+    ACTION,
+    is_safe_verdict,
+    verdict_on,
+    verdict_on_message,
+    verdict_price,
+)
+from ecoalign_agent.integrations.conversation import call_text, carries_picture, exchange_of, opens_a_turn
+from ecoalign_agent.integrations.options import checked
+from ecoalign_agent.integrations.port import Agent, within
+from ecoalign_agent.integrations.purse import (
+    GuardState,
+    Purse,
+    fresh,
+    left_of,
+    prompt_of,
+    reply_cost,
+    reply_tokens,
+    safe_in,
+    share_of,
+    tool_cost,
+)
+from ecoalign_agent.integrations.quiet import Hush
+from ecoalign_agent.integrations.replies import (
+    ToolDone,
+    answered_by,
+    booked,
+    checked_response,
+    extended,
+    is_final,
+    is_safe,
+    last_said,
+    named,
+    not_run,
+    out_of_budget,
+    refused,
+    spoken,
+)
+from ecoalign_agent.integrations.wording import not_affordable, refused_call
+from ecoalign_agent.llm.usage import text_tokens
+
+Handler = Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+ToolHandler = Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
+
+
+class EcoAlignMiddleware(AsyncOnly):
+    """Guards an agent made by ``create_agent``. Put it first in ``middleware``: then it sees what the others made.
+
+    What is unsafe or can't be checked is held back; a picture or a message that can't be read can't be checked.
+
+    Args:
+        agent: who searches and grades, an :class:`EcoAlign`.
+        answer: a turn that carries a picture, or whose risk is above ``risk_threshold``, is answered by a search
+            instead of the plain model. The search knows the conversation, and neither the system prompt nor tools.
+        risk_threshold: from 0 to 1; risk is (1 - s)/2 of the assessor's safety s of the request, so that 0.5 is the
+            line between safe and unsafe, and unknown is 1. None: no risk is asked for.
+        gate_tools: a tool call is assessed before it runs, in the conversation's context; one that is not safe comes
+            back to the model as an error, and the tool is not run. True: all; or the names of some.
+        check_final: what the plain model says is assessed before it leaves the model's node, so that no stream shows
+            it earlier (its tokens are not streamed). A last message that is not safe is replaced, under its id, by a
+            refusal; text beside tool calls is withheld. What others put in the end is checked after them.
+        budget: cost units (of the policy's tariff) for a whole run: the plain model's calls, searches and verdicts;
+            usage that is not reported is estimated. A call that does not fit any more, as far as can be known, is not
+            made: the run ends with its last safe text and says why. A plain model that is limited by no
+            ``max_tokens`` may write more than is reckoned with, in its last call.
+
+    Raises:
+        UsageError: an option is out of its range; when it runs: the agent is run synchronously, or ``answer`` is on
+            for an agent with a ``response_format``, which a search can't fill.
+
+    An agent that checkpoints takes an interrupted search up where it was; give its checkpointer
+    ``.with_allowlist(CHECKPOINTED)`` (``alignment/state.py``), which lets the search's own types be read back.
+
+    Example:
+        >>> guard = EcoAlignMiddleware(EcoAlign("openai:gpt-4o-mini"), budget=20_000)  # doctest: +SKIP
+        >>> agent = create_agent("openai:gpt-4o", tools=[send_mail], middleware=[guard])  # doctest: +SKIP
+    """
+
+    state_schema = GuardState
+
+    def __init__(
+        self,
+        agent: Agent,
+        *,
+        answer: bool = True,
+        risk_threshold: float | None = None,
+        gate_tools: bool | str | Collection[str] = True,
+        check_final: bool = True,
+        budget: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.agent = agent
+        self.options = checked(
+            answer=answer,
+            risk_threshold=risk_threshold,
+            gate_tools=gate_tools,
+            check_final=check_final,
+            budget=budget,
+        )
+        self._hushed = Hush()
+
+    async def abefore_agent(self, state: GuardState, runtime: Runtime[Any]) -> dict[str, Any]:
+        """A run begins: nothing is spent, nothing was found safe."""
+        del state, runtime
+        return fresh(self.options.budget)
+
+    async def awrap_model_call(self, request: ModelRequest[Any], handler: Handler) -> ExtendedModelResponse[Any]:
+        """Answer by a search, or let the plain model speak and check what it said."""
+        if self.options.answer and request.response_format is not None:
+            raise UsageError("EcoAlignMiddleware: a search can't fill a response_format: set answer=False, or drop it")
+        purse = Purse(left_of(request.state))
+        if self.options.answer and await self._deserves_a_search(request, purse):
+            message = await self._searched(request, purse)
+            return extended(ModelResponse([message]), purse, message)
+        return await self._plain(request, handler, purse)
+
+    async def awrap_tool_call(self, request: ToolCallRequest, handler: ToolHandler) -> ToolDone:
+        """Assess a tool call before it runs, and book what a search in it has spent."""
+        call, messages = request.tool_call, request.state["messages"]
+        purse = Purse(share_of(request.state))
+        if self.options.gates(call["name"]):
+            line = call_text(call)
+            if not purse.pays(verdict_price(self.agent, messages, tokens=text_tokens(line))):
+                return not_run(call, not_affordable(call["name"]))
+            verdict = await verdict_on(self.agent, line, messages, purse, role=ACTION)
+            if not is_safe_verdict(verdict):
+                return booked(not_run(call, refused_call(call["name"], verdict)), purse)
+        done = await handler(request)
+        purse.book(tool_cost(done))
+        if not (self.options.check_final and getattr(request.tool, "return_direct", False)):
+            return booked(done, purse)
+        if not isinstance(done, ToolMessage):
+            return booked(done, purse)
+        # It will be the last word, and can be seen as soon as it leaves this node.
+        last = named(done)
+        verdict = await verdict_on_message(self.agent, last, last.text, messages, purse)
+        last = last if is_safe_verdict(verdict) else refused(last, verdict)
+        return booked(last, purse, last)
+
+    async def aafter_agent(self, state: GuardState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Check a last message that others made or changed; what was found safe stands."""
+        del runtime
+        last = state["messages"][-1] if state["messages"] else None
+        if not self.options.check_final or not isinstance(last, AIMessage | ToolMessage) or not last.content:
+            return None
+        if is_safe(last, safe_in(state)):
+            return None
+        purse = Purse(left_of(state))
+        verdict = await verdict_on_message(self.agent, last, last.text, state["messages"][:-1], purse)
+        if is_safe_verdict(verdict):
+            return purse.update()
+        cleared = {"structured_response": None} if state.get("structured_response") is not None else {}
+        return purse.update() | cleared | {"messages": [refused(last, verdict)]}
+
+    async def _deserves_a_search(self, request: ModelRequest[Any], purse: Purse) -> bool:
+        """Whether a turn begins that carries a picture or is too risky for the plain model; unknown is too risky."""
+        if not opens_a_turn(request.messages):
+            return False
+        if carries_picture(request.messages):
+            return True
+        threshold = self.options.risk_threshold
+        if threshold is None:
+            return False
+        verdict = await verdict_on(self.agent, None, request.messages, purse)
+        return verdict.safety is None or (1.0 - verdict.safety) / 2.0 > threshold
+
+    async def _searched(self, request: ModelRequest[Any], purse: Purse) -> AIMessage:
+        """The answer of a search within what is left."""
+        exchange = exchange_of(request.messages)
+        agent = self.agent
+        if purse.left != 0.0:
+            agent = within(self.agent, purse.left)
+            try:
+                result = await agent.ask(exchange.asked, exchange.images)
+            except BudgetTooSmallError:
+                # The policy's own budget is the developer's to mend; the run's is spent, as budgets are.
+                if agent is self.agent:
+                    raise
+            else:
+                purse.book(result.cost.spent)
+                return answered_by(result)
+        return out_of_budget(request.messages, safe_in(request.state))
+
+    async def _plain(self, request: ModelRequest[Any], handler: Handler, purse: Purse) -> ExtendedModelResponse[Any]:
+        """What the plain model says, if it can be paid; checked, if that is asked for."""
+        tariff, check = self.agent.policy.tariff, self.options.check_final
+        prompt = None if purse.left is None else prompt_of(request)
+        if prompt is not None:
+            tokens = reply_tokens(request)
+            verdict_cost = verdict_price(self.agent, request.messages, tokens=tokens) if check else 0.0
+            if not purse.pays(tariff.cost(replace(prompt, completion=tokens)) + verdict_cost):
+                message = out_of_budget(request.messages, safe_in(request.state))
+                return extended(ModelResponse([message]), purse, message)
+        response = await handler(request.override(model=self._hushed(request.model)) if check else request)
+        if prompt is not None:
+            purse.book(reply_cost(response.result, prompt, tariff))
+        said = last_said(response) if check else None
+        if said is None or not (said.content or response.structured_response is not None):
+            return extended(response, purse)
+        # A structured answer in words is in the text already; one by a tool call is not.
+        text = spoken(said, response.structured_response if said.tool_calls else None)
+        if not text and not is_final(said, response):
+            return extended(response, purse)
+        verdict = await verdict_on_message(self.agent, said, text, request.messages, purse)
+        return checked_response(response, said, verdict, purse)

@@ -1,0 +1,86 @@
+"""EcoAlign as a tool: the model decides when a question deserves a search."""
+
+from typing import Any, NoReturn
+
+from langchain.tools import ToolRuntime
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool, StructuredTool
+from pydantic import BaseModel, Field
+
+from ecoalign_agent.alignment.sync import async_only
+from ecoalign_agent.errors import UsageError
+from ecoalign_agent.integrations.conversation import pictures_of
+from ecoalign_agent.integrations.port import Agent, within
+from ecoalign_agent.integrations.purse import share_of
+from ecoalign_agent.trace.result import Result
+
+NAME = "ecoalign"
+
+DESCRIPTION = (
+    "Thinks a question through and checks the answer for safety before giving it back. Use it for questions about the "
+    "pictures in this conversation (it sees them at full resolution), for questions that touch on health, law, money, "
+    "weapons or other people, and whenever a wrong or harmful answer would matter. Not for small talk, not for what "
+    "is known already: it costs several model calls. Ask one whole question that can be understood without this "
+    "conversation; the pictures go along by themselves. It gives back the answer, or a refusal that says what can be "
+    "done instead: hand on either as it is."
+)
+
+
+class ToolInput(BaseModel):
+    """What a model gives to the tool."""
+
+    question: str = Field(description="One whole question, understandable without the conversation.")
+
+
+def tool_of(agent: Agent, *, name: str = NAME, description: str = DESCRIPTION) -> BaseTool:
+    """An asynchronous tool that answers by a search.
+
+    The content is the answer or the refusal, the artifact the :class:`Result` with the receipt. A run that failed, or a
+    request that can't be used, comes back as a tool message with the status ``error``. The pictures are those of the
+    latest human message that has some. Under a middleware that keeps a budget, the search gets what is left of it. An
+    agent that checkpoints reads the receipt back as a :class:`Result` only where its checkpointer was given
+    ``.with_allowlist(CHECKPOINTED)`` (``alignment/state.py``), else as a dict.
+
+    Args:
+        agent: who answers.
+        name: what the model calls it.
+        description: when the model should use it.
+    """
+
+    # Not optional: LangChain tells what it injects by the bare type.
+    async def search(question: str, runtime: ToolRuntime[Any, Any] = None) -> tuple[str | ToolMessage, Result | None]:  # type: ignore[assignment] # called without an agent
+        state = _state(runtime)
+        call = getattr(runtime, "tool_call_id", None)
+        try:
+            images = pictures_of(state.get("messages", []))
+            result = await within(agent, share_of(state)).ask(question, images)
+        except UsageError as error:
+            return _trouble(f"The question could not be answered: {error}", call, name, None), None
+        if result.answer is None:
+            return _trouble(f"The search failed: {result.failure}", call, name, result), result
+        return result.answer, result
+
+    def refuse(question: str, runtime: ToolRuntime[Any, Any] = None) -> NoReturn:  # type: ignore[assignment] # as above
+        del question, runtime
+        raise UsageError(async_only(f"the tool {name}"))
+
+    return StructuredTool.from_function(
+        func=refuse,
+        coroutine=search,
+        name=name,
+        description=description,
+        args_schema=ToolInput,
+        response_format="content_and_artifact",
+    )
+
+
+def _state(runtime: ToolRuntime[Any, Any] | None) -> dict[str, Any]:
+    state = getattr(runtime, "state", None)
+    return state if isinstance(state, dict) else {}
+
+
+def _trouble(line: str, call: str | None, name: str, result: Result | None) -> str | ToolMessage:
+    """An error as the model sees it; outside an agent there is no message to put it into."""
+    if call is None:
+        return line
+    return ToolMessage(line, artifact=result, tool_call_id=call, name=name, status="error")
