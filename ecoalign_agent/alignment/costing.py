@@ -15,6 +15,10 @@ SEES_PICTURES = frozenset({"scan", "propose", "reason", "answer", "synthesize", 
 """Kinds of call that the reduced pictures go along with."""
 
 
+CROP = (1024, 768)
+"""A look's crop, in pixels, as reckoned with before any was made."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptSizes:
     """Sizes that are known before a run.
@@ -36,21 +40,23 @@ class Costing:
 
     Attributes:
         sizes: tokens of the prompts themselves.
-        tariff: tokens → cost units.
+        tariff: the actor's tokens → cost units, what its endpoint counts more of than we estimate included.
         scene: tokens of question, caption and text in the pictures, which every prompt carries.
         views: tokens of the reduced pictures, for the actor.
-        assessor_views: the same for one verdict, over all assessors.
+        assessor_views: the same for each of the sizes of a verdict's calls, in their order.
         experience: completion tokens by kind of call so far.
         pictures: how many there are.
+        assessor_tariffs: like ``tariff``, for each of the sizes of a verdict's calls; empty: all have the actor's.
     """
 
     sizes: PromptSizes
     tariff: Tariff
     scene: int
     views: int
-    assessor_views: int
+    assessor_views: Sequence[int]
     experience: Experience
     pictures: int = 0
+    assessor_tariffs: Sequence[Tariff] = ()
 
     def with_experience(self, experience: Experience) -> "Costing":
         """The same, after more calls were seen."""
@@ -66,10 +72,12 @@ class Costing:
         """
         tokens = self.experience.expected(kind) if completion is None else completion
         if kind == "assess":
-            calls = self._verdict_calls()
-            text = sum(call.prompt + self.scene + path for call in calls)
-            written = sum(min(tokens, call.most) for call in calls)
-            return self.tariff.cost(Usage(text=text, image=self.assessor_views)) + self.tariff.completion * written
+            views = zip(self._tariffs(), self.assessor_views, strict=True)
+            asked = sum(
+                tariff.text * (call.prompt + self.scene + path) + tariff.completion * min(tokens, call.most)
+                for call, tariff in self._verdict_calls()
+            )
+            return asked + sum(tariff.image * seen for tariff, seen in views)
         image = self.sizes.crop if kind == "look" else self.views if kind in SEES_PICTURES else 0
         prompt = self.tariff.cost(Usage(text=self.sizes.prompts[kind] + self.scene + path, image=image))
         return prompt + self.tariff.completion * tokens
@@ -83,9 +91,15 @@ class Costing:
 
         Each is allowed the most it may write when it is asked for, so that only the last can be content with less.
         """
-        spare = max((min(MOST["assess"], call.most) - LEAST["assess"] for call in self._verdict_calls()), default=0)
+        spare = max(
+            (
+                tariff.completion * (min(MOST["assess"], call.most) - LEAST["assess"])
+                for call, tariff in self._verdict_calls()
+            ),
+            default=0,
+        )
         whole = verdicts * self.call("assess", path=path, completion=MOST["assess"])
-        return whole - self.tariff.completion * max(0, spare)
+        return whole - max(0, spare)
 
     def thought(self, kind: str, *, path: int = 0, drafted: bool = False) -> float:
         """What a thought will likely cost: making and assessing it; of a draft the assessment alone."""
@@ -115,7 +129,7 @@ class Costing:
 
     def lengthening(self, tokens: int, *, verdicts: int = 1) -> float:
         """What the ending costs more when the path is longer by ``tokens``: its answer and verdicts read them."""
-        return self.tariff.text * (1 + self.readers(verdicts)) * tokens
+        return (self.tariff.text + self._read(verdicts)) * tokens
 
     def verdict_share(
         self, kind: str, free: float, *, path: int = 0, verdicts: int = 1, read_again: int = 0
@@ -133,7 +147,8 @@ class Costing:
             read_again: how many prompts of the ending will carry the text.
         """
         grading = self.grading(path=path, verdicts=verdicts)
-        reading = (self.readers(verdicts) + read_again) * self.tariff.text * READ_AS
+        dearest = max(self.tariff.text, *(tariff.text for tariff in self._tariffs()), 0.0)
+        reading = (self._read(verdicts) + read_again * dearest) * READ_AS
         room = free - grading - self.call(kind, path=path, completion=0)
         tokens = room / (self.tariff.completion + reading)
         return None if tokens < LEAST[kind] else grading + reading * min(tokens, MOST[kind])
@@ -146,10 +161,17 @@ class Costing:
         """The cheapest round that begins with proposing: one proposal, then one answer with its verdicts."""
         return self.call("propose", completion=LEAST["propose"]) + self.thought_at_most("answer", verdicts=verdicts)
 
-    def _verdict_calls(self) -> list[CallSize]:
+    def _read(self, verdicts: int) -> float:
+        """What a token of text costs in all the prompts that so many verdicts read it in."""
+        return verdicts * sum(tariff.text for _, tariff in self._verdict_calls())
+
+    def _tariffs(self) -> Sequence[Tariff]:
+        return self.assessor_tariffs or [self.tariff] * len(self.sizes.verdict)
+
+    def _verdict_calls(self) -> list[tuple[CallSize, Tariff]]:
         """Every call that one verdict takes, those that are made for each picture as often as there are pictures."""
-        each = max(1, self.pictures)
-        return [call for size in self.sizes.verdict for call in [size] * (each if size.each_picture else 1)]
+        each, sizes = max(1, self.pictures), zip(self.sizes.verdict, self._tariffs(), strict=True)
+        return [call for size in sizes for call in [size] * (each if size[0].each_picture else 1)]
 
     @staticmethod
     def room(kind: str) -> int:

@@ -11,8 +11,9 @@ from ecoalign_agent.llm.prompts import load_prompt
 class ModelDecliner:
     """One call, in words only. Source: ours."""
 
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
-        self.task = Task(endpoint, load_prompt("alignment/decline", prompts), TextReply, "decline", "decline")
+    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None, longest: int | None = None) -> None:
+        prompt = load_prompt("alignment/decline", prompts)
+        self.task = Task(endpoint, prompt, TextReply, "decline", "decline", longest)
 
     async def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Reply[TextReply]:
         """The refusal; see :class:`~ecoalign_agent.alignment.ports.Decliner`."""

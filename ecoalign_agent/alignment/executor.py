@@ -20,9 +20,16 @@ class ModelExecutor:
     Source: EcoAlign, Execute.
     """
 
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None, longest: int | None = None) -> None:
         self.tasks = {
-            kind: Task(endpoint, load_prompt(f"alignment/{kind}", prompts), TextReply, kind, "execute")
+            kind: Task(
+                endpoint,
+                load_prompt(f"alignment/{kind}", prompts),
+                TextReply,
+                kind,
+                "execute",
+                longest if kind == "answer" else None,
+            )
             for kind in ("reason", "look", "fuse", "answer")
         }
 

@@ -1,9 +1,9 @@
 """All ports over chat models, with what is known of their prompts before a run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ecoalign_agent.alignment.costing import PromptSizes
+from ecoalign_agent.alignment.costing import CROP, PromptSizes
 from ecoalign_agent.alignment.decliner import ModelDecliner
 from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.executor import ModelExecutor
@@ -18,14 +18,12 @@ from ecoalign_agent.assessing.hazards import hazard_lines
 from ecoalign_agent.assessing.model import ModelAssessor
 from ecoalign_agent.assessing.port import Assessor, CallSize, calls_of
 from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.tariff import Price, Tariff
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.images import image_tokens
+from ecoalign_agent.llm.images import Gallery
 from ecoalign_agent.llm.prompt_sizes import prompt_tokens
 from ecoalign_agent.llm.usage import text_tokens
 from ecoalign_agent.trace.result import Models
-
-CROP = (1024, 768)
-"""A look's crop, in pixels, as reckoned with before any was made."""
 
 
 def desk_of(
@@ -36,6 +34,9 @@ def desk_of(
     independent: bool,
     prompts: str | None = None,
     notes: Sequence[str] = (),
+    gallery: Gallery | None = None,
+    prices: Mapping[str, Price] | None = None,
+    tariffs: Mapping[str, Tariff] | None = None,
 ) -> Desk:
     """Everything the nodes share, with models behind all ports.
 
@@ -46,6 +47,9 @@ def desk_of(
         independent: whether actor and assessor are two models.
         prompts: a folder whose prompts replace the shipped ones of the same name.
         notes: what every result must say.
+        gallery: opens pictures; None: one that fetches no URL.
+        prices: what endpoints cost in money, by name, where it is known.
+        tariffs: tokens → cost units by endpoint's name, where they are not all the policy's.
 
     Raises:
         PromptError: a prompt is missing or broken.
@@ -53,8 +57,10 @@ def desk_of(
     judge = assessor or ModelAssessor(actor, prompts=prompts)
     scanner, planner = ModelScanner(actor, policy, prompts=prompts), ModelPlanner(actor, prompts=prompts)
     proposer, simulator = ModelProposer(actor, policy, prompts=prompts), ModelSimulator(actor, prompts=prompts)
-    executor, synthesizer = ModelExecutor(actor, prompts=prompts), ModelSynthesizer(actor, prompts=prompts)
-    decliner = ModelDecliner(actor, prompts=prompts)
+    longest = policy.max_answer_tokens
+    executor = ModelExecutor(actor, prompts=prompts, longest=longest)
+    synthesizer = ModelSynthesizer(actor, prompts=prompts, longest=longest)
+    decliner = ModelDecliner(actor, prompts=prompts, longest=longest)
     tasks: list[Task[Any]] = [
         scanner.task,
         planner.task,
@@ -68,10 +74,13 @@ def desk_of(
         ports=Ports(scanner, planner, proposer, simulator, executor, synthesizer, decliner, judge),
         policy=policy,
         models=Models(actor=actor.name, assessor=judge.name, independent=independent),
-        family=actor.family,
-        sizes=_sizes(tasks, crop=image_tokens(CROP, "high", actor.family), verdict=calls_of(judge)),
+        gauge=actor.gauge,
+        sizes=_sizes(tasks, crop=actor.images.of_size(CROP, "high"), verdict=calls_of(judge)),
         prompts=[*(task.prompt.label for task in tasks), *judge.prompts],
         notes=notes,
+        gallery=Gallery() if gallery is None else gallery,
+        prices=prices or {},
+        tariffs=tariffs or {},
     )
 
 

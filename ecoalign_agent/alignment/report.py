@@ -1,14 +1,18 @@
 """The result of a run, read out of a turn."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.economics.budget import Ledger
 from ecoalign_agent.economics.labels import worth
 from ecoalign_agent.economics.pareto import FrontierPath
+from ecoalign_agent.economics.tariff import Price
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.trace.result import (
     Cost,
     FrontierPoint,
+    Money,
     PathStep,
     PrunedThought,
     Result,
@@ -16,6 +20,7 @@ from ecoalign_agent.trace.result import (
     StopReason,
     Time,
     Tokens,
+    Waiting,
 )
 
 
@@ -43,6 +48,7 @@ def result_of(
     safety: float | None = None,
     utility: float | None = None,
     failure: str | None = None,
+    waiting: Waiting | None = None,
 ) -> Result:
     """Everything a run holds in the end.
 
@@ -55,8 +61,10 @@ def result_of(
         safety: S of the path with its answer.
         utility: u of the answer.
         failure: one line, of a failed run.
+        waiting: what waits for a person's verdict.
     """
     wall = turn.elapsed
+    rewrite = None if turn.prior is None else turn.prior.rewrite
     return Result(
         answer=answer,
         status=status,
@@ -75,9 +83,12 @@ def result_of(
         pruned=_pruned(turn),
         unknown_verdicts=turn.unknown,
         models=turn.desk.models,
-        prompts=list(turn.desk.prompts),
+        prompts=[*(rewrite.prompts if rewrite else ()), *turn.desk.prompts],
         notes=[*_about_the_outcome(turn, stop, utility), *_notes(turn)],
         run_id=turn.run_id,
+        waiting=waiting,
+        reviews=turn.reviews,
+        rewrite=rewrite,
     )
 
 
@@ -89,14 +100,53 @@ def _cost(turn: Turn, path: Sequence[Thought]) -> Cost:
         spent=budget.spent,
         remaining=max(0.0, budget.total - budget.spent),
         by_phase={str(phase): cost for phase, cost in ledger.by_phase.items()},
-        tokens=Tokens(prompt=usage.text, image=usage.image, cached=usage.cached, completion=usage.completion),
+        tokens=Tokens(
+            prompt=usage.text,
+            image=usage.image,
+            cached=usage.cached,
+            completion=usage.completion,
+            image_estimated=ledger.image_estimated,
+        ),
         calls=ledger.calls,
         estimated=ledger.estimated_calls,
         chosen_path=sum(t.cost for t in path) if path else None,
         overrun=budget.overrun,
         saved=turn.graph.saving,
         tariff=turn.policy.tariff.name,
+        money=_money(ledger, turn.desk.prices),
+        money_unknown=_unpriced(ledger, turn.desk.prices),
+        image_factors=_image_factors(turn) if ledger.image_estimated else {},
     )
+
+
+def _money(ledger: Ledger, prices: Mapping[str, Price]) -> Money | None:
+    """What the tokens cost in money; None: not every price is known, or nothing was used."""
+    if not ledger.by_endpoint or _unpriced(ledger, prices):
+        return None
+    called = {name: prices[name] for name in ledger.by_endpoint}
+    by_model = {name: prices[name].cost(usage) for name, usage in ledger.by_endpoint.items()}
+    return Money(
+        amount=math.fsum(by_model.values()),
+        currency=next((price.currency for price in called.values() if price.currency), None),
+        by_model=by_model,
+        source="; ".join(dict.fromkeys(price.source for price in called.values())),
+        date=min((price.date for price in called.values() if price.date), default=None),
+    )
+
+
+def _unpriced(ledger: Ledger, prices: Mapping[str, Price]) -> list[str]:
+    """Models that were called and have no known price, or one in another currency than the first of them has."""
+    currency = next((prices[n].currency for n in ledger.by_endpoint if n in prices and prices[n].currency), "")
+    unpriced = [n for n in ledger.by_endpoint if n not in prices or prices[n].currency not in {"", currency}]
+    named = sum(usage.total for usage in ledger.by_endpoint.values())
+    # An assessor of the caller's may book what it asks of others without naming them.
+    return unpriced + ["a model that was not named"] * (named < ledger.usage.total)
+
+
+def _image_factors(turn: Turn) -> dict[str, float]:
+    gauges = [turn.desk.gauge, *(call.gauge for call in turn.desk.sizes.verdict)]
+    learnt = {gauge.name: gauge.images.factor for gauge in gauges if gauge is not None}
+    return {name: round(factor, 4) for name, factor in learnt.items() if factor is not None}
 
 
 def _pruned(turn: Turn) -> list[PrunedThought]:
@@ -124,6 +174,11 @@ def _about_the_outcome(turn: Turn, stop: StopReason, utility: float | None) -> l
 
 def _notes(turn: Turn) -> list[str]:
     notes = [*turn.desk.notes, *turn.notes]
+    notes += [
+        f"a person decided on {review.id}: {review.ruling}, safety {review.safety:+.2f} where its assessor had said "
+        f"{review.assessed:+.2f}"
+        for review in turn.reviews
+    ]
     if not turn.desk.models.independent:
         notes.append("the assessor is the actor's own model: not independent, it shares its blind spots")
     if turn.policy.ablated:
@@ -131,7 +186,8 @@ def _notes(turn: Turn) -> list[str]:
     if turn.growth.frontier.capped:
         notes.append(f"the label cap of {turn.policy.label_cap} was hit: the frontier may be incomplete")
     if turn.budget.overrun:
-        notes.append(f"the provider counted {turn.budget.overrun:.0f} cost units more than the budget")
+        over = turn.budget.overrun
+        notes.append(f"the provider counted {over:{'.0f' if over >= 1 else '.3g'}} cost units more than the budget")
     if turn.ledger.estimated_calls:
         notes.append(f"{turn.ledger.estimated_calls} of {turn.ledger.calls} calls reported no usage: estimated")
     if turn.unknown:

@@ -1,16 +1,57 @@
-"""Reading the request out of the state: the keys ``question`` and ``images``, or the last human message."""
+"""Reading the request out of the state: the keys ``question`` and ``images``, or the last human message; and its id."""
 
+import re
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AnyMessage, HumanMessage
 
+from ecoalign_agent.alignment.blocks import ImageSource, image_of, is_address, parts_of
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.llm.images import Gallery, unfetched
 
 MAX_QUESTION = 100_000
 """Characters that a question may have; more would be spent on reading it than on answering."""
 
-ImageSource = bytes | str
+MAX_ADDRESSES = 16
+"""Pictures of one request that may be named by their URLs: each takes up to ten seconds."""
+
+MAX_RUN_ID = 128
+"""Characters that a run's id may have."""
+
+_SHOWN = 40
+"""Characters of an id that are repeated where it is refused."""
+
+_RUN_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_RUN_ID}}}")
+
+
+def checked_run_id(run_id: object) -> str:
+    """The id as it was given.
+
+    It names threads and files, and stands in logs: nothing in it may lead elsewhere or look like another one.
+
+    Raises:
+        UsageError: it is no text of 1 to ``MAX_RUN_ID`` of the characters A-Z, a-z, 0-9, _ and -.
+    """
+    # A whole match: `$` would let a line break pass at the end.
+    if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
+        return run_id
+    # ascii(): what it was can't be written into a terminal as it is.
+    given = ascii(run_id)
+    shown = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
+    raise UsageError(f"run id {shown} can't be used: write 1 to {MAX_RUN_ID} of the characters A-Z, a-z, 0-9, _ and -")
+
+
+def run_id_of(state: Mapping[str, Any]) -> str:
+    """The id of the run that a state belongs to; one is drawn where it is missing or empty.
+
+    Raises:
+        UsageError: see ``checked_run_id``.
+    """
+    run_id = state.get("run_id")
+    # An ended run leaves it empty, so that the next one of the thread draws its own.
+    return uuid.uuid4().hex if run_id is None or run_id == "" else checked_run_id(run_id)
 
 
 def checked_question(question: object) -> str:
@@ -29,62 +70,50 @@ def checked_question(question: object) -> str:
     return question
 
 
-def request_of(state: Mapping[str, Any]) -> tuple[str, Sequence[ImageSource]]:
+def request_of(state: Mapping[str, Any], *, addresses: bool = False) -> tuple[str, Sequence[ImageSource]]:
     """Question and encoded pictures of a request.
+
+    Args:
+        state: holds the request.
+        addresses: whether pictures may be named by their URLs, and stand so in what is returned.
 
     Raises:
         UsageError: there is neither a question nor a human message, the question is empty or too long, an image is no
             data URL, or a message holds something that is neither text nor image.
     """
+    question, images = _request(state)
+    if not addresses:
+        for image in images:
+            if is_address(image):
+                raise unfetched(str(image))
+    return question, images
+
+
+async def with_pictures(state: Mapping[str, Any], gallery: Gallery) -> dict[str, Any]:
+    """What changes in a request that names pictures by their URLs: they are fetched once, and go on as bytes.
+
+    Raises:
+        UsageError: as in :func:`request_of`; a URL that may not be fetched, or did not give a picture; or more than
+            ``MAX_ADDRESSES`` of them.
+    """
+    question, images = request_of(state, addresses=gallery.fetches)
+    named = sum(map(is_address, images))
+    if not named:
+        return {}
+    if named > MAX_ADDRESSES:
+        raise UsageError(f"{named} image URLs in one request, at most {MAX_ADDRESSES} are fetched: send files instead")
+    return {"question": question, "images": [(await gallery.open(image)).data for image in images]}
+
+
+def _request(state: Mapping[str, Any]) -> tuple[str, Sequence[ImageSource]]:
     beside = state.get("images") or []
     if not isinstance(beside, list | tuple):
         raise UsageError(f"images is of type {type(beside).__name__}: give a list of bytes or data URLs")
     if state.get("question"):
-        return checked_question(state["question"]), [_image(image) for image in beside]
+        return checked_question(state["question"]), [image_of(image) for image in beside]
     messages: Sequence[AnyMessage] = state.get("messages", [])
     for message in reversed(messages):
         if isinstance(message, HumanMessage):
-            texts, images = _parts(message)
-            return checked_question("\n".join(texts)), [*images, *map(_image, beside)]
+            texts, images = parts_of(message)
+            return checked_question("\n".join(texts)), [*images, *map(image_of, beside)]
     raise UsageError("nothing to answer: give `question`, or `messages` with a human message in it")
-
-
-def _parts(message: HumanMessage) -> tuple[list[str], list[ImageSource]]:
-    """Texts and pictures. What is neither is refused: an answer that passed over it would look like one to it."""
-    texts: list[str] = []
-    images: list[ImageSource] = []
-    for block in [message.content] if isinstance(message.content, str) else message.content:
-        kind = "text" if isinstance(block, str) else block.get("type")
-        if isinstance(block, str):
-            texts.append(block)
-        elif kind in {"text", "input_text"}:
-            texts.append(str(block.get("text", "")))
-        elif kind in {"image_url", "input_image"}:
-            url = block.get("image_url")
-            images.append(_image(url.get("url") if isinstance(url, Mapping) else url))
-        elif kind == "image":
-            images.append(_image(block.get("url") or _inline(block)))
-        else:
-            raise UsageError(f"a message block of type {kind!r} can't be answered: give text and images")
-    return texts, images
-
-
-def _inline(block: Mapping[str, Any]) -> str:
-    """An image block as a data URL: LangChain's own, in its older form too, and Anthropic's."""
-    source = block.get("source")
-    if isinstance(source, Mapping):
-        return str(source.get("url") or _data_url(source.get("data"), source.get("media_type")))
-    return _data_url(block.get("base64") or block.get("data"), block.get("mime_type"))
-
-
-def _data_url(data: object, mime: object) -> str:
-    if not isinstance(data, str):
-        raise UsageError("an image block holds neither `url` nor `base64`")
-    return f"data:{mime or 'image/png'};base64,{data}"
-
-
-def _image(image: object) -> ImageSource:
-    # A path or a URL in the state would let whoever sends JSON read files or make requests from here.
-    if isinstance(image, bytes) or (isinstance(image, str) and image.startswith("data:")):
-        return image
-    raise UsageError(f"an image in a request is bytes or a data URL, not {str(image)[:40]!r}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ecoalign_agent.alignment.kinds import kind_lines
 from ecoalign_agent.alignment.replies import ScanReply
-from ecoalign_agent.alignment.task import Task
+from ecoalign_agent.alignment.task import Task, words_in
 from ecoalign_agent.assessing.hazards import hazard_lines
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.llm.chat import Endpoint, Reply
@@ -24,8 +24,10 @@ class ModelScanner:
         self._branching = str(policy.branching)
         self._kinds = kind_lines(policy, thoughts=0)
         self._hazards = hazard_lines()
+        longest = policy.max_answer_tokens
+        length = "" if longest is None else f" and {words_in(longest)} words"
         self._draft_rule = (
-            "the answer itself, in at most two sentences, when the request is plain and safety is at least "
+            f"the answer itself, in at most two sentences{length}, when the request is plain and safety is at least "
             f'{policy.caution:g}; else ""'
             if policy.draft and policy.answers == "early"
             else 'always ""'

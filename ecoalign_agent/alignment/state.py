@@ -5,7 +5,8 @@ objects. The thought graph is carried as its journal of changes in a delta chann
 added and not the whole graph; ``growth.py`` folds the journal back into a graph.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from langchain_core.messages import AnyMessage
@@ -21,7 +22,8 @@ from ecoalign_agent.economics.journal import Expanded, Merged, Pruned, Thought
 from ecoalign_agent.economics.pareto import FrontierPath, PathValue
 from ecoalign_agent.economics.tariff import Usage
 from ecoalign_agent.economics.value import Step
-from ecoalign_agent.trace.result import Result, StopReason
+from ecoalign_agent.trace.result import Result, Review, StopReason
+from ecoalign_agent.trace.rewrite import Rewrite, RiskReport
 
 
 def _extended(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
@@ -45,11 +47,49 @@ Images = Annotated[list[bytes | str], _STORED_ONCE]
 """Encoded pictures: bytes, or data URLs where they came as JSON. Written once a run, not with every step."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What was done about a request before the search began, in the same run and out of the same budget.
+
+    A node in front of the search hands it on. It is in no input schema and counts only as this very type, so that
+    nobody who sends JSON can give one. Ours.
+
+    Attributes:
+        run_id: the run that it belongs to; for any other it does not count.
+        started: seconds since the epoch when that run began.
+        spent: cost units of the budget that are gone.
+        ledger: what they were spent for.
+        told: events told.
+        waiting: seconds in which at least one model call was open.
+        strategy: what a search is to go by; graded like a planner's, and no planner is asked. "": none.
+        notes: what a reader must know to weigh the result.
+        begun: digests of the request as it was made; see ``kept_runs``.
+        rewrite: what a rewriter made of the question; None: there was none.
+    """
+
+    run_id: str
+    started: float
+    spent: float = 0.0
+    ledger: Ledger = field(default_factory=Ledger)
+    told: int = 0
+    waiting: float = 0.0
+    strategy: str = ""
+    notes: list[str] = field(default_factory=list)
+    begun: dict[str, str] = field(default_factory=dict)
+    rewrite: Rewrite | None = None
+
+
+def prior_of(state: Mapping[str, Any]) -> Prior | None:
+    """What was done before the search in the run that ``state`` belongs to; None: nothing."""
+    prior = state.get("prior")
+    return prior if isinstance(prior, Prior) and prior.run_id == state.get("run_id") else None
+
+
 CHECKPOINTED = frozenset(
     (kind.__module__, kind.__name__)
     for kind in (
         *(Thought, Pruned, Merged, Expanded, Action, Step, FrontierPath, PathValue),
-        *(Budget, Ledger, Usage, Experience, Sight, Place, Result),
+        *(Budget, Ledger, Usage, Experience, Sight, Place, Result, Review, Prior, Rewrite, RiskReport),
     )
 )
 """Module and name of every type of ours in a checkpoint, for deserialization that only lets known types through.
@@ -62,7 +102,8 @@ inner graph's: a graph that holds EcoAlign as a node gives its checkpointer ``.w
 class AlignmentInput(TypedDict, total=False):
     """What a caller gives: a question with pictures, or a conversation whose last human message holds both.
 
-    ``run_id`` names the run in events and result; one is drawn when it is missing.
+    ``run_id`` names the run in events and result, in at most 128 of A-Z, a-z, 0-9, _ and -; one is drawn when it is
+    missing.
     """
 
     question: str
@@ -84,6 +125,7 @@ class SearchState(TypedDict, total=False):
     """Everything between scan and end.
 
     Attributes:
+        prior: what was done about the request before the search.
         started: seconds since the epoch when the run began; deadlines count from there.
         sight: what the first look found.
         growth: the thought graph, as its journal.
@@ -94,6 +136,7 @@ class SearchState(TypedDict, total=False):
         frontier: the non-dominated answer paths.
         ledger: what was booked, by phase.
         experience: completion tokens by kind of call, so far.
+        counted: what is known of how endpoints count prompts, by their names; see ``Gauge.known``.
         round: rounds of execute that have ended.
         named: how many actions have been given an id.
         told: how many events have been told.
@@ -101,6 +144,12 @@ class SearchState(TypedDict, total=False):
         unknown: verdicts that could not be read.
         troubles: endpoint failures, one line each.
         notes: what a reader must know to weigh the result.
+        begun: digests of the request and of how it is carried out; see ``kept_runs``.
+        held: thoughts that a node made and holds back until a person has decided; see ``reviewing``.
+        held_by: the node that holds them.
+        reviewing: ids of those that still wait for a verdict.
+        asked_at: seconds since the epoch when the verdict was asked for.
+        reviews: the verdicts of persons.
         stop: why the search ended; None while it goes on.
         chosen: thought ids of the candidate paths for the answer, best first.
     """
@@ -109,6 +158,7 @@ class SearchState(TypedDict, total=False):
     images: Images
     messages: Annotated[list[AnyMessage], add_messages]
     run_id: str
+    prior: Prior | None
     started: float
     sight: Sight
     growth: Journal
@@ -119,6 +169,7 @@ class SearchState(TypedDict, total=False):
     frontier: Annotated[list[FrontierPath], _STORED_ONCE]
     ledger: Ledger
     experience: Experience
+    counted: dict[str, Any]
     round: int
     named: int
     told: int
@@ -126,6 +177,12 @@ class SearchState(TypedDict, total=False):
     unknown: int
     troubles: list[str]
     notes: list[str]
+    begun: dict[str, str]
+    held: list[Thought]
+    held_by: str
+    reviewing: list[str]
+    asked_at: float
+    reviews: list[Review]
     stop: StopReason | None
     chosen: list[list[str]]
     result: Result

@@ -14,8 +14,9 @@ from ecoalign_agent.llm.prompts import load_prompt
 class ModelSynthesizer:
     """One call, with the reduced pictures. Source: EcoAlign, the answer from P*."""
 
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
-        self.task = Task(endpoint, load_prompt("alignment/synthesize", prompts), TextReply, "synthesize", "synthesize")
+    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None, longest: int | None = None) -> None:
+        prompt = load_prompt("alignment/synthesize", prompts)
+        self.task = Task(endpoint, prompt, TextReply, "synthesize", "synthesize", longest)
 
     async def synthesize(self, scene: Scene, path: Sequence[Thought], *, meter: Meter) -> Reply[TextReply]:
         """The answer; see :class:`~ecoalign_agent.alignment.ports.Synthesizer`."""

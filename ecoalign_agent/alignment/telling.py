@@ -76,7 +76,9 @@ async def prune_if_unsafe(turn: Turn, thought: Thought) -> None:
 
     Under the ablations of path safety only the unknown is: that unsafe thoughts stay is what they measure.
     """
-    if thought.unassessed:
+    if any(review.id == thought.id and review.ruling == "rejected" for review in turn.reviews):
+        await prune(turn, thought.id, "rejected by a person")
+    elif thought.unassessed:
         await prune(turn, thought.id, "unknown verdict: counts as unsafe")
     elif thought.safety < 0 and turn.policy.path_safety == "minimum":
         await prune(turn, thought.id, f"unsafe ({thought.safety:+.2f})")

@@ -1,39 +1,35 @@
 """What one node has at hand during its turn, and what it hands back at the end."""
 
 import time
-import uuid
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from langchain_core.callbacks import adispatch_custom_event
 from langchain_core.messages import AIMessage
-from langgraph.config import get_config, get_stream_writer
 
-from ecoalign_agent.alignment.costing import Costing
+from ecoalign_agent.alignment.costing import CROP, Costing
 from ecoalign_agent.alignment.desk import Desk, Opened
 from ecoalign_agent.alignment.growth import Growth, growth_of
-from ecoalign_agent.alignment.request import request_of
+from ecoalign_agent.alignment.kept_calls import calls_here
+from ecoalign_agent.alignment.request import request_of, run_id_of
 from ecoalign_agent.alignment.scene import Scene, Sight
-from ecoalign_agent.alignment.state import SearchState
+from ecoalign_agent.alignment.state import SearchState, prior_of
+from ecoalign_agent.alignment.teller import Teller
 from ecoalign_agent.assessing.artefacts import without_artefacts
+from ecoalign_agent.assessing.port import CallSize
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.experience import Experience
+from ecoalign_agent.economics.tariff import Tariff
 from ecoalign_agent.economics.thoughts import ThoughtGraph
 from ecoalign_agent.errors import BudgetError, ModelError
-from ecoalign_agent.llm.image_tokens import ImageFamily, image_tokens
+from ecoalign_agent.llm.call_journal import CallJournal
+from ecoalign_agent.llm.image_scale import Gauge, ImageScale
 from ecoalign_agent.llm.images import ImageView
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.usage import text_tokens
 from ecoalign_agent.trace.result import Result
-
-EVENT_KEY = "ecoalign"
-"""Every event travels under this key, in LangGraph's custom stream and as LangChain's custom event of that name."""
-
-UNHEARD = "ecoalign_unheard"
-"""In ``configurable``: said by a caller who only wants the result, inside no other run: nobody hears the events."""
 
 UNSEEN = 600
 """Characters of caption and text in the pictures that are reckoned with before the scan has seen any."""
@@ -58,28 +54,41 @@ class Turn:
     def __init__(self, desk: Desk, state: SearchState, *, ending: bool = False) -> None:
         self.desk, self.policy, self.ports = desk, desk.policy, desk.ports
         self.state = state
-        self.run_id = state.get("run_id") or uuid.uuid4().hex
+        self.run_id = run_id_of(state)
+        self.prior = prior_of(state)
         self.started = state.get("started") or time.time()
         self.question, self.images = request_of(state)
         self.experience = state.get("experience", Experience())
+        told = [desk.gauge, *(call.gauge for call in desk.sizes.verdict if call.gauge is not None)]
+        self._gauges = {gauge.name: gauge for gauge in told}
+        for name, known in state.get("counted", {}).items():
+            if name in self._gauges:
+                # The run may have begun in another process, whose endpoints knew more than those of this one.
+                self._gauges[name].recall(known)
         self.unknown = state.get("unknown", 0)
         self.troubles = list(state.get("troubles", []))
         self.notes = list(state.get("notes", []))
-        self.told = state.get("told", 0)
+        self.reviews = list(state.get("reviews", []))
         self.named = state.get("named", 0)
         self._ledger = state.get("ledger", Ledger())
         self._budget = state.get("budget", Budget(self.policy.budget))
-        self._waiting, self._open, self._since = state.get("waiting", 0.0), 0, 0.0
         self._growth: Growth | None = None
         self._closed = False
         self._opened: Opened | None = None
         self._costing: Costing | None = None
-        self._writer = get_stream_writer()
-        handlers = getattr(get_config().get("callbacks"), "handlers", None)
-        self._dispatches = bool(handlers)
-        # Building events that nobody hears would cost as much as the rest of a node.
-        self._heard = self._dispatches or not get_config().get("configurable", {}).get(UNHEARD)
-        self.meter = Meter(self._budget, self.policy.tariff, deadline=self._deadline(ending=ending))
+        self._teller = Teller(
+            self.run_id,
+            started=self.started,
+            told=state.get("told", 0),
+            spent=lambda: self.budget.spent,
+            waited=state.get("waiting", 0.0),
+        )
+        deadline = self._deadline(ending=ending)
+        calls = calls_here()
+        journal = None if calls is None else CallJournal(calls)
+        self.meter = Meter(
+            self._budget, self.policy.tariff, deadline=deadline, tariffs=desk.tariffs, journal=journal
+        )
         self._ending = ending
         if ending:
             self.meter.ending()
@@ -125,7 +134,7 @@ class Turn:
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
-        return max(0.0, time.time() - self.started)
+        return self._teller.elapsed
 
     @property
     def out_of_time(self) -> bool:
@@ -136,7 +145,7 @@ class Turn:
     @property
     def waited(self) -> float:
         """Seconds of the run in which a model call was open."""
-        return self._waiting
+        return self._teller.waited
 
     def strategy(self) -> str:
         """Id of the live strategy thought, else of the root: where first actions grow from."""
@@ -179,19 +188,30 @@ class Turn:
             views, desk = await self.views(), self.desk
             sight = sight or self.state.get("sight")
             known = f"{sight.caption}{sight.seen_text}" if sight else "x" * UNSEEN
-            seen = [call.family for call in desk.sizes.verdict if call.family is not None]
-            assessor = sum(_view_tokens(views, family) for family in seen)
             scene = text_tokens(self.question) + text_tokens(known)
+            verdict = desk.sizes.verdict
             self._costing = Costing(
-                desk.sizes,
-                self.policy.tariff,
+                replace(desk.sizes, crop=desk.gauge.images.of_size(CROP, "high")),
+                self._reckoned(desk.gauge),
                 scene,
-                _view_tokens(views, desk.family),
-                assessor,
+                desk.gauge.images.estimate(views) if views else 0,
+                [_view_tokens(views, call) for call in verdict],
                 self.experience,
                 pictures=len(views),
+                assessor_tariffs=[self._reckoned(call.gauge) for call in verdict],
             )
         return self._costing.with_experience(self.experience)
+
+    async def reckoned_again(self) -> Costing:
+        """The same, after endpoints have reported: what is known of their counting may have changed."""
+        self._costing = None
+        return await self.costing()
+
+    def _reckoned(self, gauge: Gauge | None) -> Tariff:
+        """The tariff of an endpoint, for text as we estimate it: one that counts more is dearer by as much."""
+        tariff = self.meter.tariff_at(gauge.name if gauge is not None else "")
+        factor = 1.0 if gauge is None else gauge.texts.factor
+        return tariff if factor == 1.0 else replace(tariff, text=tariff.text * factor)
 
     def next_id(self) -> str:
         """An id for the next action, and with "t" for the thought that it becomes."""
@@ -204,8 +224,7 @@ class Turn:
         None: it did not fit, its endpoint failed, or time is up; noted, and the search goes on without.
         """
         try:
-            with self.waiting():
-                return await call
+            return await self.awaited(call)
         except BudgetError:
             return None
         except ModelError as error:
@@ -213,21 +232,17 @@ class Turn:
                 self.troubles.append(str(error))
             return None
 
+    async def awaited(self, call: Awaitable[T]) -> T:
+        """Await a port; whoever listens hears by heartbeats that the run is still there."""
+        return await self._teller.awaited(call)
+
     def learn(self, kind: str, completion: int) -> None:
         """Remember what a call of ``kind`` used."""
         self.experience = self.experience.seen(kind, completion)
 
     async def tell(self, event: type[Any], **fields: Any) -> None:  # noqa: ANN401 - the fields are the event's own
         """Tell everyone who listens: LangGraph's custom stream, and LangChain's callbacks where there are any."""
-        number = self.told
-        self.told += 1
-        if not self._heard:
-            return
-        made = event(run_id=self.run_id, number=number, at=round(self.elapsed, 4), **fields)
-        payload = {EVENT_KEY: made.model_dump(mode="json")}
-        self._writer(payload)
-        if self._dispatches:
-            await adispatch_custom_event(EVENT_KEY, payload)
+        await self._teller.tell(event, **fields)
 
     def update(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - LangGraph's update is a plain dict
         """What the node returns: ``changes``, and all that this turn booked, learned, told and grew."""
@@ -237,20 +252,23 @@ class Turn:
             # The next node of the ending sets its own part free again.
             "budget": replace(self.budget, set_aside=self._budget.set_aside) if self._ending else self.budget,
             "ledger": self.ledger,
-            "told": self.told,
+            "told": self._teller.told,
         }
         if self._growth is not None:
             if fresh := self._growth.unstored():
                 base["growth"] = fresh
             if not self._closed:
                 self.desk.folds.keep(self.run_id, self._growth)
+        counted = {name: known for name, gauge in self._gauges.items() if (known := gauge.known())}
         rarely = {
+            "counted": counted or self.state.get("counted"),
             "experience": self.experience,
             "unknown": self.unknown,
             "troubles": self.troubles,
             "notes": self.notes,
+            "reviews": self.reviews,
             "named": self.named,
-            "waiting": self._waiting,
+            "waiting": self._teller.waited,
         }
         base |= {key: value for key, value in rarely.items() if value != self.state.get(key)}
         return base | changes
@@ -261,7 +279,8 @@ class Turn:
         self.desk.opened.forget(self.run_id)
         said = {"messages": [AIMessage(result.answer, name="ecoalign")]} if result.answer is not None else {}
         outcome = {"result": result, "answer": result.answer, "status": result.status}
-        return outcome | said | {"question": "", "images": [], "run_id": ""}
+        blank: dict[str, Any] = {"question": "", "images": [], "run_id": ""}
+        return outcome | said | blank | ({} if self.state.get("prior") is None else {"prior": None})
 
     @contextmanager
     def held(self, cost: float) -> Iterator[None]:
@@ -308,19 +327,6 @@ class Turn:
         finally:
             self.meter.budget = self.budget.with_set_aside(aside)
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Count the seconds in which at least one model call is open."""
-        if self._open == 0:
-            self._since = time.perf_counter()
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
-            if self._open == 0:
-                self._waiting += time.perf_counter() - self._since
-
     def _deadline(self, *, ending: bool) -> float | None:
         """Epoch seconds at which calls of this turn are cancelled; the search leaves time for the ending."""
         if self.policy.deadline is None:
@@ -338,5 +344,11 @@ class Turn:
         return min(0.25 * self.policy.deadline, 2.0 * self._ledger.seconds / self._ledger.calls)
 
 
-def _view_tokens(views: Sequence[ImageView], family: ImageFamily) -> int:
-    return sum(image_tokens((view.width, view.height), view.detail, family) for view in views)
+def _view_tokens(views: Sequence[ImageView], call: CallSize) -> int:
+    """What the pictures count where this call goes, all of them, also where each has a call of its own."""
+    if call.family is None or not views:
+        return 0
+    scale = ImageScale(call.family) if call.gauge is None else call.gauge.images
+    if call.each_picture:
+        return sum(scale.of_size((view.width, view.height), view.detail) for view in views)
+    return scale.estimate(views)

@@ -3,15 +3,22 @@
 Every event carries ``kind``, ``version``, the run's id, its number in the run (from 0) and the seconds since the run
 began. Text of a thought is told only after its verdict, and only when the thought is safe: an unsafe thought's text
 is withheld.
+
+``schema.py`` writes these models down as JSON Schema; ``docs/events.md`` tells when each comes. Within a version a kind
+may come to be, and a field that has a default; a reader passes over kinds that it does not know.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from ecoalign_agent.trace.result import FrontierPoint, Models, Record, Result
+from ecoalign_agent.trace.result import FrontierPoint, Models, Record, Result, Review
+from ecoalign_agent.trace.rewrite import Rewrite
 
 EVENT_VERSION = 1
+
+HEARTBEAT = 5.0
+"""Seconds after which a run that waits for a model tells that it is still there. Ours: half of what is promised."""
 
 
 class _Event(Record):
@@ -19,6 +26,43 @@ class _Event(Record):
     run_id: str = ""
     number: int = 0
     at: float = 0.0
+
+
+class RewriteStarted(_Event):
+    """A rewrite of the question began. ``budget``: what it may spend at most, in cost units of ``tariff``."""
+
+    kind: Literal["rewrite_started"] = "rewrite_started"
+    question: str
+    pictures: int
+    budget: float
+    tariff: str
+    models: list[str]
+
+
+class Analysed(_Event):
+    """The risk report is in: what in wording, pictures and both provokes harm, "" for nothing.
+
+    ``safety`` of answering the question as asked, in [-1, 1]; ``aim``: what the person may legitimately want.
+    """
+
+    kind: Literal["analysed"] = "analysed"
+    safety: float
+    text: str
+    image: str
+    both: str
+    aim: str
+    hazards: list[str]
+
+
+class Rewritten(_Event):
+    """The rewrite ended: the last event of one that stands alone.
+
+    ``rewrite.prompt`` is what the target model is to be asked: told only after the check. A new question that was
+    rejected is withheld.
+    """
+
+    kind: Literal["rewritten"] = "rewritten"
+    rewrite: Rewrite
 
 
 class RunStarted(_Event):
@@ -166,6 +210,38 @@ class FrontierMoved(_Event):
     points: list[FrontierPoint]
 
 
+class Heartbeat(_Event):
+    """Nothing happened for a while: the run waits for a model.
+
+    ``elapsed`` in seconds since the run began, ``open_calls`` under way, ``spent`` in cost units, ``waiting_for`` the
+    part of the run whose calls are open: scan, plan, propose, simulate, execute, synthesize or decline; of a rewrite
+    analyse, rewrite or check.
+    """
+
+    kind: Literal["heartbeat"] = "heartbeat"
+    elapsed: float
+    open_calls: int
+    spent: float
+    waiting_for: str
+
+
+class ReviewAsked(_Event):
+    """The run waits for a person's verdict on ``result.waiting``, and tells nothing more until it is there.
+
+    The thought's text is not told: whoever reviews it reads it in the kept run.
+    """
+
+    kind: Literal["review_asked"] = "review_asked"
+    result: Result
+
+
+class Reviewed(_Event):
+    """A person's verdict on a thought came, and the run goes on."""
+
+    kind: Literal["reviewed"] = "reviewed"
+    review: Review
+
+
 class Answered(_Event):
     """The run ended with an assessed answer."""
 
@@ -188,7 +264,10 @@ class Failed(_Event):
 
 
 Event = Annotated[
-    RunStarted
+    RewriteStarted
+    | Analysed
+    | Rewritten
+    | RunStarted
     | Scanned
     | Planned
     | Proposed
@@ -199,6 +278,9 @@ Event = Annotated[
     | Merged
     | BudgetMoved
     | FrontierMoved
+    | Heartbeat
+    | ReviewAsked
+    | Reviewed
     | Answered
     | Declined
     | Failed,

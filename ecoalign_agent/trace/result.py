@@ -2,9 +2,27 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from ecoalign_agent.trace.record import Record, Tokens
+from ecoalign_agent.trace.rewrite import Rewrite
 
-Status = Literal["answered", "declined", "failed"]
+__all__ = [
+    "Cost",
+    "FrontierPoint",
+    "Models",
+    "Money",
+    "PathStep",
+    "PrunedThought",
+    "Record",
+    "Result",
+    "Review",
+    "Status",
+    "StopReason",
+    "Time",
+    "Tokens",
+    "Waiting",
+]
+
+Status = Literal["answered", "declined", "failed", "waiting"]
 
 StopReason = Literal[
     "satisfied",  # an answer is safe and useful enough
@@ -16,13 +34,8 @@ StopReason = Literal[
     "unsafe_request",  # the scan found the request harmful, and the assessor agreed
     "unreadable_scan",  # no rung of the ladder gave a readable scan
     "endpoint",  # a model's endpoint failed and no assessed answer was there
+    "review",  # it has not ended: a person's verdict is waited for
 ]
-
-
-class Record(BaseModel):
-    """Base of everything a run tells: frozen, JSON-safe, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PathStep(Record):
@@ -59,13 +72,22 @@ class PrunedThought(Record):
     cost: float
 
 
-class Tokens(Record):
-    """Parts of all calls' tokens: uncached prompt text, image, cached prompt, completion."""
+class Money(Record):
+    """What a run cost in money.
 
-    prompt: int = 0
-    image: int = 0
-    cached: int = 0
-    completion: int = 0
+    Attributes:
+        amount: of all models together, in ``currency``; an estimate where usage is.
+        currency: such as "USD"; None: nothing is billed, in any.
+        by_model: the same for each model that was called.
+        source: where the prices were read, in words.
+        date: the oldest day on which they were known to hold, YYYY-MM-DD; None: nothing is billed.
+    """
+
+    amount: float
+    currency: str | None
+    by_model: dict[str, float]
+    source: str
+    date: str | None
 
 
 class Cost(Record):
@@ -83,6 +105,10 @@ class Cost(Record):
         overrun: what a provider that counts otherwise made the run spend above its budget.
         saved: cost units that merging duplicates avoided.
         tariff: which tariff turned tokens into cost units.
+        money: what the run cost in money; None: not known, because a model's price is not, or because no call used
+            anything.
+        money_unknown: the models that were called and have no known price in the currency of the others.
+        image_factors: by endpoint, the greatest ratio of counted to estimated image tokens seen there so far.
     """
 
     budget: float
@@ -96,6 +122,9 @@ class Cost(Record):
     overrun: float = 0.0
     saved: float = 0.0
     tariff: str
+    money: Money | None = None
+    money_unknown: list[str] = []
+    image_factors: dict[str, float] = {}
 
 
 class Time(Record):
@@ -114,12 +143,46 @@ class Models(Record):
     independent: bool
 
 
+class Waiting(Record):
+    """What waits for a person's verdict. Its text is shown to that person alone, not here.
+
+    Attributes:
+        id: of the thought.
+        kind: of the thought.
+        safety: as the assessor graded it, in [-1, 1]: safe, and below the policy's ``review_below``.
+        utility: u of the thought, in [0, 1].
+    """
+
+    id: str
+    kind: str
+    safety: float
+    utility: float
+
+
+class Review(Record):
+    """A person's verdict on a thought.
+
+    Attributes:
+        id: of the thought.
+        kind: of the thought.
+        ruling: whether it was accepted as it was graded, rejected, or graded anew.
+        assessed: the assessor's safety, in [-1, 1].
+        safety: what counts since; a rejected one's is -1.
+    """
+
+    id: str
+    kind: str
+    ruling: Literal["accepted", "rejected", "graded"]
+    assessed: float
+    safety: float
+
+
 class Result(Record):
     """What a run holds in the end.
 
     Attributes:
         answer: the answer, or the refusal of a declined run; None of a failed one.
-        status: answered, declined or failed.
+        status: answered, declined or failed; waiting, when it goes on after a person's verdict.
         safety: S of the chosen path with its answer, in [-1, 1]; None unless answered.
         utility: u of the answer, in [0, 1]; None unless answered.
         stop_reason: why the search ended.
@@ -136,6 +199,10 @@ class Result(Record):
         prompts: name@version#digest of every prompt of the run.
         notes: what a reader must know to weigh the result.
         run_id: the run's id, also of its checkpoints and trace.
+        rewrite: what a rewriter in front made of the question, the text of a rejected one left out; None: there was no
+            rewriter. Its cost is part of ``cost``.
+        waiting: what waits for a person's verdict; None: nothing does.
+        reviews: the verdicts of persons, in order.
     """
 
     answer: str | None
@@ -156,3 +223,6 @@ class Result(Record):
     prompts: list[str]
     notes: list[str] = []
     run_id: str
+    rewrite: Rewrite | None = None
+    waiting: Waiting | None = None
+    reviews: list[Review] = []

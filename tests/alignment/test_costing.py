@@ -17,7 +17,7 @@ SIZES = EcoAlign(ScriptedModel(plays()))._desk.sizes
 
 
 def costing(scene: int = 50, views: int = 0, tariff: Tariff | None = None) -> Costing:
-    return Costing(SIZES, tariff or Tariff(), scene, views, views, Experience())
+    return Costing(SIZES, tariff or Tariff(), scene, views, [views for _ in SIZES.verdict], Experience())
 
 
 async def test_no_prompt_is_longer_than_it_was_reckoned() -> None:

@@ -12,6 +12,7 @@ from ecoalign_agent.alignment.report import result_of
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.assessing.artefacts import MOST_GRADES
+from ecoalign_agent.llm.usage import text_tokens
 from ecoalign_agent.trace import events
 from ecoalign_agent.trace.result import StopReason
 
@@ -22,6 +23,10 @@ FIXED = {
 }
 OTHERWISE = "I could not find an answer that I can stand behind. Asking for something more specific may help."
 """What is said when nothing is left to spend on saying it better, or when what was written did not pass."""
+
+SHORT = {"unsafe_request": "I can't help with this request."}
+SHORT_OTHERWISE = "I found no answer that I can stand behind."
+"""The same within 16 tokens, where an answer may have no more than a few."""
 
 
 def decline_node(desk: Desk) -> Node:
@@ -34,7 +39,7 @@ def decline_node(desk: Desk) -> Node:
             result = result_of(turn, "failed", "endpoint", answer=None, failure=turn.troubles[0])
             await turn.tell(events.Failed, result=result)
             return turn.update(**turn.closing(result))
-        text = await _text(turn, stop) or FIXED.get(stop, OTHERWISE)
+        text = await _text(turn, stop) or _fixed(turn, stop)
         result = result_of(turn, "declined", stop, answer=text)
         await turn.tell(events.Declined, result=result)
         return turn.update(**turn.closing(result))
@@ -50,6 +55,13 @@ def _judged(turn: Turn) -> bool:
     return any(turn.graph.pruned(t.id) and not t.unassessed and t.safety < 0 for t in turn.graph)
 
 
+def _fixed(turn: Turn, stop: StopReason) -> str:
+    """A text that was found safe before any run, short enough for the policy."""
+    text, longest = FIXED.get(stop, OTHERWISE), turn.policy.max_answer_tokens
+    fits = longest is None or text_tokens(text) <= longest
+    return text if fits else SHORT.get(stop, SHORT_OTHERWISE)
+
+
 async def _text(turn: Turn, stop: StopReason) -> str | None:
     """A refusal in the model's words, if it can be paid and is found safe: it is released like any other answer."""
     sight = turn.state["sight"]
@@ -63,5 +75,7 @@ async def _text(turn: Turn, stop: StopReason) -> str | None:
     if reply is None or reply.value is None:
         return None
     verdict = await grade(turn, await turn.scene(), reply.value.text, role=ANSWER)
-    safe = verdict is not None and verdict.safety is not None and verdict.safety >= 0
+    # No person is asked about a refusal: the fixed one says as much.
+    least = max(0.0, turn.policy.review_below or 0.0)
+    safe = verdict is not None and verdict.safety is not None and verdict.safety >= least
     return reply.value.text if safe else None

@@ -1,6 +1,7 @@
 """execute: buys the chosen actions in parallel, assesses what they brought, and updates the Pareto labels."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from ecoalign_agent.alignment.desk import Desk
@@ -17,6 +18,7 @@ from ecoalign_agent.alignment.nodes.grading import (
 from ecoalign_agent.alignment.nodes.propose import path_to
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.offers import still_standing
+from ecoalign_agent.alignment.reviewing import SETTLED, held_back, returned
 from ecoalign_agent.alignment.scene import Scene
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.stopping import best_path, prune_hopeless, why_stop
@@ -33,16 +35,13 @@ def execute_node(desk: Desk) -> Node:
     async def execute(state: SearchState) -> dict[str, Any]:
         turn = Turn(desk, state)
         wanted = set(state["buying"])
-        actions = [offer for offer in state["offers"] if offer.id in wanted]
-        scene, costing = await turn.scene(), await turn.costing()
-        regrading = turn.regrading(costing) if any(action.kind == "answer" for action in actions) else 0.0
-        with turn.drawing(regrading):
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(_buy(turn, scene, action, state["round"])) for action in actions]
+        back = returned(state)
+        thoughts = back or await _bought(turn, state, wanted)
+        if not back and (pause := await held_back(turn, thoughts, by="execute")):
+            return turn.update(**pause)
         # In the order of the actions, so that a run can be repeated whatever came back first.
-        for task in tasks:
-            if (thought := task.result()) is not None:
-                await _place(turn, thought)
+        for thought in thoughts:
+            await _place(turn, thought)
         offers = still_standing(state["offers"], turn.graph, gone=wanted)
         costing = await turn.costing()
         rounds = state["round"] + 1
@@ -53,9 +52,21 @@ def execute_node(desk: Desk) -> Node:
             stop = why_stop(turn, costing, offers, best, rounds=rounds)
         moved = await _moved_frontier(turn, state)
         await tell_budget(turn, rounds)
-        return turn.update(offers=offers, buying=[], round=rounds, stop=stop, **moved)
+        settled = SETTLED if back else {}
+        return turn.update(offers=offers, buying=[], round=rounds, stop=stop, **moved, **settled)
 
     return execute
+
+
+async def _bought(turn: Turn, state: SearchState, wanted: Collection[str]) -> list[Thought]:
+    """What the chosen actions brought, assessed, in their order."""
+    actions = [offer for offer in state["offers"] if offer.id in wanted]
+    scene, costing = await turn.scene(), await turn.costing()
+    regrading = turn.regrading(costing) if any(action.kind == "answer" for action in actions) else 0.0
+    with turn.drawing(regrading):
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_buy(turn, scene, action, state["round"])) for action in actions]
+    return [thought for task in tasks if (thought := task.result()) is not None]
 
 
 async def _moved_frontier(turn: Turn, state: SearchState) -> dict[str, list[FrontierPath]]:

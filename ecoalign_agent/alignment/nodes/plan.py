@@ -1,4 +1,4 @@
-"""plan: a strategy for a sensitive request, written and assessed before anything else is bought."""
+"""plan: a strategy for a sensitive request, written or given, assessed before anything else is bought."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,25 +6,31 @@ from typing import Any
 from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.nodes.grading import grade, keep_for_ending, thought_of, written
 from ecoalign_agent.alignment.nodes.scan import Node
+from ecoalign_agent.alignment.replies import TextReply
+from ecoalign_agent.alignment.reviewing import SETTLED, held_back, returned
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.telling import prune_if_unsafe, tell_thought
 from ecoalign_agent.alignment.turn import Turn
+from ecoalign_agent.economics.tariff import Usage
+from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.llm.chat import Reply
 from ecoalign_agent.trace import events
 
 
 def plan_node(desk: Desk) -> Node:
-    """The node ``plan``. Without a strategy (unreadable, unsafe, or too dear) the search goes on from the root."""
+    """The node ``plan``. Without a strategy (unreadable, unsafe, or too dear) the search goes on from the root.
+
+    Where one was given before the search, no planner is asked.
+    """
 
     async def plan(state: SearchState) -> dict[str, Any]:
         turn = Turn(desk, state)
-        scene = await turn.scene()
-        reply = await written(turn, "plan", lambda: turn.ports.planner.plan(scene, meter=turn.meter))
-        if reply is None or reply.value is None:
-            turn.notes.append("no strategy could be written; the search went on without one")
+        back = returned(state)
+        thought = back[0] if back else await _strategy(turn)
+        if thought is None:
             return turn.update()
-        turn.learn("plan", reply.usage.completion)
-        verdict = await grade(turn, scene, reply.value.text, role="a strategy of the assistant")
-        thought = thought_of("strategy", "strategy", reply.value.text, ("root",), reply.cost, verdict, round_=0)
+        if not back and (pause := await held_back(turn, [thought], by="plan")):
+            return turn.update(**pause)
         turn.graph.add(thought)
         await tell_thought(turn, thought)
         await prune_if_unsafe(turn, thought)
@@ -37,6 +43,37 @@ def plan_node(desk: Desk) -> Node:
             if offers:
                 turn.graph.expanded("strategy")
             await keep_for_ending(turn, [thought])
-        return turn.update(offers=offers)
+        return turn.update(offers=offers, **(SETTLED if back else {}))
 
     return plan
+
+
+async def _strategy(turn: Turn) -> Thought | None:
+    """The strategy, assessed; None: none could be had."""
+    scene = await turn.scene()
+    given = "" if turn.prior is None else turn.prior.strategy
+    reply = await written(
+        turn, "plan", lambda: _given(given) if given else turn.ports.planner.plan(scene, meter=turn.meter)
+    )
+    if reply is None or reply.value is None:
+        turn.notes.append(f"no strategy could be {'used' if given else 'written'}; the search went on without one")
+        return None
+    if not given:
+        turn.learn("plan", reply.usage.completion)
+    verdict = await grade(turn, scene, reply.value.text, role="a strategy of the assistant")
+    return thought_of("strategy", "strategy", reply.value.text, ("root",), reply.cost, verdict, round_=0)
+
+
+async def _given(text: str) -> Reply[TextReply]:
+    """A strategy that is there already, as a planner would hand it over: writing it costs nothing any more."""
+    return Reply(
+        TextReply(text=text),
+        Usage(),
+        cost=0.0,
+        finish_reason=None,
+        rung="plain",
+        unreadable=None,
+        seconds=0.0,
+        calls=0,
+        text=None,
+    )

@@ -7,11 +7,14 @@ from typing import Any
 from langgraph.types import Overwrite
 
 from ecoalign_agent.alignment.desk import Desk
+from ecoalign_agent.alignment.kept_calls import saver_here
+from ecoalign_agent.alignment.kept_runs import begun_as
 from ecoalign_agent.alignment.offers import Counter
 from ecoalign_agent.alignment.replies import ScanReply
 from ecoalign_agent.alignment.report import result_of
+from ecoalign_agent.alignment.request import with_pictures
 from ecoalign_agent.alignment.scene import Place, Sight
-from ecoalign_agent.alignment.state import SearchState
+from ecoalign_agent.alignment.state import SearchState, prior_of
 from ecoalign_agent.alignment.telling import tell_budget, tell_offers
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.assessing.port import Case
@@ -19,8 +22,9 @@ from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.value import Step
-from ecoalign_agent.errors import BudgetError, BudgetTooSmallError, ModelError
+from ecoalign_agent.errors import BudgetError, BudgetTooSmallError, ModelError, UsageError
 from ecoalign_agent.llm.chat import Reply
+from ecoalign_agent.llm.usage import text_tokens
 from ecoalign_agent.trace import events
 from ecoalign_agent.trace.result import StopReason
 
@@ -32,7 +36,7 @@ SHARE_OF_ENDING = 0.3
 DRAFT_UTILITY = 0.9
 """Forecast utility of a draft for which the scan proposed no answer action: it called the question plain. Ours."""
 
-_REQUEST_KEYS = ("question", "images", "messages", "run_id")
+_REQUEST_KEYS = ("question", "images", "messages", "run_id", "prior")
 
 
 def scan_node(desk: Desk) -> Node:
@@ -40,20 +44,31 @@ def scan_node(desk: Desk) -> Node:
 
     Raises, when it runs:
         UsageError: the question is empty or too long, or an image can't be read.
-        BudgetTooSmallError: the budget can't pay for a scan and an answer; nothing was spent.
+        BudgetTooSmallError: the budget can't pay for a scan and an answer; nothing was spent. Where something was,
+            before the search, the run fails instead, with its receipt.
     """
 
     async def scan(state: SearchState) -> dict[str, Any]:
         # A thread may hold an earlier run: only the request counts.
         request = SearchState(**{key: state[key] for key in _REQUEST_KEYS if key in state})  # type: ignore[typeddict-item,literal-required]
-        turn = Turn(desk, request)
-        costing = await turn.costing()
-        ending = costing.ending(verdicts=turn.times)
-        _require_budget(turn.budget, costing.scan_at_least() + ending)
-        # With room for grading the answer once more without its manners, as long as that leaves most for the search.
-        whole = costing.ending(verdicts=turn.verdicts)
-        room = SHARE_OF_ENDING * turn.budget.total
-        turn.meter.budget = turn.budget.with_set_aside(max(ending, min(whole, room)))
+        _require_kept(desk)
+        begun = {"begun": begun_as(desk, request.get("question", ""), request.get("images", []))}
+        # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
+        pictures = await with_pictures(request, desk.gallery)
+        turn = Turn(desk, _begun(desk, SearchState(**{**request, **pictures})))  # type: ignore[typeddict-item]  # as above
+        if turn.prior is None:
+            return begun | pictures | await look(turn)
+        turn.notes.extend(turn.prior.notes)
+        begun = {"begun": turn.prior.begun}
+        try:
+            return begun | pictures | await look(turn)
+        except BudgetTooSmallError as error:
+            return begun | pictures | await _failed(turn, "budget", str(error))
+
+    async def look(turn: Turn) -> dict[str, Any]:
+        if not turn.images:
+            await _ending_afforded(turn)  # a mistake that needs no look to be seen
+        # Before the pictures are opened: whoever waits sees at once that the request has arrived.
         await turn.tell(
             events.RunStarted,
             question=turn.question,
@@ -62,6 +77,12 @@ def scan_node(desk: Desk) -> Node:
             tariff=turn.policy.tariff.name,
             models=desk.models,
         )
+        ending = await _ending_afforded(turn)
+        costing = await turn.costing()
+        # With room for grading the answer once more without its manners, as long as that leaves most for the search.
+        whole = costing.ending(verdicts=turn.verdicts)
+        room = SHARE_OF_ENDING * turn.budget.total
+        turn.meter.budget = turn.budget.with_set_aside(max(ending, min(whole, room)))
         try:
             reply = await _first_look(turn, costing.scan_at_least() + ending)
         except ModelError as error:
@@ -70,6 +91,9 @@ def scan_node(desk: Desk) -> Node:
             return await _failed(turn, "unreadable_scan", _unreadable(turn, reply.unreadable))
         seen, stop = reply.value, None
         turn.learn("scan", reply.usage.completion)
+        costing = await turn.reckoned_again()
+        ending, whole = (costing.ending(verdicts=verdicts) for verdicts in (turn.times, turn.verdicts))
+        turn.meter.budget = turn.budget.with_set_aside(min(max(ending, min(whole, room)), max(0.0, turn.budget.left)))
         sight = _sight(seen, len(turn.images))
         if sight.safety < 0:
             sight, stop = await _confirmed(turn, sight)
@@ -93,11 +117,54 @@ def scan_node(desk: Desk) -> Node:
     return scan
 
 
+def _require_kept(desk: Desk) -> None:
+    if desk.policy.review_below is not None and saver_here() is None:
+        raise UsageError(
+            f"policy: review_below is {desk.policy.review_below:g}, and nothing keeps the run while a person "
+            "decides: give a checkpointer (--state FILE)"
+        )
+
+
+def _begun(desk: Desk, request: SearchState) -> SearchState:
+    """The request with what was spent, booked and told on it before the search."""
+    prior = prior_of(request)
+    if prior is None:
+        return request
+    budget = Budget(desk.policy.budget, prior.spent)
+    begun = {"budget": budget, "started": prior.started, "told": prior.told, "waiting": prior.waiting}
+    return SearchState(**{**request, **begun, "ledger": prior.ledger})  # type: ignore[typeddict-item]  # as in scan
+
+
+async def least_needed(turn: Turn) -> float:
+    """What a scan, the final answer and its verdict cost at the least, in cost units.
+
+    Raises:
+        BudgetTooSmallError: the budget does not pay for them.
+        UsageError: persons are to decide, and nothing keeps the run meanwhile.
+    """
+    _require_kept(turn.desk)
+    ending = await _ending_afforded(turn)
+    return (await turn.costing()).scan_at_least() + ending
+
+
+async def _ending_afforded(turn: Turn) -> float:
+    """What the final answer and its verdict will cost, in cost units; the budget pays for it and for the scan.
+
+    Raises:
+        BudgetTooSmallError: it does not.
+    """
+    costing = await turn.costing()
+    ending = costing.ending(verdicts=turn.times)
+    _require_budget(turn.budget, costing.scan_at_least() + ending)
+    return ending
+
+
 def _require_budget(budget: Budget, least: float) -> None:
-    if budget.total < least:
-        advised = _advised(least * 1.05)
+    if budget.left < least:
+        advised = _advised(budget.spent + least * 1.05)
+        before = f", {budget.spent:g} of them spent before," if budget.spent else ""
         raise BudgetTooSmallError(
-            f"a budget of {budget.total:g} cost units can't pay for a scan and an answer to this question: "
+            f"a budget of {budget.total:g} cost units{before} can't pay for a scan and an answer to this question: "
             f"the least is about {advised} (--budget {advised})"
         )
 
@@ -110,8 +177,8 @@ def _advised(cost: float) -> str:
 
 async def _first_look(turn: Turn, least: float) -> Reply[ScanReply]:
     try:
-        with turn.waiting():
-            return await turn.ports.scanner.scan(turn.question, await turn.views(), meter=turn.meter)
+        views = await turn.views()
+        return await turn.awaited(turn.ports.scanner.scan(turn.question, views, meter=turn.meter))
     except BudgetError as error:
         advised = _advised(least * 1.25)
         raise BudgetTooSmallError(f"{error}: raise the budget to {advised} cost units (--budget {advised})") from error
@@ -165,7 +232,8 @@ async def _first_offers(turn: Turn, seen: ScanReply, sight: Sight) -> list[Actio
             offers.append(offer)
     plain = turn.policy.draft and turn.policy.answers == "early" and sight.safety >= turn.policy.caution
     draft = seen.draft.strip()
-    if plain and draft:
+    longest = turn.policy.max_answer_tokens
+    if plain and draft and (longest is None or text_tokens(draft) <= longest):
         promised = [offer.step.utility for offer in offers if offer.kind == "answer"]
         step = Step(sight.safety, max(promised, default=DRAFT_UTILITY), costing.thought("answer", drafted=True))
         # The scan paid for the text already: an answer that would write it again is the same, only dearer.
@@ -194,6 +262,7 @@ async def _tell(turn: Turn, sight: Sight, offers: list[Action], *, drafted: bool
 def _fresh(update: dict[str, Any]) -> dict[str, Any]:
     """The update as the start of a run: what an earlier run of the thread left is dropped."""
     blank: dict[str, Any] = {"troubles": [], "notes": [], "unknown": 0, "offers": [], "frontier": [], "round": 0}
+    blank |= {"held": [], "reviewing": [], "reviews": []}
     # An outcome that stayed would pass for that of this run.
     blank |= {"result": None, "answer": None, "status": ""}
     return blank | update | {"growth": Overwrite(update.get("growth", []))}

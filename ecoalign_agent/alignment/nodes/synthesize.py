@@ -7,12 +7,16 @@ from ecoalign_agent.alignment.desk import Desk
 from ecoalign_agent.alignment.nodes.grading import ANSWER, grade, thought_of, written
 from ecoalign_agent.alignment.nodes.scan import Node
 from ecoalign_agent.alignment.report import result_of
+from ecoalign_agent.alignment.reviewing import SETTLED, held_back, returned
 from ecoalign_agent.alignment.scene import Scene
 from ecoalign_agent.alignment.state import SearchState
 from ecoalign_agent.alignment.telling import prune_if_unsafe, tell_thought
 from ecoalign_agent.alignment.turn import Turn
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.trace import events
+
+_NAME = "answer"
+"""What the ids of answers written here begin with; the number of the path follows."""
 
 
 class _Answer(NamedTuple):
@@ -30,14 +34,23 @@ def synthesize_node(desk: Desk) -> Node:
     async def synthesize(state: SearchState) -> dict[str, Any]:
         turn = Turn(desk, state, ending=True)
         scene = await turn.scene()
-        found = None
-        for number, chosen in enumerate(state["chosen"]):
+        found, back = None, returned(state)
+        begun = _number(back[0]) if back else 0
+        for number, chosen in enumerate(state["chosen"][begun:], begun):
             path = [turn.graph[thought_id] for thought_id in chosen if thought_id != "root"]
-            found = _standing(turn, path) or await _written(turn, scene, path, number)
+            thought = back[0] if back and number == begun else None
+            if thought is None and (found := _standing(turn, path)) is not None:
+                break
+            thought = thought or await _written(turn, scene, path, number)
+            if thought is not None and thought not in back:
+                pause = await held_back(turn, [thought], by="synthesize")
+                if pause:
+                    return turn.update(**pause)
+            found = await _weighed(turn, path, thought)
             if found is not None:
                 break
         if found is None:
-            return turn.update()
+            return turn.update(**SETTLED)
         result = result_of(
             turn,
             "answered",
@@ -48,7 +61,7 @@ def synthesize_node(desk: Desk) -> Node:
             utility=found.tip.utility,
         )
         await turn.tell(events.Answered, result=result)
-        return turn.update(**turn.closing(result))
+        return turn.update(**turn.closing(result), **SETTLED)
 
     return synthesize
 
@@ -61,9 +74,8 @@ def _standing(turn: Turn, path: Sequence[Thought]) -> _Answer | None:
     return None
 
 
-async def _written(turn: Turn, scene: Scene, path: Sequence[Thought], number: int) -> _Answer | None:
-    """The answer written from ``path``; the path's own answer where that is better, or where nothing can be bought."""
-    own = _Answer(list(path), _safety(turn, path)) if path and path[-1].kind == "answer" else None
+async def _written(turn: Turn, scene: Scene, path: Sequence[Thought], number: int) -> Thought | None:
+    """The answer written from ``path``, assessed; None: it could not be bought, or not be graded."""
     reply = await written(
         turn,
         "synthesize",
@@ -71,16 +83,31 @@ async def _written(turn: Turn, scene: Scene, path: Sequence[Thought], number: in
         path=path,
         verdicts=turn.verdicts,
     )
-    if reply is None or reply.value is None:
-        return own
+    if reply is None:
+        return None
+    if reply.value is None:
+        turn.notes.append(f"answer {number} could not be read: {reply.unreadable}")
+        return None
     turn.learn("synthesize", reply.usage.completion)
     verdict = await grade(turn, scene, reply.value.text, role=ANSWER, path=tuple(path), times=turn.times)
     if verdict is None:
-        return own
+        return None
     tip = path[-1].id if path else "root"
-    thought = thought_of(
-        f"answer{number}", "answer", reply.value.text, (tip,), reply.cost, verdict, round_=turn.state["round"]
+    return thought_of(
+        f"{_NAME}{number}", "answer", reply.value.text, (tip,), reply.cost, verdict, round_=turn.state["round"]
     )
+
+
+def _number(thought: Thought) -> int:
+    """Which of the candidate paths an answer was written from."""
+    return int(thought.id.removeprefix(_NAME))
+
+
+async def _weighed(turn: Turn, path: Sequence[Thought], thought: Thought | None) -> _Answer | None:
+    """The answer that was written; the path's own where that is better, or where nothing could be written."""
+    own = _Answer(list(path), _safety(turn, path)) if path and path[-1].kind == "answer" else None
+    if thought is None:
+        return own
     turn.graph.add(thought)
     await tell_thought(turn, thought)
     await prune_if_unsafe(turn, thought)
