@@ -5,20 +5,23 @@ a fence whose marker the system message names. Only what stands inside those fen
 data carries another marker and stays text. Ours: the embedded model reads the same prompts as any hosted one.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
+from ecoalign_agent.llm.fences import SentPicture, fenced, words_of
+
 TASKS = (
     "scan", "plan", "propose", "simulate", "reason", "look", "fuse", "answer", "synthesize", "decline",
-    "assess thought", "assess request",
+    "assess thought", "assess request", "rewrite analyse", "rewrite frugal", "rewrite prompt", "rewrite check",
+    "rewrite hindsight", "rewrite causal",
 )  # fmt: skip
 """Every task that a prompt of this package can name."""
+
+PLAIN = "plain"
+"""The task of a message that stands alone, with no instructions of ours: it is a question, and is answered in words."""
 
 Box = tuple[float, float, float, float]
 """left, top, right, bottom as fractions of a picture."""
@@ -29,24 +32,11 @@ _KIND = re.compile(r"^\s*(?:[-*]\s*)?\W?(reason|look|fuse|answer)\W?\s*:", re.MU
 
 
 @dataclass(frozen=True, slots=True)
-class SentPicture:
-    """One picture as it came with the message.
-
-    Attributes:
-        data: the encoded file; None: the message names an address, which is never fetched, or holds no valid base64.
-        detail: how closely a hosted model would look; decides what the picture costs.
-    """
-
-    data: bytes | None
-    detail: Literal["low", "high"] = "high"
-
-
-@dataclass(frozen=True, slots=True)
 class Brief:
     """One call, taken apart.
 
     Attributes:
-        task: one of ``TASKS``; None: not one of our prompts.
+        task: one of ``TASKS``, or ``PLAIN``; None: not one of our prompts.
         system: the instructions; they hold nothing from outside.
         data: the content of each fence by its name; "(none)" reads as "".
         pictures: the pictures of the message, in order.
@@ -107,52 +97,16 @@ def read_brief(messages: Sequence[BaseMessage]) -> Brief:
     pictures: list[SentPicture] = []
     system = user = ""
     for message in messages:
-        text = _collect(message.content, pictures)
+        text = words_of(message.content, pictures)
         texts.append(text)
         if isinstance(message, SystemMessage) and not system:
             system = text
         elif isinstance(message, HumanMessage) and not user:
             user = text
+    if user.strip() and len(messages) == 1:
+        return Brief(PLAIN, "", {"question": user.strip()}, tuple(pictures), "\n".join(texts))
     task = re.match(r"\s*Task: ([a-z ]+?)\s*(?:\n|$)", system)
-    data = _fences(user, system)
+    data = fenced(user, system)
     known = task is not None and task.group(1) in TASKS and bool(data)
     name = task.group(1) if task is not None and known else None
     return Brief(name, system, data, tuple(pictures), "\n".join(texts))
-
-
-def _collect(content: str | list[Any], pictures: list[SentPicture]) -> str:
-    if isinstance(content, str):
-        return content
-    texts = []
-    for block in content:
-        if isinstance(block, str):
-            texts.append(block)
-        elif block.get("type") == "text":
-            texts.append(str(block.get("text", "")))
-        elif block.get("type") == "image_url":
-            pictures.append(_from_url(block["image_url"]))
-        elif block.get("type") == "image":
-            pictures.append(SentPicture(_decoded(str(block.get("base64", "")))))
-    return "\n".join(texts)
-
-
-def _from_url(value: str | Mapping[str, Any]) -> SentPicture:
-    url, detail = (value, None) if isinstance(value, str) else (str(value.get("url", "")), value.get("detail"))
-    head, comma, body = url.partition(",")
-    data = _decoded(body) if head.startswith("data:") and head.endswith(";base64") and comma else None
-    return SentPicture(data, "low" if detail == "low" else "high")
-
-
-def _decoded(body: str) -> bytes | None:
-    try:
-        return base64.b64decode(body, validate=True) or None
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _fences(user: str, system: str) -> dict[str, str]:
-    opening = re.match(r"\s*<[a-z_]+ ([0-9A-Za-z]{4,32})>\n", user)
-    if opening is None or (marker := opening.group(1)) not in system:
-        return {}
-    fence = re.compile(rf"<([a-z_]+) {marker}>\n(.*?)\n?</\1 {marker}>", re.DOTALL)
-    return {name: "" if value.strip() == "(none)" else value.strip() for name, value in fence.findall(user)}

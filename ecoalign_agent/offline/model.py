@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -12,8 +13,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
 
-from ecoalign_agent.offline import counting, examining, exploring, scanning, writing
-from ecoalign_agent.offline.brief import Brief, read_brief
+from ecoalign_agent.offline import counting, examining, exploring, rewriting, scanning, writing
+from ecoalign_agent.offline.brief import PLAIN, Brief, read_brief
 from ecoalign_agent.offline.ocr import Engine, EngineChoice, find_engine
 from ecoalign_agent.offline.sight import Eyes, Sight
 
@@ -94,26 +95,29 @@ class OfflineModel(BaseChatModel):
 
 
 def reply_to(brief: Brief, sights: list[Sight], most: int) -> str:
-    """The reply to one call, in at most about ``most`` tokens: JSON for a prompt of ours, one plain sentence else."""
+    """The reply to one call, in at most about ``most`` tokens: JSON for a prompt of ours, words for a bare question."""
     if brief.task is None:
         return _NO_PROMPT
+    if brief.task == PLAIN:
+        return writing.answer(brief, sights, most * counting.BYTES_A_TOKEN)
     return json.dumps(_reply(brief.task, brief, sights, most * counting.BYTES_A_TOKEN), ensure_ascii=False)
 
 
 def _reply(task: str, brief: Brief, sights: list[Sight], room: int) -> dict[str, Any]:
-    match task:
-        case "scan":
-            return scanning.scan(brief, sights, room)
-        case "propose":
-            return exploring.propose(brief, sights)
-        case "simulate":
-            return exploring.simulate(brief)
-        case "assess thought":
-            return examining.assess_thought(brief, sights)
-        case "assess request":
-            return examining.assess_request(brief, sights)
-        case _:
-            return {"text": _text(task, brief, sights, room)}
+    replies: dict[str, Callable[[], dict[str, Any]]] = {
+        "scan": lambda: scanning.scan(brief, sights, room),
+        "propose": lambda: exploring.propose(brief, sights),
+        "simulate": lambda: exploring.simulate(brief),
+        "assess thought": lambda: examining.assess_thought(brief, sights),
+        "assess request": lambda: examining.assess_request(brief, sights),
+        "rewrite analyse": lambda: rewriting.analyse(brief, sights, frugal=False),
+        "rewrite frugal": lambda: rewriting.analyse(brief, sights, frugal=True),
+        "rewrite prompt": lambda: rewriting.rewrite(brief, sights),
+        "rewrite check": lambda: rewriting.check(brief, sights),
+        "rewrite hindsight": lambda: rewriting.hindsight(brief, sights),
+        "rewrite causal": lambda: rewriting.analyse(brief, sights, frugal=False),
+    }
+    return replies.get(task, lambda: {"text": _text(task, brief, sights, room)})()
 
 
 def _text(task: str, brief: Brief, sights: list[Sight], room: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ecoalign_agent.errors import RunError
 from ecoalign_agent.terminal.output import Screen
-from ecoalign_agent.trace.events import Answered, BudgetMoved, Declined, Event, Failed
+from ecoalign_agent.trace.events import Answered, BudgetMoved, Declined, Event, Failed, ReviewAsked
 from ecoalign_agent.trace.log import EventLog
 from ecoalign_agent.trace.result import Result
 
@@ -41,7 +41,7 @@ class Followed:
                     log.write(event)
                 except RunError as error:
                     self.trouble = str(error)
-            if isinstance(event, Answered | Declined | Failed):
+            if isinstance(event, Answered | Declined | Failed | ReviewAsked):
                 result = event.result
         if result is None:
             raise RunError("the run ended without a result: its last event never came")

@@ -16,7 +16,7 @@ from ecoalign_agent.terminal.wording import amount, count
 from ecoalign_agent.trace.events import Event
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_ENDINGS = {"answered": ("✔", "green"), "declined": ("■", "yellow"), "failed": ("✗", "red")}
+_ENDINGS = {"answered": ("✔", "green"), "declined": ("■", "yellow"), "failed": ("✗", "red"), "waiting": ("…", "cyan")}
 _FIXED = 6  # lines that are no tree: question, models, blank, bar, legend, status
 _LOWEST = 10  # lines of a terminal below which there is no room for a tree
 

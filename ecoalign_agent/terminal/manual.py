@@ -34,6 +34,8 @@ Examples:
   ecoalign ask "What is the total?" --image receipt.jpg
   ecoalign ask "Which one closes later?" --image a.png --image b.png --budget 4000
   ecoalign ask - --image page.png < question.txt
+  ecoalign ask "What is it?" --image https://images.example.org/it.jpg \\
+    --allow-image-host images.example.org
   ecoalign ask "What is the total?" --image receipt.jpg --json | jq -r .answer
   ecoalign ask "What is it?" --image it.jpg --model openai:qwen2.5-vl \\
     --base-url http://localhost:8000/v1
@@ -48,7 +50,8 @@ What it costs:
 \b
 Environment:
   OPENAI_API_KEY, ECOALIGN_MODEL, ECOALIGN_ASSESSOR, ECOALIGN_BASE_URL,
-  ECOALIGN_TIMEOUT (seconds one call may take, 60)
+  ECOALIGN_TIMEOUT (seconds one call may take, 60),
+  ECOALIGN_IMAGE_HOSTS (hosts of --allow-image-host, with commas)
 """
 
 DEMO = """Four pictures through the whole loop, free: no key, no network, under a minute.

@@ -9,7 +9,7 @@ from ecoalign_agent.terminal.receipt import answer_text, phase_rows, receipt_row
 from ecoalign_agent.terminal.wording import amount, fraction, share, signed
 from ecoalign_agent.trace.result import Result, Status
 
-_STYLES: dict[Status, str] = {"answered": "green", "declined": "yellow", "failed": "red"}
+_STYLES: dict[Status, str] = {"answered": "green", "declined": "yellow", "failed": "red", "waiting": "cyan"}
 _BAR = 16  # columns of the widest phase
 
 

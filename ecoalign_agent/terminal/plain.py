@@ -104,7 +104,10 @@ def _bookkeeping(event: told.Event) -> str:
             free = max(0.0, event.left - event.set_aside)
             spent = f"spent {amount(event.spent)} of {amount(event.total)}, free {amount(free)}"
             return f"budget    {spent}, set aside {amount(event.set_aside)}, horizon {event.horizon}"
-        case told.Answered() | told.Declined() | told.Failed():
+        case told.Reviewed():
+            review = event.review
+            return f"reviewed  {one_line(review.id, 24)}: {review.ruling}, safety {signed(review.safety)}"
+        case told.Answered() | told.Declined() | told.Failed() | told.ReviewAsked():
             return f"{event.result.status:<9} {STOPPED[event.result.stop_reason]}"
         case _:
             return ""

@@ -1,5 +1,6 @@
 """Standard output and error: in UTF-8, drawn on only where they are terminals, and a reader may leave."""
 
+import json
 import os
 import sys
 from typing import TextIO
@@ -50,6 +51,16 @@ def _silence(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def write_json(value: object) -> None:
+    """One JSON object on standard output."""
+    write(sys.stdout, json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def tell_notice(message: str) -> None:
+    """One line on standard error that is no error."""
+    write(sys.stderr, f"{one_line(message, 1_000)}\n")
 
 
 def tell_error(message: str) -> None:

@@ -82,6 +82,12 @@ class View:
             case told.BudgetMoved():
                 self.total, self.spent, self.left = event.total, event.spent, event.left
                 self.set_aside, self.horizon = event.set_aside, event.horizon
+            case told.ReviewAsked():
+                # Not the end of it: what is drawn stays as it is.
+                self.result, self.spent = event.result, event.result.cost.spent
+                self.doing = STOPPED["review"]
+            case told.Reviewed():
+                self.doing = f"going on: {event.review.ruling}"
             case told.Answered() | told.Declined() | told.Failed():
                 self._end(event.result)
             case told.FrontierMoved():

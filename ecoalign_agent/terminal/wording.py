@@ -37,6 +37,7 @@ STOPPED: "dict[StopReason, str]" = {
     "unsafe_request": "the request is harmful",
     "unreadable_scan": "the first look could not be read",
     "endpoint": "a model's endpoint failed",
+    "review": "a person's verdict is waited for",
 }
 """Why a search ended, in words."""
 
@@ -55,6 +56,9 @@ def one_line(text: str, most: int = 160) -> str:
 
 def amount(cost: float) -> str:
     """Cost units for people: whole ones from a hundred on, three digits below (a budget may be in money)."""
+    if 0 < abs(cost) < 1e-3:
+        # A thought may cost a hundredth of a cent: its digits are easier to read than an exponent.
+        return f"{cost:.{2 - math.floor(math.log10(abs(cost)))}f}"
     return f"{cost:,.0f}" if abs(cost) >= 99.95 or cost == 0 else f"{cost:.3g}"
 
 

@@ -1,0 +1,184 @@
+"""Rewriter: the facade of VLMGuard-R1. A dangerous prompt in; a refined prompt out, for an unchanged target model."""
+
+import uuid
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Self, cast
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from pydantic import SecretStr
+
+from ecoalign_agent.alignment.apart import pulled_apart
+from ecoalign_agent.alignment.checkpoints import reading_strictly
+from ecoalign_agent.alignment.heartbeat import HEARTBEAT_KEY, checked_interval
+from ecoalign_agent.alignment.request import checked_question, checked_run_id
+from ecoalign_agent.alignment.sync import refuse_sync
+from ecoalign_agent.alignment.teller import EVENT_KEY, UNHEARD, inside_a_run
+from ecoalign_agent.endpoints import endpoint_of
+from ecoalign_agent.llm.images import Gallery, Source
+from ecoalign_agent.rewriting.graph import build_rewrite_graph
+from ecoalign_agent.rewriting.models import PromptedAnalyst, PromptedChecker, PromptedWriter, TrainedAnalyst
+from ecoalign_agent.rewriting.ports import RewritePorts
+from ecoalign_agent.rewriting.rewrite import Rewrite
+from ecoalign_agent.rewriting.state import RewriteDesk, RewriteInput, RewritePolicy
+from ecoalign_agent.settings import checked_base_url, read_settings
+from ecoalign_agent.trace.events import HEARTBEAT, Event, event_adapter
+
+_TRAINED = "trained:"
+
+
+class Rewriter:
+    """Rewrites dangerous prompts by reasoning over text and image; leaves harmless ones alone, word for word.
+
+    Args:
+        model: who analyses and rewrites: a name as :class:`~ecoalign_agent.EcoAlign` takes it, a chat model object, or
+            ``"trained:NAME"`` for a fine-tuned rewriter: the name of a model behind an endpoint, or a folder that
+            ``ecoalign train`` wrote. None: ``ECOALIGN_MODEL``.
+        policy: budget, threshold, frugal or not, deadline.
+        checker: who checks a new question, by name or as an object. None: the model itself; a trained rewriter can't
+            check, so without a checker only rules do, and every result says so.
+        base_url: of an OpenAI-compatible server; holds for model and checker.
+        api_key: for ``openai:`` models; else ``OPENAI_API_KEY``.
+        prompts: a folder whose prompts replace the shipped ones of the same name.
+        checkpointer: a LangGraph checkpointer; runs are then kept under their ``run_id``.
+
+    Raises:
+        ModelNameError: a model can't be built; the message says why.
+        PromptError: a prompt is missing or broken.
+
+    Use it as an async context manager, or call :meth:`aclose` in the end.
+    """
+
+    def __init__(
+        self,
+        model: str | BaseChatModel | None = None,
+        *,
+        policy: RewritePolicy | None = None,
+        checker: str | BaseChatModel | None = None,
+        base_url: str | None = None,
+        api_key: SecretStr | str | None = None,
+        prompts: str | None = None,
+        checkpointer: BaseCheckpointSaver[str] | None = None,
+    ) -> None:
+        settings = read_settings()
+        given: dict[str, Any] = {}
+        if base_url is not None:
+            given["base_url"] = checked_base_url(base_url)
+        if api_key is not None:
+            given["openai_api_key"] = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
+        settings = settings.model_copy(update=given)
+        self.policy = policy or RewritePolicy()
+        chosen = model if model is not None else settings.model
+        trained = isinstance(chosen, str) and chosen.startswith(_TRAINED)
+        endpoint = endpoint_of(_behind(chosen), settings)
+        judge = endpoint if checker is None else endpoint_of(checker, settings)
+        checks = self.policy.check and not (trained and checker is None)
+        ports = RewritePorts(
+            analyst=TrainedAnalyst(endpoint)
+            if trained
+            else PromptedAnalyst(endpoint, frugal=self.policy.frugal, prompts=prompts),
+            writer=None if trained or self.policy.frugal else PromptedWriter(endpoint, prompts=prompts),
+            checker=PromptedChecker(judge, prompts=prompts) if checks else None,
+        )
+        self.desk = RewriteDesk(ports, self.policy, Gallery())
+        """What the graph's nodes share."""
+        self.endpoints = list({id(one): one for one in (endpoint, judge)}.values())
+        """Whom it asks."""
+        kept = None if checkpointer is None else reading_strictly(checkpointer)
+        self._checkpointer = kept
+        self.graph = build_rewrite_graph(self.desk).compile(checkpointer=kept, name="vlmguard")
+        """The compiled LangGraph graph; put it into a parent graph as a node."""
+        refuse_sync(self.graph, "Rewriter")
+
+    @property
+    def models(self) -> list[str]:
+        """Who analyses, rewrites and checks."""
+        return self.desk.models
+
+    async def rewrite(self, question: str, images: Sequence[Source] = (), *, run_id: str | None = None) -> Rewrite:
+        """Rewrite one question, or find that it can stay as it is.
+
+        Args:
+            question: at most 100 000 characters.
+            images: paths, file contents, data URLs or PIL pictures.
+            run_id: names the run and, with a checkpointer, its thread: 1 to 128 of A-Z, a-z, 0-9, _ and -; drawn when
+                None.
+
+        Returns:
+            The outcome; ``prompt`` is always what the target model is to be asked. A run that could not be finished has
+            the status ``failed`` or ``unknown`` and the original prompt; it raises nothing.
+
+        Raises:
+            UsageError: the question or a picture can't be used; nothing was spent.
+        """
+        request = await self._request(question, images, run_id)
+        alone: Any = {"configurable": {"thread_id": request["run_id"], UNHEARD: not inside_a_run()}}
+        # Inside a node or a tool it is part of that run: heard where it is heard, kept where it is kept.
+        config = None if inside_a_run() and self._checkpointer is None else alone
+        made = await self.graph.ainvoke(request, config, output_keys="rewrite")
+        assert isinstance(made, Rewrite)  # noqa: S101 - every way through the graph ends with one
+        return made
+
+    async def stream(
+        self,
+        question: str,
+        images: Sequence[Source] = (),
+        *,
+        run_id: str | None = None,
+        heartbeat: float = HEARTBEAT,
+    ) -> AsyncGenerator[Event, None]:
+        """Rewrite one question and tell what happens: typed events, the last one with the outcome.
+
+        The new question is told only after its check. Leaving the iteration cancels the calls under way.
+
+        Args:
+            question: as in :meth:`rewrite`.
+            images: as in :meth:`rewrite`.
+            run_id: as in :meth:`rewrite`.
+            heartbeat: seconds, from 0.01 to 10, after which a run that waits for a model tells that it is still there.
+
+        Raises:
+            UsageError: as in :meth:`rewrite`; a picture that is cut short shows only after the first event.
+        """
+        beat = {HEARTBEAT_KEY: checked_interval(heartbeat)}
+        request = await self._request(question, images, run_id)
+        config: Any = {"configurable": {"thread_id": request["run_id"], **beat}}
+        # A generator, whatever its annotation says; closed here and now, as in EcoAlign.stream.
+        told = cast("AsyncGenerator[Any, None]", self.graph.astream(request, config, stream_mode="custom"))
+        async with aclosing(pulled_apart(told)) as chunks:
+            async for chunk in chunks:
+                yield event_adapter.validate_python(chunk[EVENT_KEY])
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened on the running event loop; a later call opens new ones."""
+        for endpoint in self.endpoints:
+            await endpoint.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def _request(self, question: str, images: Sequence[Source], run_id: str | None) -> RewriteInput:
+        if isinstance(images, str | bytes) or not isinstance(images, Iterable):
+            images = [images]  # one picture, not in a list
+        return {
+            "question": checked_question(question),
+            "images": [await self.desk.gallery.read(image) for image in images],
+            "run_id": uuid.uuid4().hex if run_id is None else checked_run_id(run_id),
+        }
+
+
+def _behind(model: str | BaseChatModel) -> str | BaseChatModel:
+    """The model behind a name; a trained rewriter in a folder runs in this process."""
+    if not isinstance(model, str) or not model.startswith(_TRAINED):
+        return model
+    name = model.removeprefix(_TRAINED)
+    if not Path(name).is_dir():
+        return name
+    from ecoalign_agent.rewriting.training.local import LocalRewriter  # noqa: PLC0415 - an extra, and heavy
+
+    return LocalRewriter(folder=name)

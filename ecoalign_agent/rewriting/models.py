@@ -1,0 +1,218 @@
+"""The rewriter's ports over chat models: prompted in two calls, prompted in one, and trained."""
+
+from collections.abc import Sequence
+
+from ecoalign_agent.assessing.hazards import HAZARDS, hazard_lines
+from ecoalign_agent.llm.chat import Endpoint, ask
+from ecoalign_agent.llm.conversation import converse
+from ecoalign_agent.llm.images import ImageView
+from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.prompts import load_prompt
+from ecoalign_agent.llm.reading import finish_reason, text_of
+from ecoalign_agent.rewriting.ports import Analysed, Checked, Unread
+from ecoalign_agent.rewriting.replies import AnalysisReply, CheckReply, FrugalReply, PromptReply
+from ecoalign_agent.rewriting.rewrite import RiskReport
+from ecoalign_agent.rewriting.template import asked, read_completion
+
+MOST = {"analyse": 500, "frugal": 900, "rewrite": 500, "check": 160, "trained": 900}
+"""Completion tokens a call may use at the most. Ours."""
+
+LEAST = {"analyse": 160, "frugal": 240, "rewrite": 80, "check": 64, "trained": 160}
+"""Completion tokens below which a call is not worth making: it would be cut off. Ours."""
+
+NOTHING = "(none)"
+
+
+class PromptedAnalyst:
+    """Asks any vision model for the risk report, or, ``frugal``, for report and new question in one call.
+
+    Source: VLMGuard-R1, causal analysis; the joined call is ours: the published pipeline's cost was its limitation.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, frugal: bool, prompts: str | None = None) -> None:
+        self.endpoint = endpoint
+        self.frugal = frugal
+        self._prompt = load_prompt("rewriting/frugal" if frugal else "rewriting/analyse", prompts)
+        self._hazards = hazard_lines()
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name."""
+        return self.endpoint.name
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        """The one prompt in use."""
+        return (self._prompt.label,)
+
+    async def analyse(
+        self, question: str, views: Sequence[ImageView], *, keep: Sequence[str], threshold: float, meter: Meter
+    ) -> Analysed | Unread:
+        """See :class:`~ecoalign_agent.rewriting.ports.Analyst`."""
+        told = {"question": question, "pictures": pictures_told(views), "hazards": self._hazards}
+        kind = "analyse"
+        if self.frugal:
+            kind, told = "frugal", told | {"keep": _lines(keep), "threshold": f"{threshold:g}"}
+        reply = await ask(
+            self.endpoint,
+            self._prompt.render(**told),
+            FrugalReply if self.frugal else AnalysisReply,
+            images=views,
+            meter=meter,
+            phase="analyse",
+            most=MOST[kind],
+            least=LEAST[kind],
+            exact=True,
+        )
+        if reply.value is None:
+            return Unread(reply.unreadable or "the analysis could not be read")
+        return Analysed(report_of(reply.value), reply.value.prompt if isinstance(reply.value, FrugalReply) else None)
+
+
+class PromptedWriter:
+    """Asks any vision model for the new question."""
+
+    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
+        self.endpoint = endpoint
+        self._prompt = load_prompt("rewriting/rewrite", prompts)
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name."""
+        return self.endpoint.name
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        """The one prompt in use."""
+        return (self._prompt.label,)
+
+    async def rewrite(
+        self, question: str, views: Sequence[ImageView], report: RiskReport, *, keep: Sequence[str], meter: Meter
+    ) -> str | Unread:
+        """See :class:`~ecoalign_agent.rewriting.ports.Writer`."""
+        reply = await ask(
+            self.endpoint,
+            self._prompt.render(
+                question=question,
+                report=report.words,
+                aim=report.aim or NOTHING,
+                keep=_lines(keep),
+                pictures=pictures_told(views),
+            ),
+            PromptReply,
+            images=views,
+            meter=meter,
+            phase="rewrite",
+            most=MOST["rewrite"],
+            least=LEAST["rewrite"],
+        )
+        if reply.value is None:
+            return Unread(reply.unreadable or "the new question could not be read")
+        return reply.value.prompt.strip() or Unread("the new question is empty")
+
+
+class PromptedChecker:
+    """Asks a model whether the new question serves the aim; read as strictly as a verdict. Ours."""
+
+    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
+        self.endpoint = endpoint
+        self._prompt = load_prompt("rewriting/check", prompts)
+        self._hazards = hazard_lines()
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name."""
+        return self.endpoint.name
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        """The one prompt in use."""
+        return (self._prompt.label,)
+
+    async def check(
+        self, question: str, views: Sequence[ImageView], rewritten: str, report: RiskReport, *, meter: Meter
+    ) -> Checked | Unread:
+        """See :class:`~ecoalign_agent.rewriting.ports.Checker`."""
+        prompt = self._prompt.render(
+            question=question, rewritten=rewritten, aim=report.aim or NOTHING, hazards=self._hazards
+        )
+        reply = await ask(
+            self.endpoint,
+            prompt,
+            CheckReply,
+            images=views,
+            meter=meter,
+            phase="check",
+            most=MOST["check"],
+            least=LEAST["check"],
+            exact=True,
+        )
+        if reply.value is None:
+            return Unread(reply.unreadable or "the check could not be read")
+        return Checked(reply.value.serves_aim, reply.value.safety, reply.value.lost)
+
+
+class TrainedAnalyst:
+    """A fine-tuned rewriter behind an endpoint: asked with the template it was trained on, in one call.
+
+    Source: VLMGuard-R1, the trained R; the template is ours.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    @property
+    def name(self) -> str:
+        """``trained:`` and the endpoint's name."""
+        return f"trained:{self.endpoint.name}"
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        """None of the prompt files: its template is part of the program."""
+        return ()
+
+    async def analyse(
+        self, question: str, views: Sequence[ImageView], *, keep: Sequence[str], threshold: float, meter: Meter
+    ) -> Analysed | Unread:
+        """See :class:`~ecoalign_agent.rewriting.ports.Analyst`; it was trained to decide by itself what stays."""
+        del keep, threshold
+        said = await converse(
+            self.endpoint,
+            asked(question),
+            None,
+            images=views,
+            meter=meter,
+            phase="analyse",
+            most=MOST["trained"],
+            least=LEAST["trained"],
+        )
+        ended = finish_reason(said.message)
+        if ended not in {None, "stop", "end_turn"}:
+            return Unread(f"the rewriter's reply did not end by itself (finish reason {ended})")
+        read = read_completion(text_of(said.message))
+        if read is None:
+            return Unread("the reply is not one analysis followed by one outcome")
+        report, prompt = read
+        return Analysed(report, prompt or "")
+
+
+def report_of(reply: AnalysisReply) -> RiskReport:
+    """A model's analysis as a risk report; hazard codes that nobody knows are left out."""
+    return RiskReport(
+        text=reply.text,
+        image=reply.image,
+        both=reply.both,
+        aim=reply.aim,
+        provoking=reply.provoking,
+        hazards=[code for code in reply.hazards if code in HAZARDS],
+        safety=reply.safety,
+    )
+
+
+def pictures_told(views: Sequence[ImageView]) -> str:
+    """How a prompt speaks of the pictures."""
+    return {0: "no picture", 1: "one picture"}.get(len(views), f"{len(views)} pictures")
+
+
+def _lines(facts: Sequence[str]) -> str:
+    return "\n".join(" ".join(fact.split()) for fact in facts) or NOTHING
