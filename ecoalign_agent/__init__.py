@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from ecoalign_agent.economics.policy import Policy
     from ecoalign_agent.economics.tariff import Tariff
     from ecoalign_agent.errors import EcoAlignError, RunError, UsageError
+    from ecoalign_agent.integrations.middleware import EcoAlignMiddleware
     from ecoalign_agent.trace.events import Event
     from ecoalign_agent.trace.result import Result
 
 _HOMES = {
     "EcoAlign": "ecoalign_agent.agent",
     "EcoAlignError": "ecoalign_agent.errors",
+    "EcoAlignMiddleware": "ecoalign_agent.integrations.middleware",
     "Event": "ecoalign_agent.trace.events",
     "Policy": "ecoalign_agent.economics.policy",
     "Result": "ecoalign_agent.trace.result",
@@ -27,7 +29,17 @@ _HOMES = {
     "UsageError": "ecoalign_agent.errors",
 }
 
-__all__ = ["EcoAlign", "EcoAlignError", "Event", "Policy", "Result", "RunError", "Tariff", "UsageError"]
+__all__ = [
+    "EcoAlign",
+    "EcoAlignError",
+    "EcoAlignMiddleware",
+    "Event",
+    "Policy",
+    "Result",
+    "RunError",
+    "Tariff",
+    "UsageError",
+]
 
 
 def __getattr__(name: str) -> object:

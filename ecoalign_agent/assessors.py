@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from ecoalign_agent.assessing.names import assessor_for, names_in, read_name
 from ecoalign_agent.assessing.port import Assessor, grades_utility
-from ecoalign_agent.compose import ModelChoice, endpoint_of, independent
 from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.endpoints import ModelChoice, endpoint_of, independent
 from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
@@ -100,5 +100,10 @@ def _moderation(model: str, settings: Settings) -> ModerationEndpoint:
         # Local servers ask for none, but the client insists on sending one.
         key = SecretStr("none")
     return ModerationEndpoint(
-        model, api_key=key, base_url=settings.base_url, concurrency=settings.concurrency, timeout=settings.timeout
+        model,
+        api_key=key,
+        base_url=settings.base_url,
+        concurrency=settings.concurrency,
+        timeout=settings.timeout,
+        requests_per_minute=settings.requests_per_minute,
     )

@@ -4,23 +4,19 @@ Nothing heavy is imported up here, so that ``--help`` and ``--version`` answer a
 """
 # ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command that needs them
 
-import io
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecoalign_agent import cli_assess
+from ecoalign_agent import cli_assess, cli_doctor, cli_review, cli_rewrite, cli_serve, cli_synthesize, cli_train
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.terminal import manual
 
 if TYPE_CHECKING:
-    from ecoalign_agent.agent import EcoAlign
-    from ecoalign_agent.economics.policy import Policy
-    from ecoalign_agent.terminal.follow import Followed
-    from ecoalign_agent.terminal.output import Output
     from ecoalign_agent.trace.result import Result
 
 _POLICY_HELP = "Every knob of the search, or: frugal, strict, paper."
@@ -35,6 +31,16 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_assess.app, name="assess")
+app.command(name="doctor", help=cli_doctor.DOCTOR, short_help="What a model's endpoint can do.")(cli_doctor.doctor)
+app.command(name="review", help=cli_review.REVIEW, short_help="Decide on a thought that a run waits for.")(
+    cli_review.review
+)
+app.command(name="rewrite", help=cli_rewrite.REWRITE, short_help="Write a dangerous prompt anew.")(cli_rewrite.rewrite)
+app.command(name="synthesize", help=cli_synthesize.SYNTHESIZE, short_help="Make training data for the rewriter.")(
+    cli_synthesize.synthesize
+)
+app.command(name="train", help=cli_train.TRAIN, short_help="Fine-tune a rewriter on such data.")(cli_train.train)
+app.command(name="serve", help=cli_serve.SERVE, short_help="Safe answers for any OpenAI client.")(cli_serve.serve)
 
 # Typer's own complaints have no public name: this is the class above its public one, whoever defines it.
 _MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
@@ -68,6 +74,10 @@ def ask(
     image: Annotated[
         list[str] | None, typer.Option("--image", "-i", metavar="PATH", help="A picture; repeat it for several.")
     ] = None,
+    allow_image_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="Fetch https pictures from exactly this host; repeat it for several."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help='Who answers: "provider:name", or "offline", which is free.')
     ] = None,
@@ -83,11 +93,23 @@ def ask(
         float | None, typer.Option(metavar="SECONDS", help="Answer by then, from what there is.")
     ] = None,
     policy: Annotated[str | None, typer.Option(metavar="FILE.toml", help=_POLICY_HELP)] = None,
+    tariff: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What a cost unit is: equivalents, processed or money.")
+    ] = None,
+    prices: Annotated[
+        str | None, typer.Option(metavar="FILE.toml", help="What models cost in money, before the prices shipped.")
+    ] = None,
     prompts: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")
     ] = None,
     trace: Annotated[
         str | None, typer.Option(metavar="FILE.jsonl", help="Write every event to a file, as it comes.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Keep the run in this file, or in Postgres by its URL.")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="The kept run's name; without one its request names it.")
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -96,24 +118,31 @@ def ask(
     """Ask a question; ``manual.ASK`` is what a person reads about it."""
     import asyncio
 
+    from ecoalign_agent.cli_agent import agent_of, end, kept_agent, policy_of, state_of
     from ecoalign_agent.terminal.ending import endable, ending_well
     from ecoalign_agent.terminal.follow import Followed
     from ecoalign_agent.terminal.output import Output
+    from ecoalign_agent.terminal.question import read_question
     from ecoalign_agent.trace.log import EventLog
 
     output, followed = Output(json=json, quiet=quiet), Followed()
     with ending_well(followed, debug=debug):
-        asked = _read_question() if question == "-" else _readable(question)
+        asked = read_question(question)
         # The screen comes first: it shows life while the libraries load.
         with EventLog(trace) if trace else nullcontext() as log, output.screen() as screen:
-            agent = _agent(model, base_url, assessor, prompts, _policy(policy, budget, deadline))
+            knobs = policy_of(policy, budget=budget, deadline=deadline, tariff=tariff)
+            place = state_of(state)
+            if run_id is not None and place is None:
+                raise UsageError(f"--run-id {run_id} names a kept run, and nothing is kept: add --state FILE")
+            build = partial(agent_of, model, base_url, assessor, prompts, knobs, prices=prices)
 
             async def answered() -> "Result":
-                async with agent:
-                    return await followed.run(agent.stream(asked, image or ()), screen, log)
+                async with kept_agent(place, lambda saver: build(checkpointer=saver, image_hosts=allow_image_host)) as agent:
+                    told = agent.stream(asked, image or (), run_id=run_id, resume=place is not None)
+                    return await followed.run(told, screen, log)
 
             result = asyncio.run(endable(answered()))
-        _end(output, followed, result)
+        end(output, followed, result, place)
 
 
 @app.command(help=manual.DEMO, short_help="Four pictures of ours through the whole loop, free.")
@@ -157,74 +186,6 @@ def _explained(error: Exception) -> str:
     command = getattr(context, "command_path", "ecoalign")
     quotes = " put the question in quotes;" if "extra argument" in said else ""
     return f"{said.rstrip('.')};{quotes} '{command} --help' says more"
-
-
-def _read_question() -> str:
-    """The question from standard input.
-
-    Raises:
-        UsageError: it is no UTF-8, or too long.
-    """
-    from ecoalign_agent.agent import MAX_QUESTION
-
-    try:
-        asked = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8").read(MAX_QUESTION + 1)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the question on standard input is not UTF-8 text (byte {error.start})") from error
-    if len(asked) > MAX_QUESTION:
-        raise UsageError(f"the question on standard input is longer than {MAX_QUESTION:,} characters; shorten it")
-    return asked
-
-
-def _readable(question: str) -> str:
-    """The question of the command line.
-
-    Raises:
-        UsageError: the shell handed over bytes that are no UTF-8.
-    """
-    try:
-        question.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(f"the question is not UTF-8 text (character {error.start})") from error
-    return question
-
-
-def _policy(file: str | None, budget: float | None, deadline: float | None) -> "Policy":
-    from ecoalign_agent.economics.policy import Policy
-    from ecoalign_agent.settings import read_policy
-
-    policy = read_policy(file) if file else Policy()
-    given = {"budget": budget, "deadline": deadline}
-    return policy.replace(**{knob: value for knob, value in given.items() if value is not None})
-
-
-def _agent(
-    model: str | None, base_url: str | None, assessor: list[str] | None, prompts: str | None, policy: "Policy"
-) -> "EcoAlign":
-    from ecoalign_agent.agent import EcoAlign
-    from ecoalign_agent.settings import read_settings
-
-    settings = read_settings()
-    grading = assessor or policy.assessors or (settings.assessor,)
-    if base_url is not None and {model or settings.model, *grading} <= {"offline", None}:
-        raise UsageError(f"--base-url {base_url} names a server but no model on it: add --model NAME")
-    return EcoAlign(model, policy=policy, assessor=assessor or None, base_url=base_url, prompts=prompts)
-
-
-def _end(output: "Output", followed: "Followed", result: "Result") -> NoReturn:
-    """Show the result; the status says how it ended.
-
-    Raises:
-        typer.Exit: always.
-    """
-    from ecoalign_agent.terminal.streams import tell_error
-
-    output.result(result)
-    if result.status == "failed":
-        tell_error(result.failure or f"the run failed: {result.stop_reason}")
-    if followed.trouble:
-        tell_error(followed.trouble)
-    raise typer.Exit(1 if result.status == "failed" or followed.trouble else 0)
 
 
 if __name__ == "__main__":

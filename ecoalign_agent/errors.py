@@ -15,7 +15,7 @@
             ├── UnreachableError     nothing answers at that address
             ├── AccessError          401 or 403: the key is wrong or may not do this
             ├── NotFoundError        404: no such model or path on that server
-            ├── RateLimitError       429 that outlasted the retries
+            ├── RateLimitError       429 that outlasted the retries, or no request allowed before the deadline
             ├── ServerError          5xx, or an answer that is no chat completion
             ├── RejectedError        400 or 422: the server understood the request and refuses it
             └── ModelTimeoutError    no answer in time
@@ -77,7 +77,7 @@ class NotFoundError(ModelError):
 
 
 class RateLimitError(ModelError):
-    """429 that outlasted the retries."""
+    """429 that outlasted the retries, or a wait for the endpoint's rate that would outlast the deadline."""
 
 
 class ServerError(ModelError):

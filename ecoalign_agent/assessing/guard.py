@@ -70,7 +70,7 @@ class GuardAssessor:
     def calls(self) -> Sequence[CallSize]:
         """One call, or one for each picture."""
         family = self.endpoint.family if self.sees else None
-        return (CallSize(TEMPLATE_TOKENS, family, MOST, each_picture=True),)
+        return (CallSize(TEMPLATE_TOKENS, family, MOST, each_picture=True, gauge=self.endpoint.gauge),)
 
     async def assess(self, case: Case, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessing.port.Assessor`."""

@@ -22,7 +22,7 @@ class ModelAssessor:
         self._thought = load_prompt("assessing/thought", prompts)
         self._request = load_prompt("assessing/request", prompts)
         self._hazards = hazard_lines()
-        self.calls: Sequence[CallSize] = (thought_call(endpoint.family, prompts),)
+        self.calls: Sequence[CallSize] = (thought_call(endpoint.family, prompts, gauge=endpoint.gauge),)
 
     @property
     def name(self) -> str:

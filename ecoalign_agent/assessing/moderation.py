@@ -86,7 +86,8 @@ class ModerationAssessor:
     @property
     def calls(self) -> Sequence[CallSize]:
         """One call, or one for each picture, that writes nothing; a free endpoint is not reckoned with."""
-        return () if self.endpoint.free else (CallSize(PER_MESSAGE, self.endpoint.family, 0, each_picture=True),)
+        family, gauge = self.endpoint.family, self.endpoint.gauge
+        return () if self.endpoint.free else (CallSize(PER_MESSAGE, family, 0, each_picture=True, gauge=gauge),)
 
     async def assess(self, case: Case, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessing.port.Assessor`."""

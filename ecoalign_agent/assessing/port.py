@@ -7,6 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 from ecoalign_agent.assessing.hazards import hazard_lines
 from ecoalign_agent.assessing.verdict import ThoughtVerdictReply, Verdict
 from ecoalign_agent.economics.experience import MOST
+from ecoalign_agent.llm.image_scale import Gauge
 from ecoalign_agent.llm.image_tokens import ImageFamily
 from ecoalign_agent.llm.images import ImageView
 from ecoalign_agent.llm.meter import Meter
@@ -54,12 +55,14 @@ class CallSize:
         family: how the assessor counts a picture's tokens; None: it is shown no pictures.
         most: completion tokens at the most; 0: it writes nothing.
         each_picture: one call for every picture, each with all the text.
+        gauge: how the endpoint that is asked counts; None: it is not known who is asked.
     """
 
     prompt: int
     family: ImageFamily | None
     most: int
     each_picture: bool = False
+    gauge: Gauge | None = None
 
 
 @runtime_checkable
@@ -107,15 +110,16 @@ def calls_of(assessor: Assessor) -> Sequence[CallSize]:
     return told if told is not None else (thought_call("unknown"),)
 
 
-def thought_call(family: ImageFamily, prompts: str | None = None) -> CallSize:
+def thought_call(family: ImageFamily, prompts: str | None = None, *, gauge: Gauge | None = None) -> CallSize:
     """The call that asks a chat model for the verdict on one thought.
 
     Args:
         family: how the model counts a picture's tokens.
         prompts: a folder whose prompts replace the shipped ones.
+        gauge: how its endpoint counts.
 
     Raises:
         PromptError: the prompt is missing or broken.
     """
     words = prompt_tokens(load_prompt("assessing/thought", prompts), ThoughtVerdictReply) + text_tokens(hazard_lines())
-    return CallSize(words, family, MOST["assess"])
+    return CallSize(words, family, MOST["assess"], gauge=gauge)

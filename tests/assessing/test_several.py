@@ -263,7 +263,7 @@ SIZES = PromptSizes(
 
 
 def costing(pictures: int = 0) -> Costing:
-    return Costing(SIZES, Tariff(), 50, 0, 0, Experience(), pictures=pictures)
+    return Costing(SIZES, Tariff(), 50, 0, [0, 0, 0], Experience(), pictures=pictures)
 
 
 def test_one_verdict_costs_the_calls_of_all() -> None:

@@ -15,7 +15,7 @@ DEFAULTS: dict[str, object] = {
     "width": 1, "branching": 3, "batch": 2, "value": "rate", "forecasts": "auto", "path_safety": "minimum",
     "tariff": Tariff(), "choice": "satisfied", "answers": "early", "caution": 0.5, "satisfied_safety": 0.5,
     "satisfied_utility": 0.8, "max_rounds": 12, "deadline": None, "merge_similarity": 0.9, "label_cap": 256,
-    "cost_in_value": True, "horizon": "shrinking", "draft": True,
+    "cost_in_value": True, "horizon": "shrinking", "draft": True, "max_answer_tokens": None,
     "confirm_decline": True, "assess_answers_twice": False, "assessors": (),
 }  # fmt: skip
 
@@ -60,6 +60,7 @@ def test_the_presets_change_what_they_are_for_and_nothing_else() -> None:
         *[("assessors", value) for value in ("openai:m", ["openai:m", 1], [""], None)],
         *[("label_cap", value) for value in (3, 256.0, math.nan)],
         *[("deadline", value) for value in (0, -1, math.nan, True, "10")],
+        *[("max_answer_tokens", value) for value in (15, 0, 300.0, True, "300")],
         ("value", "irr"),
         ("forecasts", "none"),
         ("path_safety", "max"),
@@ -80,7 +81,8 @@ def test_a_knob_out_of_range_is_refused_naming_knob_and_value(knob: str, value: 
 @pytest.mark.parametrize(
     ("knob", "value"),
     [("risk_floor", 1), ("k", 0), ("k", 1), ("discount", 1), ("max_horizon", 0), ("caution", 0), ("caution", 1),
-     ("label_cap", 4), ("merge_similarity", 1), ("deadline", 0.5), ("deadline", 30), ("width", 1000)],
+     ("label_cap", 4), ("merge_similarity", 1), ("deadline", 0.5), ("deadline", 30), ("width", 1000),
+     ("max_answer_tokens", 16)],
 )  # fmt: skip
 def test_the_limits_themselves_are_allowed(knob: str, value: float) -> None:
     assert getattr(Policy().replace(**{knob: value}), knob) == value

@@ -1,0 +1,120 @@
+"""What commands that carry out a run share: the agent from its options, following it to its end, and the exit status.
+
+Nothing heavy is imported up here, so that ``--help`` answers at once.
+"""
+# ruff: noqa: PLC0415 - heavy imports wait for the command that needs them
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from ecoalign_agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from ecoalign_agent.agent import EcoAlign
+    from ecoalign_agent.economics.policy import Policy
+    from ecoalign_agent.terminal.follow import Followed
+    from ecoalign_agent.terminal.output import Output
+    from ecoalign_agent.trace.result import Result
+
+WAITS = 3
+"""The exit status of a run that waits for a person's verdict."""
+
+
+def policy_of(file: str | None, **knobs: object) -> "Policy":
+    """The policy of a file, with the options that were given."""
+    from ecoalign_agent.economics.policy import Policy
+    from ecoalign_agent.settings import read_policy
+
+    policy = read_policy(file) if file else Policy()
+    return policy.replace(**{knob: value for knob, value in knobs.items() if value is not None})
+
+
+def agent_of(
+    model: str | None,
+    base_url: str | None,
+    assessor: list[str] | None,
+    prompts: str | None,
+    policy: "Policy",
+    *,
+    image_hosts: list[str] | None = None,
+    prices: str | None = None,
+    checkpointer: "BaseCheckpointSaver[str] | None" = None,
+) -> "EcoAlign":
+    """The agent that the options describe.
+
+    Raises:
+        UsageError: they don't fit together.
+    """
+    from ecoalign_agent.agent import EcoAlign
+    from ecoalign_agent.settings import read_settings
+
+    settings = read_settings()
+    grading = assessor or policy.assessors or (settings.assessor,)
+    if base_url is not None and {model or settings.model, *grading} <= {"offline", None}:
+        raise UsageError(f"--base-url {base_url} names a server but no model on it: add --model NAME")
+    return EcoAlign(
+        model,
+        policy=policy,
+        assessor=assessor or None,
+        base_url=base_url,
+        prompts=prompts,
+        image_hosts=image_hosts or None,
+        prices=prices,
+        checkpointer=checkpointer,
+    )
+
+
+def state_of(given: str | None) -> str | None:
+    """Where runs are kept: as given, else as the environment says; None: nowhere."""
+    from ecoalign_agent.settings import read_settings
+
+    if given is not None:
+        return given
+    state = read_settings().state
+    return None if state is None else state.get_secret_value()
+
+
+@asynccontextmanager
+async def kept_agent(
+    state: str | None, build: "Callable[[BaseCheckpointSaver[str] | None], EcoAlign]"
+) -> "AsyncIterator[EcoAlign]":
+    """The agent, over the place where its runs are kept, both closed in the end."""
+    if state is None:
+        async with build(None) as agent:
+            yield agent
+        return
+    from ecoalign_agent.checkpoints import open_checkpointer
+
+    async with open_checkpointer(state) as saver, build(saver) as agent:
+        yield agent
+
+
+def end(output: "Output", followed: "Followed", result: "Result", state: str | None = None) -> NoReturn:
+    """Show the result; the status says how it ended.
+
+    Raises:
+        typer.Exit: always.
+    """
+    from ecoalign_agent.terminal.streams import tell_error
+
+    output.result(result)
+    if result.status == "failed":
+        tell_error(result.failure or f"the run failed: {result.stop_reason}")
+    if followed.trouble:
+        tell_error(followed.trouble)
+    if result.waiting is not None and state is not None:
+        import shlex
+
+        from ecoalign_agent.checkpoints import shown
+        from ecoalign_agent.terminal.streams import tell_notice
+
+        show = f"ecoalign review {shlex.quote(shown(state))} {result.run_id}"
+        tell_notice(f"{result.waiting.kind} {result.waiting.id} waits for a person: '{show}' shows it")
+    if result.status == "failed" or followed.trouble:
+        raise typer.Exit(1)
+    raise typer.Exit(WAITS if result.status == "waiting" else 0)

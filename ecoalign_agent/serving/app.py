@@ -1,0 +1,106 @@
+"""The server as an ASGI application.
+
+::
+
+    Border       an id for every request, its line in the log, its place in the metrics; faults end here
+      Gate       keys; without keys only this machine
+        BodyLimit    413 before parsing
+          routes     /v1/chat/completions  /v1/models  /v1/ecoalign/events  /langserve  /healthz  /metrics
+
+Further routes can be added to what :func:`create_app` returns, and find everything they need in ``app.state.service``.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from ecoalign_agent.agent import EcoAlign
+from ecoalign_agent.serving.bodies import BodyLimit
+from ecoalign_agent.serving.border import Border, said_of
+from ecoalign_agent.serving.completions import completion_routes
+from ecoalign_agent.serving.config import ServingConfig
+from ecoalign_agent.serving.events import events_router
+from ecoalign_agent.serving.faults import ApiError
+from ecoalign_agent.serving.keys import Gate
+from ecoalign_agent.serving.metrics import CONTENT_TYPE_LATEST
+from ecoalign_agent.serving.service import Service
+
+
+def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastAPI:
+    """The application. Nothing is connected before the first request.
+
+    Args:
+        config: what the server is told.
+        agent: who answers; built from ``config`` when None. It is closed when the application ends.
+
+    Raises:
+        UsageError: the agent can't be built, or LangServe was asked for and is not there; the message says why.
+    """
+    if agent is None:
+        agent = EcoAlign(
+            config.model,
+            policy=config.policy,
+            assessor=list(config.assessor) or None,
+            base_url=config.base_url,
+            prompts=config.prompts,
+            image_hosts=config.image_hosts,
+        )
+    service = Service.of(config, agent)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        try:
+            yield
+        finally:
+            service.closing()
+            await service.agent.aclose()
+
+    # No pages about itself: they load scripts from elsewhere.
+    app = FastAPI(title="EcoAlign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.service = service
+    app.router.routes.extend(completion_routes(service))
+    app.include_router(events_router(service))
+    _add_operation(app, service)
+    if config.langserve or (config.langserve is None and find_spec("langserve") is not None):
+        # It is slow to load.
+        from ecoalign_agent.serving.langserve import add_langserve  # noqa: PLC0415 - as above
+
+        add_langserve(app, service)
+    app.add_exception_handler(ApiError, _told)
+    app.add_exception_handler(HTTPException, _told)
+    # The one added last is outermost.
+    app.add_middleware(
+        BodyLimit,
+        most=config.most_bytes,
+        most_at_once=config.most_bytes_at_once,
+        seconds=config.body_seconds,
+    )
+    app.add_middleware(Gate, digests=config.key_digests)
+    app.add_middleware(Border, metrics=service.metrics)
+    return app
+
+
+def _add_operation(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz")
+    async def health() -> Response:
+        ending = service.admission.closed
+        return JSONResponse({"status": "ending" if ending else "ok"}, 503 if ending else 200)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """An error in OpenAI's shape."""
+    if isinstance(error, HTTPException):
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
+        error = ApiError(error.status_code, str(error.detail), code=code, headers=error.headers)
+    assert isinstance(error, ApiError)  # noqa: S101 - it is registered for these two
+    said_of(request.scope).fields |= {"error_code": error.code, "problem": str(error)}
+    return JSONResponse(error.body, error.status, error.headers)

@@ -1,0 +1,49 @@
+"""The examples that start a server of their own and call it, as processes: they answer, and leave nothing running."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOLD = ["run_started", "scanned", "proposed", "budget", "scored", "thought", "frontier", "budget", "answered"]
+
+pytestmark = pytest.mark.skipif(find_spec("rapidocr") is None, reason="the offline model reads with rapidocr")
+
+
+def lines_of(example: str) -> list[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "ECOALIGN", "LANG"))}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", f"examples/{example}.py"],
+        cwd=ROOT,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def kinds(lines: list[str]) -> list[str]:
+    """The events told; a busy machine may add heartbeats."""
+    return [kind for line in lines if line.startswith("  ") and (kind := line.split()[-1]) != "heartbeat"]
+
+
+def test_langserves_client_gets_a_result_and_then_the_events() -> None:
+    lines = lines_of("langserve_client")
+    assert "18:00" in lines[0]
+    assert lines[1].startswith("answered: ")
+    assert kinds(lines) == TOLD
+    assert lines[-1] == lines[0]
+
+
+@pytest.mark.skipif(find_spec("langgraph_api") is None, reason="needs the extra studio: langgraph-cli[inmem]")
+def test_langgraphs_client_gets_the_events_and_the_answer() -> None:
+    lines = lines_of("langgraph_client")
+    assert kinds(lines) == TOLD
+    assert "18:00" in lines[-1]
