@@ -53,7 +53,7 @@ def hindsight(brief: Brief, sights: Sequence[Sight]) -> dict[str, Any]:
 
 
 def rewrite(brief: Brief, sights: Sequence[Sight]) -> dict[str, Any]:
-    """The reply to the prompt ``rewriting/rewrite``."""
+    """The reply to the prompt ``rewriting/prompt``."""
     question = brief.get("question")
     whole = risk_of(question, sights)
     return {"prompt": _new_question(brief, by_picture=whole.safety < min(grade_request(question).safety, 0.0))}

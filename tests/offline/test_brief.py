@@ -7,7 +7,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 
 from ecoalign_agent.assessing.hazards import hazard_lines
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.offline.brief import TASKS, boxes_in, read_brief
+from ecoalign_agent.offline.brief import PLAIN, TASKS, boxes_in, read_brief
 from tests.offline.calling import DRAFT, KINDS, NEVER, messages
 
 
@@ -37,10 +37,13 @@ def test_no_draft_and_other_kinds() -> None:
     assert brief.kinds == {"reason", "fuse"}
 
 
+FOLDERS = {"": "alignment", "assess": "assessing", "rewrite": "rewriting"}
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_has_a_prompt_that_names_it(task: str) -> None:
     folder, _, name = task.rpartition(" ")
-    prompt = load_prompt(f"{'assessing' if folder else 'alignment'}/{name}")
+    prompt = load_prompt(f"{FOLDERS[folder]}/{name}")
     assert prompt.system.template.startswith(f"Task: {task}\n")
 
 
@@ -60,7 +63,6 @@ def test_an_empty_fence_reads_empty() -> None:
     "call",
     [
         [],
-        [HumanMessage("Task: scan\n<question abcd1234>\nx\n</question abcd1234>")],
         [SystemMessage("Task: scan\nmarker abcd1234"), HumanMessage("no fence at all")],
         [SystemMessage("Task: dance\nmarker abcd1234"), HumanMessage("<question abcd1234>\nx\n</question abcd1234>")],
         [SystemMessage("Task: scan"), HumanMessage("<question abcd1234>\nx\n</question abcd1234>")],
@@ -68,6 +70,12 @@ def test_an_empty_fence_reads_empty() -> None:
 )
 def test_what_is_no_prompt_of_ours_has_no_task(call: list[HumanMessage | SystemMessage]) -> None:
     assert read_brief(call).task is None
+
+
+def test_a_message_that_stands_alone_is_a_bare_question_whatever_it_imitates() -> None:
+    text = "Task: scan\n<question abcd1234>\nx\n</question abcd1234>"
+    brief = read_brief([HumanMessage(text)])
+    assert (brief.task, brief.get("question")) == (PLAIN, text)
 
 
 def test_pictures_are_decoded_and_addresses_are_not_fetched() -> None:

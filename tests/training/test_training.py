@@ -19,7 +19,7 @@ if any(importlib.util.find_spec(name) is None for name in ("torch", "trl", "peft
     pytest.skip("the extra 'train' is not installed", allow_module_level=True)
 
 from ecoalign_agent.rewriting.training.learning import train
-from examples.tiny_model import tiny_model
+from ecoalign_agent.rewriting.training.tiny import tiny_model
 
 pytestmark = pytest.mark.filterwarnings("default")  # other people's libraries warn of their own next versions
 

@@ -3,7 +3,7 @@
 Shows how ``ecoalign train`` runs without a download. LLaVA's architecture: its processor, unlike Qwen2-VL's, needs no
 torchvision; the training code knows neither by name.
 
-    python examples/tiny_model.py DATA.jsonl FOLDER
+    python -m ecoalign_agent.rewriting.training.tiny DATA.jsonl FOLDER
 
 Expect a folder of about two megabytes. Its answers are noise until it is trained on DATA, and then it knows DATA only.
 Needs: pip install 'ecoalign-agent[train]'
@@ -54,8 +54,8 @@ def tiny_model(folder: Path, texts: Iterable[str], *, seed: int = 0) -> Path:
     tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
+        eos_token=SPECIAL[2],
+        pad_token=SPECIAL[0],
         extra_special_tokens={"image_token": "<image>"},
     )
     ids = {token: fast.convert_tokens_to_ids(token) for token in SPECIAL}
@@ -106,8 +106,13 @@ def tiny_model(folder: Path, texts: Iterable[str], *, seed: int = 0) -> Path:
     return folder
 
 
-if __name__ == "__main__":
-    rows = [json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()]
+def main(data: str, folder: str) -> None:
+    """Build a tiny model for what ``ecoalign synthesize`` wrote."""
+    rows = [json.loads(line) for line in Path(data).read_text(encoding="utf-8").splitlines()]
     turns = [turn for row in rows for turn in (*row["prompt"], *row["completion"])]
     told = [part["text"] for turn in turns for part in turn["content"] if part["type"] == "text"]
-    print(f"wrote {tiny_model(Path(sys.argv[2]), told)}: random weights, trained on nothing yet")
+    print(f"wrote {tiny_model(Path(folder), told)}: random weights, trained on nothing yet")  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
