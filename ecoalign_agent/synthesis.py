@@ -68,7 +68,7 @@ async def synthesize_data(
     evaluation = evaluation_sets(exclude) if exclude else None
     told = {"source": str(source), "model": maker.name, "target": answering.name, "assessor": [j.name for j in judges]}
     rules = {"policy": str(policy), "limit": limit, "exclude": [str(file) for file in exclude]}
-    path = prepared(folder, told | rules, mark="synthesis.json")
+    path = prepared(folder, told | rules, mark="synthesis.json", checked_inside="journal.jsonl")
     desk = SynthesisDesk(
         maker, answering, complete(judges), Journal.opened(path / "journal.jsonl"), policy, prompts=prompts
     )

@@ -74,7 +74,7 @@ class PromptedWriter:
 
     def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
         self.endpoint = endpoint
-        self._prompt = load_prompt("rewriting/rewrite", prompts)
+        self._prompt = load_prompt("rewriting/prompt", prompts)
 
     @property
     def name(self) -> str:

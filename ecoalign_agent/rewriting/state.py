@@ -17,6 +17,16 @@ from ecoalign_agent.llm.images import Gallery
 from ecoalign_agent.rewriting.ports import Analyst, Checker, RewritePorts, Writer
 from ecoalign_agent.rewriting.rewrite import Rewrite, RewriteStatus, RiskReport
 
+_NUMBER = (int, float)
+_KNOBS: dict[str, Any] = {
+    "budget": _NUMBER,
+    "threshold": _NUMBER,
+    "frugal": bool,
+    "check": bool,
+    "deadline": _NUMBER,
+}
+"""What a table may name, and of which type it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class RewritePolicy:
@@ -38,6 +48,22 @@ class RewritePolicy:
     """Seconds that one rewrite may take, above 0; None: no limit."""
     tariff: Tariff = field(default_factory=Tariff)
     """What tokens cost."""
+
+    @classmethod
+    def from_mapping(cls, table: Mapping[str, Any]) -> "RewritePolicy":
+        """A policy from a table, as JSON or TOML holds one; what it does not name stays at its default.
+
+        Raises:
+            UsageError: a knob is not known, of the wrong type or out of range.
+        """
+        for knob, value in table.items():
+            kind = _KNOBS.get(knob)
+            if kind is None:
+                raise UsageError(f"the rewrite's policy has no knob {str(knob)[:40]!r}: it has {', '.join(_KNOBS)}")
+            if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+                wanted = "true or false" if kind is bool else "a number"
+                raise UsageError(f"the rewrite's {knob} is {str(value)[:40]!r}, must be {wanted}")
+        return cls(**table)
 
     def __post_init__(self) -> None:
         if not 0 < self.budget < float("inf"):

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
@@ -166,6 +167,40 @@ def test_a_line_that_cannot_be_used_is_told_and_the_rest_stands(tmp_path: Path, 
     records, unusable = read_records(source)
     assert [record.id for record in records] == ["q0"]
     assert (unusable[0].where, why in unusable[0].why) == ("metadata.jsonl:2", True)
+
+
+def test_parquet_goes_in_as_it_came_out_of_other_tools(tmp_path: Path) -> None:
+    """Pictures inside as bytes, answers under the names of a preference set."""
+    picture = made_records(tmp_path / "in", 1) / "p0.png"
+    rows = [
+        {
+            "id": 7,
+            "question": "What is it?",
+            "image": {"bytes": picture.read_bytes(), "path": None},
+            "chosen": "A bar.",
+        },
+        {"id": 8, "question": "And this?", "image": None, "chosen": None},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "in.parquet")
+    records, unusable = read_records(tmp_path / "in.parquet")
+    assert [(r.id, r.instruction, r.safe_answer) for r in records] == [
+        ("7", "What is it?", "A bar."),
+        ("8", "And this?", None),
+    ]
+    assert (records[0].image, records[1].image, unusable) == (picture.read_bytes(), None, [])
+
+
+async def test_a_half_written_folder_is_taken_up_again_and_pays_for_nothing(tmp_path: Path) -> None:
+    source, out, model = made_records(tmp_path / "in"), tmp_path / "out", ScriptedModel(maker)
+    await made(source, out, model)
+    data, paid = (out / "data.jsonl").read_bytes(), len(model.calls)
+    whole = (out / "synthesis.json").read_text()
+    (out / "synthesis.json").write_text(whole[: len(whole) // 2])
+    (out / "data.jsonl").write_bytes(data[: len(data) // 2])
+    (out / "data.parquet").unlink()
+    await made(source, out, model)
+    assert (len(model.calls), (out / "data.jsonl").read_bytes()) == (paid, data)
+    assert (out / "data.parquet").exists()
 
 
 async def test_a_folder_of_another_run_is_not_written_over(tmp_path: Path) -> None:

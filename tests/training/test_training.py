@@ -14,9 +14,14 @@ from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.rewriting.rewrite import RiskReport
 from ecoalign_agent.rewriting.template import asked, completion
 from ecoalign_agent.rewriting.training.settings import TrainingSettings
+from ecoalign_agent.synthesis import synthesize_data
+from tests.fakes import ScriptedModel
+from tests.rewriting.making import made_records, maker
 
 if any(importlib.util.find_spec(name) is None for name in ("torch", "trl", "peft", "transformers")):
     pytest.skip("the extra 'train' is not installed", allow_module_level=True)
+
+from datasets import load_dataset
 
 from ecoalign_agent.rewriting.training.learning import train
 from ecoalign_agent.rewriting.training.tiny import tiny_model
@@ -175,6 +180,15 @@ def test_a_base_that_is_none_is_told_and_a_foreign_folder_is_not_written_into(da
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(UsageError, match="holds other files"):
         train(data, base="nowhere", out=tmp_path / "mine", settings=TRAINED, tell=lambda _: None)
+
+
+async def test_what_synthesis_writes_as_parquet_is_read_with_its_pictures(tmp_path: Path) -> None:
+    source = made_records(tmp_path / "in", 4)
+    await synthesize_data(source, tmp_path / "out", model=ScriptedModel(maker))
+    rows = load_dataset("parquet", data_files=str(tmp_path / "out" / "data.parquet"), cache_dir=str(tmp_path / "cache"))
+    first = rows["train"][0]
+    assert first["images"][0].size == (160, 120)
+    assert [part["type"] for part in first["prompt"][0]["content"]] == ["image", "text"]
 
 
 def test_a_folder_without_a_rewriter_is_told_before_anything_is_loaded(tmp_path: Path) -> None:

@@ -159,6 +159,22 @@ def _whole(path: Path, data: bytes) -> None:
     os.replace(beside, path)  # noqa: PTH105 - Path.replace does the same, this one says what matters: atomically
 
 
+_TEXT = {"dtype": "string", "_type": "Value"}
+_TURN = {
+    "feature": {"role": _TEXT, "content": {"feature": {"type": _TEXT, "text": _TEXT}, "_type": "List"}},
+    "_type": "List",
+}
+_FEATURES = {
+    "id": _TEXT,
+    "prompt": _TURN,
+    "completion": _TURN,
+    "images": {"feature": {"_type": "Image"}, "_type": "List"},
+    "kind": _TEXT,
+    "provenance": _TEXT,
+}
+"""What the datasets library looks for in a file, to read bytes as pictures."""
+
+
 def _parquet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """The same rows with the pictures inside, as the datasets library reads them."""
     try:
@@ -166,25 +182,11 @@ def _parquet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         import pyarrow.parquet as pq  # noqa: PLC0415 - as above
     except ImportError as error:
         raise UsageError("writing Parquet needs pyarrow: pip install 'ecoalign-agent[data]'") from error
-    turn = pa.list_(
-        pa.struct(
-            [
-                ("role", pa.string()),
-                ("content", pa.list_(pa.struct([("type", pa.string()), ("text", pa.string())]))),
-            ]
-        )
-    )
+    part = pa.struct([("type", pa.string()), ("text", pa.string())])
+    turn = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(part))]))
     picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    schema = pa.schema(
-        [
-            ("id", pa.string()),
-            ("prompt", turn),
-            ("completion", turn),
-            ("images", pa.list_(picture)),
-            ("kind", pa.string()),
-            ("provenance", pa.string()),
-        ]
-    )
+    kinds = {"prompt": turn, "completion": turn, "images": pa.list_(picture)}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in _FEATURES])
     table = pa.Table.from_pylist(
         [
             {
@@ -194,7 +196,7 @@ def _parquet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             }
             for row in rows
         ],
-        schema=schema,
+        schema=schema.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})}),
     )
     beside = folder / ".data.parquet.part"
     pq.write_table(table, beside)
