@@ -17,8 +17,8 @@ def prepared(folder: str | Path, settings: Mapping[str, Any], *, mark: str, chec
         folder: as the user named it.
         settings: what the run was asked with, kept beside what it makes.
         mark: the name of the file that they are kept in.
-        checked_inside: a file whose entries say themselves what they were made with: where it is, a lost mark is written
-            anew, and nothing can be mixed up.
+        checked_inside: a file whose entries say themselves what they were made with: where it is, a lost mark is
+            written anew, and nothing can be mixed up.
 
     Raises:
         UsageError: it holds something else, was made with other settings, or can't be made.

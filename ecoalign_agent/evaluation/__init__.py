@@ -1,0 +1,1 @@
+"""Measuring: the benchmarks' data and scorers, judges, scores with their intervals."""
