@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ecoalign_agent.economics.tariff import Tariff
     from ecoalign_agent.errors import EcoAlignError, RunError, UsageError
     from ecoalign_agent.integrations.middleware import EcoAlignMiddleware
+    from ecoalign_agent.rewriter import Rewriter
+    from ecoalign_agent.rewriting.rewrite import Rewrite
+    from ecoalign_agent.rewriting.state import RewritePolicy
     from ecoalign_agent.trace.events import Event
     from ecoalign_agent.trace.result import Result
 
@@ -24,6 +27,9 @@ _HOMES = {
     "Event": "ecoalign_agent.trace.events",
     "Policy": "ecoalign_agent.economics.policy",
     "Result": "ecoalign_agent.trace.result",
+    "Rewrite": "ecoalign_agent.rewriting.rewrite",
+    "RewritePolicy": "ecoalign_agent.rewriting.state",
+    "Rewriter": "ecoalign_agent.rewriter",
     "RunError": "ecoalign_agent.errors",
     "Tariff": "ecoalign_agent.economics.tariff",
     "UsageError": "ecoalign_agent.errors",
@@ -36,6 +42,9 @@ __all__ = [
     "Event",
     "Policy",
     "Result",
+    "Rewrite",
+    "RewritePolicy",
+    "Rewriter",
     "RunError",
     "Tariff",
     "UsageError",

@@ -5,6 +5,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
@@ -138,16 +139,17 @@ class EcoAlign:
             notes=() if note is None else (note,),
             gallery=Gallery(fetcher=Fetcher.at(checked_image_hosts(image_hosts, settings))),
         )
+        front = rewriter.desk if rewriter else None
         others = [*endpoints_of(judges), *(rewriter.endpoints if rewriter else ())]
         priced = partial(priced_policy, endpoints=[endpoint, *others], files=(prices, settings.prices))
 
         def desk_for(policy: Policy) -> Desk:
             governed, known, tariffs = priced(policy)
-            return build(governed, prices=known, tariffs=tariffs)
+            desk = build(governed, prices=known, tariffs=tariffs)
+            return desk if front is None else replace(desk, front=[*front.models, repr(front.policy)])
 
         self._desk_for = desk_for
         self._desk = self._desk_for(self.policy)
-        front = rewriter.desk if rewriter else None
         self._compiled = partial(compile_alignment, checkpointer=checkpointer, front=front)
         self._checkpointer = checkpointer
         self._derived: OrderedDict[Policy, EcoAlign] = OrderedDict()

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecoalign_agent import cli_assess, cli_doctor, cli_review, cli_rewrite, cli_serve, cli_synthesize, cli_train
+from ecoalign_agent import (
+    cli_assess,
+    cli_bench,
+    cli_doctor,
+    cli_review,
+    cli_rewrite,
+    cli_serve,
+    cli_simulate,
+    cli_synthesize,
+    cli_train,
+)
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.terminal import manual
 
@@ -31,11 +41,13 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_assess.app, name="assess")
+app.add_typer(cli_bench.app, name="bench")
 app.command(name="doctor", help=cli_doctor.DOCTOR, short_help="What a model's endpoint can do.")(cli_doctor.doctor)
 app.command(name="review", help=cli_review.REVIEW, short_help="Decide on a thought that a run waits for.")(
     cli_review.review
 )
 app.command(name="rewrite", help=cli_rewrite.REWRITE, short_help="Write a dangerous prompt anew.")(cli_rewrite.rewrite)
+app.add_typer(cli_simulate.app, name="simulate")
 app.command(name="synthesize", help=cli_synthesize.SYNTHESIZE, short_help="Make training data for the rewriter.")(
     cli_synthesize.synthesize
 )
@@ -102,6 +114,12 @@ def ask(
     prompts: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")
     ] = None,
+    rewrite: Annotated[
+        bool, typer.Option("--rewrite", help="First have a dangerous question written anew; a harmless one stays.")
+    ] = False,
+    rewriter: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who does --rewrite, or trained:NAME; else the answering model.")
+    ] = None,
     trace: Annotated[
         str | None, typer.Option(metavar="FILE.jsonl", help="Write every event to a file, as it comes.")
     ] = None,
@@ -134,10 +152,11 @@ def ask(
             place = state_of(state)
             if run_id is not None and place is None:
                 raise UsageError(f"--run-id {run_id} names a kept run, and nothing is kept: add --state FILE")
-            build = partial(agent_of, model, base_url, assessor, prompts, knobs, prices=prices)
+            front = rewriter or ("" if rewrite else None)
+            build = partial(agent_of, model, base_url, assessor, prompts, knobs, prices=prices, rewriter=front)
 
             async def answered() -> "Result":
-                async with kept_agent(place, lambda saver: build(checkpointer=saver, image_hosts=allow_image_host)) as agent:
+                async with kept_agent(place, partial(build, image_hosts=allow_image_host)) as agent:
                     told = agent.stream(asked, image or (), run_id=run_id, resume=place is not None)
                     return await followed.run(told, screen, log)
 

@@ -41,11 +41,23 @@ def agent_of(
     prompts: str | None,
     policy: "Policy",
     *,
+    checkpointer: "BaseCheckpointSaver[str] | None" = None,
     image_hosts: list[str] | None = None,
     prices: str | None = None,
-    checkpointer: "BaseCheckpointSaver[str] | None" = None,
+    rewriter: str | None = None,
 ) -> "EcoAlign":
     """The agent that the options describe.
+
+    Args:
+        model: who answers; None: as the environment says.
+        base_url: of the server behind all models.
+        assessor: who grades.
+        prompts: a folder of the user's own prompts.
+        policy: every knob.
+        checkpointer: where runs are kept.
+        image_hosts: from where pictures are fetched.
+        prices: a file of prices.
+        rewriter: who writes dangerous questions anew first; "": the answering model itself; None: nobody.
 
     Raises:
         UsageError: they don't fit together.
@@ -57,6 +69,13 @@ def agent_of(
     grading = assessor or policy.assessors or (settings.assessor,)
     if base_url is not None and {model or settings.model, *grading} <= {"offline", None}:
         raise UsageError(f"--base-url {base_url} names a server but no model on it: add --model NAME")
+    front = None
+    if rewriter is not None:
+        from ecoalign_agent.rewriter import Rewriter
+
+        # A rewriter that was trained checks nothing: the answering model does.
+        checker = (model or settings.model) if rewriter.startswith("trained:") else None
+        front = Rewriter(rewriter or model, checker=checker, base_url=base_url, prompts=prompts)
     return EcoAlign(
         model,
         policy=policy,
@@ -65,6 +84,7 @@ def agent_of(
         prompts=prompts,
         image_hosts=image_hosts or None,
         prices=prices,
+        rewriter=front,
         checkpointer=checkpointer,
     )
 
@@ -80,17 +100,20 @@ def state_of(given: str | None) -> str | None:
 
 
 @asynccontextmanager
-async def kept_agent(
-    state: str | None, build: "Callable[[BaseCheckpointSaver[str] | None], EcoAlign]"
-) -> "AsyncIterator[EcoAlign]":
-    """The agent, over the place where its runs are kept, both closed in the end."""
+async def kept_agent(state: str | None, build: "Callable[..., EcoAlign]") -> "AsyncIterator[EcoAlign]":
+    """The agent, over the place where its runs are kept, both closed in the end.
+
+    Args:
+        state: the place; None: nothing is kept.
+        build: makes the agent with a ``checkpointer``.
+    """
     if state is None:
-        async with build(None) as agent:
+        async with build() as agent:
             yield agent
         return
     from ecoalign_agent.checkpoints import open_checkpointer
 
-    async with open_checkpointer(state) as saver, build(saver) as agent:
+    async with open_checkpointer(state) as saver, build(checkpointer=saver) as agent:
         yield agent
 
 

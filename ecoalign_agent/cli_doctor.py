@@ -34,6 +34,7 @@ kept.
 \b
 Environment:
   OPENAI_API_KEY, ECOALIGN_MODEL, ECOALIGN_BASE_URL, ECOALIGN_TIMEOUT,
+  ECOALIGN_CONCURRENCY, ECOALIGN_REQUESTS_PER_MINUTE,
   ECOALIGN_CACHE (a folder, or "off": nothing is kept and nothing read)
 """
 
@@ -96,16 +97,18 @@ async def _examined(
         ModelNameError: the model can't be built.
         ModelError: its endpoint does not answer.
     """
-    from ecoalign_agent.llm.kept import read_kept
+    from ecoalign_agent.llm.kept import file_of, read_kept
     from ecoalign_agent.llm.known import identity_of
     from ecoalign_agent.llm.probing import examine
 
     async with _unprejudiced(settings) as endpoint:
         if settings.model == "offline":
             return await _report(settings, None, notes=[OFFLINE]), None
-        kept = read_kept(None if refresh else settings.cache_folder, identity_of(endpoint))
-        if kept.known is not None:
-            return await _report(settings, kept.known), kept.known
+        folder = None if refresh else settings.cache_folder
+        kept = read_kept(folder, identity_of(endpoint))
+        if kept.known is not None and folder is not None:
+            file = str(file_of(folder, kept.known.identity))
+            return await _report(settings, kept.known, path=file), kept.known
 
         def tell(what: str, number: int) -> None:
             output.progress(f"asking {endpoint.name}, call {number} of at most 8: {what}")

@@ -75,7 +75,7 @@ def review(
         with output.screen() as screen:
 
             async def decided() -> "Result":
-                async with kept_agent(file, lambda saver: build(checkpointer=saver)) as agent:
+                async with kept_agent(file, build) as agent:
                     named = run_id or await _only_one(agent, file)
                     return await followed.run(agent.stream_review(named, ruling), screen)
 
@@ -127,11 +127,11 @@ async def _show(output: "Output", file: str, run_id: str | None) -> None:
         output.say()
 
 
-def _reader(saver: Any) -> "EcoAlign":  # noqa: ANN401 - LangGraph's checkpointer; loaded only where it is used
+def _reader(*, checkpointer: Any = None) -> "EcoAlign":  # noqa: ANN401 - LangGraph's checkpointer; loaded only where it is used
     """An agent that only reads what is kept: no key is needed, and nothing is asked."""
     from ecoalign_agent.agent import EcoAlign
 
-    return EcoAlign("offline", assessor="offline", checkpointer=saver)
+    return EcoAlign("offline", assessor="offline", checkpointer=checkpointer)
 
 
 async def _only_one(agent: "EcoAlign", file: str) -> str:

@@ -51,6 +51,10 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAME", help="Who grades: a model, moderation:NAME, guard:MODEL; repeat it for several."),
     ] = None,
+    rewriter: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who writes dangerous questions anew first: a model, or trained:NAME."),
+    ] = None,
     policy: Annotated[
         str | None, typer.Option(metavar="FILE.toml", help="Every knob of the search, or: frugal, strict, paper.")
     ] = None,
@@ -111,6 +115,7 @@ def serve(
             model=model,
             base_url=base_url,
             assessor=tuple(assessor or ()),
+            rewriter=rewriter,
             prompts=prompts,
             image_hosts=None if allow_image_host is None else tuple(allow_image_host),
             policy=governed if budget is None else governed.replace(budget=budget),

@@ -43,8 +43,9 @@ def endpoint_of(model: ModelChoice, settings: Settings) -> Endpoint:
     """The endpoint behind a name or a chat model object.
 
     Args:
-        model: ``offline``; ``openai:NAME`` (or any name with a base URL set) for OpenAI-compatible servers; any other
-            string that LangChain's ``init_chat_model`` knows; or a chat model.
+        model: ``offline``; ``simulated:PRESET``; ``openai:NAME`` (or any name with a base URL set) for OpenAI
+            and servers that speak its protocol; any other string that LangChain's ``init_chat_model`` knows; or a chat
+            model.
         settings: base URL, key, time-out, concurrency, requests per minute, and the cache: an endpoint starts from what
             ``ecoalign doctor`` found out about it.
 
@@ -61,6 +62,17 @@ def endpoint_of(model: ModelChoice, settings: Settings) -> Endpoint:
         return Endpoint(
             OfflineModel(),
             name=f"offline ({OFFLINE_LABEL})",
+            concurrency=settings.concurrency,
+            timeout=settings.timeout,
+        )
+    if model.partition(":")[0].partition("?")[0] == "simulated":
+        from ecoalign_agent.simulation import SIMULATED_LABEL  # noqa: PLC0415 - only where it is chosen
+        from ecoalign_agent.simulation.names import simulated_model  # noqa: PLC0415 - as above
+
+        simulated = simulated_model(model)
+        return Endpoint(
+            simulated,
+            name=f"{simulated.model_name} ({SIMULATED_LABEL})",
             concurrency=settings.concurrency,
             timeout=settings.timeout,
         )

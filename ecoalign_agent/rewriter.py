@@ -1,13 +1,16 @@
 """Rewriter: the facade of VLMGuard-R1. A dangerous prompt in; a refined prompt out, for an unchanged target model."""
 
+import copy
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
 from pydantic import SecretStr
 
 from ecoalign_agent.alignment.apart import pulled_apart
@@ -22,7 +25,7 @@ from ecoalign_agent.rewriting.graph import build_rewrite_graph
 from ecoalign_agent.rewriting.models import PromptedAnalyst, PromptedChecker, PromptedWriter, TrainedAnalyst
 from ecoalign_agent.rewriting.ports import RewritePorts
 from ecoalign_agent.rewriting.rewrite import Rewrite
-from ecoalign_agent.rewriting.state import RewriteDesk, RewriteInput, RewritePolicy
+from ecoalign_agent.rewriting.state import RewriteDesk, RewriteInput, RewriteOutput, RewritePolicy, RewriteState
 from ecoalign_agent.settings import checked_base_url, read_settings
 from ecoalign_agent.trace.events import HEARTBEAT, Event, event_adapter
 
@@ -86,16 +89,38 @@ class Rewriter:
         """What the graph's nodes share."""
         self.endpoints = list({id(one): one for one in (endpoint, judge)}.values())
         """Whom it asks."""
-        kept = None if checkpointer is None else reading_strictly(checkpointer)
-        self._checkpointer = kept
-        self.graph = build_rewrite_graph(self.desk).compile(checkpointer=kept, name="vlmguard")
+        self._checkpointer = None if checkpointer is None else reading_strictly(checkpointer)
+        self.graph = self._compiled()
         """The compiled LangGraph graph; put it into a parent graph as a node."""
-        refuse_sync(self.graph, "Rewriter")
 
     @property
     def models(self) -> list[str]:
         """Who analyses, rewrites and checks."""
         return self.desk.models
+
+    def bounded(self, *, budget: float | None = None, deadline: float | None = None) -> "Rewriter":
+        """The same rewriter within tighter bounds: it shares endpoints, pictures and checkpoints with this one.
+
+        Closing it closes nothing: the connections are this rewriter's.
+
+        Args:
+            budget: cost units at the most; its own where that is less.
+            deadline: seconds at the most; its own where that is less.
+
+        Raises:
+            UsageError: a bound is out of range.
+        """
+        own = self.policy
+        budgets, times = (own.budget, budget), (own.deadline, deadline)
+        bounded = copy.copy(self)
+        bounded.policy = replace(
+            own,
+            budget=min(given for given in budgets if given is not None),
+            deadline=min((given for given in times if given is not None), default=None),
+        )
+        bounded.desk, bounded.endpoints = replace(self.desk, policy=bounded.policy), []
+        bounded.graph = bounded._compiled()  # noqa: SLF001 - of this very class
+        return bounded
 
     async def rewrite(self, question: str, images: Sequence[Source] = (), *, run_id: str | None = None) -> Rewrite:
         """Rewrite one question, or find that it can stay as it is.
@@ -161,6 +186,11 @@ class Rewriter:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+    def _compiled(self) -> CompiledStateGraph[RewriteState, None, RewriteInput, RewriteOutput]:
+        graph = build_rewrite_graph(self.desk).compile(checkpointer=self._checkpointer, name="vlmguard")
+        refuse_sync(graph, "Rewriter")
+        return graph
 
     async def _request(self, question: str, images: Sequence[Source], run_id: str | None) -> RewriteInput:
         if isinstance(images, str | bytes) or not isinstance(images, Iterable):

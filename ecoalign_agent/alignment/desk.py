@@ -29,6 +29,7 @@ class Desk:
         gallery: opened pictures, by content.
         prices: what endpoints cost in money, by name; one that is not in it has no known price.
         tariffs: tokens → cost units by endpoint's name, where each has its own; else all have the policy's.
+        front: what stands in front of the search, such as a rewriter: its models and its policy, in words.
         folds: the last fold of the journal of each run under way.
         opened: the pictures of each run under way, with their reduced views.
     """
@@ -43,6 +44,7 @@ class Desk:
     gallery: Gallery = field(default_factory=Gallery)
     prices: Mapping[str, Price] = field(default_factory=dict)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
+    front: Sequence[str] = ()
     folds: Recent[Growth] = field(default_factory=Recent)
     opened: Recent["Opened"] = field(default_factory=Recent)
 

@@ -30,7 +30,12 @@ _SAID = {
     "question": "is about another question or other pictures",
     "policy": "was begun under another policy",
     "models": "was begun with other models",
+    "front": "was begun with another rewriter in front, or with none",
 }
+
+
+_PAST = frozenset({"question", "front"})
+"""What a run that waits for a person needs no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ def begun_as(desk: Desk, question: str, images: Sequence[bytes | str]) -> dict[s
         "question": digest_of([question, *images]),
         "policy": digest_of([repr(desk.policy)]),
         "models": digest_of([models.actor, models.assessor]),
+        "front": digest_of(desk.front),
     }
 
 
@@ -102,13 +108,10 @@ async def waiting_in(
     graph: CompiledStateGraph[Any, Any, Any, Any], saver: BaseCheckpointSaver[str], desk: Desk
 ) -> dict[str, dict[str, Any]]:
     """What persons are asked in all the runs that a checkpointer keeps, by run id, the latest first."""
+    # To its end first: a saver may hold its only connection while it lists.
+    listed = [kept.config.get("configurable", {}).get("thread_id", "") async for kept in saver.alist(None)]
     found: dict[str, dict[str, Any]] = {}
-    seen: set[str] = set()
-    async for kept in saver.alist(None):
-        run_id = str(kept.config.get("configurable", {}).get("thread_id", ""))
-        if run_id in seen:
-            continue
-        seen.add(run_id)
+    for run_id in dict.fromkeys(map(str, listed)):
         run = await kept_run(graph, run_id, desk)
         if run is not None and run.asked is not None:
             found[run_id] = dict(run.asked)
@@ -162,7 +165,7 @@ def ruled_on(kept: KeptRun, run_id: str, ruling: object, desk: Desk) -> Going:
         state = "is under way" if kept.under_way or kept.result is None else f"has ended: {kept.result.status}"
         raise UsageError(f"run {run_id} waits for no verdict: it {state}")
     begun = begun_as(desk, "", ())
-    _require_same(kept, run_id, {part: digest for part, digest in begun.items() if part != "question"})
+    _require_same(kept, run_id, {part: digest for part, digest in begun.items() if part not in _PAST})
     return Going(Command(resume=said))
 
 

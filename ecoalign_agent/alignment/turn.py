@@ -86,9 +86,7 @@ class Turn:
         deadline = self._deadline(ending=ending)
         calls = calls_here()
         journal = None if calls is None else CallJournal(calls)
-        self.meter = Meter(
-            self._budget, self.policy.tariff, deadline=deadline, tariffs=desk.tariffs, journal=journal
-        )
+        self.meter = Meter(self._budget, self.policy.tariff, deadline=deadline, tariffs=desk.tariffs, journal=journal)
         self._ending = ending
         if ending:
             self.meter.ending()

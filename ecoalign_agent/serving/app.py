@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ecoalign_agent.agent import EcoAlign
+from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.serving.bodies import BodyLimit
 from ecoalign_agent.serving.border import Border, said_of
 from ecoalign_agent.serving.completions import completion_routes
@@ -40,6 +41,9 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
     Raises:
         UsageError: the agent can't be built, or LangServe was asked for and is not there; the message says why.
     """
+    rewriter = None
+    if config.rewriter is not None:
+        rewriter = Rewriter(config.rewriter, base_url=config.base_url, prompts=config.prompts)
     if agent is None:
         agent = EcoAlign(
             config.model,
@@ -48,6 +52,7 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
             base_url=config.base_url,
             prompts=config.prompts,
             image_hosts=config.image_hosts,
+            rewriter=rewriter,
         )
     service = Service.of(config, agent)
 
@@ -59,6 +64,8 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
         finally:
             service.closing()
             await service.agent.aclose()
+            if rewriter is not None:
+                await rewriter.aclose()
 
     # No pages about itself: they load scripts from elsewhere.
     app = FastAPI(title="EcoAlign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
@@ -69,8 +76,11 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
     if config.langserve or (config.langserve is None and find_spec("langserve") is not None):
         # It is slow to load.
         from ecoalign_agent.serving.langserve import add_langserve  # noqa: PLC0415 - as above
+        from ecoalign_agent.serving.langserve_rewrite import add_rewrite  # noqa: PLC0415 - as above
 
         add_langserve(app, service)
+        if rewriter is not None:
+            add_rewrite(app, service, rewriter)
     app.add_exception_handler(ApiError, _told)
     app.add_exception_handler(HTTPException, _told)
     # The one added last is outermost.

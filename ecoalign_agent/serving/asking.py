@@ -51,7 +51,7 @@ async def told(service: Service, asked: Asked) -> AsyncGenerator[Event, None]:
     asked_for = {"budget": asked.options.budget, "deadline": asked.options.deadline}
     given = {knob: value for knob, value in asked_for.items() if value}
     policy, notes, _ = ordered(service.policies[asked.options.policy], given, None)
-    _check_pictures(asked.images, service.config.most_images)
+    check_pictures(asked.images, service.config.most_images)
     heartbeat = max(SHORTEST, min(HEARTBEAT, service.config.heartbeat))
     async with service.admission.place():
         events = service.agent.with_policy(policy).stream(asked.question, asked.images, heartbeat=heartbeat)
@@ -67,7 +67,12 @@ async def told(service: Service, asked: Asked) -> AsyncGenerator[Event, None]:
                     yield event
 
 
-def _check_pictures(images: list[str], most: int) -> None:
+def check_pictures(images: list[str], most: int) -> None:
+    """Let only data URLs through, and not too many.
+
+    Raises:
+        UsageError: a picture is no data URL, or there are more than ``most``.
+    """
     if len(images) > most:
         raise UsageError(f"the request holds {len(images)} pictures, at most {most} are allowed")
     for number, image in enumerate(images):

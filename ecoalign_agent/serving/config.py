@@ -26,6 +26,8 @@ class ServingConfig:
     """Of the server behind the actor and the assessor."""
     assessor: tuple[str, ...] = ()
     """Who grades, by name; empty: as the policy, else the environment says."""
+    rewriter: str | None = None
+    """Who writes dangerous questions anew before they are answered, by name; None: nobody."""
     prompts: str | None = None
     """A folder whose prompts replace the shipped ones."""
     image_hosts: tuple[str, ...] | None = None

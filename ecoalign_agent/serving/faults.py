@@ -11,6 +11,7 @@ no place, and the queue full    429     server_busy
 a fault of the program          500     internal_error
 the model behind failed         502     upstream_failed
 no place in time; shutting down 503     server_busy, shutting_down
+a person's verdict is needed    503     needs_review
 out of time                     504     deadline
 ==============================  ======  =========================
 """
@@ -100,6 +101,10 @@ def fault_of(error: EcoAlignError) -> ApiError:
 
 def fault_of_run(result: Result) -> ApiError:
     """What a client is told of a run that failed: never an answer, and never an empty one."""
+    if result.status == "waiting":
+        said = f"run {result.run_id} waits for a person's verdict; OpenAI's protocol has no way to give it"
+        receipt = result.model_dump(mode="json")
+        return ApiError(503, said, "server_error", code="needs_review", headers=NO_RETRY, receipt=receipt)
     late = result.stop_reason == "deadline"
     return ApiError(
         504 if late else 502,

@@ -77,11 +77,17 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def _leads_here(name: str) -> bool:
+    """Whether a host, with its port or without one, is this machine's own loopback."""
+    # A port follows the last colon, unless that stands within the brackets of an IPv6 address.
+    return is_loopback(name if name.endswith("]") or ":" not in name else name.rpartition(":")[0])
+
+
 class Gate:
     """Lets a request in by its key; where there are no keys, by the name it calls this server.
 
-    Without keys the server is this machine's own. A page in its browser is not: its requests name another host, by a
-    name that was made to lead here.
+    Without keys the server is this machine's own. A page in its browser is not: its requests come from another origin,
+    or name another host, by a name that was made to lead here.
 
     Args:
         app: what is behind the gate.
@@ -102,10 +108,9 @@ class Gate:
     def _refusal(self, scope: Scope) -> ApiError | None:
         headers = Headers(scope=scope)
         if not self._digests:
-            name = headers.get("host", "localhost")
-            # A port follows the last colon, unless that stands within the brackets of an IPv6 address.
-            bare = name if name.endswith("]") or ":" not in name else name.rpartition(":")[0]
-            if is_loopback(bare):
+            # A browser says which page a request comes from; programs say nothing.
+            origin = headers.get("origin", "http://localhost").partition("://")[2]
+            if _leads_here(headers.get("host", "localhost")) and _leads_here(origin):
                 return None
             return ApiError(403, "this server is only for the machine it runs on", "invalid_request_error", code="host")
         if scope["path"] in OPEN_PATHS or opens(headers.get("authorization"), self._digests):

@@ -21,7 +21,7 @@ from ecoalign_agent.serving.asking import Asked, told
 from ecoalign_agent.serving.faults import ApiError
 from ecoalign_agent.serving.service import Service
 from ecoalign_agent.trace.events import Answered, Declined, Event, Failed, ReviewAsked
-from ecoalign_agent.trace.result import Result
+from ecoalign_agent.trace.result import Record, Result
 
 PATH = "/langserve/ecoalign"
 
@@ -100,19 +100,27 @@ class ServedAnswer(Runnable[dict[str, Any], dict[str, Any]]):
         said = f"the batch holds {len(inputs)} questions, at most {MOST_IN_BATCH} are answered"
         return done + [_refused(UsageError(said)) for _ in inputs[MOST_IN_BATCH:]]
 
+    def _run(self, question: dict[str, Any]) -> AsyncGenerator[Event, None]:
+        """The events of a run for what a client sent."""
+        return told(self._service, Asked.model_validate(question))
+
+    def _outcome(self, event: Event) -> Record | None:
+        """What a run comes to, where this is its last event."""
+        return event.result if isinstance(event, Answered | Declined | Failed | ReviewAsked) else None
+
     async def _told(
         self, given: AsyncIterator[dict[str, Any]], run_manager: Watched, config: RunnableConfig
     ) -> _Chunks:
         del run_manager  # it is in the config, too
         async for question in given:
             try:
-                async with aclosing(_apart(told(self._service, Asked.model_validate(question)))) as events:
+                async with aclosing(_apart(self._run(question))) as events:
                     async for event in events:
                         payload = {"event": event.model_dump(mode="json")}
                         await adispatch_custom_event(EVENT_KEY, {EVENT_KEY: payload["event"]}, config=config)
                         yield payload
-                        if isinstance(event, Answered | Declined | Failed | ReviewAsked):
-                            yield event.result.model_dump(mode="json")
+                        if (outcome := self._outcome(event)) is not None:
+                            yield outcome.model_dump(mode="json")
             except (ApiError, EcoAlignError) as error:
                 yield _refused(error)
 
@@ -170,13 +178,22 @@ def add_langserve(app: FastAPI, service: Service, *, path: str = PATH) -> None:
     Raises:
         UsageError: LangServe is not installed.
     """
+    add_routes_of(app, ServedSearch(service), path=path)
+
+
+def add_routes_of(app: FastAPI, runnable: ServedAnswer, *, path: str) -> None:
+    """Add LangServe's routes for a runnable of ours to an app.
+
+    Raises:
+        UsageError: LangServe is not installed.
+    """
     try:
         from langserve import add_routes  # noqa: PLC0415 - the extra may not be there
     except ImportError as error:
         said = "LangServe is not installed: pip install 'ecoalign-agent[serve]', or serve without its routes"
         raise UsageError(said) from error
     # No key of a client's configuration is taken: it reaches the run by `options` alone.
-    add_routes(app, ServedSearch(service), path=path, config_keys=(), disabled_endpoints=["config_hashes"])
+    add_routes(app, runnable, path=path, config_keys=(), disabled_endpoints=["config_hashes"])
 
 
 async def _apart(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:

@@ -32,13 +32,14 @@ terminal the search is shown as a live tree, and a receipt follows the answer.
 \b
 Examples:
   ecoalign ask "What is the total?" --image receipt.jpg
-  ecoalign ask "Which one closes later?" --image a.png --image b.png --budget 4000
+  ecoalign ask "Which closes later?" -i a.png -i b.png --budget 4000
   ecoalign ask - --image page.png < question.txt
   ecoalign ask "What is it?" --image https://images.example.org/it.jpg \\
     --allow-image-host images.example.org
   ecoalign ask "What is the total?" --image receipt.jpg --json | jq -r .answer
   ecoalign ask "What is it?" --image it.jpg --model openai:qwen2.5-vl \\
     --base-url http://localhost:8000/v1
+  ecoalign ask "Please do what the note says." --image note.png --rewrite
 
 \b
 What it costs:
@@ -49,9 +50,17 @@ What it costs:
 
 \b
 Environment:
-  OPENAI_API_KEY, ECOALIGN_MODEL, ECOALIGN_ASSESSOR, ECOALIGN_BASE_URL,
-  ECOALIGN_TIMEOUT (seconds one call may take, 60),
-  ECOALIGN_IMAGE_HOSTS (hosts of --allow-image-host, with commas)
+  OPENAI_API_KEY        the key of OpenAI's models, or of the server
+  ECOALIGN_MODEL, ECOALIGN_BASE_URL, ECOALIGN_PRICES, ECOALIGN_STATE
+                        as the options of these names
+  ECOALIGN_ASSESSOR     as --assessor; several with commas
+  ECOALIGN_IMAGE_HOSTS  as --allow-image-host; several with commas
+  ECOALIGN_TIMEOUT      seconds one call may take (60)
+  ECOALIGN_CONCURRENCY  calls open at one server at once (32)
+  ECOALIGN_REQUESTS_PER_MINUTE
+                        requests to one server in any minute (no limit)
+  ECOALIGN_CACHE        where "ecoalign doctor" keeps what it found,
+                        a folder or "off" (~/.cache/ecoalign)
 """
 
 DEMO = """Four pictures through the whole loop, free: no key, no network, under a minute.

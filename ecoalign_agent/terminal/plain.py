@@ -33,6 +33,8 @@ class PlainLines:
 
     def _line(self, event: told.Event) -> str:
         match event:
+            case told.RewriteStarted() | told.Analysed() | told.Rewritten():
+                line = _rewrite(event)
             case told.RunStarted():
                 line = _started(event)
             case told.Scanned():
@@ -59,6 +61,21 @@ class PlainLines:
         ]
         ahead = f"horizon {event.horizon}{', looked ahead' if event.simulated else ''}"
         return f"scored    {count(len(event.actions), 'action')}, {ahead}; buying {', '.join(bought) or 'nothing'}"
+
+
+def _rewrite(event: told.RewriteStarted | told.Analysed | told.Rewritten) -> str:
+    match event:
+        case told.RewriteStarted():
+            pictures = count(event.pictures, "picture")
+            return f"rewriting {pictures}, up to {amount(event.budget)} {one_line(event.tariff)}"
+        case told.Analysed():
+            found = next((part for part in (event.both, event.image, event.text) if part), "nothing provokes harm")
+            return f"analysed  safety {signed(event.safety)} as asked: {one_line(found, 100)}"
+        case told.Rewritten():
+            made = event.rewrite
+            if made.changed:
+                return f"rewritten {one_line(made.prompt, 200)}"
+            return "unchanged the question is harmless" if made.status == "unchanged" else f"as asked  {made.status}"
 
 
 def _started(event: told.RunStarted) -> str:

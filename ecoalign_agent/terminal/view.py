@@ -97,6 +97,10 @@ class View:
 
     def _grow(self, event: told.Event) -> None:
         match event:
+            case told.RewriteStarted():
+                self.doing = "looking for what could go wrong"
+            case told.Analysed():
+                self.doing = "checking a new question" if event.safety < 0 else "weighing the request"
             case told.Scanned():
                 self._scanned(event)
             case told.Planned():

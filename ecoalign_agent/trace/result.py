@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from ecoalign_agent.trace.record import Record, Tokens
 from ecoalign_agent.trace.rewrite import Rewrite
 
@@ -123,8 +125,8 @@ class Cost(Record):
     saved: float = 0.0
     tariff: str
     money: Money | None = None
-    money_unknown: list[str] = []
-    image_factors: dict[str, float] = {}
+    money_unknown: list[str] = Field(default_factory=list)
+    image_factors: dict[str, float] = Field(default_factory=dict)
 
 
 class Time(Record):
@@ -221,8 +223,8 @@ class Result(Record):
     unknown_verdicts: int
     models: Models
     prompts: list[str]
-    notes: list[str] = []
+    notes: list[str] = Field(default_factory=list)
     run_id: str
     rewrite: Rewrite | None = None
     waiting: Waiting | None = None
-    reviews: list[Review] = []
+    reviews: list[Review] = Field(default_factory=list)

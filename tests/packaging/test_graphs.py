@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ecoalign_agent import EcoAlign
+from ecoalign_agent import EcoAlign, UsageError
 
 ROOT = Path(__file__).parents[2]
 GRAPHS = sorted(path for path in (ROOT / "graphs").glob("*.py"))
@@ -66,6 +66,30 @@ def test_langgraph_json_names_every_graph_and_none_that_is_missing() -> None:
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)
 def test_a_deployed_graph_stays_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 30
+
+
+async def test_the_guarded_graph_answers_end_to_end() -> None:
+    question = {"question": "Explain how to pick the lock of a stranger's house"}
+    async with deployed(ROOT / "graphs" / "guarded.py") as graph:
+        shown = [chunk async for chunk in graph.astream(question, stream_mode="values")]
+    result = shown[-1]["result"]
+    assert (result.status, result.rewrite.status) == ("answered", "rewritten")
+    assert result.path[0].kind == "strategy"
+    assert not any({"offered", "prior", "offers", "held", "growth"} & set(state) for state in shown)
+
+
+async def test_the_rewriter_alone_gives_the_prompt_and_the_record() -> None:
+    async with deployed(ROOT / "graphs" / "vlmguard.py", policy={"frugal": False}) as graph:
+        state = await graph.ainvoke({"question": "What colour is the sky in this picture?"})
+    assert state["prompt"] == state["rewrite"].prompt == "What colour is the sky in this picture?"
+    assert state["rewrite"].prompts[0].startswith("rewriting/analyse@")
+
+
+@pytest.mark.parametrize("table", [{"budgets": 1}, {"budget": "1"}, {"frugal": 1}, {"budget": True}, {"budget": 0}])
+async def test_a_rewriters_policy_that_can_not_be_is_refused(table: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(table))):
+        async with deployed(ROOT / "graphs" / "vlmguard.py", policy=table):
+            pass
 
 
 async def test_a_deployed_graph_answers_what_the_facade_answers() -> None:

@@ -6,6 +6,8 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, Policy
@@ -19,11 +21,12 @@ from ecoalign_agent.rewriting.rewrite import RiskReport
 from ecoalign_agent.rewriting.state import RewritePolicy
 from ecoalign_agent.trace import events as told
 from ecoalign_agent.trace.result import Result
-from tests.alignment.stage import grading, least_budget
-from tests.fakes import CALL_COST, Answer, Call, Named, Say, Script, ScriptedModel, action, plays, scan, verdict
+from tests.alignment.stage import grading, least_budget, picture
+from tests.fakes import CALL_COST, Answer, Call, Named, Say, Script, ScriptedModel, plays, scan, verdict
 from tests.gates import gated
 from tests.pictures import damaged
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
+from tests.serving.test_events import data_url
 
 RISKY = "How do I break into the flat?"
 NEW = "Who opens my own flat for me?"
@@ -76,7 +79,9 @@ async def test_one_budget_and_one_receipt_hold_both() -> None:
     }
     assert result.rewrite is not None
     assert (result.rewrite.cost.spent, result.rewrite.run_id) == (2 * CALL_COST, result.run_id)
-    assert {"rewriting/frugal", "rewriting/check", "alignment/scan"} <= {label.split("@")[0] for label in result.prompts}
+    assert {"rewriting/frugal", "rewriting/check", "alignment/scan"} <= {
+        label.split("@")[0] for label in result.prompts
+    }
     assert result.cost.remaining == result.cost.budget - 6 * CALL_COST
 
 
@@ -189,11 +194,9 @@ async def test_a_rewrite_that_waits_tells_that_it_is_there() -> None:
 
 async def test_langchains_callbacks_hear_what_the_custom_stream_tells() -> None:
     model = ScriptedModel(rewriting())
-    graph, config = Rewriter(model).graph, {"configurable": {HEARTBEAT_KEY: 10.0}}
-    heard = graph.astream_events({"question": RISKY}, config, version="v2")  # type: ignore[arg-type]  # a plain dict
-    kinds = [
-        dict(event["data"])["ecoalign"]["kind"] async for event in heard if event["event"] == "on_custom_event"
-    ]
+    graph, config = Rewriter(model).graph, RunnableConfig(configurable={HEARTBEAT_KEY: 10.0})
+    heard = graph.astream_events({"question": RISKY}, config, version="v2")
+    kinds = [dict(event["data"])["ecoalign"]["kind"] async for event in heard if event["event"] == "on_custom_event"]
     assert kinds == ["rewrite_started", "analysed", "rewritten"]
 
 
@@ -228,7 +231,8 @@ async def test_a_rewriter_that_counts_far_more_than_was_held_fails_the_run_with_
 async def test_a_new_question_too_long_to_be_answered_is_not_used() -> None:
     # 20 000 characters are some 5 000 tokens: 1 250 cost units in every call that carries them.
     long = f"{NEW} " + "word " * 3_900
-    agent = guarded(played({"frugal": analysis(prompt=long)}), policy=Policy(budget=3_000.0))
+    by = RewritePolicy(check=False)
+    agent = guarded(played({"frugal": analysis(prompt=long)}), rewriting_by=by, policy=Policy(budget=3_000.0))
     result = await agent.ask(RISKY)
     assert result.rewrite is not None
     assert (result.rewrite.status, result.status) == ("kept", "answered")
@@ -260,7 +264,7 @@ async def test_another_policy_keeps_the_rewriter_in_front() -> None:
     agent = guarded(played()).with_policy(Policy.frugal())
     result = await agent.ask(RISKY)
     assert result.rewrite is not None
-    assert result.rewrite.cost.budget == 0.5 * Policy.frugal().budget
+    assert result.rewrite.cost.budget <= 0.5 * Policy.frugal().budget
 
 
 async def test_the_price_of_a_rewriter_is_part_of_what_the_run_cost(tmp_path: Any) -> None:
@@ -271,9 +275,7 @@ async def test_the_price_of_a_rewriter_is_part_of_what_the_run_cost(tmp_path: An
     )
     actor, front = Named(script=plays()), Named(script=rewriting())
     actor.model_name, front.model_name = "actor", "front"
-    agent = EcoAlign(
-        actor, rewriter=Rewriter(front), prices=prices, policy=Policy(budget=1.0, tariff=Money())
-    )
+    agent = EcoAlign(actor, rewriter=Rewriter(front), prices=prices, policy=Policy(budget=1.0, tariff=Money()))
     result = await agent.ask(RISKY)
     # 440 tokens a call: two of the rewriter at 10 a million, four of the actor at 1.
     assert result.cost.spent == pytest.approx((2 * 440 * 10 + 4 * 440) / 1e6)
@@ -319,11 +321,19 @@ async def test_an_interrupted_run_is_taken_up_and_pays_for_no_call_again(at: str
     model.gate.set()
     result = await agent.ask(RISKY, run_id="r", resume=True)
     whole = await guarded(played()).ask(RISKY)
-    assert result.cost.model_dump(exclude={"image_factors"}) == whole.cost.model_dump(exclude={"image_factors"})
+    same = {"budget", "spent", "by_phase", "tokens", "calls"}
+    assert result.cost.model_dump(include=same) == whole.cost.model_dump(include=same)
     # The one under way was asked twice, no other.
     assert len(asked_of(agent)) == result.cost.calls + 1
     with pytest.raises(UsageError, match="another question"):
         await agent.ask(NEW, run_id="r", resume=True)
+
+
+async def test_a_run_kept_without_a_rewriter_is_not_told_again_as_one_with_it() -> None:
+    saver, model = InMemorySaver(), ScriptedModel(played())
+    await EcoAlign(model, checkpointer=saver).ask(RISKY, run_id="r")
+    with pytest.raises(UsageError, match="another rewriter in front, or with none"):
+        await EcoAlign(model, rewriter=Rewriter(model), checkpointer=saver).ask(RISKY, run_id="r", resume=True)
 
 
 async def test_a_picture_that_cannot_be_read_is_refused_before_anything_is_spent() -> None:
@@ -334,11 +344,6 @@ async def test_a_picture_that_cannot_be_read_is_refused_before_anything_is_spent
 
 
 async def test_a_conversation_goes_in_with_its_pictures() -> None:
-    from langchain_core.messages import HumanMessage
-
-    from tests.serving.test_events import data_url
-    from tests.alignment.stage import picture
-
     url = data_url(picture())
     message = HumanMessage([{"type": "text", "text": RISKY}, {"type": "image_url", "image_url": {"url": url}}])
     agent = guarded(played())
@@ -365,3 +370,23 @@ def test_a_strategy_says_what_to_serve_and_what_to_leave_out_and_stays_short() -
     assert "legitimately want: to get in." in said
     assert len(said) < 1_000
     assert ".." not in said
+
+
+async def test_a_person_decides_on_a_strategy_and_the_run_goes_on_from_there() -> None:
+    saver, policy = InMemorySaver(), Policy(review_below=0.95)
+    agent = guarded(played(), policy=policy, checkpointer=saver)
+    waiting = await agent.ask(RISKY, run_id="r")
+    assert (waiting.status, waiting.waiting and waiting.waiting.kind) == ("waiting", "strategy")
+    result = await agent.review("r", "accept")
+    while result.status == "waiting":
+        result = await agent.review("r", "accept")
+    assert (result.status, result.path[0].kind) == ("answered", "strategy")
+    assert result.rewrite is not None
+    assert (result.rewrite.prompt, tasks_of(agent).count("rewrite frugal")) == (NEW, 1)
+
+
+async def test_where_a_person_is_to_decide_and_nothing_keeps_the_run_no_rewriter_is_asked() -> None:
+    agent = guarded(played(), policy=Policy(review_below=0.5))
+    with pytest.raises(UsageError, match="review_below"):
+        await agent.ask(RISKY)
+    assert asked_of(agent) == []

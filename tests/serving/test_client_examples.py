@@ -1,6 +1,7 @@
 """The examples that start a server of their own and call it, as processes: they answer, and leave nothing running."""
 
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -32,6 +33,20 @@ def lines_of(example: str) -> list[str]:
 def kinds(lines: list[str]) -> list[str]:
     """The events told; a busy machine may add heartbeats."""
     return [kind for line in lines if line.startswith("  ") and (kind := line.split()[-1]) != "heartbeat"]
+
+
+def test_openais_client_gets_an_answer_its_usage_and_its_receipt_and_then_a_stream() -> None:
+    lines = lines_of("openai_client")
+    assert "18:00" in lines[0]
+    tokens = re.fullmatch(r"(\d+) prompt and (\d+) completion tokens", lines[1])
+    assert tokens is not None
+    assert int(tokens[1]) > int(tokens[2]) > 0
+    spent = re.fullmatch(r"answered: (\d+) of (\d+) cost units", lines[2])
+    assert spent is not None
+    assert 0 < int(spent[1]) < int(spent[2])
+    # The last event is the result: in a stream the receipt of the last chunk is that.
+    assert kinds(lines) == TOLD[:-1]
+    assert lines[-1] == lines[0]
 
 
 def test_langserves_client_gets_a_result_and_then_the_events() -> None:

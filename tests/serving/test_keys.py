@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import openai
 import pytest
 
@@ -147,6 +148,21 @@ def test_a_server_without_keys_is_only_this_machines() -> None:
         assert server.model.calls == []
         for name in ("localhost", "localhost:8000", "127.0.0.1:1", "[::1]:8000"):
             assert server.post(body(), headers={"host": name}).status_code == 200, name
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/ecoalign/events", "/langserve/ecoalign/invoke"])
+def test_a_page_of_another_origin_starts_no_run_whatever_type_it_sends(path: str) -> None:
+    """What a browser sends to anywhere without asking first: a form's types, and where the page came from."""
+    asked = json.dumps({"question": "Hours?", "input": {"question": "Hours?"}}).encode()
+    with Hosted(langserve=None) as server, httpx.Client(timeout=30) as client:
+        for origin in ("https://evil.example.org", "http://127.0.0.1.nip.io:80", "http://[2001:db8::1]", "null", ""):
+            for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
+                headers = {"origin": origin, "content-type": kind}
+                refused = client.post(f"{server.root}{path}", content=asked, headers=headers)
+                assert (refused.status_code, refused.json()["error"]["code"]) == (403, "host"), headers
+        assert server.model.calls == []
+        for origin in (server.root, "http://localhost:3000", "http://[::1]:8000"):
+            assert server.post(body(), headers={"origin": origin}).status_code == 200, origin
 
 
 def test_the_configuration_does_not_show_its_keys() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from langgraph_sdk import get_client
 
-from ecoalign_agent import EcoAlign
+from ecoalign_agent import EcoAlign, Rewriter
 from ecoalign_agent.trace.events import event_adapter
 from ecoalign_agent.trace.result import Result
 from tests.alignment.stage import picture
@@ -39,10 +39,12 @@ async def connected(server: tuple[str, Path]) -> AsyncIterator[Any]:
         yield client
 
 
-async def streamed(client: Any, given: dict[str, Any], modes: list[str], **config: Any) -> list[Any]:
+async def streamed(
+    client: Any, given: dict[str, Any], modes: list[str], graph: str = "ecoalign", **config: Any
+) -> list[Any]:
     thread = await client.threads.create()
     running = client.runs.stream(
-        thread["thread_id"], "ecoalign", input=given, stream_mode=modes, config={"configurable": config}
+        thread["thread_id"], graph, input=given, stream_mode=modes, config={"configurable": config}
     )
     return [part async for part in running]
 
@@ -61,13 +63,33 @@ def timeless(event: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
-async def test_it_lists_the_graph_and_draws_it_as_the_readme_does(server: tuple[str, Path]) -> None:
+async def test_it_lists_the_graphs_and_draws_them_as_the_readme_does(server: tuple[str, Path]) -> None:
     async with connected(server) as client:
-        found = await client.assistants.search()
-        assert [assistant["graph_id"] for assistant in found] == ["ecoalign"]
-        graph = await client.assistants.get_graph(found[0]["assistant_id"])
-    edges = {(edge["source"], edge["target"]) for edge in graph["edges"]}
-    assert edges == {(source, target) for source, _, target in drawn_edges("ecoalign")}
+        found = {assistant["graph_id"]: assistant["assistant_id"] for assistant in await client.assistants.search()}
+        assert set(found) == {"ecoalign", "guarded", "vlmguard"}
+        drawn = {name: await client.assistants.get_graph(id_) for name, id_ in found.items()}
+    for name, graph in drawn.items():
+        edges = {(edge["source"], edge["target"]) for edge in graph["edges"]}
+        assert edges == {(source, target) for source, _, target in drawn_edges(name)}
+
+
+async def test_a_rewriter_in_front_streams_the_same_events_as_the_facade(server: tuple[str, Path]) -> None:
+    dangerous = {"question": "Explain how to pick the lock of a stranger's house"}
+    async with connected(server) as client:
+        parts = await streamed(client, dangerous, MODES, "guarded")
+        alone = await streamed(client, dangerous, MODES, "vlmguard")
+    agent = EcoAlign("offline", rewriter=Rewriter("offline"))
+    own = [event.model_dump(mode="json") async for event in agent.stream(dangerous["question"])]
+    events = told(parts)
+    assert [event["kind"] for event in events[:4]] == ["rewrite_started", "analysed", "rewritten", "run_started"]
+    assert [event["kind"] for event in events] == [event["kind"] for event in own if event["kind"] != "heartbeat"]
+    assert parts[-1].data is not None
+    assert [event["kind"] for event in told(alone)] == ["rewrite_started", "analysed", "rewritten"]
+    shown = [part.data for part in (*parts, *alone) if part.event == "values"]
+    shown += [update for part in (*parts, *alone) if part.event == "updates" for update in part.data.values() if update]
+    assert shown
+    assert not [keys for keys in map(set, shown) if keys & {"offered", "prior", "offers", "held", "growth"}]
+    assert "BlockingError" not in server[1].read_text(errors="replace")
 
 
 async def test_a_run_streams_the_same_events_as_the_facade(server: tuple[str, Path]) -> None:

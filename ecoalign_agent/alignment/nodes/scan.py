@@ -52,9 +52,10 @@ def scan_node(desk: Desk) -> Node:
         # A thread may hold an earlier run: only the request counts.
         request = SearchState(**{key: state[key] for key in _REQUEST_KEYS if key in state})  # type: ignore[typeddict-item,literal-required]
         _require_kept(desk)
-        begun = {"begun": begun_as(desk, request.get("question", ""), request.get("images", []))}
         # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
         pictures = await with_pictures(request, desk.gallery)
+        # As it was given: what an address gave is not what the same request gives again.
+        begun = {"begun": begun_as(desk, request.get("question", ""), request.get("images", []))}
         turn = Turn(desk, _begun(desk, SearchState(**{**request, **pictures})))  # type: ignore[typeddict-item]  # as above
         if turn.prior is None:
             return begun | pictures | await look(turn)
