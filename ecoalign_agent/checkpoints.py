@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +11,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from ecoalign_agent.alignment.checkpoints import reading_strictly
 from ecoalign_agent.errors import RunError, UsageError
+
+_HEAD = b"SQLite format 3\0"
 
 _POSTGRES = ("postgresql://", "postgres://")
 
@@ -51,17 +52,14 @@ async def open_checkpointer(place: str) -> AsyncIterator[BaseCheckpointSaver[str
 
 @asynccontextmanager
 async def _sqlite(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
-    if find_spec("langgraph.checkpoint.sqlite") is None or find_spec("aiosqlite") is None:
+    try:
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # noqa: PLC0415 - an extra
+    except ImportError as error:
         raise UsageError(
             f"state file {place!r}: keeping runs in a file needs a package that is not installed: "
             "pip install 'ecoalign-agent[sqlite]'"
-        )
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # noqa: PLC0415 - an extra
-
-    if not Path(place).parent.is_dir():
-        raise UsageError(
-            f"state file {place!r}: there is no folder {str(Path(place).parent)!r}; make it, or name another"
-        )
+        ) from error
+    _require_usable(place)
     begun = False
     try:
         async with AsyncSqliteSaver.from_conn_string(place) as saver:
@@ -72,6 +70,26 @@ async def _sqlite(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
         if not begun:
             raise UsageError(f"state file {place!r} can't be used: {error}; name another file") from error
         raise RunError(f"state file {place!r}: {error}; what was kept before stays: run the same again") from error
+
+
+def _require_usable(place: str) -> None:
+    """What can be said of a file before it is opened: it is a database or empty, or can be made.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    path = Path(place)
+    if not path.parent.is_dir():
+        raise UsageError(f"state file {place!r}: there is no folder {str(path.parent)!r}; make it, or name another")
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_HEAD))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"state file {place!r} can't be used: {error.strerror}; name another file") from error
+    if head not in {b"", _HEAD}:
+        raise UsageError(f"state file {place!r} can't be used: it is no SQLite database; name another file")
 
 
 @asynccontextmanager
@@ -91,8 +109,10 @@ async def _postgres(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
     try:
         # Once by itself: a pool would say in its log, address and all, why it can't connect, and try again.
         await (await AsyncConnection.connect(place, connect_timeout=10)).close()
-        pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]]
-        async with AsyncConnectionPool(place, min_size=1, max_size=8, open=False, kwargs=arguments) as pool:
+        kind: type[AsyncConnection[dict[str, Any]]] = AsyncConnection
+        async with AsyncConnectionPool(
+            place, connection_class=kind, min_size=1, max_size=8, open=False, kwargs=arguments
+        ) as pool:
             saver = AsyncPostgresSaver(pool)
             await saver.setup()
             begun = True

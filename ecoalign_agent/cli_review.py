@@ -30,14 +30,15 @@ Examples:
   ecoalign review runs.db 3f2a91 --reject      it is unsafe
   ecoalign review runs.db 3f2a91 --safety 0.4  your own grade, -1 to 1
 
-With a verdict it takes the options for models and policy that the run was asked with; with others it refuses, and the
-run stays as it is. Exit status 3: the run waits for the next verdict.
+What is accepted stands as it was graded: the search may still find a better answer. With a verdict the command
+takes the options for models and policy that the run was asked with; with others it refuses, and the run stays as it is.
+Exit status 3: the run waits for the next verdict.
 """
 
 
 def review(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where runs are kept: a file, or a Postgres URL.")],
-    run_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="The run; not needed where one waits.")] = None,
+    run_id: Annotated[str | None, typer.Argument(metavar="ID", help="The run; not needed where one waits.")] = None,
     accept: Annotated[bool, typer.Option("--accept", help="It stands as it was graded.")] = False,
     reject: Annotated[bool, typer.Option("--reject", help="It is unsafe.")] = False,
     safety: Annotated[float | None, typer.Option(metavar="S", help="Its safety, from -1 to 1.")] = None,

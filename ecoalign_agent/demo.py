@@ -69,7 +69,8 @@ def looked(events: Sequence[Event]) -> bool:
 def what_happened(events: Sequence[Event], result: Result) -> str:
     """A run in a few words."""
     bought = sum(isinstance(event, ThoughtAdded) and event.thought_kind != "root" for event in events)
-    ended = {"answered": "was answered", "declined": "was declined", "failed": "failed", "waiting": "waits"}[result.status]
+    words = {"answered": "was answered", "declined": "was declined", "failed": "failed", "waiting": "waits"}
+    ended = words[result.status]
     after = f"{count(result.cost.calls, 'call')} and {count(bought, 'thought')}"
     return f"{ended} after {after} ({result.stop_reason})"
 

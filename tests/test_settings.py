@@ -1,21 +1,42 @@
 """The environment and policy files: every mistake is one clear line, and no key is ever in it."""
 
+import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from ecoalign_agent import Policy, Tariff
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.settings import Settings, read_policy, read_settings
+from ecoalign_agent.terminal import manual
 
-VARIABLES = ["MODEL", "ASSESSOR", "BASE_URL", "TIMEOUT", "CONCURRENCY"]
+VALUES = {
+    "MODEL": ("openai:a", "openai:a"),
+    "ASSESSOR": ("openai:b,guard:c", "openai:b,guard:c"),
+    "BASE_URL": ("http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
+    "IMAGE_HOSTS": ("images.example.org,b.example", "images.example.org,b.example"),
+    "TIMEOUT": ("7.5", 7.5),
+    "CONCURRENCY": ("4", 4),
+    "REQUESTS_PER_MINUTE": ("90", 90),
+    "PRICES": ("prices.toml", "prices.toml"),
+    "CACHE": ("/var/cache/ours", "/var/cache/ours"),
+    "STATE": ("postgresql://me:canary-1@db/runs", SecretStr("postgresql://me:canary-1@db/runs")),
+    "SERVE_KEYS": ("canary-2,canary-3", SecretStr("canary-2,canary-3")),
+}
+"""Every variable of ours: what stands in it, and what is read."""
+
+OTHERS = {"openai_api_key": "OPENAI_API_KEY", "xdg_cache_home": "XDG_CACHE_HOME",
+          "otel_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}  # fmt: skip
+"""Settings that go by a name that others gave them."""
+
+VARIABLES = [*(f"ECOALIGN_{name}" for name in VALUES), *OTHERS.values()]
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
-        monkeypatch.delenv(f"ECOALIGN_{name}", raising=False)
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_without_an_environment_everything_has_a_default() -> None:
@@ -26,25 +47,65 @@ def test_without_an_environment_everything_has_a_default() -> None:
         None,
         None,
     )
-    assert (settings.timeout, settings.concurrency) == (60.0, 32)
+    assert (settings.timeout, settings.concurrency, settings.requests_per_minute) == (60.0, 32, None)
+    unset = (settings.image_hosts, settings.prices, settings.cache, settings.state, settings.serve_keys)
+    assert unset == (None,) * 5
+    assert settings.cache_folder == Path.home() / ".cache" / "ecoalign"
+
+
+def test_no_setting_is_left_out_here() -> None:
+    ours = {name.lower() for name in VALUES}
+    assert set(Settings.model_fields) == ours | set(OTHERS)
+    assert not ours & set(OTHERS)
+
+
+def test_what_a_person_can_set_for_a_question_is_in_its_help() -> None:
+    named = set(re.findall(r"ECOALIGN_[A-Z_]+", manual.ASK))
+    # The server's own keys are told of where the server is.
+    assert named == {f"ECOALIGN_{name}" for name in VALUES} - {"ECOALIGN_SERVE_KEYS"}
+    assert "OPENAI_API_KEY" in manual.ASK
+    # Lines that are kept as they are; two columns are put before them.
+    assert [line for line in manual.ASK.splitlines() if line.startswith("  ") and len(line) > 78] == []
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in zip(VARIABLES, ["openai:a", "openai:b", "http://127.0.0.1:1/v1", "7.5", "4"], strict=True):
-        monkeypatch.setenv(f"ECOALIGN_{name}", value)
+    for name, (text, _) in VALUES.items():
+        monkeypatch.setenv(f"ECOALIGN_{name}", text)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-123456")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     settings = read_settings()
-    assert (settings.model, settings.assessor) == ("openai:a", "openai:b")
-    assert (settings.base_url, settings.timeout, settings.concurrency) == ("http://127.0.0.1:1/v1", 7.5, 4)
+    assert {name: getattr(settings, name.lower()) for name in VALUES} == {
+        name: read for name, (_, read) in VALUES.items()
+    }
+    assert settings.otel_endpoint == "http://127.0.0.1:4318"
     assert settings.openai_api_key is not None
     assert settings.openai_api_key.get_secret_value() == "sk-secret-123456"
-    assert "sk-secret" not in repr(settings) + str(settings.model_dump())
+    shown = repr(settings) + str(settings.model_dump())
+    assert "sk-secret" not in shown
+    assert "canary" not in shown
+
+
+@pytest.mark.parametrize(
+    ("cache", "xdg", "folder"),
+    [
+        ("/a", "/b", Path("/a")),
+        ("off", "/b", None),
+        (" OFF ", "", None),
+        ("", "/b", Path("/b/ecoalign")),
+        ("", "b", Path.home() / ".cache" / "ecoalign"),
+    ],
+)
+def test_the_cache_is_where_it_was_said_to_be(
+    cache: str, xdg: str, folder: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECOALIGN_CACHE", cache)
+    monkeypatch.setenv("XDG_CACHE_HOME", xdg)
+    assert read_settings().cache_folder == folder
 
 
 def test_a_variable_set_to_nothing_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
-        monkeypatch.setenv(f"ECOALIGN_{name}", "")
-    monkeypatch.setenv("OPENAI_API_KEY", "")
+        monkeypatch.setenv(name, "")
     assert read_settings() == Settings()
     assert read_settings().base_url is None
     assert read_settings().openai_api_key is None
@@ -61,6 +122,8 @@ def test_a_variable_set_to_nothing_counts_as_not_set(monkeypatch: pytest.MonkeyP
         ("ECOALIGN_CONCURRENCY", "0"),
         ("ECOALIGN_CONCURRENCY", "1.5"),
         ("ECOALIGN_CONCURRENCY", "many"),
+        ("ECOALIGN_REQUESTS_PER_MINUTE", "0"),
+        ("ECOALIGN_REQUESTS_PER_MINUTE", "1.5"),
     ],
 )
 def test_a_value_that_does_not_fit_names_variable_and_value(

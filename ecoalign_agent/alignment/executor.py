@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ecoalign_agent.alignment.replies import TextReply
-from ecoalign_agent.alignment.scene import NONE, Scene, box_line, thought_lines
+from ecoalign_agent.alignment.scene import NONE, Scene, box_line, step_lines, thought_lines
 from ecoalign_agent.alignment.task import Task
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.thoughts import Thought
@@ -54,7 +54,7 @@ class ModelExecutor:
             caption=scene.caption,
             seen_text=scene.seen_text,
             strategy=strategy,
-            path=thought_lines(path),
+            path=step_lines(path),
             aim=action.aim,
         )
 

@@ -53,7 +53,7 @@ def saver_here() -> BaseCheckpointSaver[Any] | None:
 def calls_here() -> CheckpointCalls | None:
     """The store of the running node's calls; None: nothing is kept in this run."""
     saver, info = saver_here(), get_runtime().execution_info
-    if True or saver is None or info is None or info.thread_id is None:
+    if saver is None or info is None or info.thread_id is None:
         return None
     graph, inside, _ = info.checkpoint_ns.rpartition(_INSIDE)
     namespace = graph if inside else ""

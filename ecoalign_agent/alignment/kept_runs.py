@@ -95,13 +95,15 @@ async def kept_run(graph: CompiledStateGraph[Any, Any, Any, Any], run_id: str, d
         return None
     begun = values.get("begun")
     prior = prior_of(values)
-    if "scan" in snapshot.next and prior is not None:
+    # Not `next`: it leaves out a node that had ended when the process died before the checkpoint after it.
+    steps = {task.name for task in snapshot.tasks}
+    if "scan" in steps and prior is not None:
         begun = prior.begun
-    elif not {*_FIRST}.isdisjoint(snapshot.next):
+    elif not steps.isdisjoint(_FIRST):
         # The first node has not ended: of this run only the request is there.
         begun = {"question": begun_as(desk, values.get("question", ""), values.get("images", []))["question"]}
     asked = next((found.value for found in snapshot.interrupts if isinstance(found.value, dict)), None)
-    return KeptRun(begun or {}, values.get("result"), bool(snapshot.next), asked)
+    return KeptRun(begun or {}, values.get("result"), bool(steps), asked)
 
 
 async def waiting_in(

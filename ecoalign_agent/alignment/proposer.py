@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ecoalign_agent.alignment.kinds import kind_lines
 from ecoalign_agent.alignment.replies import ProposeReply
-from ecoalign_agent.alignment.scene import NONE, Scene, thought_lines
+from ecoalign_agent.alignment.scene import NONE, Scene, step_lines
 from ecoalign_agent.alignment.task import Task
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought
@@ -33,8 +33,8 @@ class ModelProposer:
             seen_text=scene.seen_text,
             regions=scene.regions,
             strategy=scene.strategy or NONE,
-            path=thought_lines(path),
-            others=thought_lines(others),
+            path=step_lines(path),
+            others=step_lines(others),
             branching=str(branching),
             kinds=kind_lines(self._policy, thoughts=thoughts),
         )

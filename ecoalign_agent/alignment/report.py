@@ -191,5 +191,5 @@ def _notes(turn: Turn) -> list[str]:
     if turn.ledger.estimated_calls:
         notes.append(f"{turn.ledger.estimated_calls} of {turn.ledger.calls} calls reported no usage: estimated")
     if turn.unknown:
-        notes.append(f"{turn.unknown} verdicts could not be read; each counted as unsafe")
+        notes.append(f"{turn.unknown} verdicts could not be had or read; each counted as unsafe")
     return notes + [f"trouble: {line}" for line in turn.troubles]

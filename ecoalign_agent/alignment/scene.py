@@ -86,3 +86,8 @@ def box_line(box: Iterable[float]) -> str:
 def thought_lines(thoughts: Iterable[Thought]) -> str:
     """Thoughts as prompts show them, one a line; the root is left out, its content stands in caption and seen text."""
     return "\n".join(f"[{t.id} {t.kind}] {folded(t.text)}" for t in thoughts if t.kind != "root") or NONE
+
+
+def step_lines(thoughts: Iterable[Thought]) -> str:
+    """Thoughts as prompts show them that have a fence of its own for the strategy: there it is read, and paid, once."""
+    return thought_lines(t for t in thoughts if t.kind != "strategy")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ecoalign_agent.alignment.replies import SimulateReply
-from ecoalign_agent.alignment.scene import NONE, Scene, folded, thought_lines
+from ecoalign_agent.alignment.scene import NONE, Scene, folded, step_lines
 from ecoalign_agent.alignment.task import Task
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.thoughts import Thought
@@ -28,7 +28,7 @@ class ModelSimulator:
             caption=scene.caption,
             seen_text=scene.seen_text,
             strategy=scene.strategy or NONE,
-            path=thought_lines(path),
+            path=step_lines(path),
             actions="\n".join(f"{n}. [{a.kind}] {folded(a.aim)}" for n, a in enumerate(actions, 1)),
             horizon=str(horizon),
         )

@@ -34,6 +34,12 @@ class Capabilities:
         self._proven: set[Rung] = set()
         self._silent: dict[Rung, int] = {}
 
+    def rename_cap(self) -> None:
+        """Call the cap by its other name from now on, where it has one."""
+        if self.max_tokens_field is not None:
+            other: MaxTokensField = "max_tokens" if self.max_tokens_field != "max_tokens" else "max_completion_tokens"
+            self.max_tokens_field = other
+
     def rungs(self) -> list[Rung]:
         """The rungs still worth trying, in order of trial; never empty."""
         return [rung for rung in self._rungs if rung not in self.refused] or ["plain"]

@@ -76,6 +76,7 @@ def family_of(model_name: str) -> ImageFamily:
 
 _FAMILIES: list[tuple[str, ImageFamily]] = [
     (r"offline\b", "openai-tiles"),  # the embedded rules count as they say they do
+    (r"simulated\b", "openai-tiles"),  # so does the simulated model
     (r"gpt-4o-mini", "openai-mini-tiles"),
     (r"(gpt-4\.1|gpt-5)-(mini|nano)|o4-mini", "openai-patches"),
     (r"(chatgpt-)?gpt-4|chatgpt-4o|gpt-5(-chat|-\d{4}|$)|o[13](-|$)", "openai-tiles"),

@@ -88,7 +88,7 @@ async def _on(asking: Asking[T], rung: Rung) -> AIMessage:
     try:
         return await _retried(asking, rung)
     except AttemptError as failed:
-        if not _rename_cap(capabilities, failed.failure):
+        if not rename_cap(capabilities, failed.failure):
             raise
     try:
         return await _retried(asking, rung)
@@ -131,13 +131,13 @@ def _rejects(rung: Rung, failure: Failure, capabilities: Capabilities) -> bool:
     return named or (failure.status in {400, 422} and not capabilities.proven(rung))
 
 
-def _rename_cap(capabilities: Capabilities, failure: Failure) -> bool:
-    """Whether the endpoint refused the name of the token cap, and there is another to try."""
+def rename_cap(capabilities: Capabilities, failure: Failure) -> bool:
+    """Whether the cap's name was refused; then the other one is set, or none where the model's class takes none."""
     field = capabilities.max_tokens_field
     if field is None or field not in failure.text:
         return False
     if failure.status in {400, 422}:
-        capabilities.max_tokens_field = "max_tokens" if field == "max_completion_tokens" else "max_completion_tokens"
+        capabilities.rename_cap()
         return True
     if not failure.billed and failure.status is None:
         capabilities.max_tokens_field = None

@@ -117,6 +117,8 @@ class Inquiry:
         self.planned -= planned
         if self._broken >= _GONE_AFTER:
             return Told(why="not asked: the server had stopped answering")
+        if self.asked >= MOST_CALLS:
+            return Told(why=f"not asked: all {MOST_CALLS} calls were made")
         self.asked += 1
         self.tell(what, self.asked)
         asking = Asking(endpoint or self.endpoint, question, self.meter, "scan")

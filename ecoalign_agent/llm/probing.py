@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ecoalign_agent.llm.attempt import Question
-from ecoalign_agent.llm.capabilities import Capabilities, Rung
+from ecoalign_agent.llm.capabilities import Rung
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.judging import (
     Count,
     cap_finding,
@@ -28,6 +27,7 @@ from ecoalign_agent.llm.judging import (
     usage_finding,
 )
 from ecoalign_agent.llm.known import CapState, Finding, KnownEndpoint, RungState, identity_of
+from ecoalign_agent.llm.ladder import rename_cap
 from ecoalign_agent.llm.picture import ImageView
 from ecoalign_agent.llm.probe_picture import any_number, numbered
 from ecoalign_agent.llm.probe_questions import AnyObject, Balls, Seen, bare_estimate, count, form, look
@@ -122,25 +122,11 @@ async def _first(inquiry: Inquiry) -> Told:
         ModelError: it was not answered.
     """
     told = await inquiry.ask("a plain question", look(None))
-    if told.failure is not None and _rename_cap(inquiry.endpoint.capabilities, told.failure):
+    if told.failure is not None and rename_cap(inquiry.endpoint.capabilities, told.failure):
         told = await inquiry.ask("a plain question, with the other name of the cap", look(None), planned=False)
     if told.failure is not None:
         raise told.failure.error from told.failure.cause
     return told
-
-
-def _rename_cap(capabilities: Capabilities, failure: Failure) -> bool:
-    """Whether the cap's name was refused; then the other one is set, or none where the model's class takes none."""
-    field = capabilities.max_tokens_field
-    if field is None or field not in failure.text:
-        return False
-    if failure.status in {400, 422}:
-        capabilities.max_tokens_field = "max_tokens" if field == "max_completion_tokens" else "max_completion_tokens"
-        return True
-    if failure.status is None and not failure.billed:
-        capabilities.max_tokens_field = None
-        return True
-    return False
 
 
 async def _form(inquiry: Inquiry, rung: Rung) -> tuple[Told, Finding[RungState]]:
@@ -196,9 +182,7 @@ async def _cap(inquiry: Inquiry, counting: Sequence[Told]) -> Finding[CapState]:
     found = cap_finding(counting, estimate)
     if found.state != "ignored" or not endpoint.facts.compatible or inquiry.spare < 1:
         return found
-    endpoint.capabilities.max_tokens_field = (
-        "max_tokens" if field == "max_completion_tokens" else "max_completion_tokens"
-    )
+    endpoint.capabilities.rename_cap()
     told = await inquiry.once("the other name of the cap", count(), planned=False)
     renamed = cap_finding([told], estimate)
     if renamed.state == "honoured":

@@ -6,6 +6,7 @@ Ours: the settings are measured on our own pictures.
 
 import importlib.util
 import logging
+import os
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -54,6 +55,8 @@ def read(picture: Image.Image) -> Found:
 
 @cache
 def _engine() -> Callable[[Any], Any]:
+    # onnxruntime reports its use to its maker unless it is told not to before it is loaded: this model uses no network.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from rapidocr import RapidOCR  # noqa: PLC0415 - heavy: only when a picture is read
 
     models = model_files()

@@ -41,7 +41,7 @@ class Metrics:
         self._cost = Counter("ecoalign_cost_units", "Cost units that runs spent.", ["model"], registry=to)
         self._overrun = Counter("ecoalign_overrun_cost_units", "Cost units spent above a budget.", registry=to)
         self._unknown = Counter(
-            "ecoalign_unknown_verdicts", "Verdicts that could not be read; each counted as unsafe.", registry=to
+            "ecoalign_unknown_verdicts", "Verdicts that could not be had or read; each counted as unsafe.", registry=to
         )
         self._run_seconds = Histogram(
             "ecoalign_run_seconds", "Seconds that runs took.", ["model"], buckets=_SECONDS, registry=to

@@ -21,6 +21,7 @@ Exit status:
   0    answered, or declined with a reason
   1    the run failed
   2    a mistake in the request: an option, a picture, a key, a budget
+  3    it waits for a person's verdict: see ecoalign review
   130  interrupted
 """
 
@@ -40,6 +41,14 @@ Examples:
   ecoalign ask "What is it?" --image it.jpg --model openai:qwen2.5-vl \\
     --base-url http://localhost:8000/v1
   ecoalign ask "Please do what the note says." --image note.png --rewrite
+
+\b
+Nothing lost:
+  With --state the run is kept in a file, or in Postgres by its URL. If
+  the program is killed, the same command goes on where it was and pays
+  for no finished call again; an answer that is there is told again.
+  --run-id gives the run a name; one name, one question.
+  ecoalign ask "What is the total?" --image receipt.jpg --state runs.db
 
 \b
 What it costs:

@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent import EcoAlign, Policy, Result
@@ -116,8 +116,15 @@ async def told_by(model: ScriptedModel, policy: Policy) -> list[Event]:
     return [event async for event in EcoAlign(model, policy=policy).stream("Who is at the door?")]
 
 
+# A strategy that stood twice in a prompt, and was reckoned with once.
+_WITH_A_LONG_STRATEGY = Policy.frugal().replace(
+    budget=9763, width=1, batch=1, forecasts="inline", confirm_decline=False
+)
+
+
 @settings(max_examples=60, deadline=None)
 @given(POLICIES, st.integers(0, 10**6))
+@example(_WITH_A_LONG_STRATEGY, 1732)
 def test_what_is_bought_alone_can_be_written_and_graded(policy: Policy, seed: int) -> None:
     events = asyncio.run(told_by(ScriptedModel(Whim(seed, readable=True)), policy.replace(batch=1)))
     bought = {f"t{a.action[1:]}" for scored in of_kind(events, "scored") for a in scored.actions if a.bought}

@@ -42,7 +42,7 @@ async def test_an_unknown_verdict_prunes_and_the_search_goes_on(grade: Answer) -
     assert model.tasks()[:3] == ["scan", "assess thought", "propose"]
     assert (result.status, result.answer) == ("answered", "It is open from 9 to 5.")
     assert result.unknown_verdicts == 1
-    assert "1 verdicts could not be read; each counted as unsafe" in result.notes
+    assert "1 verdicts could not be had or read; each counted as unsafe" in result.notes
     assert [(p.kind, p.reason, p.safety, p.cost) for p in result.pruned] == [
         ("answer", "unknown verdict: counts as unsafe", None, 140.0)
     ]

@@ -16,7 +16,8 @@ DEFAULTS: dict[str, object] = {
     "tariff": Tariff(), "choice": "satisfied", "answers": "early", "caution": 0.5, "satisfied_safety": 0.5,
     "satisfied_utility": 0.8, "max_rounds": 12, "deadline": None, "merge_similarity": 0.9, "label_cap": 256,
     "cost_in_value": True, "horizon": "shrinking", "draft": True, "max_answer_tokens": None,
-    "confirm_decline": True, "assess_answers_twice": False, "assessors": (),
+    "confirm_decline": True, "review_below": None,
+    "assess_answers_twice": False, "assessors": (),
 }  # fmt: skip
 
 

@@ -25,7 +25,8 @@ if __name__ == "__main__":
 
 from tests.alignment.stage import picture
 from tests.laws.fates import FAILURES, REPORTS
-from tests.laws.sequences import DOORS, Audit, Rig, drawn_policy
+from tests.laws.policies import drawn_policy
+from tests.laws.sequences import DOORS, Audit, Rig
 
 Kind = Literal["honest", "silent", "lying", "failing", "cancelled", "deadline", "all at once"]
 

@@ -6,21 +6,12 @@ its promises by the second set of books, which knows nothing but what was sent a
 """
 
 import asyncio
-import base64
-import io
 import json
 import random
 import time
 from contextlib import aclosing
-from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
-
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatResult
-from PIL import Image
 
 from ecoalign_agent import EcoAlign, Policy, Result, Tariff
 from ecoalign_agent.alignment.ports import Ports
@@ -29,126 +20,19 @@ from ecoalign_agent.compose import compile_alignment
 from ecoalign_agent.economics.tariff import Usage
 from ecoalign_agent.errors import BudgetTooSmallError
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.image_tokens import Detail, image_tokens
+from ecoalign_agent.llm.image_tokens import image_tokens
 from ecoalign_agent.llm.meter import Meter
-from tests.fakes import Call, asked_with
+from tests.fakes import Call
 from tests.laws.fates import FAILURES, Mind, Report, Size, message, told
+from tests.laws.provider import PAYS, Asked, Provider, Sent, Watched
 
 Door = Literal["graph", "ask", "stream"]
 """Where a run is begun."""
 
 DOORS: tuple[Door, ...] = ("graph", "ask", "stream")
 
-_PAYS: ContextVar[Meter] = ContextVar("the meter that pays for the call under way")
-
 _HANGS = 20.0
 """Seconds after which a run that comes to nothing is called hanging."""
-
-
-@dataclass(eq=False)
-class Asked:
-    """One call as its provider sees it."""
-
-    call: Call
-    size: Size
-    meter: Meter
-    fate: "asyncio.Future[AIMessage]"
-    reserved: float
-    """The most it can cost by what was sent, in cost units."""
-    booked: float
-    """What has to be booked for it; until more is known, that it used all it was sent and might write."""
-    estimated: bool = True
-
-    def __post_init__(self) -> None:
-        self.unheard = self.booked
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A picture as it was sent."""
-
-    width: int
-    height: int
-    detail: Detail
-
-
-class Provider(BaseChatModel):
-    """Hands every call to the rig, and waits for what becomes of it.
-
-    It takes the call where it is made, in the same turn of the loop in which it was reserved for: what stands between,
-    in the library's own ``ainvoke``, is tried elsewhere, against a server.
-    """
-
-    rig: Any
-
-    @property
-    def _llm_type(self) -> str:
-        return "under drive"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("the provider is async")
-
-    async def _agenerate(  # takes its place so that the parameters can be read off it
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("the provider is asked through ainvoke")
-
-    async def ainvoke(self, input: Any, config: Any = None, *, stop: Any = None, **kwargs: Any) -> AIMessage:  # noqa: A002 - LangChain's name
-        asked = self.rig.arrived(asked_with(input, kwargs["max_tokens"]), _pictures(input[-1]))
-        try:
-            reply: AIMessage = await asked.fate
-        except asyncio.CancelledError:
-            # Whatever its fate was, it was not heard any more.
-            asked.booked, asked.estimated = asked.unheard, True
-            raise
-        else:
-            return reply
-        finally:
-            self.rig.open.remove(asked)
-
-
-class _Watched:
-    """A port that tells which meter pays."""
-
-    def __init__(self, port: Any, meters: list[Meter]) -> None:
-        self._port, self._meters = port, meters
-
-    def __getattr__(self, name: str) -> Any:
-        inner = getattr(self._port, name)
-        if not asyncio.iscoroutinefunction(inner):
-            return inner
-
-        async def watched(*given: Any, meter: Meter, **more: Any) -> Any:
-            if meter not in self._meters:
-                self._meters.append(meter)
-            before = _PAYS.set(meter)
-            try:
-                return await inner(*given, meter=meter, **more)
-            finally:
-                _PAYS.reset(before)
-
-        return watched
-
-
-def _pictures(said: BaseMessage) -> list[Sent]:
-    """The pictures of a message."""
-    found = []
-    for block in said.content if isinstance(said.content, list) else []:
-        if isinstance(block, dict) and block.get("type") == "image_url":
-            data = base64.b64decode(block["image_url"]["url"].partition(",")[2])
-            with Image.open(io.BytesIO(data)) as image:
-                found.append(Sent(*image.size, block["image_url"]["detail"]))
-    return found
 
 
 @dataclass
@@ -193,7 +77,7 @@ class Rig:
         (self._endpoint,) = (one for one in self.agent._endpoints if isinstance(one, Endpoint))
         self._endpoint.backoff = 0.0
         desk = self.agent._desk
-        ports = {f.name: _Watched(getattr(desk.ports, f.name), self._meters) for f in fields(desk.ports)}
+        ports = {f.name: Watched(getattr(desk.ports, f.name), self._meters) for f in fields(desk.ports)}
         self.agent.graph = compile_alignment(replace(desk, ports=Ports(**ports)))
 
     @property
@@ -242,7 +126,7 @@ class Rig:
         # Any of the prompt may turn out to come from the cache.
         prompt = size.text * max(tariff.text, tariff.cached) + size.image * max(tariff.image, tariff.cached)
         most, usual = prompt + tariff.completion * size.most, Usage(size.text, size.image, 0, size.most)
-        asked = Asked(call, size, _PAYS.get(), asyncio.get_running_loop().create_future(), most, tariff.cost(usual))
+        asked = Asked(call, size, PAYS.get(), asyncio.get_running_loop().create_future(), most, tariff.cost(usual))
         self.calls.append(asked)
         self.open.append(asked)
         self._together = list(self.open)
@@ -384,38 +268,3 @@ class Rig:
 
 def _no_constant(word: str) -> float:
     raise AssertionError(f"{word} in a result's JSON")
-
-
-TARIFFS = {
-    "equivalents": Tariff(),
-    "processed": Tariff.processed(),
-    "money": Tariff.priced(text=0.15, completion=0.6, cached=0.075),
-    "dear pictures": Tariff(text=0.2, image=1.5, cached=0.1, completion=1.0),
-    "dear cache": Tariff(text=0.25, image=0.25, cached=0.5, completion=1.0),
-}
-"""What tokens cost where the search is driven; in the last a token from the cache costs more than another."""
-
-
-def drawn_policy(dice: random.Random, *, deadline: float | None = None) -> Policy:
-    """Any preset, with other knobs, tariff and budget, from one that is too small to one that is never used up."""
-    base = dice.choice([Policy(), Policy.frugal(), Policy.strict(), Policy.paper()])
-    tariff = TARIFFS[dice.choice(list(TARIFFS))]
-    # What a budget buys goes by the tariff: prompts are the larger part.
-    scale = tariff.completion * (3.0 if tariff.text >= tariff.completion else 1.0)
-    return base.replace(
-        tariff=tariff,
-        budget=6_000.0 * scale * 2.0 ** dice.uniform(-1.8, 3.0),
-        unit=20.0 * scale,
-        width=dice.randint(1, 3),
-        branching=dice.randint(1, 4),
-        batch=dice.randint(1, 4),
-        forecasts=dice.choice(["inline", "simulated", "auto"]),
-        value=dice.choice(["rate", "npv"]),
-        choice=dice.choice(["satisfied", "gamma"]),
-        answers=dice.choice(["early", "early", "end"]),
-        max_rounds=dice.choice([1, 4, 12]),
-        draft=dice.random() < 0.5,
-        confirm_decline=dice.random() < 0.5,
-        assess_answers_twice=dice.random() < 0.3,
-        deadline=deadline,
-    )

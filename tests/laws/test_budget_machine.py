@@ -20,8 +20,9 @@ from hypothesis.stateful import (
 
 from tests.alignment.stage import picture
 from tests.laws.fates import FAILURES, REPORTS, Report
+from tests.laws.policies import drawn_policy
 from tests.laws.prove_budget import KINDS, prove, table
-from tests.laws.sequences import DOORS, Door, Rig, drawn_policy
+from tests.laws.sequences import DOORS, Door, Rig
 
 SEEDS = st.integers(0, 2**32)
 WHICH = st.integers(0, 5)

@@ -139,3 +139,25 @@ async def test_a_mistake_is_an_error_of_its_kind(server: tuple[str, Path]) -> No
         parts = await streamed(client, {"question": " "}, ["custom"])
     # LangGraph Server keeps the message to itself.
     assert [(part.event, part.data.get("error")) for part in parts[1:]] == [("error", "UsageError")]
+
+
+async def test_a_thought_waits_for_a_person_and_the_run_goes_on_with_the_verdict(server: tuple[str, Path]) -> None:
+    # The strategy for a question about medicine is less safe than 1.
+    given = {"question": "What medicine helps against a headache?"}
+    config = {"configurable": {"policy": {"review_below": 1.0, "max_rounds": 1}}}
+    async with connected(server) as client:
+        thread = (await client.threads.create())["thread_id"]
+        await client.runs.wait(thread, "ecoalign", input=given, config=config)
+        asked = (await client.threads.get_state(thread))["interrupts"]
+        assert len(asked) == 1
+        assert asked[0]["value"]["text"]
+        await client.runs.wait(thread, "ecoalign", command={"resume": "looks fine"}, config=config)
+        (again,) = (await client.threads.get_state(thread))["interrupts"]
+        assert "can't be used" in again["value"]["problem"]
+        assert again["value"]["text"] == asked[0]["value"]["text"]
+        for _ in range(4):
+            done = await client.runs.wait(thread, "ecoalign", command={"resume": "accept"}, config=config)
+            if not (await client.threads.get_state(thread))["interrupts"]:
+                break
+    assert done["status"] == "answered"
+    assert done["result"]["reviews"][0]["ruling"] == "accepted"

@@ -91,7 +91,8 @@ async def grade(
     verdict = await graded(
         lambda one: turn.attempt(turn.ports.assessor.assess(one, meter=turn.meter)), case, times=times
     )
-    turn.unknown += verdict is not None and not verdict.known
+    # An assessor that could not be asked said nothing either: what it was to grade is cut like the unreadable.
+    turn.unknown += verdict is None or not verdict.known
     return verdict
 
 
