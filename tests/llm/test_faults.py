@@ -278,9 +278,15 @@ NAMED = [
 CELLS = [(fault, rung) for fault in FAULTS for rung in LADDER]
 
 
-def on_rung(endpoint: MakeEndpoint, rung: Rung) -> Endpoint:
-    """An endpoint that has learnt to begin at ``rung``; it backs off shortly, and a quarter second is too late."""
-    there = endpoint(timeout=0.25, backoff=0.01)
+SLOW = {"slow drip", "hang"}
+
+
+def on_rung(endpoint: MakeEndpoint, rung: Rung, fault: str) -> Endpoint:
+    """An endpoint that has learnt to begin at ``rung``; it backs off shortly.
+
+    Where a server is slow a quarter second is too late. Elsewhere time must not decide, however busy the machine is.
+    """
+    there = endpoint(timeout=0.25 if fault in SLOW else 30.0, backoff=0.01)
     for higher in LADDER[: LADDER.index(rung)]:
         there.capabilities.cannot(higher, "refused before")
     return there
@@ -306,14 +312,14 @@ class TestEveryFaultOnEveryRung:
     async def test_what_comes_of_it(self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: Rung) -> None:
         expected = MATRIX[fault][LADDER.index(rung)]
         server.answering(lambda body: FAULTS[fault](body, json.dumps(NOTE)))
-        there, account, begun = on_rung(endpoint, rung), meter(), time.monotonic()
+        there, account, begun = on_rung(endpoint, rung, fault), meter(), time.monotonic()
         outcome: type[ModelError] | str | Note | None
         try:
             reply = await ask(there, PROMPT, Note, meter=account, phase="plan", most=100)
             outcome = reply.value or reply.unreadable
         except ModelError as error:
             outcome = type(error)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 10
         if isinstance(expected.outcome, str):
             assert isinstance(outcome, str)
             assert expected.outcome in outcome
@@ -337,7 +343,7 @@ class TestEveryFaultOnEveryRung:
         good = json.dumps(NOTE)
         server.answering(in_turn(lambda body: FAULTS[fault](body, good), lambda body: given(body, good)))
         account = meter()
-        asking = ask(on_rung(endpoint, rung), PROMPT, Note, meter=account, phase="plan", most=100)
+        asking = ask(on_rung(endpoint, rung, fault), PROMPT, Note, meter=account, phase="plan", most=100)
         if isinstance(expected, type):
             with pytest.raises(expected):
                 await asking
@@ -354,7 +360,7 @@ class TestEveryFaultOnEveryRung:
         self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: Rung
     ) -> None:
         server.answering(lambda body: FAULTS[fault](body, json.dumps(GRADE)))
-        asking = ask(on_rung(endpoint, rung), PROMPT, Grade, meter=meter(), phase="assess", most=100, exact=True)
+        asking = ask(on_rung(endpoint, rung, fault), PROMPT, Grade, meter=meter(), phase="assess", most=100, exact=True)
         try:
             value = (await asking).value
         except ModelError:
