@@ -195,6 +195,15 @@ class EcoAlign:
             self._derived.popitem(last=False)
         return derived
 
+    def kept_by(self, checkpointer: BaseCheckpointSaver[str]) -> "EcoAlign":
+        """The same agent, whose runs ``checkpointer`` keeps. It shares all else; closing it closes nothing."""
+        derived = copy.copy(self)
+        derived._checkpointer = checkpointer  # noqa: SLF001 - of this very class
+        derived._compiled = partial(self._compiled, checkpointer=checkpointer)  # noqa: SLF001 - as above
+        derived._derived, derived._endpoints = OrderedDict(), []  # noqa: SLF001 - as above
+        derived.graph = derived._compiled(derived._desk)  # noqa: SLF001 - as above
+        return derived
+
     async def ask(
         self, question: str, images: Sequence[Source] = (), *, run_id: str | None = None, resume: bool = False
     ) -> Result:

@@ -55,6 +55,10 @@ def serve(
         str | None,
         typer.Option(metavar="NAME", help="Who writes dangerous questions anew first: a model, or trained:NAME."),
     ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Keep runs here, so that a person's verdict can be waited for."),
+    ] = None,
     policy: Annotated[
         str | None, typer.Option(metavar="FILE.toml", help="Every knob of the search, or: frugal, strict, paper.")
     ] = None,
@@ -116,6 +120,7 @@ def serve(
             base_url=base_url,
             assessor=tuple(assessor or ()),
             rewriter=rewriter,
+            state=state,
             prompts=prompts,
             image_hosts=None if allow_image_host is None else tuple(allow_image_host),
             policy=governed if budget is None else governed.replace(budget=budget),

@@ -5,13 +5,13 @@
     Border       an id for every request, its line in the log, its place in the metrics; faults end here
       Gate       keys; without keys only this machine
         BodyLimit    413 before parsing
-          routes     /v1/chat/completions  /v1/models  /v1/ecoalign/events  /langserve  /healthz  /metrics
+          routes     /v1/chat/completions  /v1/models  /v1/ecoalign/…  /langserve  /healthz  /metrics
 
 Further routes can be added to what :func:`create_app` returns, and find everything they need in ``app.state.service``.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
 
 from fastapi import FastAPI, Request, Response
@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ecoalign_agent.agent import EcoAlign
+from ecoalign_agent.checkpoints import open_checkpointer
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.serving.bodies import BodyLimit
 from ecoalign_agent.serving.border import Border, said_of
@@ -28,6 +29,7 @@ from ecoalign_agent.serving.events import events_router
 from ecoalign_agent.serving.faults import ApiError
 from ecoalign_agent.serving.keys import Gate
 from ecoalign_agent.serving.metrics import CONTENT_TYPE_LATEST
+from ecoalign_agent.serving.reviews import review_routes
 from ecoalign_agent.serving.service import Service
 
 
@@ -59,19 +61,24 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        try:
-            yield
-        finally:
-            service.closing()
-            await service.agent.aclose()
-            if rewriter is not None:
-                await rewriter.aclose()
+        async with AsyncExitStack() as kept:
+            if config.state is not None:
+                saver = await kept.enter_async_context(open_checkpointer(config.state))
+                service.agent = agent.kept_by(saver)
+            try:
+                yield
+            finally:
+                service.closing()
+                await agent.aclose()
+                if rewriter is not None:
+                    await rewriter.aclose()
 
     # No pages about itself: they load scripts from elsewhere.
     app = FastAPI(title="EcoAlign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.service = service
     app.router.routes.extend(completion_routes(service))
     app.include_router(events_router(service))
+    app.router.routes.extend(review_routes(service))
     _add_operation(app, service)
     if config.langserve or (config.langserve is None and find_spec("langserve") is not None):
         # It is slow to load.

@@ -32,6 +32,8 @@ class ServingConfig:
     """A folder whose prompts replace the shipped ones."""
     image_hosts: tuple[str, ...] | None = None
     """From where https pictures are fetched; None: as the environment says."""
+    state: str | None = None
+    """Where runs are kept, so that a person's verdict can be waited for: a file, or a Postgres URL; None: nowhere."""
     policy: Policy = field(default_factory=Policy)
     """What ``ecoalign`` stands for among the models, and the ceiling of every other."""
     key_digests: tuple[bytes, ...] = field(default=(), repr=False)

@@ -102,7 +102,7 @@ def fault_of(error: EcoAlignError) -> ApiError:
 def fault_of_run(result: Result) -> ApiError:
     """What a client is told of a run that failed: never an answer, and never an empty one."""
     if result.status == "waiting":
-        said = f"run {result.run_id} waits for a person's verdict; OpenAI's protocol has no way to give it"
+        said = f"run {result.run_id} waits for a person's verdict: POST it to /v1/ecoalign/runs/{result.run_id}/review"
         receipt = result.model_dump(mode="json")
         return ApiError(503, said, "server_error", code="needs_review", headers=NO_RETRY, receipt=receipt)
     late = result.stop_reason == "deadline"

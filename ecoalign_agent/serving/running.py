@@ -13,7 +13,7 @@ from ecoalign_agent.serving.logs import LOG
 from ecoalign_agent.serving.order import Order
 from ecoalign_agent.serving.outcome import Outcome, outcome_of
 from ecoalign_agent.serving.service import Service
-from ecoalign_agent.trace.events import HEARTBEAT, Answered, Declined, Event, Failed
+from ecoalign_agent.trace.events import HEARTBEAT, Answered, Declined, Event, Failed, ReviewAsked
 from ecoalign_agent.trace.result import Result
 
 
@@ -93,6 +93,8 @@ async def _answered(service: Service, order: Order, hear: Hear) -> Outcome:
                 ),
                 hear,
             )
+    if result.status == "waiting":
+        service.remember(result.run_id, order.policy)
     service.metrics.run(order.model, result)
     if order.notes:
         result = result.model_copy(update={"notes": [*result.notes, *order.notes]})
@@ -103,7 +105,7 @@ async def _followed(events: AsyncGenerator[Event, None], hear: Hear) -> Result:
     """The result at the end of a run's events; the others are heard."""
     async with aclosing(events) as told:
         async for event in told:
-            if isinstance(event, Answered | Declined | Failed):
+            if isinstance(event, Answered | Declined | Failed | ReviewAsked):
                 return event.result
             await hear(event)
     raise AssertionError("a run ends with its result")
