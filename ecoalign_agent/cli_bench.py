@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from ecoalign_agent.evaluation.benchmarks.catalogue import DataReport, Found
 
-app = typer.Typer(help="Measure methods on benchmarks.", rich_markup_mode=None)
+app = typer.Typer(help="Benchmarks: which files are there, and where to get the others.", rich_markup_mode=None)
 
 DATA = """Which benchmarks' files are there, where to get the others, and under what licence.
 
@@ -29,7 +29,7 @@ Examples:
 
 @app.callback(invoke_without_command=True)
 def bench(context: typer.Context) -> None:
-    """Measure methods on benchmarks."""
+    """Benchmarks: which files are there, and where to get the others."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(2)

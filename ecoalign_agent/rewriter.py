@@ -20,6 +20,7 @@ from ecoalign_agent.alignment.request import checked_question, checked_run_id
 from ecoalign_agent.alignment.sync import refuse_sync
 from ecoalign_agent.alignment.teller import EVENT_KEY, UNHEARD, inside_a_run
 from ecoalign_agent.endpoints import endpoint_of
+from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.llm.images import Gallery, Source
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
 from ecoalign_agent.rewriting.models import PromptedAnalyst, PromptedChecker, PromptedWriter, TrainedAnalyst
@@ -208,6 +209,11 @@ def _behind(model: str | BaseChatModel) -> str | BaseChatModel:
         return model
     name = model.removeprefix(_TRAINED)
     if not Path(name).is_dir():
+        if ":" not in name:
+            raise ModelNameError(
+                f"model {model!r}: there is no folder {name!r}; name one that ecoalign train wrote, or "
+                "trained:openai:NAME for a rewriter behind a server"
+            )
         return name
     from ecoalign_agent.rewriting.training.local import LocalRewriter  # noqa: PLC0415 - an extra, and heavy
 

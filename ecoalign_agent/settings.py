@@ -1,5 +1,6 @@
 """The only reader of the environment and of configuration files."""
 
+import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -126,6 +127,10 @@ def read_policy(path: str | Path) -> Policy:
     """
     if str(path) in PRESETS and not Path(path).exists():
         return Policy.from_mapping({"preset": str(path)})
+    if str(path).isalpha() and not Path(path).exists():
+        near = difflib.get_close_matches(str(path).lower(), PRESETS, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"policy {str(path)!r}: no such file, and no preset ({', '.join(PRESETS)}){meant}")
     content = read_toml(path, what="policy file")
     try:
         policy = Policy.from_mapping(content)

@@ -1,6 +1,7 @@
 """Making training data for the rewriter: from names of models and files to a folder of records."""
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from langchain_core.language_models import BaseChatModel
@@ -8,6 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from ecoalign_agent.assessing.names import complete
 from ecoalign_agent.assessors import AssessorChoice, assessors_of, endpoints_of
 from ecoalign_agent.endpoints import endpoint_of
+from ecoalign_agent.errors import UsageError
 from ecoalign_agent.rewriting.folders import prepared
 from ecoalign_agent.rewriting.synthesis.alike import evaluation_sets
 from ecoalign_agent.rewriting.synthesis.desk import SynthesisDesk, SynthesisPolicy
@@ -52,6 +54,7 @@ async def synthesize_data(
         UsageError: source, folder or a set to exclude can't be used, or a model can't be built; nothing was spent.
         RunError: the disk is full, or an endpoint failed again and again; what was finished is kept.
     """
+    _require_extra()
     settings = read_settings()
     if base_url is not None:
         settings = settings.model_copy(update={"base_url": checked_base_url(base_url)})
@@ -79,3 +82,10 @@ async def synthesize_data(
     finally:
         for endpoint in {id(one): one for one in (maker, answering, *endpoints_of(judges))}.values():
             await endpoint.aclose()
+
+
+def _require_extra() -> None:
+    """See that the data can be written in the end, before anything is paid for or a folder is made."""
+    for name in ("pyarrow", "imagehash"):
+        if find_spec(name) is None:
+            raise UsageError(f"making data needs {name}: pip install 'ecoalign-agent[data]'")

@@ -220,3 +220,11 @@ def test_a_file_that_cant_be_read_is_named(tmp_path: Path) -> None:
         read_policy(tmp_path)
     with pytest.raises(UsageError, match="policy file"):
         read_policy("a\0b")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("frugul", "did you mean frugal"), ("Frugal", "did you mean frugal"), ("x", "no preset")]
+)
+def test_a_preset_that_is_none_is_told_with_those_there_are(name: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_policy(name)

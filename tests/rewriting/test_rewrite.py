@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoalign_agent.errors import ServerError, UsageError
+from ecoalign_agent.errors import ModelNameError, ServerError, UsageError
 from ecoalign_agent.llm.chat import Endpoint
 from ecoalign_agent.llm.images import Gallery
 from ecoalign_agent.rewriter import Rewriter
@@ -154,3 +154,8 @@ async def test_instructions_in_the_question_stay_inside_their_fence() -> None:
     for call in model.calls:
         assert call["question"] == hostile
         assert hostile not in call.system
+
+
+def test_a_trained_rewriter_that_is_nowhere_is_told_as_a_folder() -> None:
+    with pytest.raises(ModelNameError, match="there is no folder 'tiny-rewriter'"):
+        Rewriter("trained:tiny-rewriter")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ecoalign_agent.errors import ImageError, RunError
+from ecoalign_agent.errors import EcoAlignError, ImageError, RunError
 from ecoalign_agent.llm.images import Gallery
 from ecoalign_agent.rewriting.synthesis.alike import Seen, perceptual_hash
 from ecoalign_agent.rewriting.synthesis.desk import STAGES, SynthesisDesk
@@ -168,7 +168,7 @@ async def synthesize(
                     continue
                 await places.acquire()
                 group.create_task(one(record, image))
-    except* RunError as failed:
+    except* EcoAlignError as failed:
         trouble = failed.exceptions[0]
     if trouble is not None:
         # Of several that failed alike one is told: a full disk is full for all of them.
