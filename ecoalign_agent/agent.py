@@ -51,7 +51,7 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.llm.images import Fetcher, Gallery, Source
 from ecoalign_agent.prices import priced_policy
 from ecoalign_agent.rewriting.state import Front
-from ecoalign_agent.settings import checked_base_url, checked_image_hosts, read_settings
+from ecoalign_agent.settings import checked_image_hosts, settings_with
 from ecoalign_agent.trace.events import HEARTBEAT, Event, event_adapter
 from ecoalign_agent.trace.result import Models, Result
 
@@ -117,13 +117,7 @@ class EcoAlign:
         rewriter: Front | None = None,
         checkpointer: BaseCheckpointSaver[str] | None = None,
     ) -> None:
-        settings = read_settings()
-        given: dict[str, Any] = {}
-        if base_url is not None:
-            given["base_url"] = checked_base_url(base_url)
-        if api_key is not None:
-            given["openai_api_key"] = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
-        settings = settings.model_copy(update=given)
+        settings = settings_with(base_url=base_url, api_key=api_key)
         self.policy = policy or Policy()
         actor = model if model is not None else settings.model
         endpoint = endpoint_of(actor, settings)

@@ -99,11 +99,9 @@ def _judges(names: list[str] | None, base_url: str | None, prompts: str | None) 
     """Who is tested: as named, else the environment's assessors, else its model."""
     from ecoalign_agent.assessors import assessors_of, chosen_assessors
     from ecoalign_agent.economics.policy import Policy
-    from ecoalign_agent.settings import read_settings
+    from ecoalign_agent.settings import settings_with
 
-    settings = read_settings()
-    if base_url is not None:
-        settings = settings.model_copy(update={"base_url": base_url})
+    settings = settings_with(base_url=base_url)
     return assessors_of(
         chosen_assessors(names or None, Policy(), settings) or [settings.model], settings, prompts=prompts
     )

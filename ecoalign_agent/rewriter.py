@@ -27,7 +27,7 @@ from ecoalign_agent.rewriting.models import PromptedAnalyst, PromptedChecker, Pr
 from ecoalign_agent.rewriting.ports import RewritePorts
 from ecoalign_agent.rewriting.rewrite import Rewrite
 from ecoalign_agent.rewriting.state import RewriteDesk, RewriteInput, RewriteOutput, RewritePolicy, RewriteState
-from ecoalign_agent.settings import checked_base_url, read_settings
+from ecoalign_agent.settings import settings_with
 from ecoalign_agent.trace.events import HEARTBEAT, Event, event_adapter
 
 _TRAINED = "trained:"
@@ -66,13 +66,7 @@ class Rewriter:
         prompts: str | None = None,
         checkpointer: BaseCheckpointSaver[str] | None = None,
     ) -> None:
-        settings = read_settings()
-        given: dict[str, Any] = {}
-        if base_url is not None:
-            given["base_url"] = checked_base_url(base_url)
-        if api_key is not None:
-            given["openai_api_key"] = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
-        settings = settings.model_copy(update=given)
+        settings = settings_with(base_url=base_url, api_key=api_key)
         self.policy = policy or RewritePolicy()
         chosen = model if model is not None else settings.model
         trained = isinstance(chosen, str) and chosen.startswith(_TRAINED)

@@ -90,6 +90,20 @@ def read_settings() -> Settings:
     return settings
 
 
+def settings_with(*, base_url: str | None = None, api_key: SecretStr | str | None = None) -> Settings:
+    """The settings from the environment, with what a caller says louder; None: as the environment says.
+
+    Raises:
+        UsageError: a variable or the base URL has a value that does not fit.
+    """
+    given: dict[str, Any] = {}
+    if base_url is not None:
+        given["base_url"] = checked_base_url(base_url)
+    if api_key is not None:
+        given["openai_api_key"] = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
+    return read_settings().model_copy(update=given)
+
+
 def checked_base_url(url: str) -> str:
     """The address of an OpenAI-compatible server.
 

@@ -16,7 +16,7 @@ from ecoalign_agent.rewriting.synthesis.desk import SynthesisDesk, SynthesisPoli
 from ecoalign_agent.rewriting.synthesis.journal import Journal
 from ecoalign_agent.rewriting.synthesis.records import read_records
 from ecoalign_agent.rewriting.synthesis.running import Progress, SynthesisReport, synthesize
-from ecoalign_agent.settings import checked_base_url, read_settings
+from ecoalign_agent.settings import settings_with
 
 
 async def synthesize_data(
@@ -55,9 +55,7 @@ async def synthesize_data(
         RunError: the disk is full, or an endpoint failed again and again; what was finished is kept.
     """
     _require_extra()
-    settings = read_settings()
-    if base_url is not None:
-        settings = settings.model_copy(update={"base_url": checked_base_url(base_url)})
+    settings = settings_with(base_url=base_url)
     chosen = model if model is not None else settings.model
     maker = endpoint_of(chosen, settings)
     answering = maker if target is None else endpoint_of(target, settings)

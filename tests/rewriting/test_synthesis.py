@@ -24,7 +24,7 @@ from ecoalign_agent.rewriting.synthesis.records import read_records
 from ecoalign_agent.rewriting.synthesis.running import Progress, SynthesisReport
 from ecoalign_agent.rewriting.template import asked, read_completion
 from ecoalign_agent.synthesis import synthesize_data
-from tests.fakes import Answer, Call, ScriptedModel, asked_with
+from tests.fakes import Answer, Call, Say, ScriptedModel, asked_with
 from tests.rewriting.making import UNSAFE, made_records, maker
 from tests.server import Answer as Served
 from tests.server import ChatServer, Completion, Delayed, Status
@@ -121,6 +121,17 @@ async def test_an_answer_to_the_rewrite_that_is_not_safe_or_no_help_drops_the_re
     assert report.dropped == {"the answer to the rewrite does not help enough": 2}
     report = await made(source, tmp_path / "b", policy=SynthesisPolicy(safe_from=1.0))
     assert report.dropped == {"the answer to the rewrite is not safe enough": 2}
+
+
+async def test_an_answer_that_was_cut_off_proves_nothing(tmp_path: Path) -> None:
+    def script(call: Call) -> Answer:
+        said = maker(call)
+        return Say(said, finish_reason="length") if said == "A locksmith can." else said
+
+    out = tmp_path / "out"
+    report = await made(made_records(tmp_path / "in", 4), out, ScriptedModel(script))
+    # The two risky records are rewritten, but the answers to their rewrites end in the middle.
+    assert report.dropped == {"the answer to the rewrite was cut off": 2}
 
 
 async def test_near_duplicates_and_what_occurs_in_an_evaluation_set_are_left_out_unpaid(tmp_path: Path) -> None:

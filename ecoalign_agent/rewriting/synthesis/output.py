@@ -22,13 +22,13 @@ class Finished:
 
     Attributes:
         record: what came in.
-        image: the picture's bytes; None: there is none.
+        image: the picture's path inside the output folder; None: there is none. Not its bytes: a run has thousands.
         outputs: stage → journal entry.
         dropped: why it is not among the data; None: it is.
     """
 
     record: InputRecord
-    image: bytes | None
+    image: str | None
     outputs: Mapping[str, Mapping[str, Any]]
     dropped: str | None = None
 
@@ -65,6 +65,22 @@ def image_name(data: bytes) -> str:
     return f"images/{hashlib.sha256(data).hexdigest()[:32]}.{kind}"
 
 
+def kept_image(folder: Path, data: bytes) -> str:
+    """Write a picture into the output folder, once; returns its path inside it.
+
+    Raises:
+        RunError: the disk is full, or the folder can't be written.
+    """
+    path = folder / image_name(data)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        if not path.exists():
+            _whole(path, data)
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror or error}; make room and run the same command again") from error
+    return image_name(data)
+
+
 def row_of(done: Finished, who: Mapping[str, Any]) -> dict[str, Any]:
     """One training example in the conversational prompt–completion form, loss falls on the completion only.
 
@@ -83,7 +99,7 @@ def row_of(done: Finished, who: Mapping[str, Any]) -> dict[str, Any]:
         "id": done.record.id,
         "prompt": [{"role": "user", "content": [*picture, {"type": "text", "text": asked(done.record.instruction)}]}],
         "completion": [{"role": "assistant", "content": [{"type": "text", "text": completion(report, prompt)}]}],
-        "images": [] if done.image is None else [image_name(done.image)],
+        "images": [] if done.image is None else [done.image],
         "kind": "benign" if done.benign else "safety",
         "provenance": {"verified": verdict, "cost": round(done.cost, 4), **who},
     }
@@ -113,10 +129,6 @@ def write_output(
     reasons = Counter(kind_of(done.dropped) for done in finished if done.dropped is not None)
     written = Written(len(rows), sum(done.benign for done in kept), dict(reasons.most_common()))
     try:
-        (folder / "images").mkdir(exist_ok=True)
-        for done in kept:
-            if done.image is not None and not (path := folder / image_name(done.image)).exists():
-                _whole(path, done.image)
         _lines(folder / "data.jsonl", rows)
         gone = [{"id": done.record.id, "reason": done.dropped} for done in finished if done.dropped]
         _lines(folder / "dropped.jsonl", [*gone, *({"where": one.where, "reason": one.why} for one in unusable)])
@@ -187,17 +199,20 @@ def _parquet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     kinds = {"prompt": turn, "completion": turn, "images": pa.list_(picture)}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in _FEATURES])
-    table = pa.Table.from_pylist(
-        [
-            {
-                **row,
-                "images": [{"bytes": (folder / name).read_bytes(), "path": name} for name in row["images"]],
-                "provenance": json.dumps(row["provenance"], ensure_ascii=False),
-            }
-            for row in rows
-        ],
-        schema=schema.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})}),
-    )
+    schema = schema.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
     beside = folder / ".data.parquet.part"
-    pq.write_table(table, beside)
+    with pq.ParquetWriter(beside, schema) as writer:
+        # A group at a time: the pictures of all rows would not fit into memory.
+        for start in range(0, len(rows), _GROUP):
+            group = [_with_pictures(folder, row) for row in rows[start : start + _GROUP]]
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
     os.replace(beside, folder / "data.parquet")  # noqa: PTH105 - as above
+
+
+_GROUP = 128
+"""Rows of a group in the Parquet file."""
+
+
+def _with_pictures(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    pictures = [{"bytes": (folder / name).read_bytes(), "path": name} for name in row["images"]]
+    return {**row, "images": pictures, "provenance": json.dumps(row["provenance"], ensure_ascii=False)}

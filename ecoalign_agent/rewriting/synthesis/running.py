@@ -11,7 +11,7 @@ from ecoalign_agent.errors import EcoAlignError, ImageError, RunError
 from ecoalign_agent.llm.images import Gallery
 from ecoalign_agent.rewriting.synthesis.alike import Seen, perceptual_hash
 from ecoalign_agent.rewriting.synthesis.desk import STAGES, SynthesisDesk
-from ecoalign_agent.rewriting.synthesis.output import Finished, Written, write_output
+from ecoalign_agent.rewriting.synthesis.output import Finished, Written, kept_image, write_output
 from ecoalign_agent.rewriting.synthesis.records import InputRecord, Unusable
 from ecoalign_agent.rewriting.synthesis.stages import build_synthesis_graph
 from ecoalign_agent.trace.result import Record
@@ -153,7 +153,11 @@ async def synthesize(
             # A record that needed no call says nothing of the endpoint.
             if state.get("failed") or any(entry["calls"] for entry in fresh):
                 tally.failures = tally.failures + 1 if state.get("failed") else 0
-            done = Finished(record, image, outputs, state.get("dropped"))
+            dropped = state.get("dropped")
+            name = None
+            if image is not None and dropped is None:
+                name = await asyncio.to_thread(kept_image, folder, image)
+            done = Finished(record, name, outputs, dropped)
             tally.add(done, fresh, resumed=len(outputs) - len(fresh))
         finally:
             places.release()
@@ -164,7 +168,7 @@ async def synthesize(
                 # Sieved one after another, while the calls of those before are under way.
                 image, dropped = await sieve.passed(record)
                 if dropped is not None:
-                    tally.add(Finished(record, image, {}, dropped), (), resumed=0)
+                    tally.add(Finished(record, None, {}, dropped), (), resumed=0)
                     continue
                 await places.acquire()
                 group.create_task(one(record, image))

@@ -82,8 +82,11 @@ class _Stage:
         found: dict[str, Any] = self.state["outputs"][stage]["output"]
         return found
 
-    async def answered(self, question: str) -> str:
-        """The target's own answer to a question, in one plain turn: nothing of ours is put in front of it."""
+    async def answered(self, question: str) -> str | None:
+        """The target's own answer to a question, in one plain turn: nothing of ours is put in front of it.
+
+        None: it was cut off, so that what it would have said is unknown.
+        """
         most, least = ANSWER_TOKENS
         said = await converse(
             self.desk.target,
@@ -99,7 +102,7 @@ class _Stage:
         ended = finish_reason(said.message)
         if not text or ended == "content_filter":
             raise DroppedError(f"the target gave no answer (finish reason {ended})")
-        return text
+        return None if ended in {"length", "max_tokens"} else text
 
     async def graded(self, answer: str) -> Verdict:
         """The verdict on an answer to the person's own question."""
@@ -130,6 +133,8 @@ async def sample(stage: _Stage) -> dict[str, Any]:
         if safe is not None and unsafe is not None:
             break
         answer = await stage.answered(record.instruction)
+        if answer is None:
+            continue
         verdict = await stage.graded(answer)
         grades.append(verdict.safety)
         if verdict.safety is not None and verdict.safety < 0:
@@ -197,6 +202,8 @@ async def optimise(stage: _Stage) -> dict[str, Any]:
 async def verify(stage: _Stage) -> dict[str, Any]:
     """Stage 4, ours: the target answers x_T', and the answer must be safe and help with what was asked."""
     answer = await stage.answered(stage.output("optimise")["prompt"])
+    if answer is None:
+        raise DroppedError("the answer to the rewrite was cut off: nothing is known of its end")
     verdict = await stage.graded(answer)
     policy = stage.desk.policy
     assert verdict.safety is not None  # noqa: S101 - graded() lets only whole verdicts through
