@@ -22,6 +22,7 @@ from ecoalign_agent import (
     cli_simulate,
     cli_synthesize,
     cli_train,
+    cli_tune,
 )
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.terminal import manual
@@ -52,6 +53,7 @@ app.command(name="synthesize", help=cli_synthesize.SYNTHESIZE, short_help="Make 
     cli_synthesize.synthesize
 )
 app.command(name="train", help=cli_train.TRAIN, short_help="Fine-tune a rewriter on such data.")(cli_train.train)
+app.command(name="tune", help=cli_tune.TUNE, short_help="Find a policy on your own samples.")(cli_tune.tune)
 app.command(name="serve", help=cli_serve.SERVE, short_help="Safe answers for any OpenAI client.")(cli_serve.serve)
 
 # Typer's own complaints have no public name: this is the class above its public one, whoever defines it.

@@ -76,7 +76,10 @@ def add_search(graph: StateGraph[Any, None, Any, Any], desk: Desk) -> None:
             return "decline"
         prior = prior_of(state)
         given = prior is not None and bool(prior.strategy)
-        return "plan" if given or state["sight"].safety < desk.policy.caution else "propose"
+        sight = state["sight"]
+        # A harmless part needs no strategy: what must be left out is not even asked for.
+        sensitive = sight.safety < desk.policy.caution and not sight.partly
+        return "plan" if given or sensitive else "propose"
 
     graph.add_conditional_edges("scan", after_scan)
     graph.add_conditional_edges("plan", after_plan)

@@ -78,6 +78,19 @@ class SeenRegion(ReplyModel):
     box: Box
 
 
+MOST_OF_A_PART = 200
+"""Characters that the harmless part of a request may have."""
+
+
+def _short(value: object) -> str:
+    """The harmless part on one line; "", which helps nobody and harms nobody, where it is no text or too long.
+
+    It is not cut: what a limit cuts off may be what made it harmless.
+    """
+    part = " ".join(value.split()) if isinstance(value, str) else ""
+    return part if len(part) <= MOST_OF_A_PART else ""
+
+
 class ScanReply(ReplyModel):
     """The first look: what is there, how risky the request is, and the first actions."""
 
@@ -86,6 +99,7 @@ class ScanReply(ReplyModel):
     regions: Annotated[list[SeenRegion], BeforeValidator(_standing(SeenRegion))] = []
     hazard: str = "none"
     safety: Safety
+    harmless_part: Annotated[str, BeforeValidator(_short)] = ""
     draft: str = ""
     actions: Annotated[list[ProposedAction], BeforeValidator(_standing(ProposedAction))]
 

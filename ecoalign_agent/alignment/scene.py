@@ -29,6 +29,9 @@ class Sight:
         hazard: the worst hazard of the request, in words.
         safety: s0 in [-1, 1], after a confirmation where there was one.
         places: where a closer look is worth it.
+        harmless_part: what of a request that is not harmless as a whole could be answered on its own, in the scan's
+            words; "": nothing.
+        partly: True: the whole is harmful, as the assessor sees it, too. Only the harmless part is asked for.
     """
 
     caption: str
@@ -36,6 +39,8 @@ class Sight:
     hazard: str
     safety: float
     places: list[Place] = field(default_factory=list)
+    harmless_part: str = ""
+    partly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Scene:
     """A request in sight: what every port after the scan is told.
 
     Attributes:
-        question: the person's question.
+        question: the person's question; where only a part of it is asked for, that part.
         pictures: the pictures, opened.
         views: the pictures, reduced: the context of later calls.
         sight: what the first look found.

@@ -34,6 +34,9 @@ from ecoalign_agent.trace.result import Result
 UNSEEN = 600
 """Characters of caption and text in the pictures that are reckoned with before the scan has seen any."""
 
+LEFT_OUT = "Say also, in one short sentence, that the rest of the request is left out."
+"""What is asked for with the harmless part of a request, so that nobody takes it for the whole."""
+
 _MOST_TROUBLES = 8
 
 _CLOCKS_APART = 0.05
@@ -152,6 +155,25 @@ class Turn:
                 return thought.id
         return "root"
 
+    @property
+    def part(self) -> str:
+        """The part of the request that is asked for alone from here on; "": the whole is.
+
+        Where the whole is harmful, from the first; else from the round after a thought was found unsafe: a model that
+        was asked in full and told what it must not is not asked the same again. The verdict is on the full request
+        all the while. Ours.
+        """
+        sight = self.state.get("sight")
+        if sight is None or not sight.harmless_part:
+            return ""
+        return sight.harmless_part if sight.partly or self.first_unsafe is not None else ""
+
+    @property
+    def first_unsafe(self) -> int | None:
+        """The round of the first thought that an assessor found unsafe, -1 for a strategy; None: there is none."""
+        found = (t for t in self.graph if t.unsafe and not t.unassessed and t.kind != "root")
+        return min((-1 if thought.kind == "strategy" else thought.round for thought in found), default=None)
+
     async def opened(self) -> Opened:
         """The request's pictures, opened and reduced; once a run.
 
@@ -174,7 +196,9 @@ class Turn:
         opened = await self.opened()
         tip = self.strategy()
         text = self.graph[tip].text if tip != "root" and tip in self.graph else ""
-        return Scene(self.question, opened.pictures, opened.views, sight, text)
+        part = self.part
+        question = f"{part}\n\n{LEFT_OUT}" if part else self.question
+        return Scene(question, opened.pictures, opened.views, sight, text)
 
     async def views(self) -> Sequence[ImageView]:
         """The pictures, reduced."""
@@ -185,7 +209,7 @@ class Turn:
         if self._costing is None:
             views, desk = await self.views(), self.desk
             sight = sight or self.state.get("sight")
-            known = f"{sight.caption}{sight.seen_text}" if sight else "x" * UNSEEN
+            known = f"{sight.caption}{sight.seen_text}{sight.harmless_part}" if sight else "x" * UNSEEN
             scene = text_tokens(self.question) + text_tokens(known)
             verdict = desk.sizes.verdict
             self._costing = Costing(

@@ -57,6 +57,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "cost_in_value": (True, False),
     "draft": (True, False),
     "confirm_decline": (True, False),
+    "partial": (True, False),
     "assess_answers_twice": (True, False),
 }
 
@@ -124,6 +125,8 @@ class Policy:
     """True: the scan may answer a harmless, plain request at once. Paper: false."""
     confirm_decline: bool = True
     """True: a request is declined unexplored only if the assessor agrees with the scan. Paper: false."""
+    partial: bool = True
+    """True: of a request that is unsafe as a whole, a part that is harmless on its own is answered. Paper: false."""
     assess_answers_twice: bool = False
     """True: an answer is graded twice, and the lower grade counts."""
     review_below: float | None = None
@@ -168,6 +171,7 @@ class Policy:
             answers="end",
             draft=False,
             confirm_decline=False,
+            partial=False,
         )
 
     @classmethod

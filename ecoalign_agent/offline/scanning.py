@@ -28,7 +28,7 @@ _TALL = 1.25
 
 
 def scan(brief: Brief, sights: Sequence[Sight], room: int) -> dict[str, Any]:
-    """The reply to the scan prompt.
+    """The reply to the scan prompt. No harmless part is told from a harmful request: rules can't tell them apart.
 
     Args:
         brief: the call.

@@ -1,7 +1,7 @@
 """Conversations that follow no prompt of this package's own form: bare questions, and how other methods ask.
 
 What a method wants is read from its words: to think step by step or in short drafts, to be careful, to describe the
-picture, to say whether an answer is harmful, to grade. Ours.
+picture, to say whether an answer is harmful, to grade, to take the next step only. Ours.
 """
 
 import json
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ecoalign_agent.simulation import answering
+from ecoalign_agent.simulation import answering, wording
 from ecoalign_agent.simulation.answering import Manner
 from ecoalign_agent.simulation.call import Call
 from ecoalign_agent.simulation.exploring import described
@@ -22,17 +22,23 @@ _STEPWISE = re.compile(
 _SHORTHAND = re.compile(r"\b(?:five|5) words\b|\bchain[- ]of[- ]draft\b|\bminimal draft\b", re.IGNORECASE)
 _CAREFUL = re.compile(r"\b(?:harm(?:ful)?|unsafe|illegal|unlawful|unethical|safely|safety|dangerous)\b", re.IGNORECASE)
 _VERDICT = re.compile(r"\byes\b.{0,20}\bno\b|\bsafe\b.{0,10}\bor\b.{0,10}\bunsafe\b", re.IGNORECASE | re.DOTALL)
+_NEXT_STEP = re.compile(r"\bnext step\b", re.IGNORECASE)
 _DESCRIBE = re.compile(r"\b(?:describe|caption)\b", re.IGNORECASE)
 _SCALE = re.compile(
     r"\b(?:rate|score|grade|rating)\b.{0,200}?\b(?:from|between)?\s*(-?\d+(?:\.\d+)?)\s*(?:to|and|–|-)\s*(\d+(?:\.\d+)?)\b",
     re.IGNORECASE | re.DOTALL,
 )
 
+_ANSWER_MARK = "Answer:"
+"""Begins what is the answer and no step to it, as those who ask for steps agree."""
+
 
 def kind_of(call: Call) -> str:
     """The kind of such a call, a key of the token table."""
     if _asks_verdict(call) or _asks_grade(call):
         return "assess"
+    if _next_part_is_open(call):
+        return "reason"
     instructions = _without_answers(call)
     if _SHORTHAND.search(instructions):
         return "cod"
@@ -50,6 +56,8 @@ def chat(mind: Mind, call: Call) -> str:
         return _grade(mind, call, scale)
     if _DESCRIBE.search(_last(call)):
         return described(call)
+    if _asks_step(call):
+        return answering.reason(mind, call) if _next_part_is_open(call) else f"{_ANSWER_MARK} {_answer(mind, call)}"
     return _answer(mind, call)
 
 
@@ -72,8 +80,35 @@ def _verdict(mind: Mind, call: Call) -> str:
 
 def _grade(mind: Mind, call: Call, scale: tuple[float, float]) -> str:
     low, high = scale
-    value = low + (high - low) * (1.0 + goodness(mind, call, call.text)) / 2.0
+    step = call.get("step")
+    worth = _gain(mind, call, step) if step else goodness(mind, call, call.text)
+    value = low + (high - low) * (1.0 + worth) / 2.0
     return f"{round(value)}" if high - low > 2 else f"{value:.2f}"
+
+
+def _gain(mind: Mind, call: Call, step: str) -> float:
+    """What a step in words gains on those before it, in [-1, 1]: a part worked out; for an answer, its goodness."""
+    said = wording.known_in(step)
+    if not said or wording.totals_in(step):
+        return goodness(mind, call, step)
+    before = wording.known_in(call.get("steps"))
+    if all(before.get(letter) == value for letter, value in said.items()):
+        return -0.7
+    wrong = any(
+        mind.believes(call, letter, call.legible[letter]) != value
+        for letter, value in said.items()
+        if letter in call.legible
+    )
+    return 0.35 if wrong != mind.grades_rightly(call) else -0.5
+
+
+def _asks_step(call: Call) -> bool:
+    return _NEXT_STEP.search(_last(call)) is not None
+
+
+def _next_part_is_open(call: Call) -> bool:
+    """Whether the next step is asked for, and a part of what is asked can be read and is not worked out yet."""
+    return _asks_step(call) and call.asked.total and any(letter not in call.known for letter in call.legible)
 
 
 def _asks_verdict(call: Call) -> bool:

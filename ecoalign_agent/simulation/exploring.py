@@ -45,6 +45,7 @@ def scan(mind: Mind, call: Call) -> dict[str, Any]:
         "regions": [{"picture": 0, "what": "fine print", "box": list(FINE_BOX)}] if _hidden(call, sample) else [],
         "hazard": "none" if safety > 0.5 else "S2",
         "safety": safety,
+        "harmless_part": _harmless_part(mind, call, sample),
         "draft": draft,
         "actions": [] if draft else _actions(mind, call, _steps(mind, call, sample), safety),
     }
@@ -104,6 +105,13 @@ def request_safety(mind: Mind, call: Call) -> float:
         return -0.4
     # What also asks for something harmless can be answered with care.
     return 0.25 if call.asked.total else -0.8
+
+
+def _harmless_part(mind: Mind, call: Call, sample: Sample) -> str:
+    """What of a request that it takes for harmful is harmless alone; it errs by taking the whole for that."""
+    if call.where == "none" or not call.asked.total or not answering.takes_for_harmful(mind, call):
+        return ""
+    return f"Give the total of the parts of notice {sample.label}." if mind.grades_rightly(call) else call.question
 
 
 def _draft(mind: Mind, call: Call, sample: Sample, safety: float) -> str:

@@ -7,16 +7,14 @@ harmless questions. Source of the figures: EcoAlign (arXiv 2511.11301), from a p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
 
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.published import PUBLISHED, Benchmark, PublishedRow
 from ecoalign_agent.simulation.parameters import TOKENS, Parameters
 from ecoalign_agent.simulation.world import Shares, World
-
-Benchmark = Literal["MM-SafetyBench", "SIUO", "MathVista"]
 
 STAND_INS: Mapping[Benchmark, Shares] = MappingProxyType(
     {
@@ -27,38 +25,13 @@ STAND_INS: Mapping[Benchmark, Shares] = MappingProxyType(
 )
 """The world that stands for each benchmark."""
 
+Row = PublishedRow
+"""One published row."""
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One published row.
-
-    Attributes:
-        model: as published.
-        method: as published.
-        scores: in percent, by benchmark; only the cells that were available.
-        cost: relative to Base = 1; None: not available.
-    """
-
-    model: str
-    method: str
-    scores: Mapping[Benchmark, float]
-    cost: float | None = None
-
-
-FITTED_TO: tuple[Row, ...] = (
-    Row("GPT-4o", "CoT", {"MM-SafetyBench": 69.1, "SIUO": 72.6, "MathVista": 86.8}, 104.3),
-    Row("Qwen-VL-Max", "CoT", {"MM-SafetyBench": 79.0, "SIUO": 57.2, "MathVista": 89.5}, 114.0),
-    Row("Llama-3.2-11B-Vision", "CoT", {"MM-SafetyBench": 49.1, "SIUO": 51.7, "MathVista": 64.4}, 108.3),
-    Row("Gemini-2.5-Flash", "Base", {"MM-SafetyBench": 64.2}),
-)
+FITTED_TO: tuple[Row, ...] = tuple(row for row in PUBLISHED if row.method in {"Base", "CoT"})
 """The rows that parameters are fitted to."""
 
-COMPARED_WITH: tuple[Row, ...] = (
-    Row("GPT-4o", "EcoAlign", {"MM-SafetyBench": 96.5, "SIUO": 87.1, "MathVista": 85.4}, 21.2),
-    Row("Qwen-VL-Max", "EcoAlign", {"MM-SafetyBench": 93.8, "SIUO": 91.0, "MathVista": 90.7}, 12.7),
-    Row("Llama-3.2-11B-Vision", "EcoAlign", {"MM-SafetyBench": 85.2, "SIUO": 89.3, "MathVista": 62.2}, 28.2),
-    Row("Gemini-2.5-Flash", "EcoAlign", {"MM-SafetyBench": 97.7}),
-)
+COMPARED_WITH: tuple[Row, ...] = tuple(row for row in PUBLISHED if row.method == "EcoAlign")
 """The rows that predictions are shown beside; nothing is fitted to them."""
 
 ERRORS_BARE = 2.0

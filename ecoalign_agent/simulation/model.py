@@ -19,7 +19,7 @@ from ecoalign_agent.simulation.call import Call, read_call
 from ecoalign_agent.simulation.chance import SIMULATED_LABEL
 from ecoalign_agent.simulation.mind import Mind
 from ecoalign_agent.simulation.parameters import Parameters
-from ecoalign_agent.simulation.world import World
+from ecoalign_agent.simulation.world import WORLDS, World
 
 BYTES_A_TOKEN = 4
 """Bytes of UTF-8 text that count as one token."""
@@ -61,6 +61,8 @@ class SimulatedModel(BaseChatModel):
         """The name that asks for the same model again, where its preset is one that has a name."""
         own = dict(self.overrides)
         told = "".join(f"&{key}={value:g}" for key, value in own.items())
+        made = next((name for name, shares in WORLDS.items() if shares == self.world.shares), "other")
+        told = told if made == "even" else f"&made={made}{told}"
         return f"simulated?preset={self.preset}&seed={self.seed}&world={self.world.seed}{told}"
 
     def _generate(

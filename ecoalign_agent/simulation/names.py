@@ -28,14 +28,15 @@ def simulated_model(name: str, **given: float) -> "SimulatedModel":
 
     Args:
         name: ``simulated``, with ``:PRESET`` and ``?KEY=VALUE&…`` where wanted. Keys are ``seed``, ``world`` (the seed
-            of the world whose notices it knows), and every parameter.
+            of the world whose notices it knows), ``made`` (what that world is made of, a name of ``WORLDS``), and every
+            parameter.
         given: parameters that count where the name says nothing.
 
     Raises:
         ModelNameError: no such preset or key, or a value that is none; the message says which there are.
     """
     from ecoalign_agent.simulation.model import SimulatedModel  # noqa: PLC0415 - LangChain, only where one is built
-    from ecoalign_agent.simulation.world import World  # noqa: PLC0415 - as above
+    from ecoalign_agent.simulation.world import WORLDS, World  # noqa: PLC0415 - as above
 
     head, _, query = name.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
@@ -45,8 +46,14 @@ def simulated_model(name: str, **given: float) -> "SimulatedModel":
         raise ModelNameError(f"model {name!r}: no preset {preset!r}; there are {', '.join(known)}")
     numbers = dict(given)
     whole = {"seed": 0, "world": 0}
+    made = "even"
     for key, value in pairs:
         if key == "preset":
+            continue
+        if key == "made":
+            if value not in WORLDS:
+                raise ModelNameError(f"model {name!r}: no world {value!r}; there are {', '.join(WORLDS)}")
+            made = value
             continue
         try:
             if key in whole:
@@ -62,7 +69,7 @@ def simulated_model(name: str, **given: float) -> "SimulatedModel":
     return SimulatedModel(
         parameters=parameters,
         seed=whole["seed"],
-        world=World(whole["world"]),
+        world=World(whole["world"], WORLDS[made]),
         preset=preset,
         overrides=tuple(sorted(numbers.items())),
     )

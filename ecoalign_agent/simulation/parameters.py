@@ -57,7 +57,8 @@ class Parameters:
             model does not see in a request, it does not see in an answer either.
         firm_mistakes: of the parts, those that it always makes the same of, right or wrong, however it is asked: there
             it finds its own mistake right as assessor, too.
-        grading: as assessor, grades usefulness rightly.
+        grading: as assessor, grades usefulness rightly; in the first look, names the harmless part of a mixed
+            request rightly.
         forecast_noise: how far a forecast may lie off, on the scale of [-1, 1]; not a probability.
         verbosity: factor on the completion tokens of every call; not a probability.
         latency: seconds that a call takes.

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from ecoalign_agent.published import Benchmark
 from ecoalign_agent.simulation.asking import Measured, measure_plain
 from ecoalign_agent.simulation.chance import SIMULATED_LABEL
-from ecoalign_agent.simulation.fit import STAND_INS, Benchmark, Row, fitted, fitted_presets, preset_name
+from ecoalign_agent.simulation.fit import STAND_INS, Row, fitted, fitted_presets, preset_name
 from ecoalign_agent.simulation.model import SimulatedModel
 from ecoalign_agent.simulation.world import World
 from ecoalign_agent.trace.record import Record

@@ -1,5 +1,6 @@
 """Rewriting by a simulated model: what provokes harm in a request, and a question without it."""
 
+import re
 from typing import Any
 
 from ecoalign_agent.simulation import wording
@@ -7,6 +8,8 @@ from ecoalign_agent.simulation.answering import takes_for_harmful
 from ecoalign_agent.simulation.call import Call
 from ecoalign_agent.simulation.mind import Mind
 from ecoalign_agent.simulation.world import label_of
+
+_READS = re.compile(r"It reads: [^.]*\.")
 
 _PROVOKING = {
     "withheld": f"Write out the {wording.WITHHELD}",
@@ -69,5 +72,8 @@ def _new_question(call: Call) -> str:
     label = "the notice" if call.asked.index is None else f"notice {label_of(call.asked.index)}"
     wish = "What is the total of its parts?" if call.asked.total else "What is it about, in general?"
     text = f"Leave aside what {label} keeps back. {wish}"
+    # What the person wrote down in place of a picture is needed for any answer.
+    reads = _READS.search(call.question)
+    text = f"{text} {reads.group()}" if reads else text
     missing = [line.strip() for line in call.get("keep").splitlines() if line.strip() and line.strip() not in text]
     return f"{text} Keep to: {'; '.join(missing)}." if missing else text

@@ -1,12 +1,13 @@
 """A seeded world of samples, of which nothing is kept: each follows from the seed and its number. Ours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ecoalign_agent.simulation.chance import among, chance
 from ecoalign_agent.simulation.sample import FINE_BOX, LETTERS, MOST_SAMPLES, Kind, Part, Sample, Where, label_of
 
-__all__ = ["FINE_BOX", "MOST_SAMPLES", "Part", "Sample", "Shares", "World", "label_of"]
+__all__ = ["FINE_BOX", "MOST_SAMPLES", "WORLDS", "Part", "Sample", "Shares", "World", "label_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,18 @@ class Shares:
     fine: float = 0.25
     wordless: float = 0.15
     harder: float = 0.5
+
+
+WORLDS: Mapping[str, Shares] = MappingProxyType(
+    {
+        "even": Shares(),
+        # Most traffic is harmless, and half of that sounds worse than it is.
+        "mild": Shares(borderline=0.4, harmful=0.15, fine=0.15, harder=0.35),
+        # Long questions with fine print, and harm that hides in pictures and beside harmless requests.
+        "hard": Shares(borderline=0.1, harmful=0.55, text=0.15, mixed=0.6, fine=0.45, harder=0.7),
+    }
+)
+"""Worlds by name: what each is made of. None of them is what any benchmark holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def story() -> ScriptedModel:
         plays(
             scan=scan(
                 safety=0.4,
+                harmless_part="When is it open?",
                 regions=[{"picture": 0, "what": "a sign", "box": [0.1, 0.1, 0.5, 0.5]}],
                 actions=[
                     action("reason", "left", 0.9, 0.2, next=nexts),

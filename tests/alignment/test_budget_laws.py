@@ -43,7 +43,8 @@ class Whim:
             return grade if call.task == "assess thought" else {"hazards": [], "safety": grade["safety"]}
         if call.task == "scan":
             safety = dice.choice([-0.4, 0.2, 0.7, 1.0])
-            return scan(safety=safety, draft=dice.choice(["", "From 9 to 5."]), actions=self.actions(dice))
+            part, draft = dice.choice(["", "When is it open?"]), dice.choice(["", "From 9 to 5."])
+            return scan(safety=safety, harmless_part=part, draft=draft, actions=self.actions(dice))
         if call.task == "propose":
             pair = {"keep": f"t{dice.randint(1, 6)}", "drop": f"t{dice.randint(1, 6)}"}
             return {"actions": self.actions(dice), "merge": [pair], "prune": [f"t{dice.randint(1, 9)}"]}
@@ -84,6 +85,7 @@ POLICIES = st.builds(
     answers=st.sampled_from(["early", "end"]),
     path_safety=st.sampled_from(["minimum", "minimum", "last", "mean"]),
     confirm_decline=st.booleans(),
+    partial=st.booleans(),
 )
 
 

@@ -245,7 +245,7 @@ async def test_where_a_second_grade_does_not_fit_an_answer_with_manners_is_unkno
         assert result.cost.spent <= result.cost.budget
 
 
-@pytest.mark.parametrize("budget", range(2_200, 3_200, 100))
+@pytest.mark.parametrize("budget", range(2_250, 3_250, 100))
 async def test_a_polite_refusal_can_be_paid_for_too(budget: int) -> None:
     refusal = "I'm sorry, but I can't help with that. I can tell you the opening hours."
     model = to_the_brim(scan=scan(safety=-0.9), decline={"text": refusal})

@@ -16,13 +16,13 @@ DEFAULTS: dict[str, object] = {
     "tariff": Tariff(), "choice": "satisfied", "answers": "early", "caution": 0.5, "satisfied_safety": 0.5,
     "satisfied_utility": 0.8, "max_rounds": 12, "deadline": None, "merge_similarity": 0.9, "label_cap": 256,
     "cost_in_value": True, "horizon": "shrinking", "draft": True, "max_answer_tokens": None,
-    "confirm_decline": True, "review_below": None,
+    "confirm_decline": True, "partial": True, "review_below": None,
     "assess_answers_twice": False, "assessors": (),
 }  # fmt: skip
 
 
 SHARES = ("caution", "satisfied_safety", "satisfied_utility")
-SWITCHES = ("cost_in_value", "draft", "confirm_decline", "assess_answers_twice")
+SWITCHES = ("cost_in_value", "draft", "confirm_decline", "partial", "assess_answers_twice")
 
 
 def _differences(policy: Policy) -> dict[str, object]:
@@ -42,7 +42,7 @@ def test_the_presets_change_what_they_are_for_and_nothing_else() -> None:
     }  # fmt: skip
     assert _differences(Policy.paper()) == {
         "tariff": dataclasses.asdict(Tariff.processed()), "budget": 30_000, "value": "npv", "forecasts": "simulated",
-        "choice": "gamma", "answers": "end", "draft": False, "confirm_decline": False,
+        "choice": "gamma", "answers": "end", "draft": False, "confirm_decline": False, "partial": False,
     }  # fmt: skip
 
 

@@ -157,7 +157,10 @@ class Mind:
             case "scan":
                 draft = dice.choice(["", "", "From 9 to 5."])
                 return scan(
-                    safety=dice.choice([-0.4, 0.2, 0.4, 0.7, 1.0, 1.0]), draft=draft, actions=self._actions(dice)
+                    safety=dice.choice([-0.4, 0.2, 0.4, 0.7, 1.0, 1.0]),
+                    draft=draft,
+                    actions=self._actions(dice),
+                    harmless_part=dice.choice(["", "When is it open?"]),
                 )
             case "propose":
                 pair = {"keep": f"t{dice.randint(1, 6)}", "drop": f"t{dice.randint(1, 6)}"}

@@ -34,6 +34,7 @@ def drawn_policy(dice: random.Random, *, deadline: float | None = None) -> Polic
         max_rounds=dice.choice([1, 4, 12]),
         draft=dice.random() < 0.5,
         confirm_decline=dice.random() < 0.5,
+        partial=dice.random() < 0.5,
         assess_answers_twice=dice.random() < 0.3,
         deadline=deadline,
     )

@@ -20,6 +20,8 @@ SHIPPED = sorted(
 )
 FENCED = [name for name in SHIPPED if load_prompt(name).fenced]
 """Those that take something from outside; the others need no marker."""
+TASKS = [name for name in SHIPPED if not name.startswith("baselines/")]
+"""Those that name a task and want JSON; other people's methods ask in plain words, see their own tests."""
 MARKER = "5f2c9a1e"
 
 OWN = """---
@@ -66,7 +68,7 @@ def test_all_prompts_that_the_ports_load_are_shipped() -> None:
     }
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", TASKS)
 def test_every_shipped_prompt_is_whole(name: str) -> None:
     prompt = load_prompt(name)
     assert prompt.name == name
@@ -140,7 +142,7 @@ def test_inputs_are_exactly_those_declared() -> None:
 def test_a_folder_of_ones_own_replaces_one_prompt_and_leaves_the_others(tmp_path: Path) -> None:
     folder = own(tmp_path, OWN)
     mine, shipped = load_prompt("alignment/scan", folder), load_prompt("alignment/scan")
-    assert (mine.version, shipped.version) == (7, 1)
+    assert (mine.version, shipped.version) == (7, 2)
     assert mine.digest != shipped.digest
     assert load_prompt("alignment/plan", folder) == load_prompt("alignment/plan")
     rendered = mine.render(MARKER, question="When?", kinds="answer")

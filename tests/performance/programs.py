@@ -1,13 +1,14 @@
-"""Four programs that make the same calls: the search, a bare asyncio program, and two bare LangGraph loops."""
+"""Programs that make the same calls: the search, a bare asyncio program, and bare LangGraph loops."""
 
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
@@ -15,7 +16,17 @@ from typing_extensions import TypedDict
 from ecoalign_agent.agent import EcoAlign
 from tests.performance.scenario import POLICY, QUESTION, FixedModel, notice, task_of
 
-Chain = Sequence[list[BaseMessage]]
+
+@dataclass(frozen=True)
+class Asked:
+    """One call: its messages, what the model was told beside them, and who is asked; None: the script's one model."""
+
+    messages: list[BaseMessage]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    model: BaseChatModel | None = None
+
+
+Chain = Sequence[Asked]
 """Calls of which each waits for the one before."""
 
 Stage = Sequence[Chain]
@@ -41,7 +52,7 @@ class Script:
     @property
     def tasks(self) -> dict[str, int]:
         """How many calls of each task."""
-        named = [task_of(call) for stage in self.stages for chain in stage for call in chain]
+        named = [task_of(call.messages) for stage in self.stages for chain in stage for call in chain]
         return {task: named.count(task) for task in dict.fromkeys(named)}
 
 
@@ -66,12 +77,12 @@ async def recorded() -> Script:
     assert result.status == "answered", result
     assert result.rounds == POLICY.max_rounds, result.rounds
     assert model.record is not None
-    script = Script(_stages(model.record))
+    script = Script(stages_of([Asked(messages) for messages in model.record]))
     assert script.calls == result.cost.calls == model.calls, (script.calls, result.cost.calls, model.calls)
     return script
 
 
-def _stages(calls: Sequence[list[BaseMessage]]) -> list[Stage]:
+def stages_of(calls: Sequence[Asked]) -> list[Stage]:
     """The order of waiting, read off the order of asking.
 
     Thoughts of one round are made side by side, and each is assessed as soon as it is made; every other call stands
@@ -81,26 +92,32 @@ def _stages(calls: Sequence[list[BaseMessage]]) -> list[Stage]:
     ahead = 0
     while ahead < len(calls):
         beside = 0
-        while ahead + beside < len(calls) and task_of(calls[ahead + beside]) in {"reason", "look", "fuse", "answer"}:
+        while ahead + beside < len(calls) and task_of(calls[ahead + beside].messages) in {
+            "reason",
+            "look",
+            "fuse",
+            "answer",
+        }:
             beside += 1
         if not beside:
             stages.append([[calls[ahead]]])
             ahead += 1
             continue
         verdicts = calls[ahead + beside : ahead + 2 * beside]
-        assert all(task_of(call) == "assess thought" for call in verdicts), [task_of(call) for call in verdicts]
+        tasks = [task_of(call.messages) for call in verdicts]
+        assert all(task == "assess thought" for task in tasks), tasks
         stages.append([[made, verdict] for made, verdict in zip(calls[ahead : ahead + beside], verdicts, strict=True)])
         ahead += 2 * beside
     return stages
 
 
-async def bare(model: FixedModel, script: Script, places: asyncio.Semaphore | None = None) -> None:
+async def bare(model: BaseChatModel, script: Script, places: asyncio.Semaphore | None = None) -> None:
     """The same calls, in the same order of waiting, with messages made beforehand; replies are read as JSON."""
     for stage in script.stages:
         await _side_by_side(model, stage, places)
 
 
-async def _side_by_side(model: FixedModel, stage: Stage, places: asyncio.Semaphore | None = None) -> None:
+async def _side_by_side(model: BaseChatModel, stage: Stage, places: asyncio.Semaphore | None = None) -> None:
     if len(stage) == 1:
         await _one_by_one(model, stage[0], places)
         return
@@ -109,11 +126,11 @@ async def _side_by_side(model: FixedModel, stage: Stage, places: asyncio.Semapho
             group.create_task(_one_by_one(model, chain, places))
 
 
-async def _one_by_one(model: FixedModel, chain: Chain, places: asyncio.Semaphore | None = None) -> None:
+async def _one_by_one(model: BaseChatModel, chain: Chain, places: asyncio.Semaphore | None = None) -> None:
     place: AbstractAsyncContextManager[None] = nullcontext() if places is None else places
-    for messages in chain:
+    for call in chain:
         async with place:
-            json.loads((await model.ainvoke(messages)).text)
+            json.loads((await (call.model or model).ainvoke(call.messages, **call.options)).text)
 
 
 class LoopState(TypedDict):

@@ -35,6 +35,8 @@ def decline_node(desk: Desk) -> Node:
     async def decline(state: SearchState) -> dict[str, Any]:
         turn = Turn(desk, state, ending=True)
         stop: StopReason = state.get("stop") or "no_open_tip"
+        if state["sight"].partly:
+            stop = "unsafe_request"  # as it would have been at once, had no part of it seemed harmless
         if turn.troubles and not _judged(turn) and stop != "unsafe_request":
             result = result_of(turn, "failed", "endpoint", answer=None, failure=turn.troubles[0])
             await turn.tell(events.Failed, result=result)

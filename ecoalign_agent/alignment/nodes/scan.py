@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from langgraph.types import Overwrite
@@ -95,7 +96,7 @@ def scan_node(desk: Desk) -> Node:
         costing = await turn.reckoned_again()
         ending, whole = (costing.ending(verdicts=verdicts) for verdicts in (turn.times, turn.verdicts))
         turn.meter.budget = turn.budget.with_set_aside(min(max(ending, min(whole, room)), max(0.0, turn.budget.left)))
-        sight = _sight(seen, len(turn.images))
+        sight = _sight(turn, seen)
         if sight.safety < 0:
             sight, stop = await _confirmed(turn, sight)
         if stop:
@@ -104,8 +105,10 @@ def scan_node(desk: Desk) -> Node:
         turn.meter.budget = turn.budget.limited_to(turn.policy.budget_for_risk(sight.safety))
         root = Thought("root", "root", seen.caption, (), sight.safety, 0.0, reply.cost)
         turn.graph.add(root)
-        offers = [] if stop else await _first_offers(turn, seen, sight)
-        if seen.actions and not stop:
+        # What the scan proposed is about the whole request: of one that is answered in part nothing is taken up.
+        whole_asked = not stop and not sight.partly
+        offers = await _first_offers(turn, seen, sight) if whole_asked else []
+        if seen.actions and whole_asked:
             turn.graph.expanded("root")
         drafted = any(offer.draft is not None for offer in offers)
         await _tell(turn, sight, offers, drafted=drafted)
@@ -199,7 +202,8 @@ async def _failed(turn: Turn, stop: StopReason, failure: str) -> dict[str, Any]:
     return _fresh(turn.update(**turn.closing(result), stop=stop))
 
 
-def _sight(seen: ScanReply, pictures: int) -> Sight:
+def _sight(turn: Turn, seen: ScanReply) -> Sight:
+    pictures = len(turn.images)
     places = [
         Place(r.picture, r.what, list(r.box))
         for r in seen.regions[:4]
@@ -208,18 +212,27 @@ def _sight(seen: ScanReply, pictures: int) -> Sight:
         and r.box[0] < r.box[2]
         and r.box[1] < r.box[3]
     ]
-    return Sight(seen.caption, seen.seen_text, seen.hazard_name, seen.safety, places)
+    # A request that is harmless as a whole has no part that would have to be told from the rest.
+    parted = turn.policy.partial and seen.safety < turn.policy.caution
+    part = seen.harmless_part if parted else ""
+    return Sight(seen.caption, seen.seen_text, seen.hazard_name, seen.safety, places, part)
 
 
 async def _confirmed(turn: Turn, sight: Sight) -> tuple[Sight, StopReason | None]:
-    """A harmful request as the assessor sees it: a scan alone declines nobody. Unknown counts as harmful."""
+    """A harmful request as the assessor sees it: a scan alone declines nobody. Unknown counts as harmful.
+
+    Where the assessor agrees, and a part of the request is harmless, that part is answered under the tightest
+    governance; every thought is graded with the whole request in view.
+    """
     if turn.policy.confirm_decline:
         case = Case(turn.question, await turn.views(), sight.caption, sight.seen_text)
         verdict = await turn.attempt(turn.ports.assessor.assess_request(case, meter=turn.meter))
         if verdict is None or verdict.safety is None:
             turn.unknown += verdict is not None
         elif verdict.safety >= 0:
-            return Sight(sight.caption, sight.seen_text, sight.hazard, 0.0, sight.places), None
+            return replace(sight, safety=0.0), None
+        elif sight.harmless_part:
+            return replace(sight, safety=0.0, partly=True), None
     return sight, "unsafe_request"
 
 

@@ -19,6 +19,10 @@ _NAME = "answer"
 """What the ids of answers written here begin with; the number of the path follows."""
 
 
+ONLY_A_PART = "only the harmless part of the request was answered"
+"""What a result notes of such an answer."""
+
+
 class _Answer(NamedTuple):
     path: list[Thought]
     safety: float
@@ -51,6 +55,8 @@ def synthesize_node(desk: Desk) -> Node:
                 break
         if found is None:
             return turn.update(**SETTLED)
+        if _in_part(turn, found.tip):
+            turn.notes.append(ONLY_A_PART)
         result = result_of(
             turn,
             "answered",
@@ -96,6 +102,14 @@ async def _written(turn: Turn, scene: Scene, path: Sequence[Thought], number: in
     return thought_of(
         f"{_NAME}{number}", "answer", reply.value.text, (tip,), reply.cost, verdict, round_=turn.state["round"]
     )
+
+
+def _in_part(turn: Turn, answer: Thought) -> bool:
+    """Whether it was written when only a part of the request was asked for; one from before then answers the whole."""
+    if not turn.part:
+        return False
+    since = turn.first_unsafe
+    return turn.state["sight"].partly or (since is not None and answer.round > since)
 
 
 def _number(thought: Thought) -> int:

@@ -1,4 +1,4 @@
-"""The command line: ``ecoalign bench data``.
+"""The command line: ``ecoalign bench``, and its command ``data``; the others stand in modules of their own.
 
 Nothing heavy is imported up here, so that ``--help`` answers at once.
 """
@@ -9,10 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecoalign_agent.cli_bench.experiment import EXPERIMENT, SHORT, experiment
+from ecoalign_agent.cli_bench.run import REJUDGE, REJUDGE_SHORT, RUN, RUN_SHORT, rejudge, run
+from ecoalign_agent.cli_bench.tables import (
+    COMPARE,
+    PLOT,
+    SHORT_COMPARE,
+    SHORT_PLOT,
+    SHORT_TABLE,
+    TABLE,
+    compare,
+    plot,
+    table,
+)
+
 if TYPE_CHECKING:
     from ecoalign_agent.evaluation.benchmarks.catalogue import DataReport, Found
 
-app = typer.Typer(help="Benchmarks: which files are there, and where to get the others.", rich_markup_mode=None)
+app = typer.Typer(help="Measure methods on benchmarks: safety, usefulness, cost.", rich_markup_mode=None)
 
 DATA = """Which benchmarks' files are there, where to get the others, and under what licence.
 
@@ -29,7 +43,7 @@ Examples:
 
 @app.callback(invoke_without_command=True)
 def bench(context: typer.Context) -> None:
-    """Benchmarks: which files are there, and where to get the others."""
+    """Measure methods on benchmarks: safety, usefulness, cost."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(2)
@@ -59,6 +73,10 @@ def data(
             output.table(list(_lines(report)))
 
 
+app.command(help=RUN, short_help=RUN_SHORT)(run)
+app.command(help=REJUDGE, short_help=REJUDGE_SHORT)(rejudge)
+
+
 def _lines(report: "DataReport") -> Iterator[str]:
     for found in report.benchmarks:
         yield f"{found.key}: {found.title}"
@@ -86,3 +104,9 @@ def _rows(found: "Found") -> Iterator[tuple[str, str]]:
         yield "published", found.published
     yield "from", found.url
     yield "licence", found.licence
+
+
+app.command(name="experiment", help=EXPERIMENT, short_help=SHORT)(experiment)
+app.command(name="table", help=TABLE, short_help=SHORT_TABLE)(table)
+app.command(name="compare", help=COMPARE, short_help=SHORT_COMPARE)(compare)
+app.command(name="plot", help=PLOT, short_help=SHORT_PLOT)(plot)

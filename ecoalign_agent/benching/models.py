@@ -1,0 +1,104 @@
+"""From this package's names of models to Inspect's models."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from inspect_ai.model import GenerateConfig, Model, get_model
+
+from ecoalign_agent.benching import provider
+from ecoalign_agent.benching.tasks import SIMULATED_WORLDS
+from ecoalign_agent.errors import ModelNameError
+from ecoalign_agent.settings import Settings
+from ecoalign_agent.simulation.names import is_simulated, simulated_model
+
+_THEIRS = {
+    "google_genai": "google",
+    "google_vertexai": "google/vertex",
+    "mistralai": "mistral",
+    "azure_openai": "openai/azure",
+}
+"""Providers that LangChain and Inspect call by different names."""
+
+
+def is_stand_in(name: str) -> bool:
+    """Whether a name means a model that stands for no vision-language model: the simulated or the offline one."""
+    bare = name.removeprefix(f"{provider.PROVIDER}/")
+    return bare == "offline" or is_simulated(bare)
+
+
+def inspect_model(name: str, settings: Settings) -> Model:
+    """The model of Inspect's behind a name.
+
+    Args:
+        name: as everywhere here, ``simulated:able`` or ``openai:NAME``; or as Inspect writes it, ``openai/NAME``.
+        settings: base URL and key of ``openai:`` models.
+
+    Raises:
+        ModelNameError: no such model, its package is not installed, or its key is missing.
+    """
+    told = name if "/" in name.partition("?")[0].partition(":")[0] else _told(name)
+    given: dict[str, Any] = {}
+    if told.startswith("openai/"):
+        given = {"base_url": settings.base_url, "responses_api": False}
+        key = settings.openai_api_key
+        if key is not None:
+            given["api_key"] = key.get_secret_value()
+        elif settings.base_url is not None:
+            # Local servers ask for none, but the client insists on sending one.
+            given["api_key"] = "none"
+    try:
+        return get_model(told, config=GenerateConfig(), memoize=False, **given)
+    except ModelNameError:
+        raise
+    except Exception as error:
+        line = next((part.strip() for part in str(error).splitlines() if part.strip()), type(error).__name__)
+        raise ModelNameError(f"model {name!r} can't be used: {line}") from error
+
+
+def _told(name: str) -> str:
+    if is_stand_in(name):
+        return f"{provider.PROVIDER}/{name}"
+    kind, colon, rest = name.partition(":")
+    if not colon:
+        return f"openai/{name}"
+    return f"{_THEIRS.get(kind, kind)}/{rest}"
+
+
+def in_world(name: str, benchmark: str, seed: int, *, latency: float) -> str:
+    """The same name, of a model that knows the world of a simulated benchmark; any other name as it is.
+
+    Args:
+        name: of a model.
+        benchmark: what it is asked.
+        seed: the run's, which is the world's.
+        latency: seconds that a call takes, where the name says nothing.
+    """
+    if not is_simulated(name) or benchmark not in SIMULATED_WORLDS:
+        return name
+    told = {key for key, _ in parse_qsl(name.partition("?")[2], keep_blank_values=True)}
+    more = {"world": str(seed), "made": SIMULATED_WORLDS[benchmark], "latency": f"{latency:g}"}
+    wanted = "&".join(f"{key}={value}" for key, value in more.items() if key not in told)
+    known = f"{name}{'&' if '?' in name else '?'}{wanted}" if wanted else name
+    simulated_model(known)
+    return known
+
+
+def another_seed(name: str) -> str:
+    """A simulated model of the same kind that is another one: other mistakes, other blind spots."""
+    seed = dict(parse_qsl(name.partition("?")[2])).get("seed", "0")
+    bare, _, query = name.partition("?")
+    kept = "&".join(part for part in query.split("&") if part and not part.startswith("seed="))
+    return f"{bare}?{kept}{'&' if kept else ''}seed={int(seed) + 1_000}"
+
+
+def plain_name(name: str) -> str:
+    """A model's name as tables show it: of a simulated one without what is the run's own."""
+    bare = name.removeprefix(f"{provider.PROVIDER}/")
+    if not is_simulated(bare):
+        return bare
+    head, _, query = bare.partition("?")
+    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in _RUNS_OWN]
+    return f"{head}?{'&'.join(kept)}" if kept else head
+
+
+_RUNS_OWN = frozenset({"world", "made", "latency"})

@@ -1,0 +1,166 @@
+"""What is to be run: benchmarks, methods, models, how much of it; kept beside the results, so that they don't mix."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecoalign_agent.benching.methods import ALL, ablations, chosen
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.errors import UsageError
+from ecoalign_agent.evaluation.benchmarks.catalogue import BENCHMARKS
+from ecoalign_agent.evaluation.benchmarks.scoring import SCORING
+from ecoalign_agent.simulation.names import is_simulated
+from ecoalign_agent.simulation.world import WORLDS
+
+SIMULATED_LIMIT = 200
+"""Samples of the simulated world where no number is given."""
+
+LATENCY = 0.05
+"""Seconds that a call of a simulated model takes where its name says nothing."""
+
+KEPT_ORDER = "run.json"
+"""The file that says what a folder of results is about."""
+
+_FIXED = ("model", "assessor", "judge", "limit", "seed", "budget", "policy")
+"""What may not change within one folder: the rows would not be of one kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run.
+
+    Attributes:
+        benchmarks: by name.
+        methods: by name, with settings.
+        model: who answers, by name.
+        assessor: who grades for the methods that have somebody grade; None: the answering model.
+        judge: who judges for the benchmarks that need it; None: nobody.
+        data: the folder that holds the benchmarks' files; None: no benchmark needs files.
+        limit: samples of each benchmark at the most; None: all, of the simulated world 200.
+        seed: of the draw, the simulated world, and methods that draw.
+        budget: cost units for one request, of every method that has a budget; None: the policy's.
+        policy: what EcoAlign's settings start from, as a policy file holds it; None: the default.
+        out: the folder of the results.
+        base_url: of an OpenAI-compatible server; None: as the environment says.
+        at_once: samples under way at the same time; None: 4 of a model in this process, else 16.
+    """
+
+    benchmarks: tuple[str, ...]
+    methods: tuple[str, ...]
+    model: str
+    out: Path
+    assessor: str | None = None
+    judge: str | None = None
+    data: Path | None = None
+    limit: int | None = None
+    seed: int = 0
+    budget: float | None = None
+    policy: dict[str, Any] | None = None
+    base_url: str | None = None
+    at_once: int | None = None
+
+    def checked(self) -> "Order":
+        """The same, if it can be run.
+
+        Raises:
+            UsageError: no such benchmark or method, or something that a benchmark needs is not there.
+            PolicyError: a knob is out of range.
+        """
+        if not self.benchmarks:
+            raise UsageError(f"name a benchmark: {', '.join([*BENCHMARKS, *simulated_names()])}")
+        if not self.methods:
+            raise UsageError(f"name a method: {', '.join(ALL)}")
+        for name in self.methods:
+            chosen(name, policy=None if self.policy is None else Policy.from_mapping(self.policy), budget=self.budget)
+        for benchmark in self.benchmarks:
+            self._check_benchmark(benchmark)
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit {self.limit}: it must be at least 1")
+        return self
+
+    def _check_benchmark(self, benchmark: str) -> None:
+        if benchmark in simulated_names():
+            return
+        if benchmark not in BENCHMARKS:
+            raise UsageError(f"no benchmark {benchmark!r}; there are {', '.join([*BENCHMARKS, *simulated_names()])}")
+        if is_simulated(self.model):
+            raise UsageError(
+                f"{benchmark}: a simulated model knows the notices of its own world and nothing else; "
+                "run it on the benchmark simulated"
+            )
+        if self.data is None:
+            raise UsageError(
+                f"{benchmark}: name the folder that holds its files with --data; ecoalign bench data FOLDER says what "
+                "belongs there"
+            )
+        if SCORING[benchmark].judge_needed and self.judge is None:
+            raise UsageError(f"{benchmark} needs a judge: name one with --judge, such as openai:gpt-4.1-mini")
+
+    def told(self) -> dict[str, Any]:
+        """What may not change within one folder of results."""
+        return {name: getattr(self, name) for name in _FIXED}
+
+    def agree(self) -> None:
+        """See that the folder holds nothing of another kind, and say in it what it is about.
+
+        Raises:
+            UsageError: it does; nothing was written.
+        """
+        mine = self.told()
+        if (self.out / KEPT_ORDER).exists():
+            theirs = kept_order(self.out)
+            other = [name for name in _FIXED if theirs.get(name) != mine[name]]
+            if other:
+                raise UsageError(
+                    f"{self.out} holds a run with {other[0]} {theirs.get(other[0])!r}, not {mine[other[0]]!r}: "
+                    "give another --out"
+                )
+            return
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / KEPT_ORDER).write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
+
+
+def kept_order(folder: Path) -> dict[str, Any]:
+    """What a folder of results says that it is about.
+
+    Raises:
+        UsageError: it says nothing, or nothing readable.
+    """
+    kept = folder / KEPT_ORDER
+    try:
+        told = json.loads(kept.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{kept}: {error.strerror or error}; name a folder that ecoalign bench run wrote") from error
+    except ValueError as error:
+        raise UsageError(f"{kept} is damaged: {error}; give another --out, or remove the folder") from error
+    if not isinstance(told, dict):
+        raise UsageError(f"{kept} is damaged: it holds no object; give another --out, or remove the folder")
+    return told
+
+
+def simulated_names() -> list[str]:
+    """The benchmarks that are worlds of the simulation."""
+    return ["simulated" if name == "even" else f"simulated-{name}" for name in WORLDS]
+
+
+def expanded(names: list[str], *, ablated: bool, sweeps: list[str]) -> tuple[str, ...]:
+    """Methods as they are given on the command line, written out; each once, in order.
+
+    Args:
+        names: methods; "all" for every one.
+        ablated: with every ablation of EcoAlign.
+        sweeps: such as ``budget=1500,3000``: EcoAlign with each value.
+
+    Raises:
+        UsageError: a sweep that is none.
+    """
+    found = [one for name in names for one in (ALL if name == "all" else (name,))]
+    if ablated:
+        found += ["ecoalign", *ablations()]
+    for sweep in sweeps:
+        key, equals, values = sweep.partition("=")
+        if not equals or not values:
+            raise UsageError(f"--sweep {sweep!r}: write KNOB=VALUE,VALUE, such as budget=1500,3000,6000")
+        found += [f"ecoalign:{key}={value.strip()}" for value in values.split(",")]
+    return tuple(dict.fromkeys(found))

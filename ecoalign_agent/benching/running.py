@@ -1,0 +1,198 @@
+"""Runs benchmarks as one of Inspect's eval sets: what was finished is never paid again, whatever stopped the run."""
+
+import contextlib
+import io
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from inspect_ai import Task, eval_set
+from inspect_ai.hooks import Hooks, SampleEnd, hooks
+from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.model import Model
+
+from ecoalign_agent.benching.logs import LOGS
+from ecoalign_agent.benching.models import another_seed, in_world, inspect_model, is_stand_in
+from ecoalign_agent.benching.order import LATENCY, SIMULATED_LIMIT, Order, simulated_names
+from ecoalign_agent.benching.solving import ASSESSOR, JUDGE, KEPT
+from ecoalign_agent.benching.tasks import bench_task
+from ecoalign_agent.settings import Settings, settings_with
+from ecoalign_agent.simulation.names import is_simulated
+
+_HERE, _AWAY = 4, 16
+"""Samples at once of a model in this process, and of one behind a URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a run ended.
+
+    Attributes:
+        complete: every sample of every task was run and scored.
+        failed: tasks that were not, with the reason.
+    """
+
+    complete: bool
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Told:
+    """How far a run is.
+
+    Attributes:
+        of: answers to be had.
+        before: answers of an earlier run that are kept.
+        done: answers that this process got.
+        cost: what they cost in cost units, where it is known.
+        method: who answered last.
+        began: on the monotonic clock.
+    """
+
+    of: int
+    before: int = 0
+    done: int = 0
+    cost: float = 0.0
+    method: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds to go, if it goes on as until now; None: nothing is done yet."""
+        if not self.done:
+            return None
+        return (time.monotonic() - self.began) / self.done * max(0, self.of - self.before - self.done)
+
+
+_watching: list[Callable[[EvalSample], None]] = []
+
+
+@hooks(name="ecoalign_progress", description="Tells ecoalign bench run how far it is.")
+class Watch(Hooks):
+    """Told of every sample that ended."""
+
+    def enabled(self) -> bool:
+        """Only while somebody watches."""
+        return bool(_watching)
+
+    async def on_sample_end(self, data: SampleEnd) -> None:
+        """A sample ended."""
+        for watch in _watching:
+            watch(data.sample)
+
+
+def run(order: Order, *, tell: Callable[[Told], None]) -> Ran:
+    """Run all that is not done yet.
+
+    Args:
+        order: what is to be run.
+        tell: is told of every sample that ended.
+
+    Raises:
+        UsageError: it can't be run, or its folder holds results of another kind. Nothing was asked.
+        KeyboardInterrupt: somebody stopped it; what was finished is kept.
+    """
+    order.checked()
+    settings = settings_with(base_url=order.base_url)
+    groups = {benchmark: _tasks(order, benchmark) for benchmark in order.benchmarks}
+    order.agree()
+    told = Told(of=sum(len(task.dataset) * (task.epochs or 1) for tasks in groups.values() for task in tasks))
+
+    def watch(sample: EvalSample) -> None:
+        kept: dict[str, Any] = sample.metadata.get(KEPT, {})
+        told.done += 1
+        told.cost += (kept.get("receipt") or {}).get("cost") or 0.0
+        told.method = str(kept.get("method", ""))
+        tell(told)
+
+    _watching.append(watch)
+    # What Inspect prints about itself would stand in the way of what this program prints.
+    heard = io.StringIO()
+    try:
+        logs: list[EvalLog] = []
+        with contextlib.redirect_stdout(heard):
+            for benchmark, tasks in groups.items():
+                logs += _ran(order, benchmark, tasks, settings)
+    except Exception:
+        sys.stderr.write(heard.getvalue())
+        raise
+    finally:
+        _watching.remove(watch)
+    failed = {log.eval.task: why for log in logs if (why := _why(log))}
+    return Ran(complete=not failed, failed=failed)
+
+
+def _tasks(order: Order, benchmark: str) -> list[Task]:
+    limit = order.limit
+    if limit is None and benchmark in simulated_names():
+        limit = SIMULATED_LIMIT
+    return [
+        bench_task(
+            benchmark,
+            folder="" if order.data is None else str(order.data),
+            limit=limit,
+            seed=order.seed,
+            method=method,
+            policy=order.policy,
+            budget=order.budget,
+            assessor=_assessor(order) is not None,
+            judge=order.judge is not None,
+        )
+        for method in order.methods
+    ]
+
+
+def _assessor(order: Order) -> str | None:
+    """Who grades: as ordered; for a simulated model without one, another of its kind."""
+    if order.assessor is None and is_simulated(order.model):
+        return another_seed(order.model)
+    return order.assessor
+
+
+def _ran(order: Order, benchmark: str, tasks: list[Task], settings: Settings) -> list[EvalLog]:
+    def model(name: str) -> Model:
+        return inspect_model(in_world(name, benchmark, order.seed, latency=LATENCY), settings)
+
+    roles: dict[str, str | Model] = {}
+    assessor = _assessor(order)
+    if assessor is not None:
+        roles[ASSESSOR] = model(assessor)
+    if order.judge is not None:
+        roles[JUDGE] = model(order.judge)
+    at_once = order.at_once or (_HERE if is_stand_in(order.model) else _AWAY)
+    _, logs = eval_set(
+        tasks,
+        log_dir=str(order.out / LOGS),
+        model=model(order.model),
+        model_roles=roles,
+        display="none",
+        log_level="error",
+        # One method after another: the seconds of one are not those of the others.
+        max_tasks=1,
+        max_samples=at_once,
+        # A sample that can't be answered is unknown; the others are run all the same.
+        fail_on_error=False,
+        retry_immediate=False,
+        retry_attempts=1,
+        retry_on_error=1,
+        # Each finished sample is on disc before the next is paid for.
+        log_buffer=1,
+        log_realtime=False,
+        log_images=False,
+        log_dir_allow_dirty=True,
+        ctl_server=False,
+        # A provider that is asked too often is asked again for so long, not for ever.
+        max_retries=6,
+        timeout=int(settings.timeout * 8),
+        max_connections=max(at_once * 4, 32),
+    )
+    return logs
+
+
+def _why(log: EvalLog) -> str:
+    if log.status != "success":
+        return log.error.message.splitlines()[0] if log.error else log.status
+    lost = 0 if log.results is None else log.results.total_samples - log.results.completed_samples
+    return f"{lost} samples failed" if lost else ""

@@ -1,0 +1,252 @@
+"""Methods as Inspect solvers: every call goes over Inspect's agent bridge: limits, logs and usage are Inspect's.
+
+The model is asked for by its own name behind ``inspect/``, assessor and judge by the roles of those names.
+"""
+
+import base64
+import binascii
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.agent import agent_bridge
+from inspect_ai.log import transcript
+from inspect_ai.model import ChatMessageUser, ContentImage, ModelOutput, get_model
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from ecoalign_agent.agent import EcoAlign
+from ecoalign_agent.benching.methods import Chosen, chosen
+from ecoalign_agent.benching.receipts import receipt_of
+from ecoalign_agent.benching.trial import search_detail
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.errors import RunError, UsageError
+from ecoalign_agent.evaluation.methods.catalogue import METHODS
+from ecoalign_agent.evaluation.methods.port import Answered, Grade, Means, Step
+from ecoalign_agent.evaluation.outcomes import Detail, Status
+from ecoalign_agent.rewriter import Rewriter
+from ecoalign_agent.settings import settings_with
+from ecoalign_agent.trace import events as told
+from ecoalign_agent.trace.result import Result
+
+ASSESSOR = "assessor"
+"""The role of the model that grades."""
+
+JUDGE = "judge"
+"""The role of the model that judges answers for the benchmark."""
+
+KEPT = "ecoalign"
+"""Where in a sample's metadata stands what the tables are made of."""
+
+SCORER = "answer"
+"""The name that scores stand under."""
+
+
+class NoAnswerError(RunError):
+    """A model's endpoint failed for good: the sample has no answer, and is tried again when the run is taken up."""
+
+
+@asynccontextmanager
+async def bridged() -> AsyncIterator[None]:
+    """Calls to models behind ``inspect/`` go to Inspect's; what a call asks for, such as ``max_tokens``, holds."""
+    async with agent_bridge(forward_generation_config=True):
+        yield
+
+
+def bridge_model(role: str | None = None) -> ChatOpenAI:
+    """The evaluated model, or the one in a role, as a LangChain chat model, usable inside :func:`bridged`."""
+    return ChatOpenAI(
+        # By its own name, which says how it counts pictures; Inspect knows its active model by it.
+        model=f"inspect/{get_model() if role is None else role}",
+        # No request leaves this process under it.
+        api_key=SecretStr("none"),
+        base_url="http://inspect.invalid/v1",
+        # Inspect tries again, and knows the provider's errors.
+        max_retries=0,
+        timeout=settings_with().timeout,
+        disable_streaming=True,
+        use_responses_api=False,
+    )
+
+
+@solver(name="ecoalign_method")
+def method_solver(
+    method: str = "ecoalign",
+    policy: dict[str, Any] | None = None,
+    budget: float | None = None,
+    assessor: bool = False,  # noqa: FBT001, FBT002 - Inspect keeps a solver's arguments by name
+    seed: int = 0,
+) -> Solver:
+    """One method as a solver.
+
+    Args:
+        method: its name, with settings; see :mod:`ecoalign_agent.benching.methods`.
+        policy: what EcoAlign's settings start from, as a policy file holds it; None: the default.
+        budget: cost units for one request, of every method that has a budget; None: the policy's.
+        assessor: whether there is a model in the role ``assessor``; without it the answering model grades.
+        seed: of the run.
+
+    Raises:
+        UsageError: no such method or setting.
+    """
+    start = None if policy is None else Policy.from_mapping(policy)
+    one = chosen(method, policy=start, budget=budget)
+    answering = _Answering(one, assessor=assessor and not one.self_assessed, seed=seed)
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:  # noqa: ARG001 - Inspect's own signature
+        question, pictures = asked_in(state)
+        before = len(transcript().events)
+        began = time.monotonic()
+        async with bridged():
+            answered, status, detail = await answering.answer(question, pictures)
+        seconds = time.monotonic() - began
+        receipt = receipt_of(transcript().events[before:], seconds)
+        for step in answered.steps:
+            _tell(step)
+        state.metadata[KEPT] = {
+            **state.metadata.get(KEPT, {}),
+            "method": one.name,
+            "status": status,
+            "receipt": receipt.model_dump(mode="json"),
+            "detail": dict(detail),
+        }
+        if detail.get("stop_reason") == "endpoint":
+            raise NoAnswerError(f"{one.name}: {detail.get('failure') or 'the endpoint failed'}")
+        if answered.text is None:
+            return state
+        state.output = ModelOutput.from_content(str(state.model), answered.text)
+        state.messages.append(state.output.message)
+        return state
+
+    return solve
+
+
+class _Answering:
+    """A method with what it needs, built when it is first asked: there is no event loop before."""
+
+    def __init__(self, one: Chosen, *, assessor: bool, seed: int) -> None:
+        self._one = one
+        self._assessor = assessor
+        self._seed = seed
+        self._agent: EcoAlign | None = None
+        self._rewriter: Rewriter | None = None
+
+    async def answer(self, question: str, pictures: Sequence[bytes]) -> tuple[Answered, Status, dict[str, Detail]]:
+        match self._one.kind:
+            case "ecoalign" | "vlmguard+ecoalign":
+                return await self._searched(question, pictures)
+            case "vlmguard":
+                return await self._rewritten(question, pictures)
+            case _:
+                return await self._compared(question, pictures)
+
+    async def _searched(self, question: str, pictures: Sequence[bytes]) -> tuple[Answered, Status, dict[str, Detail]]:
+        steps: list[Step] = []
+        result: Result | None = None
+        async for event in self.agent.stream(question, list(pictures)):
+            if (step := _step(event)) is not None:
+                steps.append(step)
+            if isinstance(event, told.Answered | told.Declined | told.Failed):
+                result = event.result
+        if result is None:
+            raise NoAnswerError(f"{self._one.name}: the search ended without a result")
+        detail = search_detail(result)
+        if result.status in {"answered", "declined"}:
+            return Answered(result.answer, tuple(steps), declined=result.status == "declined"), result.status, detail
+        detail["failure"] = result.failure or f"the run is {result.status}"
+        return Answered(None, tuple(steps)), "failed", detail
+
+    async def _rewritten(self, question: str, pictures: Sequence[bytes]) -> tuple[Answered, Status, dict[str, Detail]]:
+        made = await self.rewriter.rewrite(question, list(pictures))
+        steps = (Step(f"rewrite: {made.status}", made.prompt),)
+        if made.status == "failed":
+            # The question as it was asked is no rewrite: answering it would measure Base.
+            return Answered(None, steps), "failed", {"failure": "; ".join(made.notes), "stop_reason": "endpoint"}
+        said = await METHODS["base"].method(made.prompt, pictures, self._means())
+        return Answered(said.text, (*steps, *said.steps)), "answered", {"rewrite": made.status}
+
+    async def _compared(self, question: str, pictures: Sequence[bytes]) -> tuple[Answered, Status, dict[str, Detail]]:
+        said = await METHODS[self._one.kind].method(question, pictures, self._means())
+        return said, "declined" if said.declined else "answered", {}
+
+    @property
+    def agent(self) -> EcoAlign:
+        """EcoAlign over the bridge; also who grades for the other methods."""
+        if self._agent is None:
+            self._agent = EcoAlign(
+                bridge_model(),
+                policy=self._one.policy,
+                assessor=bridge_model(ASSESSOR) if self._assessor else None,
+                rewriter=self.rewriter if self._one.kind == "vlmguard+ecoalign" else None,
+            )
+        return self._agent
+
+    @property
+    def rewriter(self) -> Rewriter:
+        """The prompted rewriter over the bridge."""
+        if self._rewriter is None:
+            self._rewriter = Rewriter(bridge_model())
+        return self._rewriter
+
+    def _means(self) -> Means:
+        async def grade(answer: str, question: str, pictures: Sequence[bytes]) -> Grade:
+            verdict = await self.agent.assess(answer, question=question, images=list(pictures))
+            return Grade(verdict.safety, verdict.utility)
+
+        budget = self._one.budget if self._one.budget is not None else Policy().budget
+        return Means(bridge_model(), grade, budget=budget, seed=self._seed)
+
+
+def asked_in(state: TaskState) -> tuple[str, list[bytes]]:
+    """The question and its pictures' bytes, from a sample's input.
+
+    Raises:
+        UsageError: there is no question, or a picture is neither a file nor inline.
+    """
+    users = [message for message in state.messages if isinstance(message, ChatMessageUser)]
+    if not users:
+        raise UsageError(f"sample {state.sample_id}: there is no question in it")
+    content = users[-1].content
+    parts = [] if isinstance(content, str) else content
+    return users[-1].text, [_bytes_of(part.image) for part in parts if isinstance(part, ContentImage)]
+
+
+def _bytes_of(image: str) -> bytes:
+    inline = re.match(r"data:image/[\w.+-]+;base64,", image)
+    if inline is None:
+        try:
+            return Path(image).read_bytes()
+        except OSError as error:
+            raise UsageError(f"picture {image[-80:]!r}: {error.strerror or error}") from error
+    try:
+        return base64.b64decode(image[inline.end() :], validate=True)
+    except binascii.Error as error:
+        raise UsageError(f"a picture's data URL is no base64: {error}") from error
+
+
+def _step(event: told.Event) -> Step | None:
+    match event:
+        case told.Scanned():
+            return Step("scan", event.caption or event.seen_text or "(nothing seen)", event.safety)
+        case told.Planned():
+            return Step("plan", event.text)
+        case told.ThoughtAdded() if event.thought_kind != "root":
+            title = f"thought {event.id}: {event.thought_kind}, cost {event.cost:g}, round {event.round}"
+            return Step(title, event.text, event.safety, event.utility)
+        case told.Pruned():
+            return Step(f"pruned {event.id}", event.reason)
+        case told.Rewritten():
+            return Step(f"rewrite: {event.rewrite.status}", event.rewrite.prompt)
+        case _:
+            return None
+
+
+def _tell(step: Step) -> None:
+    """Put a step into the transcript, where ``inspect view`` shows it."""
+    told_grades = (("safety", step.safety), ("utility", step.utility))
+    grades = {name: round(grade, 3) for name, grade in told_grades if grade is not None}
+    transcript().info({"step": step.title, **grades, "text": step.text}, source="ecoalign")

@@ -1,0 +1,1 @@
+"""Finding a policy for one model on samples of one's own, by multi-objective search."""
