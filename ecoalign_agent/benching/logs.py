@@ -39,19 +39,11 @@ def runs_in(folder: Path) -> list[Run]:
     logs = folder / LOGS if (folder / LOGS).is_dir() else folder
     if not logs.is_dir():
         raise UsageError(f"{folder}: no such folder; name the one that ecoalign bench run wrote (--out)")
-    best: dict[tuple[str, ...], EvalLog] = {}
-    for info in sorted(list_eval_logs(str(logs)), key=lambda one: one.name):
-        log = read_eval_log(info, header_only=True)
-        told = log.eval.metadata or {}
-        if not {"benchmark", "method", "seed"} <= told.keys():
-            continue
-        key = (told["benchmark"], told["method"], log.eval.model, str(told["seed"]))
-        if key not in best or _samples(log) >= _samples(best[key]):
-            best[key] = log
+    best = counting_logs(logs)
     if not best:
         raise UsageError(f"{logs}: no log of a benchmark in it; run ecoalign bench run with --out {folder}")
     order = {method: place for place, method in enumerate(ALL)}
-    runs = [_run(log) for log in best.values()]
+    runs = [_run(log) for log in best]
 
     def place(run: Run) -> tuple[object, ...]:
         kind, _, settings = run.method.partition(":")
@@ -59,6 +51,26 @@ def runs_in(folder: Path) -> list[Run]:
         return (run.benchmark, run.model, run.seed, bool(settings), order.get(kind, len(order)), ablation, settings)
 
     return sorted(runs, key=place)
+
+
+def counting_logs(logs: Path) -> list[EvalLog]:
+    """The headers of the logs that count, one for each task; see :func:`runs_in`.
+
+    Raises:
+        UsageError: one task was run on the files of two folders.
+    """
+    best: dict[tuple[str, ...], EvalLog] = {}
+    for info in sorted(list_eval_logs(str(logs)), key=lambda one: one.name):
+        log = read_eval_log(info, header_only=True)
+        told = log.eval.metadata or {}
+        if not {"benchmark", "method", "seed"} <= told.keys():
+            continue
+        key = (told["benchmark"], told["method"], log.eval.model, str(told["seed"]))
+        if key in best and (best[key].eval.metadata or {}).get("folder") != told.get("folder"):
+            raise UsageError(f"{logs}: {told['method']} on {told['benchmark']} was run on files of two folders")
+        if key not in best or _samples(log) >= _samples(best[key]):
+            best[key] = log
+    return list(best.values())
 
 
 def _samples(log: EvalLog) -> int:
@@ -105,9 +117,14 @@ def _outcome(benchmark: str, name: str, answers: Sequence[EvalSample], measured:
     scores = [_score(answer, measured) for answer in answers]
     needed = SCORING[benchmark].answers if benchmark in SCORING else 1
     score = scores[0] if needed == 1 else score_siuo([(one.safe, _yes(one.useful)) for one in scores])
-    answered = [answer.output.completion for answer in answers if answer.error is None and answer.output.choices]
-    status = cast("Status", told[0].get("status", "failed") if answered else "failed")
-    receipts = [Receipt.model_validate(one["receipt"]) for one in told if one.get("receipt") is not None]
+    good = [
+        (one, answer)
+        for one, answer in zip(told, answers, strict=True)
+        if answer.error is None and answer.output.choices
+    ]
+    answered = [answer.output.completion for _, answer in good]
+    status = cast("Status", good[0][0].get("status", "failed") if good else "failed")
+    receipts = [_receipt(answer) for answer in answers if answer.metadata.get(KEPT, {}).get("receipt") is not None]
     attempts = max(1 + len(answer.error_retries or ()) for answer in answers)
     return Outcome(
         _graded(name, str(told[0].get("category", "")), score, attempts, failed=not answered),
@@ -116,6 +133,15 @@ def _outcome(benchmark: str, name: str, answers: Sequence[EvalSample], measured:
         _mean(receipts),
         {**told[0].get("sample", {}), **told[0].get("detail", {})},
     )
+
+
+def _receipt(answer: EvalSample) -> Receipt:
+    """What an answer took; what an attempt before it that failed has cost is not known, and so the sums are not."""
+    receipt = Receipt.model_validate(answer.metadata[KEPT]["receipt"])
+    if not answer.error_retries:
+        return receipt
+    unknown = dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens", "cost"))
+    return receipt.model_copy(update=unknown)
 
 
 def _graded(name: str, category: str, score: Score, attempts: int, *, failed: bool) -> Graded:

@@ -83,13 +83,14 @@ def chosen(name: str, *, policy: Policy | None = None, budget: float | None = No
         raise UsageError(f"method {name!r}: there is none of that name; there are {', '.join(ALL)}")
     parts = [part.strip() for part in told.split(",") if part.strip()]
     base = policy or Policy()
-    if budget is not None:
-        base = base.replace(budget=budget)
     if kind in METHODS:
+        takes = {"budget"} if kind == "bavt" else set()
         changes = _changes(name, parts)
-        if unknown := sorted(set(changes) - {"budget"}):
-            raise UsageError(f"method {name!r}: {kind} has no setting {unknown[0]!r}; it takes budget=UNITS at most")
-        return Chosen(name, kind, budget=_number(name, "budget", changes.get("budget", base.budget)))
+        if unknown := sorted({*changes, *(part for part in parts if part in ABLATIONS)} - takes):
+            told = "it takes budget=UNITS at most" if takes else "it takes none"
+            raise UsageError(f"method {name!r}: {kind} has no setting {unknown[0]!r}; {told}")
+        given = changes.get("budget", base.budget if budget is None else budget)
+        return Chosen(name, kind, budget=_number(name, "budget", given))
     if kind == "vlmguard":
         if parts:
             raise UsageError(f"method {name!r}: vlmguard takes no settings")
@@ -99,6 +100,10 @@ def chosen(name: str, *, policy: Policy | None = None, budget: float | None = No
         raise UsageError(f"method {name!r}: one preset at most, not {' and '.join(presets)}")
     if presets:
         base = Policy.from_mapping({"preset": presets[0]})
+    if base.assessors:
+        raise UsageError("policy: it names assessors; here one chat model grades, and --assessor names it")
+    if budget is not None:
+        base = base.replace(budget=budget)
     changes = _changes(name, [part for part in parts if part not in PRESETS])
     try:
         governed = base.replace(**changes) if changes else base

@@ -7,7 +7,7 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 
 from ecoalign_agent.benching import provider
 from ecoalign_agent.benching.tasks import SIMULATED_WORLDS
-from ecoalign_agent.errors import ModelNameError
+from ecoalign_agent.errors import ModelError, ModelNameError
 from ecoalign_agent.settings import Settings
 from ecoalign_agent.simulation.names import is_simulated, simulated_model
 
@@ -38,21 +38,38 @@ def inspect_model(name: str, settings: Settings) -> Model:
     """
     told = name if "/" in name.partition("?")[0].partition(":")[0] else _told(name)
     given: dict[str, Any] = {}
+    key = settings.openai_api_key
     if told.startswith("openai/"):
         given = {"base_url": settings.base_url, "responses_api": False}
-        key = settings.openai_api_key
         if key is not None:
             given["api_key"] = key.get_secret_value()
         elif settings.base_url is not None:
             # Local servers ask for none, but the client insists on sending one.
             given["api_key"] = "none"
     try:
-        return get_model(told, config=GenerateConfig(), memoize=False, **given)
+        model = get_model(told, config=GenerateConfig(), memoize=False, **given)
+        return model if key is None else _silent(model, key.get_secret_value())
     except ModelNameError:
         raise
     except Exception as error:
         line = next((part.strip() for part in str(error).splitlines() if part.strip()), type(error).__name__)
         raise ModelNameError(f"model {name!r} can't be used: {line}") from error
+
+
+def _silent(model: Model, key: str) -> Model:
+    """The same model, whose errors do not repeat its key, whatever the server says: Inspect keeps them in its logs."""
+    ask = model.api.generate
+
+    async def generate(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - as Inspect calls it
+        try:
+            return await ask(*given, **named)
+        except Exception as error:
+            if key in str(error) or key in repr(error):
+                raise ModelError(f"{model}: {str(error).replace(key, '(key)')[:400]}") from None
+            raise
+
+    model.api.generate = generate  # type: ignore[method-assign]  # Inspect has no place for it
+    return model
 
 
 def _told(name: str) -> str:
@@ -84,7 +101,12 @@ def in_world(name: str, benchmark: str, seed: int, *, latency: float) -> str:
 
 
 def another_seed(name: str) -> str:
-    """A simulated model of the same kind that is another one: other mistakes, other blind spots."""
+    """A simulated model of the same kind that is another one: other mistakes, other blind spots.
+
+    Raises:
+        ModelNameError: there is no such model.
+    """
+    simulated_model(name)
     seed = dict(parse_qsl(name.partition("?")[2])).get("seed", "0")
     bare, _, query = name.partition("?")
     kept = "&".join(part for part in query.split("&") if part and not part.startswith("seed="))

@@ -22,7 +22,7 @@ LATENCY = 0.05
 KEPT_ORDER = "run.json"
 """The file that says what a folder of results is about."""
 
-_FIXED = ("model", "assessor", "judge", "limit", "seed", "budget", "policy")
+_FIXED = ("model", "base_url", "assessor", "judge", "data", "limit", "seed", "budget", "policy")
 """What may not change within one folder: the rows would not be of one kind."""
 
 
@@ -75,6 +75,14 @@ class Order:
             chosen(name, policy=None if self.policy is None else Policy.from_mapping(self.policy), budget=self.budget)
         for benchmark in self.benchmarks:
             self._check_benchmark(benchmark)
+        if self.assessor is not None and ("," in self.assessor or self.assessor.startswith(("moderation:", "guard:"))):
+            raise UsageError(
+                f"--assessor {self.assessor}: here one chat model grades; name one, or unset ECOALIGN_ASSESSOR"
+            )
+        if self.base_url is not None and ("@" in self.base_url or "?" in self.base_url):
+            raise UsageError("--base-url holds a user or a query, which logs would keep: write the bare address")
+        if self.out.exists() and not self.out.is_dir():
+            raise UsageError(f"--out {self.out} is a file: name a folder")
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"--limit {self.limit}: it must be at least 1")
         return self
@@ -99,7 +107,9 @@ class Order:
 
     def told(self) -> dict[str, Any]:
         """What may not change within one folder of results."""
-        return {name: getattr(self, name) for name in _FIXED}
+        told = {name: getattr(self, name) for name in _FIXED}
+        data = None if self.data is None else str(self.data.resolve())
+        return told | {"data": data, "base_url": None if self.base_url is None else self.base_url.rstrip("/")}
 
     def agree(self) -> None:
         """See that the folder holds nothing of another kind, and say in it what it is about.

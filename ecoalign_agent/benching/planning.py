@@ -10,8 +10,10 @@ from PIL import Image
 from ecoalign_agent.benching.methods import Chosen, chosen
 from ecoalign_agent.benching.models import is_stand_in
 from ecoalign_agent.benching.order import SIMULATED_LIMIT, Order, simulated_names
+from ecoalign_agent.benching.tasks import world_of
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.tariff import Price
+from ecoalign_agent.errors import UsageError
 from ecoalign_agent.evaluation.benchmarks.catalogue import BENCHMARKS
 from ecoalign_agent.evaluation.benchmarks.samples import Sample
 from ecoalign_agent.evaluation.benchmarks.scoring import SCORING
@@ -20,7 +22,6 @@ from ecoalign_agent.llm.image_tokens import family_of, image_tokens
 from ecoalign_agent.prices import price_table
 from ecoalign_agent.settings import settings_with
 from ecoalign_agent.simulation.drawing import picture_of
-from ecoalign_agent.simulation.world import World
 from ecoalign_agent.trace.record import Record
 
 _BYTES_A_TOKEN = 4
@@ -90,9 +91,12 @@ def plan(order: Order) -> Plan:
         PolicyError: the price file is wrong.
     """
     order.checked()
-    free = is_stand_in(order.model) and (order.judge is None or is_stand_in(order.judge))
+    free = all(is_stand_in(name) for name in (order.model, order.assessor, order.judge) if name is not None)
     table = price_table(settings_with().prices)
-    price = None if is_stand_in(order.model) else table.find([order.model])
+    # Calls of the assessor are reckoned at the dearer of the two.
+    price = _dearer(
+        [table.find([name]) for name in {order.model, order.assessor or order.model} if not is_stand_in(name)]
+    )
     judge = None if order.judge is None else table.find([order.judge])
     rows = [
         _planned(order, benchmark, chosen(method, policy=_start(order), budget=order.budget), price, judge)
@@ -102,11 +106,20 @@ def plan(order: Order) -> Plan:
     notes = [
         "calls and tokens are about what these methods took on the simulated model; longer answers take more",
         "at most: the sum of all budgets, in cost units; the methods without one are bound by nothing but the model",
+        "a failed sample is tried again once; what OUT holds already is not asked again, but is in these figures",
     ]
     if not free and any(row.price is None for row in rows):
         notes.append(f"what {order.model} costs is not known: name its price in a file, and that in ECOALIGN_PRICES")
     known = {one.currency for one in (price, judge) if one is not None}
     return Plan(rows=rows, currency=known.pop() if len(known) == 1 else None, free=free, notes=notes)
+
+
+def _dearer(prices: list[Price | None]) -> Price | None:
+    """The price with the dearest completion; None: one of them is not known, or they are in several currencies."""
+    known = [price for price in prices if price is not None]
+    if len(known) < len(prices) or len({price.currency for price in known}) != 1:
+        return None
+    return max(known, key=lambda price: price.completion)
 
 
 def _start(order: Order) -> Policy | None:
@@ -164,15 +177,15 @@ def _sizes(order: Order, benchmark: str) -> tuple[int, int, int]:
     family = family_of(order.model)
     if benchmark in simulated_names():
         count = SIMULATED_LIMIT if order.limit is None else order.limit
-        shown = [(one.question, [picture_of(one)]) for one in World(order.seed).samples(min(count, _LOOKED_AT))]
+        shown = [
+            (one.question, [picture_of(one)]) for one in world_of(benchmark, order.seed).samples(min(count, _LOOKED_AT))
+        ]
         sizes = [(question, [_size(io.BytesIO(p)) for p in pictures if p]) for question, pictures in shown]
     else:
         assert order.data is not None  # noqa: S101 - checked() has seen to it
-        samples = BENCHMARKS[benchmark].read(order.data).samples
-        count = len(samples) if order.limit is None else min(order.limit, len(samples))
-        sizes = [
-            (sample.question, list(_pictures(sample))) for sample in samples[:: max(1, len(samples) // _LOOKED_AT)]
-        ]
+        found = BENCHMARKS[benchmark].read(order.data).samples
+        count = len(found) if order.limit is None else min(order.limit, len(found))
+        sizes = [(sample.question, list(_pictures(sample))) for sample in found[:: max(1, len(found) // _LOOKED_AT)]]
     text = sum(len(question.encode()) for question, _ in sizes) / _BYTES_A_TOKEN / len(sizes)
     image = sum(image_tokens(size, "high", family) for _, found in sizes for size in found) / len(sizes)
     return count, math.ceil(text), math.ceil(image)
@@ -184,8 +197,11 @@ def _pictures(sample: Sample) -> Iterator[tuple[int, int]]:
 
 
 def _size(picture: io.BytesIO | Path) -> tuple[int, int]:
-    with Image.open(picture) as opened:
-        return opened.size
+    try:
+        with Image.open(picture) as opened:
+            return opened.size
+    except OSError as error:
+        raise UsageError(f"picture {str(picture)[-80:]!r} can't be read: {error}") from error
 
 
 def plan_lines(found: Plan) -> list[str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai import score
-from inspect_ai.log import list_eval_logs, read_eval_log, write_eval_log
+from inspect_ai.log import read_eval_log, write_eval_log
 from inspect_ai.model import ModelConfig, get_model
 
-from ecoalign_agent.benching.logs import LOGS
+from ecoalign_agent.benching.logs import LOGS, counting_logs
 from ecoalign_agent.benching.models import inspect_model
 from ecoalign_agent.benching.order import KEPT_ORDER, kept_order
 from ecoalign_agent.benching.solving import JUDGE
@@ -41,13 +41,14 @@ def rejudge(
     Raises:
         UsageError: there is nothing to judge, or ``to`` is there already.
     """
-    logs = sorted(list_eval_logs(str(folder / LOGS)), key=lambda info: info.name) if (folder / LOGS).is_dir() else []
-    judged = [log for log in (read_eval_log(info, header_only=True) for info in logs) if _judged(log.eval.metadata)]
+    logs = counting_logs(folder / LOGS) if (folder / LOGS).is_dir() else []
+    judged = [log for log in logs if _judged(log.eval.metadata)]
     if not judged:
         raise UsageError(f"{folder}: no answers that a judge would have to do with; run ecoalign bench run first")
     if to.exists():
         raise UsageError(f"{to} is there already: give another folder with --to")
-    asked = inspect_model(judge, settings_with(base_url=base_url))
+    with contextlib.redirect_stdout(io.StringIO()):
+        asked = inspect_model(judge, settings_with(base_url=base_url))
     part = to.with_name(f"{to.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     (part / LOGS).mkdir(parents=True)

@@ -10,14 +10,21 @@ from typing import Any
 
 from inspect_ai import Task, eval_set
 from inspect_ai.hooks import Hooks, SampleEnd, hooks
-from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.log import (
+    EvalLog,
+    EvalSample,
+    EvalSampleSummary,
+    list_eval_logs,
+    read_eval_log,
+    read_eval_log_sample_summaries,
+)
 from inspect_ai.model import Model
 
 from ecoalign_agent.benching.logs import LOGS
 from ecoalign_agent.benching.models import another_seed, in_world, inspect_model, is_stand_in
 from ecoalign_agent.benching.order import LATENCY, SIMULATED_LIMIT, Order, simulated_names
-from ecoalign_agent.benching.solving import ASSESSOR, JUDGE, KEPT
-from ecoalign_agent.benching.tasks import bench_task
+from ecoalign_agent.benching.solving import ASSESSOR, JUDGE, KEPT, SCORER
+from ecoalign_agent.benching.tasks import NOT_JUDGED, bench_task
 from ecoalign_agent.settings import Settings, settings_with
 from ecoalign_agent.simulation.names import is_simulated
 
@@ -98,7 +105,10 @@ def run(order: Order, *, tell: Callable[[Told], None]) -> Ran:
     settings = settings_with(base_url=order.base_url)
     groups = {benchmark: _tasks(order, benchmark) for benchmark in order.benchmarks}
     order.agree()
-    told = Told(of=sum(len(task.dataset) * (task.epochs or 1) for tasks in groups.values() for task in tasks))
+    told = Told(
+        of=sum(len(task.dataset) * (task.epochs or 1) for tasks in groups.values() for task in tasks),
+        before=_kept(order, {task.name for tasks in groups.values() for task in tasks}),
+    )
 
     def watch(sample: EvalSample) -> None:
         kept: dict[str, Any] = sample.metadata.get(KEPT, {})
@@ -172,8 +182,10 @@ def _ran(order: Order, benchmark: str, tasks: list[Task], settings: Settings) ->
         # One method after another: the seconds of one are not those of the others.
         max_tasks=1,
         max_samples=at_once,
-        # A sample that can't be answered is unknown; the others are run all the same.
-        fail_on_error=False,
+        # A sample that can't be answered is unknown; the others are run all the same, and the log says that it failed:
+        # the next call of this command tries it again.
+        fail_on_error=True,
+        continue_on_fail=True,
         retry_immediate=False,
         retry_attempts=1,
         retry_on_error=1,
@@ -188,11 +200,40 @@ def _ran(order: Order, benchmark: str, tasks: list[Task], settings: Settings) ->
         timeout=int(settings.timeout * 8),
         max_connections=max(at_once * 4, 32),
     )
+    # A set that somebody stopped comes back as one that is done, with no logs.
+    if len(logs) < len(tasks) or any(log.status == "cancelled" for log in logs):
+        raise KeyboardInterrupt
     return logs
 
 
 def _why(log: EvalLog) -> str:
-    if log.status != "success":
-        return log.error.message.splitlines()[0] if log.error else log.status
-    lost = 0 if log.results is None else log.results.total_samples - log.results.completed_samples
-    return f"{lost} samples failed" if lost else ""
+    """Why a task is not done, in one line; "": it is."""
+    if log.error is not None:
+        return log.error.message.splitlines()[0]
+    summaries = read_eval_log_sample_summaries(log.location)
+    lost = sum(one.error is not None for one in summaries)
+    unjudged = sum(_unjudged(one) for one in summaries)
+    missing = 0 if log.eval.dataset.samples is None else log.eval.dataset.samples * (log.eval.config.epochs or 1)
+    missing -= len(summaries)
+    told = [f"{count} {what}" for count, what in ((lost, "failed"), (missing, "not run")) if count > 0]
+    if unjudged:
+        told.append(f"{unjudged} answered but not judged: ecoalign bench rejudge judges them again")
+    return ", ".join(told)
+
+
+def _unjudged(summary: EvalSampleSummary) -> bool:
+    told = (summary.scores or {}).get(SCORER)
+    return told is not None and str(told.explanation or "").startswith(NOT_JUDGED)
+
+
+def _kept(order: Order, names: set[str]) -> int:
+    """Answers of an earlier run that stand."""
+    folder = order.out / LOGS
+    if not folder.is_dir():
+        return 0
+    count = 0
+    for info in list_eval_logs(str(folder)):
+        log = read_eval_log(info, header_only=True)
+        if log.eval.task in names:
+            count += sum(one.error is None for one in read_eval_log_sample_summaries(info))
+    return count

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai.agent import agent_bridge
+from inspect_ai.event import Event, ModelEvent
 from inspect_ai.log import transcript
 from inspect_ai.model import ChatMessageUser, ContentImage, ModelOutput, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
@@ -101,19 +102,23 @@ def method_solver(
         question, pictures = asked_in(state)
         before = len(transcript().events)
         began = time.monotonic()
-        async with bridged():
-            answered, status, detail = await answering.answer(question, pictures)
-        seconds = time.monotonic() - began
-        receipt = receipt_of(transcript().events[before:], seconds)
+        kept: dict[str, Any] = {"method": one.name, "status": "failed", "detail": {}}
+        try:
+            async with bridged():
+                answered, status, detail = await answering.answer(question, pictures)
+            kept |= {"status": status, "detail": dict(detail)}
+        finally:
+            # What failed was paid for, too.
+            calls = transcript().events[before:]
+            withhold_key(calls)
+            receipt = receipt_of(calls, time.monotonic() - began)
+            state.metadata[KEPT] = {
+                **state.metadata.get(KEPT, {}),
+                **kept,
+                "receipt": receipt.model_dump(mode="json"),
+            }
         for step in answered.steps:
             _tell(step)
-        state.metadata[KEPT] = {
-            **state.metadata.get(KEPT, {}),
-            "method": one.name,
-            "status": status,
-            "receipt": receipt.model_dump(mode="json"),
-            "detail": dict(detail),
-        }
         if detail.get("stop_reason") == "endpoint":
             raise NoAnswerError(f"{one.name}: {detail.get('failure') or 'the endpoint failed'}")
         if answered.text is None:
@@ -177,10 +182,12 @@ class _Answering:
     def agent(self) -> EcoAlign:
         """EcoAlign over the bridge; also who grades for the other methods."""
         if self._agent is None:
+            actor = bridge_model()
             self._agent = EcoAlign(
-                bridge_model(),
+                actor,
                 policy=self._one.policy,
-                assessor=bridge_model(ASSESSOR) if self._assessor else None,
+                # The model itself, and not whom the environment names: its calls would be nobody's.
+                assessor=bridge_model(ASSESSOR) if self._assessor else actor,
                 rewriter=self.rewriter if self._one.kind == "vlmguard+ecoalign" else None,
             )
         return self._agent
@@ -199,6 +206,15 @@ class _Answering:
 
         budget = self._one.budget if self._one.budget is not None else Policy().budget
         return Means(bridge_model(), grade, budget=budget, seed=self._seed)
+
+
+def withhold_key(events: Sequence[Event]) -> None:
+    """Take out of Inspect's record what a server answered, where it repeats the key: logs are shown around."""
+    secret = settings_with().openai_api_key
+    key = None if secret is None else secret.get_secret_value()
+    for event in events:
+        if key and isinstance(event, ModelEvent) and event.call is not None and key in str(event.call.response):
+            event.call.response = {"withheld": "it repeats the key"}
 
 
 def asked_in(state: TaskState) -> tuple[str, list[bytes]]:

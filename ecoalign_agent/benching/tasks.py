@@ -22,7 +22,7 @@ from ecoalign_agent.benching.solving import JUDGE, KEPT, SCORER, bridge_model, b
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.tariff import Tariff
 from ecoalign_agent.endpoints import endpoint_of
-from ecoalign_agent.errors import UsageError
+from ecoalign_agent.errors import ImageError, ModelError, UsageError
 from ecoalign_agent.evaluation.benchmarks.catalogue import BENCHMARKS
 from ecoalign_agent.evaluation.benchmarks.samples import Sample
 from ecoalign_agent.evaluation.benchmarks.scoring import SCORING, ScoreAnswer, scorer_for
@@ -36,6 +36,9 @@ from ecoalign_agent.simulation.world import WORLDS, World
 
 WITHOUT_END = 1e9
 """Cost units that judging one answer may cost: nobody budgets the judge."""
+
+NOT_JUDGED = "the judge failed"
+"""What the reason begins with, where an answer is there and its verdict is not."""
 
 SIMULATED_WORLDS = {SIMULATED if name == "even" else f"{SIMULATED}-{name}": name for name in WORLDS}
 """Benchmark → what its world is made of."""
@@ -255,11 +258,15 @@ def answer_scorer(
             if score_answer is None:
                 asked = ModelJudge(endpoint_of(bridge_model(JUDGE), settings_with())) if judge else None
                 score_answer = scorer_for(benchmark, asked)
-            answer = answer_in(state) or ""
+            answer, meter = answer_in(state) or "", Meter(Budget(WITHOUT_END), Tariff())
             final = None if SCORING[benchmark].whole else marked(answer)
-            judged = await score_answer(
-                sample, answer if final is None else final[1], Meter(Budget(WITHOUT_END), Tariff())
-            )
+            scored = answer if final is None else final[1]
+            try:
+                judged = await score_answer(sample, scored, meter)
+            except (ModelError, ImageError) as error:
+                # The answer is paid for: it is kept, and can be judged again.
+                unknown = f"{NOT_JUDGED}: {' '.join(str(error).split())[:160]}"
+                return told_score(Score(unknown=unknown, measured=BENCHMARKS[benchmark].measures(sample)))
         return told_score(judged.score, cost=judged.cost)
 
     return by_benchmark

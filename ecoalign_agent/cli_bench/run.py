@@ -4,12 +4,11 @@ Nothing heavy is imported up here, so that ``--help`` answers at once.
 """
 # ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecoalign_agent.errors import UsageError
+from ecoalign_agent.cli_bench.extras import installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +121,8 @@ def run(
 
     output = Output(json=json, quiet=quiet)
     with ending_well(Followed(), debug=debug):
-        _installed("inspect_ai")
+        installed("inspect_ai")
+        installed("matplotlib")
         from ecoalign_agent.benching.order import Order, expanded, simulated_names
         from ecoalign_agent.settings import read_settings
 
@@ -135,7 +135,7 @@ def run(
             model=model or ("simulated" if simulated else read_settings().model),
             out=Path(out),
             base_url=base_url,
-            assessor=assessor,
+            assessor=assessor or read_settings().assessor,
             judge=judge,
             data=None if data is None else Path(data),
             limit=limit,
@@ -171,18 +171,13 @@ def rejudge(
 
     output = Output(json=json, quiet=quiet)
     with ending_well(Followed(), debug=debug):
-        _installed("inspect_ai")
+        installed("inspect_ai")
         from ecoalign_agent.benching.rejudging import rejudge as judged_again
 
         where = None if data is None else Path(data)
         count = judged_again(Path(folder), Path(to), judge, base_url=base_url, data=where, tell=output.progress)
         output.progress(f"{count:,} answers judged by {judge}")
         _show(Path(to), output)
-
-
-def _installed(module: str) -> None:
-    if find_spec(module) is None:
-        raise UsageError(f"{module} is not installed: pip install 'ecoalign-agent[eval]'")
 
 
 def _policy(name: str | None) -> dict[str, object] | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ecoalign_agent.cli_bench.extras import installed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -177,6 +179,7 @@ def show_comparison(
 def _read(folder: str, output: "Output") -> "list[Run]":
     from pathlib import Path
 
+    installed("inspect_ai")
     output.progress(f"reading {folder}")
     from ecoalign_agent.benching.logs import runs_in
 
