@@ -163,6 +163,11 @@ def _a_sample(one: Chosen) -> tuple[int, int]:
     return _TYPICAL.get(one.kind, entry.most_calls), entry.completion_tokens or 300
 
 
+def expected_calls(one: Chosen) -> int:
+    """Calls of one sample, about, the assessor's included."""
+    return _a_sample(one)[0]
+
+
 def _bound(one: Chosen, answers: int) -> float | None:
     if one.kind == "bavt":
         return None if one.budget is None else answers * one.budget

@@ -4,6 +4,7 @@ import contextlib
 import io
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +22,10 @@ from inspect_ai.log import (
 from inspect_ai.model import Model
 
 from ecoalign_agent.benching.logs import LOGS
+from ecoalign_agent.benching.methods import chosen
 from ecoalign_agent.benching.models import another_seed, in_world, inspect_model, is_stand_in
 from ecoalign_agent.benching.order import LATENCY, SIMULATED_LIMIT, Order, simulated_names
+from ecoalign_agent.benching.planning import expected_calls
 from ecoalign_agent.benching.solving import ASSESSOR, JUDGE, KEPT, SCORER
 from ecoalign_agent.benching.tasks import NOT_JUDGED, bench_task
 from ecoalign_agent.settings import Settings, settings_with
@@ -55,6 +58,8 @@ class Told:
         done: answers that this process got.
         cost: what they cost in cost units, where it is known.
         method: who answered last.
+        work: of this process, in calls as they are about expected; methods differ by more than their answers do.
+        ahead: the same, of all that is not kept from before.
         began: on the monotonic clock.
     """
 
@@ -63,14 +68,16 @@ class Told:
     done: int = 0
     cost: float = 0.0
     method: str = ""
+    work: float = 0.0
+    ahead: float = 0.0
     began: float = field(default_factory=time.monotonic)
 
     @property
     def left(self) -> float | None:
         """Seconds to go, if it goes on as until now; None: nothing is done yet."""
-        if not self.done:
+        if not self.work:
             return None
-        return (time.monotonic() - self.began) / self.done * max(0, self.of - self.before - self.done)
+        return (time.monotonic() - self.began) / self.work * max(0.0, self.ahead - self.work)
 
 
 _watching: list[Callable[[EvalSample], None]] = []
@@ -105,9 +112,17 @@ def run(order: Order, *, tell: Callable[[Told], None]) -> Ran:
     settings = settings_with(base_url=order.base_url)
     groups = {benchmark: _tasks(order, benchmark) for benchmark in order.benchmarks}
     order.agree()
+    answers = {task.name: len(task.dataset) * (task.epochs or 1) for tasks in groups.values() for task in tasks}
+    kept_before = _kept(order, set(answers))
+    calls = {method: expected_calls(chosen(method)) for method in order.methods}
     told = Told(
-        of=sum(len(task.dataset) * (task.epochs or 1) for tasks in groups.values() for task in tasks),
-        before=_kept(order, {task.name for tasks in groups.values() for task in tasks}),
+        of=sum(answers.values()),
+        before=sum(kept_before.values()),
+        ahead=sum(
+            calls[(task.metadata or {})["method"]] * max(0, answers[task.name] - kept_before[task.name])
+            for tasks in groups.values()
+            for task in tasks
+        ),
     )
 
     def watch(sample: EvalSample) -> None:
@@ -115,6 +130,7 @@ def run(order: Order, *, tell: Callable[[Told], None]) -> Ran:
         told.done += 1
         told.cost += (kept.get("receipt") or {}).get("cost") or 0.0
         told.method = str(kept.get("method", ""))
+        told.work += calls.get(told.method, 1)
         tell(told)
 
     _watching.append(watch)
@@ -226,14 +242,14 @@ def _unjudged(summary: EvalSampleSummary) -> bool:
     return told is not None and str(told.explanation or "").startswith(NOT_JUDGED)
 
 
-def _kept(order: Order, names: set[str]) -> int:
-    """Answers of an earlier run that stand."""
+def _kept(order: Order, names: set[str]) -> Counter[str]:
+    """Task → answers of an earlier run that stand."""
+    kept = Counter(dict.fromkeys(names, 0))
     folder = order.out / LOGS
-    if not folder.is_dir():
-        return 0
-    count = 0
-    for info in list_eval_logs(str(folder)):
+    for info in list_eval_logs(str(folder)) if folder.is_dir() else ():
         log = read_eval_log(info, header_only=True)
         if log.eval.task in names:
-            count += sum(one.error is None for one in read_eval_log_sample_summaries(info))
-    return count
+            # Of an interrupted run the log of the next one holds all that stood in the first.
+            good = sum(one.error is None for one in read_eval_log_sample_summaries(info))
+            kept[log.eval.task] = max(kept[log.eval.task], good)
+    return kept
