@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ecoalign_agent.llm.usage import PER_MESSAGE, text_tokens
+from tests.chat import AsyncChatModel
 
 PROMPT_TOKENS = 400
 COMPLETION_TOKENS = 40
@@ -57,7 +57,7 @@ Answer = Mapping[str, Any] | str | Say | Exception
 Script = Callable[[Call], Answer]
 
 
-class ScriptedModel(BaseChatModel):
+class ScriptedModel(AsyncChatModel):
     """Replies by its script; counts calls, and how many were open at once."""
 
     script: Callable[[Call], Any]
@@ -70,22 +70,9 @@ class ScriptedModel(BaseChatModel):
     def __init__(self, script: Script, *, delay: float = 0.0) -> None:
         super().__init__(script=script, delay=delay, calls=[], open=0, most_open=0, cancelled=0)
 
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
     def tasks(self) -> list[str]:
         """The tasks asked for, in order."""
         return [call.task for call in self.calls]
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("the scripted model is async")
 
     async def _agenerate(
         self,

@@ -49,7 +49,7 @@ class Ran:
 
 
 @dataclass
-class Told:
+class Progress:
     """How far a run is.
 
     Attributes:
@@ -97,7 +97,7 @@ class Watch(Hooks):
             watch(data.sample)
 
 
-def run(order: Order, *, tell: Callable[[Told], None]) -> Ran:
+def run(order: Order, *, tell: Callable[[Progress], None]) -> Ran:
     """Run all that is not done yet.
 
     Args:
@@ -115,7 +115,7 @@ def run(order: Order, *, tell: Callable[[Told], None]) -> Ran:
     answers = {task.name: len(task.dataset) * (task.epochs or 1) for tasks in groups.values() for task in tasks}
     kept_before = _kept(order, set(answers))
     calls = {method: expected_calls(chosen(method)) for method in order.methods}
-    told = Told(
+    told = Progress(
         of=sum(answers.values()),
         before=sum(kept_before.values()),
         ahead=sum(
@@ -234,6 +234,8 @@ def _why(log: EvalLog) -> str:
     told = [f"{count} {what}" for count, what in ((lost, "failed"), (missing, "not run")) if count > 0]
     if unjudged:
         told.append(f"{unjudged} answered but not judged: ecoalign bench rejudge judges them again")
+    if not told and log.status != "success":
+        return log.status
     return ", ".join(told)
 
 

@@ -13,7 +13,7 @@ from inspect_ai.dataset import MemoryDataset
 from inspect_ai.dataset import Sample as Asked
 from inspect_ai.model import ChatMessage, ChatMessageUser, ContentImage, ContentText
 from inspect_ai.scorer import Metric, SampleScore, Scorer, Target, Value, metric, scorer
-from inspect_ai.scorer import Score as Told
+from inspect_ai.scorer import Score as InspectScore
 from inspect_ai.solver import Solver, TaskState
 from PIL import Image
 
@@ -204,9 +204,9 @@ def _value(score: SampleScore, measure: Measure) -> float | None:
     return None if value is None else float(value)
 
 
-def told_score(score: Score, *, explanation: str | None = None, cost: float = 0.0) -> Told:
+def told_score(score: Score, *, explanation: str | None = None, cost: float = 0.0) -> InspectScore:
     """A score as Inspect keeps it: what counts by measure, and in its metadata all of what is known."""
-    return Told(
+    return InspectScore(
         value={measure: score.counted(measure) for measure in MEASURES if measure in score.measured},
         explanation=explanation or score.unknown,
         metadata={
@@ -242,7 +242,7 @@ def answer_scorer(
     if benchmark in SIMULATED_WORLDS:
         world = world_of(benchmark, seed)
 
-        async def by_truth(state: TaskState, target: Target) -> Told:  # noqa: ARG001 - Inspect's own signature
+        async def by_truth(state: TaskState, target: Target) -> InspectScore:  # noqa: ARG001 - Inspect's own signature
             sample = world.sample(state.metadata[KEPT]["sample"]["index"])
             return told_score(score_of(sample, answer_in(state)))
 
@@ -251,7 +251,7 @@ def answer_scorer(
         scorer_for(benchmark, None)
     score_answer: ScoreAnswer | None = None
 
-    async def by_benchmark(state: TaskState, target: Target) -> Told:  # noqa: ARG001 - as above
+    async def by_benchmark(state: TaskState, target: Target) -> InspectScore:  # noqa: ARG001 - as above
         nonlocal score_answer
         sample = sample_of(benchmark, folder, str(state.sample_id))
         async with bridged():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ecoalign_agent.benching.order import Order
-    from ecoalign_agent.benching.running import Told
+    from ecoalign_agent.benching.running import Progress
     from ecoalign_agent.terminal.output import Output
 
 RUN = """Run methods on benchmarks, with the safety, the usefulness and the cost of each.
@@ -212,12 +212,12 @@ def _run(order: "Order", output: "Output") -> None:
         raise typer.Exit(1)
 
 
-def _telling(output: "Output") -> "Callable[[Told], None]":
+def _telling(output: "Output") -> "Callable[[Progress], None]":
     import time
 
     last = 0.0
 
-    def tell(told: "Told") -> None:
+    def tell(told: "Progress") -> None:
         nonlocal last
         now = time.monotonic()
         if now - last < _EVERY and told.done < told.of:

@@ -17,7 +17,7 @@ from ecoalign_agent import EcoAlign
 from ecoalign_agent.benching.logs import LOGS, runs_in
 from ecoalign_agent.benching.models import another_seed, in_world, plain_name
 from ecoalign_agent.benching.order import Order
-from ecoalign_agent.benching.running import Told, run
+from ecoalign_agent.benching.running import Progress, run
 from ecoalign_agent.benching.trial import trial
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.evaluation.outcomes import Run, row_of
@@ -52,7 +52,7 @@ def running(order: Order) -> dict[str, Any]:
 
 _PROGRAM = """
 import base64, json, pickle, sys
-from ecoalign_agent.benching.running import Told, run
+from ecoalign_agent.benching.running import run
 told = []
 ran = run(pickle.loads(base64.b64decode(sys.argv[1])), tell=lambda one: told.append((one.done, one.of)))
 print(json.dumps({"complete": ran.complete, "failed": ran.failed, "told": told}))
@@ -241,6 +241,6 @@ def test_a_dry_run_asks_nobody(tmp_path: Path) -> None:
 
 def test_what_is_to_go_is_reckoned_in_calls_and_not_in_answers() -> None:
     """Of 10 answers 5 quick ones, a call each, took 5 s; the other 5 take 7 calls each: 35 s are to go, not 5."""
-    told = Told(of=10, done=5, work=5.0, ahead=40.0, began=time.monotonic() - 5.0)
+    told = Progress(of=10, done=5, work=5.0, ahead=40.0, began=time.monotonic() - 5.0)
     assert told.left == pytest.approx(35.0, rel=0.05)
-    assert Told(of=10).left is None
+    assert Progress(of=10).left is None

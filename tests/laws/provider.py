@@ -7,14 +7,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
 from PIL import Image
 
 from ecoalign_agent.llm.image_tokens import Detail
 from ecoalign_agent.llm.meter import Meter
+from tests.chat import AsyncChatModel
 from tests.fakes import Call, asked_with
 from tests.laws.fates import Size
 
@@ -48,7 +48,7 @@ class Sent:
     detail: Detail
 
 
-class Provider(BaseChatModel):
+class Provider(AsyncChatModel):
     """Hands every call to the rig, and waits for what becomes of it.
 
     It takes the call where it is made, in the same turn of the loop in which it was reserved for: what stands between,
@@ -56,19 +56,6 @@ class Provider(BaseChatModel):
     """
 
     rig: Any
-
-    @property
-    def _llm_type(self) -> str:
-        return "under drive"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("the provider is async")
 
     async def _agenerate(  # takes its place so that the parameters can be read off it
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 
 from ecoalign_agent.benching.receipts import sequential
 from ecoalign_agent.simulation.model import SimulatedModel
+from tests.chat import AsyncChatModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Ledger:
         return sorted(calls, key=lambda call: call.began)
 
 
-class CountedModel(BaseChatModel):
+class CountedModel(AsyncChatModel):
     """A simulated model whose every call takes ``latency`` seconds and is entered into ``ledger``.
 
     The latency is the whole of a call, as with a model elsewhere: what the simulation takes to find its reply is in it,
@@ -72,15 +73,6 @@ class CountedModel(BaseChatModel):
     def model_name(self) -> str:
         """The simulated model's name."""
         return self.simulated.model_name
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("the counted model is async")
 
     async def _agenerate(
         self,

@@ -18,7 +18,7 @@ from pathlib import Path
 from ecoalign_agent.benching.logs import runs_in
 from ecoalign_agent.benching.methods import ALL
 from ecoalign_agent.benching.order import Order
-from ecoalign_agent.benching.running import Told, run
+from ecoalign_agent.benching.running import Progress, run
 from ecoalign_agent.evaluation.outcomes import Outcome, Row, Run, mean_of, row_of
 from ecoalign_agent.simulation.chance import SIMULATED_LABEL
 
@@ -131,7 +131,7 @@ def _percent(value: float | None) -> str:
     return f"{100 * _known(value):.1f}"
 
 
-def _progress(name: str, told: Told) -> None:
+def _progress(name: str, told: Progress) -> None:
     if told.done % 50 == 0 or told.done == told.of:
         print(f"{name}: {told.done} of {told.of} answers", file=sys.stderr)
 

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from PIL import Image
 
 from ecoalign_agent.economics.policy import Policy
+from tests.chat import AsyncChatModel
 
 QUESTION = "When is the door open, and who has the key?"
 
@@ -48,25 +48,12 @@ _AIM = re.compile(r"<aim \w+>\n(.*?)\n</aim ", re.DOTALL)
 _USAGE = {"prompt_tokens": 400, "completion_tokens": 40}
 
 
-class FixedModel(BaseChatModel):
+class FixedModel(AsyncChatModel):
     """Says what the script says after ``delay`` seconds, and counts. With ``record`` it keeps what it was asked."""
 
     delay: float = 0.0
     calls: int = 0
     record: list[list[BaseMessage]] | None = None
-
-    @property
-    def _llm_type(self) -> str:
-        return "fixed"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("the scripted model is async")
 
     async def _agenerate(
         self,

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ecoalign_agent.evaluation.methods.port import Grade, Means
+from tests.chat import AsyncChatModel
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Say:
     also: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Scripted(BaseChatModel):
+class Scripted(AsyncChatModel):
     """Replies by its script: a function of the call, or replies in the order of calls."""
 
     script: Callable[[Call], Say | str | Exception]
@@ -60,19 +61,6 @@ class Scripted(BaseChatModel):
             super().__init__(script=lambda call: next(left), calls=[])
         else:
             super().__init__(script=script, calls=[])
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("the methods are async")
 
     async def _agenerate(
         self,
