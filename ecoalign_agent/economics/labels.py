@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from ecoalign_agent.economics.journal import Thought
-
-PathSafety = Literal["minimum", "last", "mean"]
-"""How a path's safety comes from its thoughts': the weakest link, or one of the paper's ablations."""
-
+from ecoalign_agent.economics.value import PathSafety
 
 class PathValue(NamedTuple):
     """What a path is worth, over its thoughts after the root."""

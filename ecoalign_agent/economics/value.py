@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecoalign_agent.economics.journal import Thought
 
 if TYPE_CHECKING:  # both build on Step and the horizon: at run time they import this module
     from ecoalign_agent.economics.actions import Action
     from ecoalign_agent.economics.policy import Policy
+
+
+PathSafety = Literal["minimum", "last", "mean"]
+"""How a path's safety comes from its thoughts': the weakest link, or one of the paper's ablations."""
 
 
 class Step(NamedTuple):
