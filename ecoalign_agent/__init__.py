@@ -10,28 +10,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ecoalign_agent.agent import EcoAlign
+    from ecoalign_agent.economics.cost import Tariff
     from ecoalign_agent.economics.policy import Policy
-    from ecoalign_agent.economics.tariff import Tariff
     from ecoalign_agent.errors import EcoAlignError, RunError, UsageError
+    from ecoalign_agent.events.events import Event
+    from ecoalign_agent.events.result import Result, Rewrite
     from ecoalign_agent.integrations.middleware import EcoAlignMiddleware
     from ecoalign_agent.rewriter import Rewriter
-    from ecoalign_agent.rewriting.rewrite import Rewrite
     from ecoalign_agent.rewriting.state import RewritePolicy
-    from ecoalign_agent.trace.events import Event
-    from ecoalign_agent.trace.result import Result
 
 _HOMES = {
     "EcoAlign": "ecoalign_agent.agent",
     "EcoAlignError": "ecoalign_agent.errors",
     "EcoAlignMiddleware": "ecoalign_agent.integrations.middleware",
-    "Event": "ecoalign_agent.trace.events",
+    "Event": "ecoalign_agent.events.events",
     "Policy": "ecoalign_agent.economics.policy",
-    "Result": "ecoalign_agent.trace.result",
-    "Rewrite": "ecoalign_agent.rewriting.rewrite",
+    "Result": "ecoalign_agent.events.result",
+    "Rewrite": "ecoalign_agent.events.result",
     "RewritePolicy": "ecoalign_agent.rewriting.state",
     "Rewriter": "ecoalign_agent.rewriter",
     "RunError": "ecoalign_agent.errors",
-    "Tariff": "ecoalign_agent.economics.tariff",
+    "Tariff": "ecoalign_agent.economics.cost",
     "UsageError": "ecoalign_agent.errors",
 }
 

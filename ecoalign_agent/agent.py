@@ -15,45 +15,35 @@ from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from pydantic import SecretStr
 
-from ecoalign_agent.alignment.apart import pulled_apart
-from ecoalign_agent.alignment.appraisal import appraised, verdict_at_most
-from ecoalign_agent.alignment.desk import Desk
-from ecoalign_agent.alignment.heartbeat import HEARTBEAT_KEY, checked_interval
-from ecoalign_agent.alignment.kept_runs import (
-    Going,
-    KeptRun,
-    kept_run,
-    name_of,
-    ruled_on,
-    taken_up,
-    told_again,
-    waiting_in,
-)
-from ecoalign_agent.alignment.model_ports import desk_of
-from ecoalign_agent.alignment.request import MAX_QUESTION, checked_question, checked_run_id
-from ecoalign_agent.alignment.state import AlignmentInput
-from ecoalign_agent.alignment.teller import EVENT_KEY, UNHEARD, inside_a_run
-from ecoalign_agent.assessing.names import complete
-from ecoalign_agent.assessing.port import Case, Role
-from ecoalign_agent.assessing.verdict import Verdict
-from ecoalign_agent.assessors import (
+from ecoalign_agent.assessors.base import Case, Role, Verdict
+from ecoalign_agent.assessors.registry import complete
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.errors import UsageError
+from ecoalign_agent.events.events import HEARTBEAT, Event, event_adapter
+from ecoalign_agent.events.result import Models, Result
+from ecoalign_agent.factory import (
     AssessorChoice,
     assessors_of,
     chosen_assessors,
+    compile_alignment,
+    endpoint_of,
     endpoints_of,
     judged_by_others,
     self_graded_note,
 )
-from ecoalign_agent.compose import compile_alignment
-from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.endpoints import endpoint_of
-from ecoalign_agent.errors import UsageError
-from ecoalign_agent.llm.images import Fetcher, Gallery, Source
+from ecoalign_agent.images.fetching import Fetcher
+from ecoalign_agent.images.sources import Source
+from ecoalign_agent.images.store import Gallery
 from ecoalign_agent.prices import priced_policy
 from ecoalign_agent.rewriting.state import Front
+from ecoalign_agent.search.assessment import appraised, verdict_at_most
+from ecoalign_agent.search.async_tasks import pulled_apart
+from ecoalign_agent.search.context import Desk, desk_of
+from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, UNHEARD, checked_interval, inside_a_run
+from ecoalign_agent.search.request import MAX_QUESTION, checked_question, checked_run_id
+from ecoalign_agent.search.resume import Going, KeptRun, kept_run, name_of, ruled_on, taken_up, told_again, waiting_in
+from ecoalign_agent.search.state import AlignmentInput
 from ecoalign_agent.settings import checked_image_hosts, settings_with
-from ecoalign_agent.trace.events import HEARTBEAT, Event, event_adapter
-from ecoalign_agent.trace.result import Models, Result
 
 __all__ = ["MAX_QUESTION", "EcoAlign"]
 

@@ -21,9 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ecoalign_agent.economics.knobs import require_known
-from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.economics.tariff import Money, Price, Tariff
+from ecoalign_agent.economics.cost import Money, Price, Tariff
+from ecoalign_agent.economics.policy import Policy, require_known
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint

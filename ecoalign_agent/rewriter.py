@@ -13,22 +13,26 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import SecretStr
 
-from ecoalign_agent.alignment.apart import pulled_apart
-from ecoalign_agent.alignment.checkpoints import reading_strictly
-from ecoalign_agent.alignment.heartbeat import HEARTBEAT_KEY, checked_interval
-from ecoalign_agent.alignment.request import checked_question, checked_run_id
-from ecoalign_agent.alignment.sync import refuse_sync
-from ecoalign_agent.alignment.teller import EVENT_KEY, UNHEARD, inside_a_run
-from ecoalign_agent.endpoints import endpoint_of
 from ecoalign_agent.errors import ModelNameError
-from ecoalign_agent.llm.images import Gallery, Source
+from ecoalign_agent.events.events import HEARTBEAT, Event, event_adapter
+from ecoalign_agent.events.result import Rewrite
+from ecoalign_agent.factory import endpoint_of
+from ecoalign_agent.images.sources import Source
+from ecoalign_agent.images.store import Gallery
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
-from ecoalign_agent.rewriting.models import PromptedAnalyst, PromptedChecker, PromptedWriter, TrainedAnalyst
-from ecoalign_agent.rewriting.ports import RewritePorts
-from ecoalign_agent.rewriting.rewrite import Rewrite
+from ecoalign_agent.rewriting.model_calls import (
+    PromptedAnalyst,
+    PromptedChecker,
+    PromptedWriter,
+    RewritePorts,
+    TrainedAnalyst,
+)
 from ecoalign_agent.rewriting.state import RewriteDesk, RewriteInput, RewriteOutput, RewritePolicy, RewriteState
+from ecoalign_agent.search.async_tasks import pulled_apart, refuse_sync
+from ecoalign_agent.search.checkpointing import reading_strictly
+from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, UNHEARD, checked_interval, inside_a_run
+from ecoalign_agent.search.request import checked_question, checked_run_id
 from ecoalign_agent.settings import settings_with
-from ecoalign_agent.trace.events import HEARTBEAT, Event, event_adapter
 
 _TRAINED = "trained:"
 
@@ -209,6 +213,6 @@ def _behind(model: str | BaseChatModel) -> str | BaseChatModel:
                 "trained:openai:NAME for a rewriter behind a server"
             )
         return name
-    from ecoalign_agent.rewriting.training.local import LocalRewriter  # noqa: PLC0415 - an extra, and heavy
+    from ecoalign_agent.models.trained import LocalRewriter  # noqa: PLC0415 - an extra, and heavy
 
     return LocalRewriter(folder=name)

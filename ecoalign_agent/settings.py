@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ecoalign_agent.economics.cost import Money
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.economics.tariff import Money
 from ecoalign_agent.errors import PolicyError, UsageError
 
 PRESETS = ("frugal", "strict", "paper")

@@ -22,7 +22,7 @@ NOTICE = Path(__file__).parent / "images" / "museum_notice.png"
 @contextmanager
 def serving() -> Iterator[str]:
     """The URL of a server in a process of its own."""
-    command = [sys.executable, "-m", "ecoalign_agent.cli", "serve", "--model", "offline", "--port", "0"]
+    command = [sys.executable, "-m", "ecoalign_agent.cli.main", "serve", "--model", "offline", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             yield next(found[0] for line in server.stderr or () if (found := re.search(r"http://[\w.:]+", line)))

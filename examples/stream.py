@@ -8,7 +8,7 @@ import asyncio
 from pathlib import Path
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.trace.events import Answered, BudgetMoved, Declined, Failed, Scored, ThoughtAdded
+from ecoalign_agent.events.events import Answered, BudgetMoved, Declined, Failed, Scored, ThoughtAdded
 
 RECEIPT = Path(__file__).parent / "images" / "till_receipt.png"
 

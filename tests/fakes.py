@@ -15,7 +15,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from ecoalign_agent.llm.usage import PER_MESSAGE, text_tokens
+from ecoalign_agent.llm.tokens import PER_MESSAGE, text_tokens
 from tests.chat import AsyncChatModel
 
 PROMPT_TOKENS = 400

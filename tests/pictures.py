@@ -1,6 +1,6 @@
 """Pictures that are not what they seem."""
 
-from tests.alignment.stage import picture
+from tests.search.stage import picture
 
 
 def damaged() -> bytes:

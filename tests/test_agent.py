@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.compose import compile_alignment
 from ecoalign_agent.errors import ImageError, PromptError, UsageError
+from ecoalign_agent.factory import compile_alignment
 from ecoalign_agent.settings import read_settings
-from tests.alignment.stage import QUESTION, picture
 from tests.fakes import Call, ScriptedModel, action, named, plays, scan, verdict
+from tests.search.stage import QUESTION, picture
 
 
 @pytest.fixture(autouse=True)

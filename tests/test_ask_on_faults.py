@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.fakes import Call, action, plays, scan, verdict
-from tests.server import ChatServer
-from tests.server.faults import FAULTS
-from tests.server.troubled import Troubled
+from tests.scripted_server import ChatServer
+from tests.scripted_server.faults import FAULTS
+from tests.scripted_server.troubled import Troubled
 
 BUDGET, DEADLINE = 3000, 5
 KEY = "sk-canary-4b1c9e77d2"
@@ -73,7 +73,7 @@ async def asked(server: str) -> Asked:
     with ChatServer(actor) as there:
         begun = time.monotonic()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ecoalign_agent.cli", "ask", "When is it open?"),
+            *(sys.executable, "-m", "ecoalign_agent.cli.main", "ask", "When is it open?"),
             *("--model", "openai:m", "--base-url", there.url, "--json"),
             *("--budget", str(BUDGET), "--deadline", str(DEADLINE)),
             env=clean | {"OPENAI_API_KEY": KEY},

@@ -17,9 +17,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from PIL import Image
 
 from ecoalign_agent import EcoAlign, Policy, Result
-from ecoalign_agent.trace.events import Event
-from tests.alignment.stage import ending, picture
+from ecoalign_agent.events.events import Event
 from tests.fakes import Call, Say, ScriptedModel, action, plays, scan, verdict
+from tests.search.stage import ending, picture
 
 REQUESTS = 200
 MARK = re.compile(r"canary-(\d{3})")

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ecoalign_agent import cli, demo
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.demo import DEMO, Example
-from ecoalign_agent.terminal.follow import Followed
-from ecoalign_agent.terminal.output import Nothing
-from ecoalign_agent.terminal.wording import clean
-from ecoalign_agent.trace.events import Answered, RunStarted, Scanned
-from ecoalign_agent.trace.log import read_events
-from tests.terminal.story import a_result, a_story, thought
+from ecoalign_agent.cli import demo, main
+from ecoalign_agent.cli.demo import DEMO, Example
+from ecoalign_agent.cli.render.format import clean
+from ecoalign_agent.cli.render.output import Nothing
+from ecoalign_agent.cli.render.run import Followed
+from ecoalign_agent.events.events import Answered, RunStarted, Scanned
+from ecoalign_agent.events.log import read_events
+from tests.cli.story import a_result, a_story, thought
 
-ECOALIGN = [sys.executable, "-m", "ecoalign_agent.cli"]
+ECOALIGN = [sys.executable, "-m", "ecoalign_agent.cli.main"]
 Captured = pytest.CaptureFixture[str]
 
 
@@ -47,7 +47,7 @@ def run(*arguments: str, stdin: bytes | None = None, **environment: str) -> subp
 
 def refused(capsys: Captured, *arguments: str, status: int = 2) -> str:
     """The one line that a command ends with."""
-    assert cli.main(list(arguments)) == status
+    assert main.main(list(arguments)) == status
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("error: ")
@@ -56,16 +56,16 @@ def refused(capsys: Captured, *arguments: str, status: int = 2) -> str:
 
 
 def test_help_says_what_is_free_what_needs_a_key_and_the_exit_status() -> None:
-    help_text = CliRunner().invoke(cli.app, ["--help"]).output
+    help_text = CliRunner().invoke(main.app, ["--help"]).output
     assert all(word in help_text for word in ("Free", "OPENAI_API_KEY", "Exit status", "ask", "demo"))
-    asking = CliRunner().invoke(cli.app, ["ask", "--help"], env={"COLUMNS": "100"}).output
+    asking = CliRunner().invoke(main.app, ["ask", "--help"], env={"COLUMNS": "100"}).output
     options = ("--image", "--model", "--base-url", "--assessor", "--budget", "--deadline", "--policy", "--prompts")
     assert all(option in asking for option in (*options, "--json", "--trace", "--quiet", "--debug", "Examples:"))
 
 
 def test_help_and_version_load_nothing_heavy() -> None:
     code = (
-        "import sys; from ecoalign_agent.cli import main; status = main(['--help']); "
+        "import sys; from ecoalign_agent.cli.main import main; status = main(['--help']); "
         "print([m for m in ('rich', 'pydantic', 'langgraph', 'langchain_core', 'openai', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -73,11 +73,11 @@ def test_help_and_version_load_nothing_heavy() -> None:
 
 
 def test_version_is_the_packages_own() -> None:
-    assert CliRunner().invoke(cli.app, ["--version"]).output.startswith("ecoalign 0.")
+    assert CliRunner().invoke(main.app, ["--version"]).output.startswith("ecoalign 0.")
 
 
 def test_no_command_is_a_mistake_that_shows_the_help(capsys: Captured) -> None:
-    assert cli.main([]) == 2
+    assert main.main([]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert "Commands:" in err
@@ -124,7 +124,7 @@ def test_a_question_that_is_no_text_is_a_mistake(capsys: Captured) -> None:
 
 
 def test_debug_shows_the_traceback_before_the_line(capsys: Captured) -> None:
-    assert cli.main(["ask", "", "--debug"]) == 2
+    assert main.main(["ask", "", "--debug"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("Traceback")
     assert err.splitlines()[-1].startswith("error: ")
@@ -140,7 +140,7 @@ def test_nobody_at_that_address_fails_with_exit_1_and_a_json_result(capsys: Capt
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
         # Bound and not listening: whoever connects is refused.
-        status = cli.main(["ask", "Hm?", "--model", "some", "--base-url", url, "--json", "--quiet"])
+        status = main.main(["ask", "Hm?", "--model", "some", "--base-url", url, "--json", "--quiet"])
     out, err = capsys.readouterr()
     assert status == 1
     assert json.loads(out)["status"] == "failed"
@@ -152,7 +152,7 @@ def test_an_answer_goes_to_standard_output_alone_and_the_trace_holds_every_event
     capsys: Captured, tmp_path: Path
 ) -> None:
     trace = tmp_path / "run.jsonl"
-    status = cli.main(["ask", "What is written here?", "--trace", str(trace)])
+    status = main.main(["ask", "What is written here?", "--trace", str(trace)])
     out, err = capsys.readouterr()
     events = list(read_events(trace))
     assert status == 0
@@ -168,7 +168,7 @@ def test_an_answer_goes_to_standard_output_alone_and_the_trace_holds_every_event
 def test_the_budget_and_deadline_given_are_the_ones_in_force(capsys: Captured, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('preset = "frugal"\nmax_rounds = 1\n', encoding="utf-8")
-    assert cli.main(["ask", "Hm?", "--policy", str(policy), "--budget", "3000", "--json", "--quiet"]) == 0
+    assert main.main(["ask", "Hm?", "--policy", str(policy), "--budget", "3000", "--json", "--quiet"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["cost"]["budget"] == 3000
     assert result["rounds"] <= 1
@@ -328,7 +328,7 @@ def test_the_demo_shows_question_answer_receipt_and_notice_of_every_picture_and_
 ) -> None:
     # The two quickest; every picture's run is tested above.
     monkeypatch.setattr(demo, "DEMO", DEMO[2:])
-    assert cli.main(["demo"]) == 0
+    assert main.main(["demo"]) == 0
     out, err = capsys.readouterr()
     for example in DEMO[2:]:
         assert f"asked    {example.question}\nanswer   " in out
@@ -340,7 +340,7 @@ def test_the_demo_shows_question_answer_receipt_and_notice_of_every_picture_and_
 
 def test_the_demo_as_json_is_one_object(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "DEMO", DEMO[3:])
-    assert cli.main(["demo", "--json", "--quiet"]) == 0
+    assert main.main(["demo", "--json", "--quiet"]) == 0
     out, err = capsys.readouterr()
     (only,) = json.loads(out)["runs"]
     assert only["as_meant"] is True

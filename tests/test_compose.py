@@ -4,8 +4,8 @@ import pytest
 from pydantic import SecretStr
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.endpoints import endpoint_of, independent
 from ecoalign_agent.errors import ModelNameError
+from ecoalign_agent.factory import endpoint_of, independent
 from ecoalign_agent.settings import Settings
 from tests.fakes import ScriptedModel, named, plays
 

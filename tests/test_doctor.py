@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.cli import main
-from ecoalign_agent.endpoints import endpoint_of
+from ecoalign_agent.cli.main import main
+from ecoalign_agent.factory import endpoint_of
 from ecoalign_agent.settings import Settings, read_settings
 from tests.fakes import scan, verdict
-from tests.server import Answer, ChatServer, Hang, Page, Status, rejecting, structured
-from tests.server.able import Able
-from tests.server.replies import Body
+from tests.scripted_server import Answer, ChatServer, Hang, Page, Status, rejecting, structured
+from tests.scripted_server.able import Able
+from tests.scripted_server.replies import Body
 
 KEY = "sk-canary-0123456789abcdef"
 Captured = pytest.CaptureFixture[str]
@@ -153,7 +153,7 @@ def test_another_process_reads_what_was_kept(server: ChatServer, capsys: Capture
     server.reset(Able())
     assert doctor(server) == 0
     capsys.readouterr()
-    command = [sys.executable, "-m", "ecoalign_agent.cli", "doctor", "--json"]
+    command = [sys.executable, "-m", "ecoalign_agent.cli.main", "doctor", "--json"]
     done = subprocess.run(
         [*command, "--model", "openai:qwen2-vl", "--base-url", server.url], capture_output=True, check=True, timeout=20
     )
@@ -184,7 +184,7 @@ async def test_a_search_starts_from_what_is_known(server: ChatServer, capsys: Ca
 
     ignorant = await calls_of_a_search()
     server.reset(Able(refuses=limited))
-    command = [sys.executable, "-m", "ecoalign_agent.cli", "doctor", "--model", "openai:qwen2-vl"]
+    command = [sys.executable, "-m", "ecoalign_agent.cli.main", "doctor", "--model", "openai:qwen2-vl"]
     examining = [*command, "--base-url", server.url]
     await asyncio.to_thread(subprocess.run, examining, capture_output=True, check=True, timeout=20)
     knowing = await calls_of_a_search()

@@ -13,18 +13,18 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.cli import main
-from ecoalign_agent.economics.tariff import Money, Price, Tariff, Usage
-from ecoalign_agent.endpoints import endpoint_of
+from ecoalign_agent.cli.main import main
+from ecoalign_agent.economics.cost import Money, Price, Tariff, Usage
 from ecoalign_agent.errors import PolicyError, UsageError
+from ecoalign_agent.events.result import Result
+from ecoalign_agent.factory import endpoint_of
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
 from ecoalign_agent.prices import PriceTable, price_table, read_prices
 from ecoalign_agent.settings import Settings, read_policy
-from ecoalign_agent.trace.result import Result
-from tests.alignment.stage import picture
 from tests.fakes import asked_with, plays, scan
-from tests.server import Answer, ChatServer, Completion
+from tests.scripted_server import Answer, ChatServer, Completion
+from tests.search.stage import picture
 
 KEY = SecretStr("sk-canary-0123456789")
 OWN = Price(1, 1, 1, 2, "EUR", "our own bill", "2026-01-02")

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.alignment.request import MAX_RUN_ID, checked_run_id, run_id_of
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.trace.log import EventLog, read_events
-from tests.alignment.stage import QUESTION
+from ecoalign_agent.events.log import EventLog, read_events
+from ecoalign_agent.search.request import MAX_RUN_ID, checked_run_id, run_id_of
 from tests.fakes import ScriptedModel, plays
+from tests.search.stage import QUESTION
 
 PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 

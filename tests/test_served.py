@@ -12,8 +12,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 
 from ecoalign_agent import EcoAlign, Policy
 from tests.fakes import Script, asked_with, plays, scan, verdict
-from tests.server import Answer, Answerer, ChatServer, Completion, Hang, Status, empty_choices, rejecting
-from tests.server.replies import Body
+from tests.scripted_server import Answer, Answerer, ChatServer, Completion, Hang, Status, empty_choices, rejecting
+from tests.scripted_server.replies import Body
 
 NOTICE = Path(__file__).parents[1] / "examples" / "images" / "museum_notice.png"
 KEY = "sk-canary-7d1f0c55aa"
@@ -33,7 +33,7 @@ def served(script: Script) -> Answerer:
 
 def ecoalign(*arguments: str, url: str, **env: str) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI", "ECOALIGN", "LANG"))}
-    command = [sys.executable, "-m", "ecoalign_agent.cli", "ask", "When does it close?", "--image", str(NOTICE)]
+    command = [sys.executable, "-m", "ecoalign_agent.cli.main", "ask", "When does it close?", "--image", str(NOTICE)]
     return subprocess.run(
         [*command, "--model", "openai:m", "--base-url", url, *arguments],
         env=clean | {"OPENAI_API_KEY": KEY} | env,

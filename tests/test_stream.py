@@ -14,16 +14,16 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.alignment.heartbeat import HEARTBEAT_KEY
-from ecoalign_agent.alignment.state import CHECKPOINTED
 from ecoalign_agent.errors import BudgetTooSmallError, ImageError, UsageError
-from ecoalign_agent.trace.events import Event, Heartbeat, event_adapter
-from tests.alignment.stage import QUESTION, grading
+from ecoalign_agent.events.events import Event, Heartbeat, event_adapter
+from ecoalign_agent.search.emitter import HEARTBEAT_KEY
+from ecoalign_agent.search.state import CHECKPOINTED
 from tests.fakes import ScriptedModel, action, plays, scan, step, verdict
 from tests.gates import Gated, gated
 from tests.packaging.test_graphs import ROOT, deployed
 from tests.pictures import damaged
-from tests.serving.channels import CHANNELS, Channel, langserve_log
+from tests.search.stage import QUESTION, grading
+from tests.server.channels import CHANNELS, Channel, langserve_log
 
 # LangServe reads its input's fields in a way that pydantic will not allow for ever.
 pytestmark = pytest.mark.filterwarnings(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from ecoalign_agent.economics.journal import Region, as_region
-from ecoalign_agent.economics.value import Step
+from ecoalign_agent.economics.thoughts import Region, as_region
+from ecoalign_agent.economics.valuation import Step
 
 ActionKind = Literal["reason", "look", "fuse", "answer"]
 """`reason` in text, `look` at a part of the picture (the dear one), `fuse` several thoughts into one, `answer`."""

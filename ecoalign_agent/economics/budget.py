@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ecoalign_agent.economics.tariff import Usage
+from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError
 
 Phase = Literal[

@@ -5,11 +5,10 @@ import math
 from collections.abc import Callable, Collection, Sequence
 
 from ecoalign_agent.economics.actions import Action
-from ecoalign_agent.economics.labels import worth
-from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
+from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue, worth
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.economics.thoughts import ThoughtGraph
-from ecoalign_agent.economics.value import action_value
+from ecoalign_agent.economics.thought_graph import ThoughtGraph
+from ecoalign_agent.economics.valuation import action_value
 
 
 def open_tips(

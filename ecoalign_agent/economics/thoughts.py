@@ -1,293 +1,127 @@
-"""The thought graph: a directed acyclic graph with one root, grown at run time.
+"""What can happen to a graph of thoughts, one change at a time: a thought is added, pruned, merged or expanded.
 
-Source: EcoAlign, thought graph. That a merge redirects also what is added later is ours.
+A graph is the sum of its changes: replaying them builds it again. Only the changes need to be stored or sent.
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal, TypeAlias, get_args
 
-from ecoalign_agent.economics.edges import Edges
-from ecoalign_agent.economics.journal import Change, Expanded, Kind, Merged, Pruned, Region, Thought
+Kind = Literal["root", "strategy", "reason", "look", "fuse", "answer"]
+"""What a thought is. Only `answer` thoughts propose an answer to the user's question."""
 
-__all__ = ["Change", "Expanded", "Kind", "Merged", "Pruned", "Region", "Thought", "ThoughtGraph"]
+Region: TypeAlias = tuple[float, float, float, float]
+"""A part of a picture: left, top, right, bottom, each relative to its size, in [0, 1]."""
+
+_KINDS = frozenset(get_args(Kind))
 
 
-class ThoughtGraph:
-    """Thoughts, their edges, and the journal of every change in order.
+def as_region(corners: Sequence[float] | None) -> Region | None:
+    """The four corners as a tuple: a checkpoint turns tuples into lists.
 
-    Methods that take an id raise ValueError where the graph holds no such thought; `graph[id]` raises KeyError.
-    Iterating yields the thoughts, older first; `in` asks for an id.
+    Raises:
+        ValueError: there are not four of them.
+    """
+    if corners is None:
+        return None
+    if len(corners) != 4:
+        raise ValueError(f"a region has four numbers: left, top, right, bottom; these are {list(corners)!r}")
+    left, top, right, bottom = corners
+    return (float(left), float(top), float(right), float(bottom))
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of reasoning that was generated and assessed: a node of the thought graph.
+
+    Raises:
+        ValueError: a figure is out of range or not a number, the id is empty, the kind is unknown, or an
+            unassessed thought claims to be anything but unsafe and useless.
+    Source: EcoAlign, thought graph; `unassessed`, `region` and `round` are ours.
     """
 
-    __slots__ = ("_changes", "_edges", "_expansions", "_live", "_merged", "_pruned", "_root", "_thoughts")
+    id: str
+    """Unique within the graph, not empty."""
+    kind: Kind
+    """What it is."""
+    text: str
+    """What was thought, as generated."""
+    parents: tuple[str, ...]
+    """Ids of the thoughts that it follows from, as given: a merge may redirect them in the graph. None for the root."""
+    safety: float
+    """s in [-1, 1]; below 0 is unsafe."""
+    utility: float
+    """u in [0, 1]: the raw grade made non-negative, u = (1 + r) / 2."""
+    cost: float
+    """c in cost units, above 0: what the calls that made and assessed it cost. The root's may be 0."""
+    _: KW_ONLY
+    region: Region | None = None
+    """The part of the picture that it looks at."""
+    picture: int = 0
+    """Which of the question's pictures the region is in, from 0."""
+    round: int = 0
+    """The round of the search that made it, from 0."""
+    raw: float | None = None
+    """The assessor's own grade r in [-1, 1]; None where there was none."""
+    unassessed: bool = False
+    """True: the verdict was unknown. Unknown counts as unsafe: then s is -1 and u is 0."""
 
-    __hash__ = None  # type: ignore[assignment]  # it grows, so it can't be a key
-
-    def __init__(self) -> None:
-        self._thoughts: dict[str, Thought] = {}
-        self._edges = Edges()
-        self._pruned: dict[str, str] = {}
-        self._merged: dict[str, Merged] = {}
-        self._expansions: dict[str, int] = {}
-        self._live: set[str] = set()
-        self._root: Thought | None = None
-        self._changes: list[Change] = []
-
-    @classmethod
-    def replay(cls, changes: Iterable[Change]) -> "ThoughtGraph":
-        """The graph that these changes make, in their order.
-
-        Raises:
-            ValueError: a change does not fit to those before it.
-        """
-        graph = cls()
-        for change in changes:
-            graph.apply(change)
-        return graph
-
-    def apply(self, change: Change) -> None:
-        """Make one change as the journal of another graph tells it.
-
-        Raises:
-            ValueError: it does not fit to this graph.
-        """
-        match change:
-            case Thought():
-                self.add(change)
-            case Pruned(thought_id, reason):
-                self.prune(thought_id, reason)
-            case Merged(kept, dropped, saving):
-                self.merge(kept, dropped, saving=saving)
-            case Expanded(tip):
-                self.expanded(tip)
-
-    def add(self, thought: Thought) -> None:
-        """Append a thought to its parents. A parent that was merged away means its survivor. Takes O(parents).
-
-        Raises:
-            ValueError: the id is taken, a parent is unknown, a second root, a root with parents, or no parents.
-        """
-        thought_id = thought.id
-        if thought_id in self._thoughts:
-            raise ValueError(f"thought {thought_id!r} is in the graph already")
-        if thought.kind == "root":
-            if thought.parents or self._root is not None:
-                raise ValueError(f"thought {thought_id!r}: a graph has one root, and it has no parents")
-            self._root = thought
-            self._live.add(thought_id)
-            parents: tuple[str, ...] = ()
-        else:
-            parents = self._resolved(thought)
-            if not self._live.isdisjoint(parents):
-                self._live.add(thought_id)
-        self._thoughts[thought_id] = thought
-        self._edges.append(thought_id, parents)
-        self._changes.append(thought)
-
-    def prune(self, thought_id: str, reason: str) -> None:
-        """Take a thought out of the search; no path leads through it any more. The first reason stays."""
-        self._require(thought_id)
-        if thought_id not in self._pruned:
-            self._pruned[thought_id] = reason
-            self._changes.append(Pruned(thought_id, reason))
-            self._refresh_live([thought_id])
-
-    def merge(self, kept: str, dropped: str, *, saving: float = 0.0) -> None:
-        """Let `kept` stand for `dropped` as well: it takes over the children, `dropped` is marked pruned.
-
-        `kept` keeps its own parents, so what it costs and how safe its paths are does not change.
-
-        Args:
-            kept: the one that stays: by convention the one with the higher Γ.
-            dropped: the one that goes.
-            saving: future cost avoided, in cost units.
-
-        Raises:
-            ValueError: the two are the same, one is an ancestor of the other, one is unknown or pruned, or the
-                saving is negative or not finite.
-        """
-        for thought_id in (kept, dropped):
-            if self.pruned(thought_id) is not None:
-                raise ValueError(f"can't merge {dropped!r} into {kept!r}: {thought_id!r} is pruned")
-        if kept == dropped:
-            raise ValueError(f"can't merge {kept!r} with itself")
-        if dropped in self.ancestors(kept) or kept in self.ancestors(dropped):
-            raise ValueError(f"can't merge {dropped!r} into {kept!r}: one is an ancestor of the other")
-        if not math.isfinite(saving) or saving < 0:
-            raise ValueError(f"can't merge {dropped!r} into {kept!r}: saving is {saving!r}, must be finite and >= 0")
-        orphans = self._edges.redirect(kept=kept, dropped=dropped)
-        change = Merged(kept, dropped, saving)
-        self._pruned[dropped] = f"merged into {kept}"
-        self._merged[dropped] = change
-        self._changes.append(change)
-        self._refresh_live([dropped, *orphans])
-
-    def expanded(self, tip: str) -> None:
-        """Note that actions were proposed from this thought."""
-        self._require(tip)
-        self._expansions[tip] = self._expansions.get(tip, 0) + 1
-        self._changes.append(Expanded(tip))
-
-    def expansions(self, thought_id: str) -> int:
-        """How often actions were proposed from it."""
-        self._require(thought_id)
-        return self._expansions.get(thought_id, 0)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parents", tuple(self.parents))
+        object.__setattr__(self, "region", as_region(self.region))
+        if self.kind not in _KINDS:
+            raise ValueError(f"thought {self.id!r}: kind is {self.kind!r}, not one of {', '.join(get_args(Kind))}")
+        if not self.id:
+            raise ValueError("a thought needs an id")
+        # Written as "not inside" so that NaN, which compares false with everything, is refused too.
+        if not -1.0 <= self.safety <= 1.0:
+            raise ValueError(f"thought {self.id!r}: safety is {self.safety!r}, not in [-1, 1]")
+        if not 0.0 <= self.utility <= 1.0:
+            raise ValueError(f"thought {self.id!r}: utility is {self.utility!r}, not in [0, 1]")
+        if self.raw is not None and not -1.0 <= self.raw <= 1.0:
+            raise ValueError(f"thought {self.id!r}: raw grade is {self.raw!r}, not in [-1, 1]")
+        free = self.kind == "root" and self.cost == 0
+        if not math.isfinite(self.cost) or (self.cost <= 0 and not free):
+            raise ValueError(f"thought {self.id!r}: cost is {self.cost!r}; it must be finite and above 0")
+        if self.unassessed and (self.safety != -1.0 or self.utility != 0.0):
+            raise ValueError(f"thought {self.id!r}: unassessed, so its safety must be -1 and its utility 0")
 
     @property
-    def changes(self) -> list[Change]:
-        """The journal: every change that this graph underwent, in order. A copy."""
-        return self._changes.copy()
+    def unsafe(self) -> bool:
+        """True where s < 0: never expanded, never on a path."""
+        return self.safety < 0
 
-    def changes_since(self, position: int) -> list[Change]:
-        """The journal from its entry number `position` on, counted from 0."""
-        return self._changes[position:]
 
-    @property
-    def saving(self) -> float:
-        """Future cost that merges avoided, in cost units."""
-        return math.fsum(merge.saving for merge in self._merged.values())
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """A thought was taken out of the search. It stays in the graph, marked with the reason."""
 
-    @property
-    def root(self) -> Thought | None:
-        """The root; None while the graph is empty."""
-        return self._root
+    id: str
+    """The thought."""
+    reason: str
+    """Why, for the reader of a result."""
 
-    def thought(self, thought_id: str) -> Thought:
-        """The thought with this id."""
-        self._require(thought_id)
-        return self._thoughts[thought_id]
 
-    def __getitem__(self, thought_id: str) -> Thought:
-        return self._thoughts[thought_id]
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two thoughts that say the same became one."""
 
-    def __contains__(self, thought_id: object) -> bool:
-        return thought_id in self._thoughts
+    kept: str
+    """The one that stays and takes over the other's children."""
+    dropped: str
+    """The one that is marked pruned."""
+    saving: float = 0.0
+    """Future cost avoided, in cost units: booked as such, never as a negative cost."""
 
-    def __len__(self) -> int:
-        return len(self._thoughts)
 
-    def __iter__(self) -> Iterator[Thought]:
-        return iter(self._thoughts.values())
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """Actions were proposed from a thought."""
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ThoughtGraph):
-            return NotImplemented
-        return self._content() == other._content()
+    tip: str
+    """The thought."""
 
-    def parents(self, thought_id: str) -> tuple[str, ...]:
-        """The thoughts that it follows from, after merges."""
-        try:
-            return self._edges.parents[thought_id]
-        except KeyError:
-            raise ValueError(f"the graph holds no thought {thought_id!r}") from None
 
-    def ways_to(self, thought_id: str) -> tuple[str, ...]:
-        """The thoughts that a path to it may come from: its parents, or none where it is pruned."""
-        if thought_id in self._pruned:
-            return ()
-        return self.parents(thought_id)
-
-    def children(self, thought_id: str) -> list[str]:
-        """The thoughts that follow from it, after merges, pruned ones too."""
-        self._require(thought_id)
-        return self._edges.children[thought_id].copy()
-
-    def ancestors(self, thought_id: str) -> set[str]:
-        """All thoughts on the ways from the root to it, without itself."""
-        self._require(thought_id)
-        return self._edges.ancestors(thought_id)
-
-    def descendants(self, thought_id: str) -> set[str]:
-        """All thoughts that follow from it at any distance, without itself."""
-        return set(self.downstream([thought_id])) - {thought_id}
-
-    def downstream(self, thought_ids: Iterable[str]) -> list[str]:
-        """These thoughts and all their descendants, each once, parents first."""
-        starts = list(thought_ids)
-        for start in starts:
-            self._require(start)
-        return self._edges.downstream(starts)
-
-    def topological(self) -> list[str]:
-        """All ids, parents first."""
-        return self._edges.topological()
-
-    def pruned(self, thought_id: str) -> str | None:
-        """Why the thought was pruned; None: it was not."""
-        self._require(thought_id)
-        return self._pruned.get(thought_id)
-
-    def survivor(self, thought_id: str) -> str:
-        """The thought that stands for it after merges; itself where it was not merged away."""
-        self._require(thought_id)
-        while (merge := self._merged.get(thought_id)) is not None:
-            thought_id = merge.kept
-        return thought_id
-
-    def live(self, thought_id: str) -> bool:
-        """Not pruned, and at least one path from the root leads to it through thoughts that are not pruned."""
-        self._require(thought_id)
-        return thought_id in self._live
-
-    def alive(self) -> list[Thought]:
-        """The live thoughts, older first; the root among them."""
-        live = self._live
-        return [thought for thought_id, thought in self._thoughts.items() if thought_id in live]
-
-    def expandable(self, standing: Collection[str] = ()) -> list[Thought]:
-        """The live thoughts to propose from, older first: no answer, and never expanded, or once and for nothing.
-
-        Args:
-            standing: thoughts that still own actions which were proposed and not yet executed or dropped.
-        """
-        live, expansions, children = self._live, self._expansions, self._edges.children
-        return [
-            thought
-            for thought_id, thought in self._thoughts.items()
-            if thought_id in live
-            and thought.kind != "answer"
-            and (
-                thought_id not in expansions
-                or (
-                    expansions[thought_id] == 1 and thought_id not in standing and live.isdisjoint(children[thought_id])
-                )
-            )
-        ]
-
-    def leaves(self) -> list[str]:
-        """The live thoughts after the root without live children, older first."""
-        return [
-            thought.id
-            for thought in self
-            if thought.id in self._live
-            and thought is not self._root
-            and self._live.isdisjoint(self._edges.children[thought.id])
-        ]
-
-    def _content(self) -> tuple[object, ...]:
-        return (self._thoughts, self._edges.parents, self._pruned, self._merged, self._expansions)
-
-    def _require(self, thought_id: str) -> None:
-        if thought_id not in self._thoughts:
-            raise ValueError(f"the graph holds no thought {thought_id!r}")
-
-    def _resolved(self, thought: Thought) -> tuple[str, ...]:
-        """The parents as they stand now: each known, merged ones replaced by their survivors, each once."""
-        parents = thought.parents
-        if not parents:
-            raise ValueError(f"thought {thought.id!r} has no parents; only the root may have none")
-        for parent in parents:
-            if parent not in self._thoughts:
-                raise ValueError(f"thought {thought.id!r}: the graph holds no parent {parent!r}")
-        if len(parents) == 1 and parents[0] not in self._merged:
-            return parents
-        return tuple(dict.fromkeys(self.survivor(parent) for parent in parents))
-
-    def _refresh_live(self, touched: list[str]) -> None:
-        """Find out anew which of these are live, and where that changes, which of their children are."""
-        while touched:
-            current = touched.pop()
-            reached = self._thoughts[current] is self._root or not self._live.isdisjoint(self._edges.parents[current])
-            if (reached and current not in self._pruned) != (current in self._live):
-                self._live.symmetric_difference_update((current,))
-                touched.extend(self._edges.children[current])
+Change: TypeAlias = Thought | Pruned | Merged | Expanded
+"""One entry of a graph's journal; a `Thought` means that it was added."""

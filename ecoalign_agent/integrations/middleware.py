@@ -1,45 +1,48 @@
-"""``EcoAlignMiddleware``: EcoAlign as a guard of a LangChain agent. Every part can be switched alone. Ours."""
+"""What the guard is told to do, checked once.
 
+Middleware that has no synchronous way, and says so in one sentence.
+
+Models none of whose tokens anybody sees before their message is whole and checked.
+
+``EcoAlignMiddleware``: EcoAlign as a guard of a LangChain agent. Every part can be switched alone. Ours.
+"""
+
+import math
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 from langchain.agents.middleware import (
+    AgentMiddleware,
     ExtendedModelResponse,
     ModelRequest,
     ModelResponse,
     ToolCallRequest,
 )
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from ecoalign_agent.errors import BudgetTooSmallError, UsageError
-from ecoalign_agent.integrations.asynchronous import AsyncOnly
-from ecoalign_agent.integrations.checking import (
+from ecoalign_agent.integrations.assessment import (
     ACTION,
+    Agent,
     is_safe_verdict,
     verdict_on,
     verdict_on_message,
     verdict_price,
+    within,
 )
-from ecoalign_agent.integrations.conversation import call_text, carries_picture, exchange_of, opens_a_turn
-from ecoalign_agent.integrations.options import checked
-from ecoalign_agent.integrations.port import Agent, within
-from ecoalign_agent.integrations.purse import (
-    GuardState,
-    Purse,
-    fresh,
-    left_of,
-    prompt_of,
-    reply_cost,
-    reply_tokens,
-    safe_in,
-    share_of,
-    tool_cost,
+from ecoalign_agent.integrations.conversation import (
+    call_text,
+    carries_picture,
+    exchange_of,
+    not_affordable,
+    opens_a_turn,
+    refused_call,
 )
-from ecoalign_agent.integrations.quiet import Hush
-from ecoalign_agent.integrations.replies import (
+from ecoalign_agent.integrations.messages import (
     ToolDone,
     answered_by,
     booked,
@@ -54,8 +57,131 @@ from ecoalign_agent.integrations.replies import (
     refused,
     spoken,
 )
-from ecoalign_agent.integrations.wording import not_affordable, refused_call
-from ecoalign_agent.llm.usage import text_tokens
+from ecoalign_agent.integrations.run_budget import (
+    GuardState,
+    Purse,
+    fresh,
+    left_of,
+    prompt_of,
+    reply_cost,
+    reply_tokens,
+    safe_in,
+    share_of,
+    tool_cost,
+)
+from ecoalign_agent.llm.tokens import text_tokens
+from ecoalign_agent.search.async_tasks import async_only
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The switches of the guard.
+
+    Attributes:
+        answer: whether turns with a picture or a high risk are answered by a search.
+        risk_threshold: risk in [0, 1] above which a turn is answered by a search; None: only pictures count.
+        gate_tools: which tools' calls are assessed before they run: all, none, or those of these names.
+        check_final: whether what the agent says is assessed before anybody sees it.
+        budget: cost units for a whole run; None: any.
+    """
+
+    answer: bool
+    risk_threshold: float | None
+    gate_tools: bool | frozenset[str]
+    check_final: bool
+    budget: float | None
+
+    def gates(self, name: str) -> bool:
+        """Whether a call of the tool ``name`` is assessed."""
+        return self.gate_tools if isinstance(self.gate_tools, bool) else name in self.gate_tools
+
+
+def checked(
+    *,
+    answer: bool,
+    risk_threshold: float | None,
+    gate_tools: bool | str | Collection[str],
+    check_final: bool,
+    budget: float | None,
+) -> Options:
+    """The options, as given.
+
+    Raises:
+        UsageError: a number is out of its range, or a switch has no effect as the others stand.
+    """
+    if risk_threshold is not None:
+        if isinstance(risk_threshold, bool) or not 0.0 <= risk_threshold <= 1.0:
+            raise UsageError(f"risk_threshold is {risk_threshold!r}: give a risk from 0 (harmless) to 1, or None")
+        if not answer:
+            raise UsageError("risk_threshold decides what a search answers, and answer is False: leave one of them out")
+    if budget is not None and (isinstance(budget, bool) or not (math.isfinite(budget) and budget > 0)):
+        raise UsageError(f"budget is {budget!r}: give cost units above 0, or None")
+    names = frozenset(
+        {gate_tools} if isinstance(gate_tools, str) else () if isinstance(gate_tools, bool) else gate_tools
+    )
+    gated = gate_tools if isinstance(gate_tools, bool) else names
+    return Options(answer, risk_threshold, gated, check_final, budget)
+
+
+_SYNC = async_only("EcoAlignMiddleware", asynchronous="the agent's ainvoke or astream")
+
+
+class AsyncOnly(AgentMiddleware[GuardState, Any, Any]):
+    """Every synchronous hook raises a ``UsageError``; the asynchronous ones are the subclass's."""
+
+    def before_agent(self, state: GuardState, runtime: Runtime[Any]) -> NoReturn:
+        """Raise: there is no synchronous way."""
+        del state, runtime
+        raise UsageError(_SYNC)
+
+    def wrap_model_call(self, request: ModelRequest[Any], handler: object) -> NoReturn:
+        """Raise: there is no synchronous way."""
+        del request, handler
+        raise UsageError(_SYNC)
+
+    def wrap_tool_call(self, request: ToolCallRequest, handler: object) -> NoReturn:
+        """Raise: there is no synchronous way."""
+        del request, handler
+        raise UsageError(_SYNC)
+
+    def after_agent(self, state: GuardState, runtime: Runtime[Any]) -> NoReturn:
+        """Raise: there is no synchronous way."""
+        del state, runtime
+        raise UsageError(_SYNC)
+
+
+_MOST = 16
+"""Models that are remembered: an agent has one, or chooses among a few."""
+
+
+class Hush:
+    """Quiet copies of models, one for each: a model that counts its calls goes on counting."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, tuple[Any, Any]] = {}
+
+    def __call__(self, model: Any) -> Any:  # noqa: ANN401 - a chat model, or what init_chat_model builds without a name
+        """The same model, quiet.
+
+        It does not stream, so that its usage is reported whole, and LangGraph leaves it out of its stream of messages.
+        """
+        # The model is kept beside its copy, so that its id can't pass to another one.
+        known = self._copies.pop(id(model), None) or (model, _quiet(model))
+        self._copies[id(model)] = known
+        if len(self._copies) > _MOST:
+            del self._copies[next(iter(self._copies))]
+        return known[1]
+
+
+def _quiet(model: Any) -> Any:  # noqa: ANN401 - as above
+    if isinstance(model, BaseChatModel):
+        changes: dict[str, Any] = {"disable_streaming": True, "tags": [*(model.tags or []), "nostream"]}
+        if "streaming" in type(model).model_fields:
+            # OpenAI's would ask its server for a stream all the same, and not know what to do with it.
+            changes["streaming"] = False
+        return model.model_copy(update=changes)
+    return model.with_config(tags=["nostream"])
+
 
 Handler = Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
 ToolHandler = Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
@@ -87,7 +213,7 @@ class EcoAlignMiddleware(AsyncOnly):
             for an agent with a ``response_format``, which a search can't fill.
 
     An agent that checkpoints takes an interrupted search up where it was; give its checkpointer
-    ``.with_allowlist(CHECKPOINTED)`` (``alignment/state.py``), which lets the search's own types be read back.
+    ``.with_allowlist(CHECKPOINTED)`` (``search/state.py``), which lets the search's own types be read back.
 
     Example:
         >>> guard = EcoAlignMiddleware(EcoAlign("openai:gpt-4o-mini"), budget=20_000)  # doctest: +SKIP

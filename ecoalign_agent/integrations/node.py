@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.integrations.port import Agent
+from ecoalign_agent.integrations.assessment import Agent
 
 Node = Callable[[Any], Awaitable[dict[str, Any]]]
 """A node function: the state in, the keys that changed out."""

@@ -1,26 +1,208 @@
-"""One model at one address: what it can do, how many calls it takes at once, and how to call it without streaming.
+"""What an endpoint can do, found out once and remembered for as long as the endpoint lives.
+
+A rung is a way of asking for structured output. The ladder goes down from the one that binds the model most tightly: a
+JSON schema, a function call, JSON mode, plain text. Source: ours.
+
+What a LangChain chat model tells about itself, and the copy of it that the meter can trust.
+
+The copy answers in one piece, once, without retries of its own, over connections of its own event loop.
+
+One model at one address: what it can do, how many calls it takes at once, and how to call it without streaming.
 
 Any LangChain chat model will do. Those that speak OpenAI's protocol through langchain-openai are *compatible*: they get
 the whole ladder and the request body that servers of that kind agree on.
 """
 
 import asyncio
+import inspect
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
-from ecoalign_agent.llm.capabilities import Capabilities, Rung
-from ecoalign_agent.llm.chat_models import facts_of, metered_copy
-from ecoalign_agent.llm.image_scale import Gauge, ImageScale
-from ecoalign_agent.llm.image_tokens import ImageFamily, family_of
-from ecoalign_agent.llm.rate import Rate
-from ecoalign_agent.llm.strict_schema import sent_schema
+from ecoalign_agent.images.image_tokens import ImageFamily, family_of
+from ecoalign_agent.llm.json_schema import sent_schema
+from ecoalign_agent.llm.rate_limit import Rate
+from ecoalign_agent.llm.tokens import Gauge, ImageScale
+
+Rung = Literal["json_schema", "function_calling", "json_mode", "plain"]
+
+LADDER: tuple[Rung, ...] = ("json_schema", "function_calling", "json_mode", "plain")
+"""All rungs, in order of trial."""
+
+MaxTokensField = Literal["max_completion_tokens", "max_tokens"]
+
+_SILENT_TWICE = 2
+
+
+class Capabilities:
+    """What one endpoint can and can't do. Changes as calls teach it; plain text is always left.
+
+    Attributes:
+        max_tokens_field: how this endpoint calls the cap on completion tokens; None: it takes no such cap, so that a
+            call's cost is bounded by the model only.
+        refused: rung → why it is no longer tried, one line each.
+    """
+
+    def __init__(
+        self, rungs: tuple[Rung, ...] = LADDER, *, max_tokens_field: MaxTokensField | None = "max_tokens"
+    ) -> None:
+        self.max_tokens_field = max_tokens_field
+        self.refused: dict[Rung, str] = {}
+        self._rungs = rungs
+        self._proven: set[Rung] = set()
+        self._silent: dict[Rung, int] = {}
+
+    def rename_cap(self) -> None:
+        """Call the cap by its other name from now on, where it has one."""
+        if self.max_tokens_field is not None:
+            other: MaxTokensField = "max_tokens" if self.max_tokens_field != "max_tokens" else "max_completion_tokens"
+            self.max_tokens_field = other
+
+    def rungs(self) -> list[Rung]:
+        """The rungs still worth trying, in order of trial; never empty."""
+        return [rung for rung in self._rungs if rung not in self.refused] or ["plain"]
+
+    def cannot(self, rung: Rung, why: str) -> None:
+        """Remember that ``rung`` does not work here; plain text can't be given up."""
+        if rung != "plain":
+            self.refused.setdefault(rung, why)
+
+    def works(self, rung: Rung) -> None:
+        """Remember that ``rung`` gave a readable reply."""
+        self._proven.add(rung)
+        self._silent.pop(rung, None)
+
+    def proven(self, rung: Rung) -> bool:
+        """Whether ``rung`` gave a readable reply before."""
+        return rung in self._proven
+
+    def silent(self, rung: Rung) -> bool:
+        """Note a reply without any JSON on ``rung``; the second in a row gives the rung up. Returns whether it did."""
+        self._silent[rung] = self._silent.get(rung, 0) + 1
+        if self._silent[rung] >= _SILENT_TWICE:
+            self.cannot(rung, f"{_SILENT_TWICE} replies in a row without JSON")
+        return rung in self.refused
+
+
+_OFFICIAL = ("openai.com", "azure.com")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of a model before it is first asked.
+
+    Attributes:
+        compatible: it is one of langchain-openai's, speaking OpenAI's protocol.
+        model_name: the provider's name for it; empty: it does not tell.
+        address: host and port; empty: not known.
+        secrets: the keys it holds.
+        ceiling: its own cap on completion tokens; None: it has none.
+        rungs: ways of asking for structured output that may work, in order of trial.
+        max_tokens_field: what its cap on completion tokens is called; None: its class takes none.
+    """
+
+    compatible: bool
+    model_name: str
+    address: str
+    secrets: tuple[str, ...]
+    ceiling: int | None
+    rungs: tuple[Rung, ...]
+    max_tokens_field: MaxTokensField | None
+
+
+def facts_of(model: BaseChatModel) -> ModelFacts:
+    """Look a model over, without a call."""
+    module = _openai_module()
+    compatible = module is not None and isinstance(model, module.BaseChatOpenAI)
+    told = getattr(model, "model_name", None) or getattr(model, "model", None)
+    cap = getattr(model, "max_tokens", None)
+    address = _address(model) if compatible else ""
+    return ModelFacts(
+        compatible=compatible,
+        model_name=told if isinstance(told, str) else "",
+        address=address,
+        secrets=_secrets(model),
+        ceiling=cap if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else None,
+        rungs=LADDER if compatible else _other_rungs(model),
+        max_tokens_field=_compatible_field(address) if compatible else _other_field(model),
+    )
+
+
+def metered_copy(model: BaseChatModel) -> tuple[BaseChatModel, Any]:
+    """A copy for the running event loop, and the HTTP client made for it, to be closed by ``aclose()``; None: none was.
+
+    langchain-openai shares one HTTP client over all event loops, and fails on the second with "Event loop is closed":
+    here each loop gets its own, unless the caller gave one. A model that can't stream is used as it is.
+    """
+    streams = any(getattr(type(model), name) is not getattr(BaseChatModel, name) for name in ("_stream", "_astream"))
+    if not streams:
+        return model, None
+    root = getattr(model, "root_async_client", None)
+    if not facts_of(model).compatible or root is None:
+        return model.model_copy(update={"disable_streaming": True}), None
+    client = None
+    if not (getattr(model, "http_async_client", None) or getattr(model, "openai_proxy", None)):
+        from openai import DefaultAsyncHttpxClient  # noqa: PLC0415 - loaded already, by the model
+
+        # The certificates are read already: reading them again would block the loop for 20 ms.
+        verify = getattr(_openai_module(), "global_ssl_context", True)
+        client = DefaultAsyncHttpxClient(base_url=root.base_url, timeout=root.timeout, verify=verify)
+    once = root.with_options(max_retries=0, **({} if client is None else {"http_client": client}))
+    changes = {
+        "disable_streaming": True,
+        "streaming": False,
+        # The meter decides how much may be written; several choices would cost several times that.
+        "max_tokens": None,
+        "n": None,
+        "root_async_client": once,
+        "async_client": once.chat.completions,
+    }
+    return model.model_copy(update=changes), client
+
+
+def _openai_module() -> Any:  # noqa: ANN401 - a module that may be absent
+    """langchain-openai's module; None: not imported, so no model can be one of its own."""
+    return sys.modules.get("langchain_openai.chat_models.base")
+
+
+def _compatible_field(address: str) -> MaxTokensField:
+    host = address.partition(":")[0]
+    return "max_completion_tokens" if not host or host.endswith(_OFFICIAL) else "max_tokens"
+
+
+def _other_field(model: BaseChatModel) -> MaxTokensField | None:
+    kind = type(model)
+    answers = kind._generate if kind._agenerate is BaseChatModel._agenerate else kind._agenerate  # noqa: SLF001 - signature
+    parameters = inspect.signature(answers).parameters
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    return "max_tokens" if takes_any or "max_tokens" in parameters else None
+
+
+def _other_rungs(model: BaseChatModel) -> tuple[Rung, ...]:
+    takes_tools = type(model).bind_tools is not BaseChatModel.bind_tools
+    return ("function_calling", "plain") if takes_tools else ("plain",)
+
+
+def _address(model: BaseChatModel) -> str:
+    client = getattr(model, "root_async_client", None)
+    base = getattr(client, "base_url", None) or getattr(model, "openai_api_base", None)
+    parts = urlsplit(str(base or ""))
+    # Never the whole address: it may hold a user's name and password.
+    return (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+
+
+def _secrets(model: BaseChatModel) -> tuple[str, ...]:
+    held = (getattr(model, name, None) for name in type(model).model_fields)
+    return tuple(s.get_secret_value() for s in held if isinstance(s, SecretStr) and len(s.get_secret_value()) >= 4)
+
 
 _QUIET: RunnableConfig = {"tags": ["nostream"]}
 """LangGraph leaves calls with this tag out of its token stream: an inner thought is not for the user's eyes."""

@@ -16,18 +16,15 @@ from weakref import WeakKeyDictionary
 from pydantic import SecretStr
 
 from ecoalign_agent.economics.budget import Phase
-from ecoalign_agent.economics.tariff import Usage
+from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError, ModelTimeoutError, NotFoundError
-from ecoalign_agent.llm.call_journal import digest_of
+from ecoalign_agent.images.image import ImageView
+from ecoalign_agent.images.image_tokens import ImageFamily, family_of, image_tokens
+from ecoalign_agent.llm.call import place
 from ecoalign_agent.llm.failures import AttemptError, Failure, failure_of
-from ecoalign_agent.llm.image_scale import Gauge
-from ecoalign_agent.llm.image_tokens import ImageFamily, family_of, image_tokens
-from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.picture import ImageView
-from ecoalign_agent.llm.places import place
-from ecoalign_agent.llm.rate import Rate
-from ecoalign_agent.llm.retry import retrying
-from ecoalign_agent.llm.usage import PER_MESSAGE, text_tokens
+from ecoalign_agent.llm.meter import Meter, digest_of
+from ecoalign_agent.llm.rate_limit import Rate, retrying
+from ecoalign_agent.llm.tokens import PER_MESSAGE, Gauge, text_tokens
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from ecoalign_agent.llm.fences import SentPicture, fenced, words_of
+from ecoalign_agent.llm.prompts import SentPicture, fenced, words_of
 
 TASKS = (
     "scan", "plan", "propose", "simulate", "reason", "look", "fuse", "answer", "synthesize", "decline",

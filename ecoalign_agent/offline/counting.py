@@ -9,7 +9,7 @@ Source: the tile formula is OpenAI's published one; the count of text is ours.
 import math
 from typing import Any, Literal
 
-from ecoalign_agent.llm.image_tokens import image_tokens
+from ecoalign_agent.images.image_tokens import image_tokens
 
 BYTES_A_TOKEN = 4
 """How many bytes of UTF-8 text count as one token."""

@@ -3,7 +3,7 @@
 import re
 from types import MappingProxyType
 
-from ecoalign_agent.assessing.hazards import HAZARDS
+from ecoalign_agent.assessors.hazards import HAZARDS
 
 ALTERNATIVES = MappingProxyType(
     {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.llm.pixels import decode, read_header
+from ecoalign_agent.images.decoding import decode, read_header
 from ecoalign_agent.offline.ocr import Engine, read_lines
 from ecoalign_agent.offline.rows import Row, around, rows_of
 from ecoalign_agent.offline.statistics import Statistics, measure, paper_and_ink

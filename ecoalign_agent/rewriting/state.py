@@ -8,14 +8,14 @@ from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
-from ecoalign_agent.alignment.state import Images
 from ecoalign_agent.economics.budget import Budget, Ledger
-from ecoalign_agent.economics.tariff import Tariff
+from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.events.result import Rewrite, RewriteStatus, RiskReport
+from ecoalign_agent.images.store import Gallery
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.images import Gallery
-from ecoalign_agent.rewriting.ports import Analyst, Checker, RewritePorts, Writer
-from ecoalign_agent.rewriting.rewrite import Rewrite, RewriteStatus, RiskReport
+from ecoalign_agent.rewriting.model_calls import Analyst, Checker, RewritePorts, Writer
+from ecoalign_agent.search.state import Images
 
 _NUMBER = (int, float)
 _KNOBS: dict[str, Any] = {

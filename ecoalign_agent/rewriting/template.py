@@ -5,7 +5,7 @@ Source: VLMGuard-R1 trains (x_T, x_I) → reasoning + x_T'; its exact template w
 
 import re
 
-from ecoalign_agent.rewriting.rewrite import RiskReport
+from ecoalign_agent.events.result import RiskReport
 
 INSTRUCTION = (
     "Reason about what could go wrong between the question and the picture. Then write the question anew, so that it "

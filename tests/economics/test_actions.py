@@ -3,7 +3,7 @@
 import pytest
 
 from ecoalign_agent.economics.actions import Action
-from ecoalign_agent.economics.value import Step
+from ecoalign_agent.economics.valuation import Step
 
 STEP = Step(0.5, 0.25, 30.0)
 

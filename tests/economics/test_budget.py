@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from ecoalign_agent.economics.budget import Budget, Ledger
-from ecoalign_agent.economics.tariff import Usage
+from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.economics.thoughts import Thought, ThoughtGraph
+from ecoalign_agent.economics.thought_graph import ThoughtGraph
+from ecoalign_agent.economics.thoughts import Thought
 
 ROOT = Thought("r", "root", "the question", (), 0.25, 0.0, 40.0)
 

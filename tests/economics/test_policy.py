@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.economics.tariff import Tariff
 from ecoalign_agent.errors import PolicyError
 
 DEFAULTS: dict[str, object] = {

@@ -8,8 +8,9 @@ from ecoalign_agent.economics.actions import Action, ActionKind
 from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.selection import can_beat, choose, contested, open_tips, purchases, rank, satisfies
-from ecoalign_agent.economics.thoughts import Thought, ThoughtGraph
-from ecoalign_agent.economics.value import Step
+from ecoalign_agent.economics.thought_graph import ThoughtGraph
+from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.economics.valuation import Step
 
 
 def _graph(*thoughts: tuple[str, str, float, float, float]) -> ThoughtGraph:

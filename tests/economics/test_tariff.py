@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ecoalign_agent.economics.tariff import Tariff, Usage
+from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.errors import PolicyError
 
 CALL = Usage(text=400, image=85, cached=100, completion=60)

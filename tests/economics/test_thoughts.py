@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from ecoalign_agent.economics.thoughts import Expanded, Kind, Merged, Pruned, Thought, ThoughtGraph
+from ecoalign_agent.economics.thought_graph import ThoughtGraph
+from ecoalign_agent.economics.thoughts import Expanded, Kind, Merged, Pruned, Thought
 
 
 def _thought(thought_id: str, *parents: str, kind: Kind = "reason", cost: float = 10.0) -> Thought:

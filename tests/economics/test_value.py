@@ -8,7 +8,7 @@ from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import PathValue
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought
-from ecoalign_agent.economics.value import (
+from ecoalign_agent.economics.valuation import (
     Step,
     action_value,
     local_return,

@@ -4,7 +4,7 @@
 
 is what ``tests/fuzz/run`` does, in a folder of its own. Needs atheris (``pip install ".[fuzz]"``). The corpus begins
 with well-formed replies, so that mutation starts where it is near to passing; the oracle is that of
-``tests/assessing``. A crash is a reply that oracle and program read differently, or an exception that leaves a reader.
+``tests/assessors``. A crash is a reply that oracle and program read differently, or an exception that leaves a reader.
 """
 
 import importlib
@@ -17,17 +17,17 @@ atheris: Any = importlib.import_module("atheris")
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 with atheris.instrument_imports(
-    include=["ecoalign_agent.llm.reading", "ecoalign_agent.assessing", "json", "tests.assessing"]
+    include=["ecoalign_agent.llm.parsing", "ecoalign_agent.assessors", "json", "tests.assessors"]
 ):
     from langchain_core.messages import AIMessage
 
-    from ecoalign_agent.assessing.artefacts import without_artefacts
-    from ecoalign_agent.assessing.guard import read_guard
-    from ecoalign_agent.assessing.model import verdict_of
-    from ecoalign_agent.assessing.moderation import read_moderation
-    from ecoalign_agent.assessing.verdict import RequestVerdictReply, ThoughtVerdictReply
-    from ecoalign_agent.llm.reading import read
-    from tests.assessing.oracle import guard_says_safe, moderation_in, verdict_in
+    from ecoalign_agent.assessors.base import RequestVerdictReply, ThoughtVerdictReply
+    from ecoalign_agent.assessors.chat_model import verdict_of
+    from ecoalign_agent.assessors.disclaimers import without_artefacts
+    from ecoalign_agent.assessors.guard import read_guard
+    from ecoalign_agent.assessors.moderation import read_moderation
+    from ecoalign_agent.llm.parsing import read
+    from tests.assessors.oracle import guard_says_safe, moderation_in, verdict_in
 
 SEEDS = (
     '0{"hazards": [], "safety": 0.9, "utility": 0.8}',

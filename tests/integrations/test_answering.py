@@ -10,12 +10,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import BaseModel
 
 from ecoalign_agent import Policy, UsageError
-from ecoalign_agent.alignment.state import CHECKPOINTED
 from ecoalign_agent.errors import BudgetTooSmallError, RejectedError
-from ecoalign_agent.integrations.wording import NO_QUESTION, SEARCH_FAILED
-from tests.alignment.stage import picture
+from ecoalign_agent.integrations.conversation import NO_QUESTION, SEARCH_FAILED
+from ecoalign_agent.search.state import CHECKPOINTED
 from tests.fakes import Answer, Call, Say, action, plays, scan, verdict
 from tests.integrations.agents import Guarded, first_then, saying
+from tests.search.stage import picture
 
 URL = "data:image/png;base64," + base64.b64encode(picture()).decode()
 IMAGE = {"type": "image_url", "image_url": {"url": URL}}

@@ -6,9 +6,9 @@ import pytest
 
 from ecoalign_agent import EcoAlign, Policy, UsageError
 from ecoalign_agent.errors import RejectedError
-from ecoalign_agent.llm.usage import text_tokens
-from tests.alignment.stage import picture
+from ecoalign_agent.llm.tokens import text_tokens
 from tests.fakes import CALL_COST, Call, ScriptedModel, plays, verdict
+from tests.search.stage import picture
 
 
 def agent(policy: Policy | None = None, **parts: Any) -> tuple[EcoAlign, ScriptedModel]:

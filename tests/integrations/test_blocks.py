@@ -10,10 +10,10 @@ from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.alignment.blocks import holds_image, parts_of
 from ecoalign_agent.errors import UsageError
-from tests.alignment.stage import picture
+from ecoalign_agent.search.request import holds_image, parts_of
 from tests.fakes import ScriptedModel, plays
+from tests.search.stage import picture
 
 FILE = picture()
 DATA = base64.b64encode(FILE).decode()

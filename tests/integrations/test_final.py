@@ -10,10 +10,10 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from ecoalign_agent.integrations.wording import UNCHECKED, UNSAFE
-from tests.alignment.stage import picture
+from ecoalign_agent.integrations.conversation import UNCHECKED, UNSAFE
 from tests.fakes import Call
 from tests.integrations.agents import BAD, Guarded, first_then, saying
+from tests.search.stage import picture
 
 ASK = HumanMessage("Is it open?")
 MAIL = ("send_mail", {"to": "anna"})

@@ -12,13 +12,13 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from ecoalign_agent import EcoAlign, UsageError
-from ecoalign_agent.alignment.state import CHECKPOINTED
 from ecoalign_agent.errors import RejectedError
+from ecoalign_agent.events.events import event_adapter
+from ecoalign_agent.events.result import Result
 from ecoalign_agent.integrations.node import as_node
-from ecoalign_agent.trace.events import event_adapter
-from ecoalign_agent.trace.result import Result
-from tests.alignment.stage import picture
+from ecoalign_agent.search.state import CHECKPOINTED
 from tests.fakes import Answer, Call, Say, ScriptedModel, action, plays, scan, verdict
+from tests.search.stage import picture
 
 SEARCHED = "It is open from 9 to 5."
 

@@ -10,10 +10,10 @@ from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, EcoAlignMiddleware
-from ecoalign_agent.integrations.wording import UNSAFE
+from ecoalign_agent.integrations.conversation import UNSAFE
 from tests.fakes import CALL_COST, ScriptedModel, plays
 from tests.integrations.agents import BAD, by_words
-from tests.server import ChatServer, saying
+from tests.scripted_server import ChatServer, saying
 
 CONFIG: Any = {"configurable": {"thread_id": "x"}}
 

@@ -13,7 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from ecoalign_agent import EcoAlign, EcoAlignMiddleware
-from ecoalign_agent.integrations.wording import OUT_OF_BUDGET
+from ecoalign_agent.integrations.conversation import OUT_OF_BUDGET
 from tests.fakes import CALL_COST, Answer, Call, Say, ScriptedModel, plays, verdict
 from tests.integrations.agents import PLAIN_COST, Guarded, first_then, saying
 from tests.integrations.test_answering import SEARCHED, seeing

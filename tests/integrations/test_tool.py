@@ -9,11 +9,11 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from ecoalign_agent import EcoAlign, UsageError
 from ecoalign_agent.errors import RejectedError
-from ecoalign_agent.trace.events import event_adapter
-from ecoalign_agent.trace.result import Result
-from tests.alignment.stage import picture
+from ecoalign_agent.events.events import event_adapter
+from ecoalign_agent.events.result import Result
 from tests.fakes import ScriptedModel, plays
 from tests.integrations.agents import Guarded, first_then, saying
+from tests.search.stage import picture
 
 OFF: dict[str, Any] = {"answer": False, "gate_tools": False, "check_final": False}
 SEARCHED = "It is open from 9 to 5."

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import httpx
 from langchain_core.messages import AIMessage
 
-from ecoalign_agent.economics.tariff import Usage
-from ecoalign_agent.llm.usage import text_tokens
+from ecoalign_agent.economics.cost import Usage
+from ecoalign_agent.llm.tokens import text_tokens
 from tests.fakes import Call, action, scan, step, verdict
 
 Report = Literal["honest", "silent", "low", "high", "absurd"]

@@ -23,10 +23,10 @@ from typing import Literal
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from tests.alignment.stage import picture
 from tests.laws.fates import FAILURES, REPORTS
 from tests.laws.policies import drawn_policy
 from tests.laws.sequences import DOORS, Audit, Rig
+from tests.search.stage import picture
 
 Kind = Literal["honest", "silent", "lying", "failing", "cancelled", "deadline", "all at once"]
 

@@ -18,12 +18,12 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from tests.benching.counting import CountingServer, bench, killed_after
+from tests.bench.runner.counting import CountingServer, bench, killed_after
 
 
 def finished(out: Path) -> set[str]:
     """The notices whose samples stand finished in the logs."""
-    from ecoalign_agent.benching.logs import runs_in  # noqa: PLC0415 - Inspect, only where it is needed
+    from ecoalign_agent.bench.runner.logs import runs_in  # noqa: PLC0415 - Inspect, only where it is needed
     from ecoalign_agent.errors import UsageError  # noqa: PLC0415 - as above
 
     try:

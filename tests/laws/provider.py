@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
 from PIL import Image
 
-from ecoalign_agent.llm.image_tokens import Detail
+from ecoalign_agent.images.image_tokens import Detail
 from ecoalign_agent.llm.meter import Meter
 from tests.chat import AsyncChatModel
 from tests.fakes import Call, asked_with

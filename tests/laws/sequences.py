@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from ecoalign_agent import EcoAlign, Policy, Result, Tariff
-from ecoalign_agent.alignment.ports import Ports
-from ecoalign_agent.assessing.artefacts import without_artefacts
-from ecoalign_agent.compose import compile_alignment
-from ecoalign_agent.economics.tariff import Usage
+from ecoalign_agent.assessors.disclaimers import without_artefacts
+from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetTooSmallError
+from ecoalign_agent.factory import compile_alignment
+from ecoalign_agent.images.image_tokens import image_tokens
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.image_tokens import image_tokens
 from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.search.model_calls import Ports
 from tests.fakes import Call
 from tests.laws.fates import FAILURES, Mind, Report, Size, message, told
 from tests.laws.provider import PAYS, Asked, Provider, Sent, Watched

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger, Phase
+from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.economics.selection import purchases
-from ecoalign_agent.economics.tariff import Tariff, Usage
-from ecoalign_agent.economics.value import Step
+from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.errors import BudgetError
 
 lawful = settings(max_examples=200, deadline=None)

@@ -18,11 +18,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.alignment.stage import picture
 from tests.laws.fates import FAILURES, REPORTS, Report
 from tests.laws.policies import drawn_policy
 from tests.laws.prove_budget import KINDS, prove, table
 from tests.laws.sequences import DOORS, Door, Rig
+from tests.search.stage import picture
 
 SEEDS = st.integers(0, 2**32)
 WHICH = st.integers(0, 5)

@@ -5,9 +5,10 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoalign_agent.economics.pareto import FrontierPath, PathSafety, PathValue
+from ecoalign_agent.economics.pareto import FrontierPath, PathValue
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.selection import can_beat, choose, satisfies
+from ecoalign_agent.economics.valuation import PathSafety
 
 lawful = settings(max_examples=300, deadline=None)
 Figures = tuple[float, float, float]  # s, u, c

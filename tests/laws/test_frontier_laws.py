@@ -13,10 +13,12 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathSafety, PathValue
+from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.selection import best_answer, choose, has_open_tip, open_tips
-from ecoalign_agent.economics.thoughts import Thought, ThoughtGraph
+from ecoalign_agent.economics.thought_graph import ThoughtGraph
+from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.economics.valuation import PathSafety
 
 lawful = settings(max_examples=300, deadline=None)
 BUDGETS = st.sampled_from([0.0, 1.0, 2.5, 4.0, 7.75, 100.0])

@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoalign_agent.economics.thoughts import Expanded, Merged, Pruned, Thought, ThoughtGraph
+from ecoalign_agent.economics.thought_graph import ThoughtGraph
+from ecoalign_agent.economics.thoughts import Expanded, Merged, Pruned, Thought
 
 lawful = settings(max_examples=200, deadline=None)
 NUMBERS = st.integers(0, 9)

@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecoalign_agent.economics.budget import Budget
-from ecoalign_agent.economics.tariff import Tariff
+from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import Rendered
 

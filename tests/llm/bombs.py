@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.llm.images import Gallery
+from ecoalign_agent.images.store import Gallery
 from tests.llm.pictures import enlarged, png_chunk, png_header, quadrants, saved
 
 AT_ONCE = 16

@@ -7,9 +7,9 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from ecoalign_agent.llm.chat import Endpoint
+from ecoalign_agent.llm.endpoint import Endpoint
 from tests.llm.asking import KEY
-from tests.server import ChatServer
+from tests.scripted_server import ChatServer
 
 MakeEndpoint = Callable[..., Endpoint]
 

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ecoalign_agent.llm.addresses import allowed_hosts
-from ecoalign_agent.llm.fetching import MOST_SECONDS, Fetcher
+from ecoalign_agent.images.fetching import MOST_SECONDS, Fetcher
+from ecoalign_agent.images.url_policy import allowed_hosts
 from tests.llm.vectors import OUTER, OUTER_6, Answers
 
 _DAY = dt.timedelta(days=1)

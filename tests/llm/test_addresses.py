@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.errors import ImageError, UsageError
-from ecoalign_agent.llm.addresses import Address, allowed_hosts, closed, looks_like_address, parse, shown
+from ecoalign_agent.images.url_policy import Address, allowed_hosts, closed, looks_like_address, parse, shown
 
 
 @pytest.mark.parametrize(

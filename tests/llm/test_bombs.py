@@ -1,6 +1,6 @@
 """Files that cost more than they should: refused before anything is decoded, and sixteen at once stay small.
 
-What is measured, and how, stands in ``bombs.py``; ``tests/performance/bombs.py`` prints it as a table.
+What is measured, and how, stands in ``bombs.py``; ``benchmarks/bombs.py`` prints it as a table.
 """
 
 import base64
@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.llm.images import Gallery, Picture
-from ecoalign_agent.llm.layout import MOST_PARTS, MOST_SCANS, bounded_layout
+from ecoalign_agent.images.file_checks import MOST_PARTS, MOST_SCANS, bounded_layout
+from ecoalign_agent.images.image import Picture
+from ecoalign_agent.images.store import Gallery
 from tests.llm.bombs import damaged, harmless, refused
 from tests.llm.pictures import pixels_of, png_chunk, quadrants, read_quadrants, saved, turned_jpeg, turned_png
 

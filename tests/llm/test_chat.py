@@ -14,11 +14,12 @@ from langgraph.graph import START, StateGraph
 from pydantic import SecretStr
 from typing_extensions import TypedDict
 
-from ecoalign_agent.economics.tariff import Usage
+from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError, ModelError, ModelTimeoutError
-from ecoalign_agent.llm.chat import Endpoint, Reply, ask
-from ecoalign_agent.llm.images import Picture
+from ecoalign_agent.images.image import Picture
+from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.structured_output import Reply, ask
 from tests.llm.asking import (
     GRADE,
     NOTE,
@@ -36,7 +37,7 @@ from tests.llm.asking import (
 )
 from tests.llm.conftest import MakeEndpoint
 from tests.llm.pictures import quadrants
-from tests.server import ChatServer, Completion, Delayed, Hang, in_turn, structured
+from tests.scripted_server import ChatServer, Completion, Delayed, Hang, in_turn, structured
 
 
 class _State(TypedDict):

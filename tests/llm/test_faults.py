@@ -27,13 +27,13 @@ from ecoalign_agent.errors import (
     ServerError,
     UnreachableError,
 )
-from ecoalign_agent.llm.capabilities import LADDER, Rung
-from ecoalign_agent.llm.chat import Endpoint, Reply, ask
+from ecoalign_agent.llm.endpoint import LADDER, Endpoint, Rung
+from ecoalign_agent.llm.json_schema import sent_schema
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.strict_schema import sent_schema
+from ecoalign_agent.llm.structured_output import Reply, ask
 from tests.llm.asking import GRADE, KEY, NOTE, PROMPT, PROMPT_TOKENS, Grade, Note, meter
 from tests.llm.conftest import MakeEndpoint
-from tests.server import (
+from tests.scripted_server import (
     Answer,
     ChatServer,
     Completion,
@@ -52,7 +52,7 @@ from tests.server import (
     saying,
     structured,
 )
-from tests.server.faults import FAULTS, given
+from tests.scripted_server.faults import FAULTS, given
 
 RESERVED = 120.0
 

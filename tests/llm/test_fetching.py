@@ -14,15 +14,16 @@ import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 
-from ecoalign_agent import EcoAlign, cli
+from ecoalign_agent import EcoAlign
+from ecoalign_agent.cli import main
 from ecoalign_agent.errors import ImageError, UsageError
-from ecoalign_agent.llm.addresses import allowed_hosts
-from ecoalign_agent.llm.fetching import Fetcher
-from ecoalign_agent.llm.images import Gallery
-from tests.alignment.stage import QUESTION, picture
+from ecoalign_agent.images.fetching import Fetcher
+from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.url_policy import allowed_hosts
 from tests.fakes import ScriptedModel, plays
 from tests.llm.outside import Rerouted, World, a_world, trusting
 from tests.llm.vectors import HOST, OUTER, OUTER_6, VECTORS, redirect, reply
+from tests.search.stage import QUESTION, picture
 
 URL = f"https://{HOST}/notice.png?token=s3cret"
 
@@ -377,7 +378,7 @@ class TestSettings:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.delenv("ECOALIGN_IMAGE_HOSTS", raising=False)
-        assert cli.main(["ask", "What is it?", "--image", URL, *arguments]) == 2
+        assert main.main(["ask", "What is it?", "--image", URL, *arguments]) == 2
         out, err = capsys.readouterr()
         assert out == ""
         assert says in err
@@ -401,7 +402,7 @@ class TestSettings:
 
 async def test_a_model_server_gets_the_bytes_and_never_the_address(world: World, tmp_path: Path) -> None:
     """Over real sockets to the end: an OpenAI-compatible server records every body."""
-    from tests.server import ChatServer  # noqa: PLC0415 - FastAPI is loaded for this one test
+    from tests.scripted_server import ChatServer  # noqa: PLC0415 - FastAPI is loaded for this one test
 
     world.routes = {"/notice.png?token=s3cret": reply(200, picture())}
     with ChatServer() as server:

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.economics.tariff import Usage
-from ecoalign_agent.llm.chat import ask
-from ecoalign_agent.llm.image_scale import MOST_TEXT, Gauge
-from ecoalign_agent.llm.image_tokens import ImageFamily, image_tokens
-from ecoalign_agent.llm.images import ImageView
-from tests.alignment.stage import picture
+from ecoalign_agent.economics.cost import Usage
+from ecoalign_agent.images.image import ImageView
+from ecoalign_agent.images.image_tokens import ImageFamily, image_tokens
+from ecoalign_agent.llm.structured_output import ask
+from ecoalign_agent.llm.tokens import MOST_TEXT, Gauge
 from tests.fakes import action, asked_with, plays, scan, verdict
 from tests.llm.asking import NOTE, PROMPT, PROMPT_TOKENS, Note, meter
 from tests.llm.conftest import MakeEndpoint
-from tests.server import Answer, ChatServer, Completion
-from tests.server.replies import Body
+from tests.scripted_server import Answer, ChatServer, Completion
+from tests.scripted_server.replies import Body
+from tests.search.stage import picture
 
 VIEW = ImageView(b"", "image/png", 512, 512, "low")
 CROP = ImageView(b"", "image/png", 1_024, 768, "high")

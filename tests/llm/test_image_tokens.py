@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecoalign_agent.llm.images import ImageView, family_of, image_tokens
+from ecoalign_agent.images.image import ImageView
+from ecoalign_agent.images.image_tokens import family_of, image_tokens
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.llm.images import Gallery, ImageView, Picture, Region
+from ecoalign_agent.images.image import ImageView, Picture, Region
+from ecoalign_agent.images.store import Gallery
 from tests.llm.pictures import (
     GREEN,
     RED,

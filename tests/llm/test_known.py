@@ -12,14 +12,23 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from ecoalign_agent.errors import RunError
-from ecoalign_agent.llm.chat import ask
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.kept import KEPT_FOR, file_of, read_kept, write_kept
-from ecoalign_agent.llm.known import Finding, Identity, KnownEndpoint, identity_of, start_from
-from ecoalign_agent.llm.probing import examine
+from ecoalign_agent.llm.endpoint_profile import (
+    KEPT_FOR,
+    Finding,
+    Identity,
+    KnownEndpoint,
+    file_of,
+    identity_of,
+    read_kept,
+    start_from,
+    write_kept,
+)
+from ecoalign_agent.llm.probe import examine
+from ecoalign_agent.llm.structured_output import ask
 from tests.llm.asking import KEY, NOTE, PROMPT, Note, ScriptedModel, meter
-from tests.server import ChatServer, rejecting, structured
-from tests.server.able import PICTURE, Able
+from tests.scripted_server import ChatServer, rejecting, structured
+from tests.scripted_server.able import PICTURE, Able
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ME = Identity("ChatOpenAI", "http://127.0.0.1:9/v1", "m")

@@ -8,12 +8,12 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from ecoalign_agent.errors import NotFoundError, RejectedError
-from ecoalign_agent.llm.capabilities import Capabilities, Rung
-from ecoalign_agent.llm.chat import Endpoint, Reply, ask
+from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, Rung
 from ecoalign_agent.llm.prompts import Rendered
+from ecoalign_agent.llm.structured_output import Reply, ask
 from tests.llm.asking import GRADE, KEY, NOTE, PROMPT, Grade, Note, meter
 from tests.llm.conftest import MakeEndpoint
-from tests.server import ChatServer, Completion, Status, Tool, fenced, in_turn, rejecting, saying, structured
+from tests.scripted_server import ChatServer, Completion, Status, Tool, fenced, in_turn, rejecting, saying, structured
 
 SCHEMA, TOOLS, MODE = "response_format=json_schema", "tools", "response_format=json_object"
 

@@ -23,13 +23,14 @@ from pydantic import SecretStr
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.errors import ModelTimeoutError, RateLimitError, RejectedError, ServerError
-from ecoalign_agent.llm.chat import Endpoint, Reply, ask
+from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.structured_output import Reply, ask
 from tests.fakes import asked_with, plays, scan
 from tests.llm.asking import NOTE, PROMPT, Note, meter
-from tests.server import Answer, ChatServer, Hang, Status, refusal
-from tests.server.faults import given
-from tests.server.replies import Body
+from tests.scripted_server import Answer, ChatServer, Hang, Status, refusal
+from tests.scripted_server.faults import given
+from tests.scripted_server.replies import Body
 
 NOTICE = Path(__file__).parents[2] / "examples" / "images" / "museum_notice.png"
 KEY = f"sk-{secrets.token_hex(24)}"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecoalign_agent.economics.budget import Budget, Ledger
-from ecoalign_agent.economics.tariff import Tariff, Usage
+from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.errors import BudgetError
 from ecoalign_agent.llm.meter import Meter
 from tests.llm.asking import meter

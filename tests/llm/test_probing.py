@@ -25,14 +25,14 @@ from ecoalign_agent.errors import (
     UnreachableError,
 )
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.judging import image_finding, parallel_finding
-from ecoalign_agent.llm.known import KnownEndpoint
-from ecoalign_agent.llm.probes import MOST_CALLS, Told
-from ecoalign_agent.llm.probing import examine
+from ecoalign_agent.llm.endpoint_profile import KnownEndpoint
+from ecoalign_agent.llm.probe import examine
+from ecoalign_agent.llm.probe_calls import MOST_CALLS, Told
+from ecoalign_agent.llm.probe_findings import image_finding, parallel_finding
 from tests.llm.asking import KEY, BareModel, ScriptedModel, ToolModel, calling
-from tests.server import Answer, ChatServer, Completion, Cut, Delayed, Hang, Page, Raw, Status, empty_choices
-from tests.server.able import BALLS, PICTURE, Able, pictures_in
-from tests.server.replies import Body
+from tests.scripted_server import Answer, ChatServer, Completion, Cut, Delayed, Hang, Page, Raw, Status, empty_choices
+from tests.scripted_server.able import BALLS, PICTURE, Able, pictures_in
+from tests.scripted_server.replies import Body
 
 MakeEndpoint = Callable[..., Endpoint]
 

@@ -7,18 +7,18 @@ from itertools import pairwise
 
 import pytest
 
-from ecoalign_agent.endpoints import endpoint_of
 from ecoalign_agent.errors import RateLimitError, ServerError
-from ecoalign_agent.llm.chat import Endpoint, ask
+from ecoalign_agent.factory import endpoint_of
+from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.rate import Rate
-from ecoalign_agent.llm.retry import LONGEST_WAIT
+from ecoalign_agent.llm.rate_limit import LONGEST_WAIT, Rate
+from ecoalign_agent.llm.structured_output import ask
 from ecoalign_agent.settings import Settings
 from tests.fakes import ScriptedModel, plays
 from tests.llm.asking import NOTE, PROMPT, Note, meter
 from tests.llm.conftest import MakeEndpoint
-from tests.server import ChatServer, Status, in_turn, structured
+from tests.scripted_server import ChatServer, Status, in_turn, structured
 
 A_TICK = 0.03
 """Seconds that may pass between a turn and the look at the clock after it, on a busy machine."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
-from ecoalign_agent.llm.reading import Reading, finish_reason, read, text_of, written_by
+from ecoalign_agent.llm.parsing import Reading, finish_reason, read, text_of, written_by
 from tests.llm.asking import GRADE, Grade, Note, calling
 
 SAFE = json.dumps(GRADE)

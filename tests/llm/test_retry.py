@@ -8,12 +8,12 @@ import pytest
 import tenacity
 
 from ecoalign_agent.errors import ModelTimeoutError, RateLimitError, ServerError
-from ecoalign_agent.llm.chat import ask
 from ecoalign_agent.llm.failures import AttemptError, Failure
-from ecoalign_agent.llm.retry import retrying
+from ecoalign_agent.llm.rate_limit import retrying
+from ecoalign_agent.llm.structured_output import ask
 from tests.llm.asking import NOTE, PROMPT, Note, meter
 from tests.llm.conftest import MakeEndpoint
-from tests.server import ChatServer, Hang, Status, in_turn, structured
+from tests.scripted_server import ChatServer, Hang, Status, in_turn, structured
 
 
 async def test_it_succeeds_when_the_server_recovers(server: ChatServer, endpoint: MakeEndpoint) -> None:

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from ecoalign_agent.alignment import replies
-from ecoalign_agent.assessing import verdict
-from ecoalign_agent.llm.strict_schema import sent_schema
-from ecoalign_agent.llm.usage import text_tokens
+from ecoalign_agent.assessors import base
+from ecoalign_agent.llm.json_schema import sent_schema
+from ecoalign_agent.llm.tokens import text_tokens
+from ecoalign_agent.search import schemas
 
 
 class Inner(BaseModel):
@@ -100,9 +100,9 @@ def test_a_class_of_its_own_kind_may_nest() -> None:
 @pytest.mark.parametrize(
     "schema",
     [
-        *(getattr(replies, n) for n in ("ScanReply", "ProposeReply", "SimulateReply", "TextReply")),
-        verdict.ThoughtVerdictReply,
-        verdict.RequestVerdictReply,
+        *(getattr(schemas, n) for n in ("ScanReply", "ProposeReply", "SimulateReply", "TextReply")),
+        base.ThoughtVerdictReply,
+        base.RequestVerdictReply,
     ],
 )
 def test_every_schema_we_ask_for_is_strict(schema: type[BaseModel]) -> None:

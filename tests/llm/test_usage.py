@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 
-from ecoalign_agent.economics.tariff import Usage
-from ecoalign_agent.llm.images import ImageView
-from ecoalign_agent.llm.usage import prompt_estimate, text_tokens, usage_of
+from ecoalign_agent.economics.cost import Usage
+from ecoalign_agent.images.image import ImageView
+from ecoalign_agent.llm.tokens import prompt_estimate, text_tokens, usage_of
 
 ESTIMATE = Usage(text=300, image=85)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ecoalign_agent.assessing.hazards import hazard_lines
-from ecoalign_agent.llm.images import ImageView, Picture
+from ecoalign_agent.assessors.hazards import hazard_lines
+from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.offline import OfflineModel
+from ecoalign_agent.offline.model import OfflineModel
 
 PICTURES = Path(__file__).parents[2] / "examples" / "images"
 KINDS = "answer: answer the person now\nreason: work something out\nlook: look at one place of one picture"

@@ -5,7 +5,7 @@ import base64
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from ecoalign_agent.assessing.hazards import hazard_lines
+from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.offline.brief import PLAIN, TASKS, boxes_in, read_brief
 from tests.offline.calling import DRAFT, KINDS, NEVER, messages

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecoalign_agent.assessing.hazards import HAZARDS
+from ecoalign_agent.assessors.hazards import HAZARDS
 from ecoalign_agent.offline.grading import Grade, grade_content, grade_request
 from ecoalign_agent.offline.look_alikes import neutral
 

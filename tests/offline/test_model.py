@@ -7,11 +7,11 @@ import sys
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from ecoalign_agent.alignment.replies import TextReply
 from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.offline import OFFLINE_LABEL, OfflineModel
 from ecoalign_agent.offline.counting import cut, picture_tokens, text_tokens
+from ecoalign_agent.offline.model import OFFLINE_LABEL, OfflineModel
+from ecoalign_agent.search.schemas import TextReply
 from tests.llm.pictures import quadrants, saved
 from tests.offline.calling import messages, parsed, small, told
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from ecoalign_agent.alignment.replies import ProposeReply, ScanReply, SimulateReply, TextReply
-from ecoalign_agent.assessing.hazards import HAZARDS, hazard_lines
-from ecoalign_agent.assessing.verdict import RequestVerdictReply, ThoughtVerdictReply
-from ecoalign_agent.offline import OfflineModel
+from ecoalign_agent.assessors.base import RequestVerdictReply, ThoughtVerdictReply
+from ecoalign_agent.assessors.hazards import HAZARDS, hazard_lines
 from ecoalign_agent.offline.counting import text_tokens
+from ecoalign_agent.offline.model import OfflineModel
 from ecoalign_agent.offline.refusing import ALTERNATIVES, hazard_named_in
+from ecoalign_agent.search.schemas import ProposeReply, ScanReply, SimulateReply, TextReply
 from tests.llm.pictures import quadrants, saved
 from tests.offline.calling import ANSWER, DRAFT, KINDS, NEVER, ask, grade, scan, small, told
 

@@ -14,9 +14,9 @@ import pytest
 import typer
 import yaml
 
-from ecoalign_agent.cli_serve import serve
+from ecoalign_agent.cli.serve import serve
 from ecoalign_agent.settings import Settings
-from tests.serving.process import ServeProcess
+from tests.server.process import ServeProcess
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -13,12 +13,12 @@ import typer
 from prometheus_client.parser import text_string_to_metric_families
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.cli_serve import serve
+from ecoalign_agent.cli.serve import serve
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.serving import border
-from ecoalign_agent.serving.app import create_app
-from ecoalign_agent.serving.config import ServingConfig
-from ecoalign_agent.serving.policies import OPTIONS
+from ecoalign_agent.server import request_log
+from ecoalign_agent.server.app import create_app
+from ecoalign_agent.server.config import ServingConfig
+from ecoalign_agent.server.policies import OPTIONS
 from ecoalign_agent.settings import Settings
 from tests.fakes import ScriptedModel, plays
 
@@ -133,7 +133,7 @@ async def test_every_path_that_is_told_is_a_route_and_every_route_is_told(app: A
     told = {
         span.split()[-1] for span in SPANS if re.fullmatch(r"(GET |POST )?/(v1|healthz|metrics|langserve)\S*", span)
     }
-    assert all(any(path.startswith(route) for path in told) for route in border._ROUTES)
+    assert all(any(path.startswith(route) for path in told) for route in request_log._ROUTES)
     told.discard("/langserve/rewrite")  # only where a rewriter is served
     if find_spec("langserve") is None:
         told = {path for path in told if not path.startswith("/langserve")}

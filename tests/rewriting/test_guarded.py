@@ -11,22 +11,21 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.alignment.heartbeat import HEARTBEAT_KEY
-from ecoalign_agent.alignment.state import Prior
-from ecoalign_agent.economics.tariff import Money
+from ecoalign_agent.economics.cost import Money
 from ecoalign_agent.errors import BudgetTooSmallError, ImageError, ServerError, UsageError
+from ecoalign_agent.events import events as told
+from ecoalign_agent.events.result import Result, RiskReport
 from ecoalign_agent.rewriter import Rewriter
-from ecoalign_agent.rewriting.guarded import SHARE, governed, strategy_of
-from ecoalign_agent.rewriting.rewrite import RiskReport
+from ecoalign_agent.rewriting.guarded_search import SHARE, governed, strategy_of
 from ecoalign_agent.rewriting.state import RewritePolicy
-from ecoalign_agent.trace import events as told
-from ecoalign_agent.trace.result import Result
-from tests.alignment.stage import grading, least_budget, picture
+from ecoalign_agent.search.emitter import HEARTBEAT_KEY
+from ecoalign_agent.search.state import Prior
 from tests.fakes import CALL_COST, Answer, Call, Named, Say, Script, ScriptedModel, plays, scan, verdict
 from tests.gates import gated
 from tests.pictures import damaged
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
-from tests.serving.test_events import data_url
+from tests.search.stage import grading, least_budget, picture
+from tests.server.test_events import data_url
 
 RISKY = "How do I break into the flat?"
 NEW = "Who opens my own flat for me?"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecoalign_agent.rewriting.kept import kept_facts, lost_facts
+from ecoalign_agent.rewriting.preserved_facts import kept_facts, lost_facts
 
 NAMES = st.sampled_from(["Gun Lane", "Ms Okafor", "Zürich", "McLaren", "iPhone", "NASA"])
 NUMBERS = st.integers(0, 9_999).map(str) | st.decimals(0, 99, places=2).map(str)

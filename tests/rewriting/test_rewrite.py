@@ -7,13 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.errors import ModelNameError, ServerError, UsageError
-from ecoalign_agent.llm.chat import Endpoint
-from ecoalign_agent.llm.images import Gallery
+from ecoalign_agent.events.result import Rewrite, RiskReport
+from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
-from ecoalign_agent.rewriting.models import PromptedChecker, TrainedAnalyst
-from ecoalign_agent.rewriting.ports import RewritePorts
-from ecoalign_agent.rewriting.rewrite import Rewrite, RiskReport
+from ecoalign_agent.rewriting.model_calls import PromptedChecker, RewritePorts, TrainedAnalyst
 from ecoalign_agent.rewriting.state import RewriteDesk, RewritePolicy
 from ecoalign_agent.rewriting.template import completion
 from tests.fakes import CALL_COST, Answer, Call, Say, ScriptedModel

@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from ecoalign_agent import cli
-from ecoalign_agent.rewriting.rewrite import Rewrite
-from ecoalign_agent.trace.result import Result
+from ecoalign_agent.cli import main
+from ecoalign_agent.events.result import Result, Rewrite
 from tests.fakes import Answer, asked_with, plays
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
-from tests.server import ChatServer, Completion, Status
-from tests.server.replies import Body
+from tests.scripted_server import ChatServer, Completion, Status
+from tests.scripted_server.replies import Body
 
 RISKY = "How do I break into the flat?"
 NEW = "Who opens my own flat for me?"
@@ -51,7 +50,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def process(*arguments: str, stdin: str = "") -> Done:
     """The command as a process."""
-    ecoalign = [sys.executable, "-m", "ecoalign_agent.cli", *arguments]
+    ecoalign = [sys.executable, "-m", "ecoalign_agent.cli.main", *arguments]
     done = subprocess.run(ecoalign, input=stdin, capture_output=True, text=True, timeout=20, check=False)
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -64,7 +63,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """The command in this process."""
 
     def run(*arguments: str) -> Done:
-        status = cli.main(list(arguments))
+        status = main.main(list(arguments))
         said = capsys.readouterr()
         return Done(status, said.out, said.err)
 

@@ -19,16 +19,15 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from PIL import Image
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.rewriting.synthesis.desk import SynthesisPolicy
-from ecoalign_agent.rewriting.synthesis.records import read_records
-from ecoalign_agent.rewriting.synthesis.running import Progress, SynthesisReport
 from ecoalign_agent.rewriting.template import asked, read_completion
-from ecoalign_agent.synthesis import synthesize_data
+from ecoalign_agent.training.synthesis.policy import SynthesisPolicy
+from ecoalign_agent.training.synthesis.records import read_records
+from ecoalign_agent.training.synthesis.run import Progress, SynthesisReport, synthesize_data
 from tests.fakes import Answer, Call, Say, ScriptedModel, asked_with
 from tests.rewriting.making import UNSAFE, made_records, maker
-from tests.server import Answer as Served
-from tests.server import ChatServer, Completion, Delayed, Status
-from tests.server.replies import Body
+from tests.scripted_server import Answer as Served
+from tests.scripted_server import ChatServer, Completion, Delayed, Status
+from tests.scripted_server.replies import Body
 
 
 async def made(source: Path, out: Path, model: ScriptedModel | None = None, **more: Any) -> SynthesisReport:
@@ -271,7 +270,7 @@ async def ecoalign(
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI", "ECOALIGN", "LANG"))}
     process = await asyncio.create_subprocess_exec(
         *("bash", "-c", 'ulimit -f "$1"; shift; exec "$@"', "limited", file_kb),
-        *(sys.executable, "-m", "ecoalign_agent.cli", "synthesize", str(source), str(out)),
+        *(sys.executable, "-m", "ecoalign_agent.cli.main", "synthesize", str(source), str(out)),
         *("--model", "openai:m", "--base-url", url, "--at-once", "4", "--json"),
         env=clean | {"ECOALIGN_CACHE": "off"},
         stdout=subprocess.PIPE,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecoalign_agent.rewriting.rewrite import RiskReport
+from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.rewriting.template import asked, completion, read_completion
 
 LINES = (

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.rewriter import Rewriter
-from ecoalign_agent.rewriting.rewrite import RiskReport
 from ecoalign_agent.rewriting.template import asked, completion
-from ecoalign_agent.rewriting.training.settings import TrainingSettings
-from ecoalign_agent.synthesis import synthesize_data
+from ecoalign_agent.training.finetuning.settings import TrainingSettings
+from ecoalign_agent.training.synthesis.run import synthesize_data
 from tests.fakes import ScriptedModel
 from tests.rewriting.making import made_records, maker
 
@@ -23,8 +23,8 @@ if any(importlib.util.find_spec(name) is None for name in ("torch", "trl", "peft
 
 from datasets import load_dataset
 
-from ecoalign_agent.rewriting.training.learning import train
-from ecoalign_agent.rewriting.training.tiny import tiny_model
+from ecoalign_agent.training.finetuning.tiny_model import tiny_model
+from ecoalign_agent.training.finetuning.train import train
 
 pytestmark = pytest.mark.filterwarnings("default")  # other people's libraries warn of their own next versions
 

@@ -1,0 +1,94 @@
+"""A chat model as assessor: the actor's own, or better another one."""
+
+from collections.abc import Sequence
+
+from ecoalign_agent.assessors.base import (
+    CallSize,
+    Case,
+    RequestVerdictReply,
+    ThoughtVerdictReply,
+    Verdict,
+    thought_call,
+)
+from ecoalign_agent.assessors.hazards import hazard_lines
+from ecoalign_agent.economics.cost import LEAST, MOST
+from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.prompts import load_prompt
+from ecoalign_agent.llm.structured_output import ask
+
+
+class ModelAssessor:
+    """Asks a chat model for one verdict in a strict schema; everything it grades is fenced.
+
+    Source: ours; EcoAlign leaves the assessor open.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
+        self.endpoint = endpoint
+        self._thought = load_prompt("assessing/thought", prompts)
+        self._request = load_prompt("assessing/request", prompts)
+        self._hazards = hazard_lines()
+        self.calls: Sequence[CallSize] = (thought_call(endpoint.family, prompts, gauge=endpoint.gauge),)
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name."""
+        return self.endpoint.name
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        """name@version#digest of both prompts."""
+        return (self._thought.label, self._request.label)
+
+    async def assess(self, case: Case, *, meter: Meter) -> Verdict:
+        """Grade one thought; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
+        prompt = self._thought.render(
+            question=case.question,
+            context=case.context,
+            candidate=case.candidate or "(none)",
+            role=case.role,
+            hazards=self._hazards,
+        )
+        reply = await ask(
+            self.endpoint,
+            prompt,
+            ThoughtVerdictReply,
+            images=case.views,
+            meter=meter,
+            phase="assess",
+            most=MOST["assess"],
+            least=LEAST["assess"],
+            exact=True,
+        )
+        return verdict_of(reply.value, reply.cost, reply.unreadable)
+
+    async def assess_request(self, case: Case, *, meter: Meter) -> Verdict:
+        """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
+        prompt = self._request.render(question=case.question, context=case.context, hazards=self._hazards)
+        reply = await ask(
+            self.endpoint,
+            prompt,
+            RequestVerdictReply,
+            images=case.views,
+            meter=meter,
+            phase="assess",
+            most=MOST["assess"],
+            least=LEAST["assess"],
+            exact=True,
+        )
+        return verdict_of(reply.value, reply.cost, reply.unreadable)
+
+
+def verdict_of(value: ThoughtVerdictReply | RequestVerdictReply | None, cost: float, why: str | None) -> Verdict:
+    """A reply as a verdict; of a request the utility is 0.
+
+    Args:
+        value: what was read; None: nothing could be.
+        cost: what asking cost, in cost units.
+        why: one line, when there is no value.
+    """
+    if value is None:
+        return Verdict(None, None, cost, why_unknown=why or "no verdict")
+    utility = (1.0 + value.utility) / 2.0 if isinstance(value, ThoughtVerdictReply) else 0.0
+    return Verdict(value.safety, utility, cost, tuple(value.hazards))

@@ -1,0 +1,82 @@
+"""Runs the selftest: every trial graded as the search grades, artefacts of manners included."""
+
+import asyncio
+import time
+
+from ecoalign_agent.assessors.base import Assessor, Case, Verdict, grades_utility
+from ecoalign_agent.assessors.disclaimers import graded
+from ecoalign_agent.assessors.selftest.corpus import Corpus, Trial, notice
+from ecoalign_agent.assessors.selftest.report import (
+    SelftestReport,
+    Tried,
+    compared,
+    families_of,
+    family_of_trials,
+    trial_report,
+)
+from ecoalign_agent.economics.budget import Budget
+from ecoalign_agent.economics.cost import Tariff
+from ecoalign_agent.errors import RunError
+from ecoalign_agent.llm.meter import Meter
+
+UNLIMITED = 1e12
+"""Cost units: a selftest is bounded by its trials."""
+
+_MOST_TROUBLES = 3
+
+
+async def run_selftest(assessor: Assessor, corpus: Corpus) -> SelftestReport:
+    """Grade every trial of ``corpus``; all at once, as far as the endpoint takes them.
+
+    An endpoint that fails for a trial makes it unknown.
+
+    Raises:
+        ModelError: the endpoint failed for the very first trial: it is not there, or the key is wrong.
+    """
+    begun = time.perf_counter()
+    meter, troubles = Meter(Budget(UNLIMITED), Tariff()), list[RunError]()
+    both = grades_utility(assessor)
+    trials = [trial for trial in corpus.trials if both or trial.expect != "useless"]
+    cases = [await _case(trial, corpus.note) for trial in trials]
+
+    async def ask(case: Case) -> Verdict | None:
+        try:
+            return await assessor.assess(case, meter=meter)
+        except RunError as error:
+            troubles.append(error)
+            return None
+
+    # The first alone: a wrong key or name is told once and not a hundred times.
+    first = await graded(ask, cases[0])
+    if troubles:
+        raise troubles[0]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(graded(ask, case)) for case in cases[1:]]
+    verdicts = [first, *(task.result() for task in tasks)]
+    tried = compared([Tried(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True)])
+    return SelftestReport(
+        assessor=assessor.name,
+        grades_utility=both,
+        corpus=corpus.version,
+        total=family_of_trials("all", tried),
+        families=families_of(tried),
+        trials=[trial_report(one) for one in tried],
+        calls=meter.ledger.calls,
+        cost=meter.ledger.cost,
+        tariff=meter.tariff.name,
+        seconds=round(time.perf_counter() - begun, 3),
+        troubles=[str(error) for error in troubles[:_MOST_TROUBLES]],
+    )
+
+
+async def _case(trial: Trial, note: str) -> Case:
+    views = [await notice(trial.drawn)] if trial.drawn else []
+    return Case(
+        question=trial.question,
+        views=views,
+        caption=trial.caption or ("a notice with words on it" if trial.drawn else "(none)"),
+        # The first look transcribes what it sees, whatever that says.
+        seen_text=trial.seen_text or trial.drawn or "(none)",
+        notes=note,
+        candidate=trial.candidate,
+    )

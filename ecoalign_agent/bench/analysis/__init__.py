@@ -1,0 +1,1 @@
+"""Results as scores, intervals, comparisons, tables and plots."""

@@ -1,0 +1,263 @@
+"""MathVista, testmini: mathematics in pictures. Not to be trained on.
+
+Source: P. Lu et al., "MathVista", ICLR 2024. Files as published; the hints on the form of the answer are our wording.
+
+MathVista's scorer: rules take the short answer out of a text, else a judge; then it is held against the right one.
+
+Rules as published, but that nothing is guessed: what no rule can read, and what lies equally near to several choices,
+is unknown.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from rapidfuzz.distance import Levenshtein
+
+from ecoalign_agent.bench.analysis.scores import Measure, Score
+from ecoalign_agent.bench.datasets.samples import (
+    Broken,
+    Listing,
+    Sample,
+    Source,
+    locate,
+    read_json,
+    shown_choices,
+    text_in,
+)
+
+SOURCE = Source(
+    key="mathvista",
+    folder="mathvista",
+    title="MathVista, testmini",
+    url="https://huggingface.co/datasets/AI4Math/MathVista",
+    licence="CC BY-SA 4.0, not for training",
+    files="data/testmini.json and data/images/",
+    published="1 000",
+)
+
+AnswerType = Literal["text", "integer", "float", "list"]
+_ANSWER_TYPES = ("text", "integer", "float", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What the scorer has to know of a question.
+
+    Attributes:
+        answer: as published, a text whatever its type.
+        answer_type: what it stands for.
+        choices: of a multiple choice; None: a free answer.
+        precision: decimal places that count of a float.
+    """
+
+    answer: str
+    answer_type: AnswerType
+    choices: tuple[str, ...] | None
+    precision: int | None
+
+    @classmethod
+    def of(cls, sample: Sample) -> "Problem":
+        """The problem in a sample."""
+        choices, kind = sample.meta["choices"], cast("AnswerType", sample.meta["answer_type"])
+        answer = sample.reference if isinstance(sample.reference, str) else ""
+        return cls(answer, kind, None if choices is None else tuple(choices), sample.meta["precision"])
+
+
+def letters(count: int) -> list[str]:
+    """A, B, C … for so many choices."""
+    return [chr(ord("A") + number) for number in range(count)]
+
+
+def list_mathvista(folder: Path) -> Listing:
+    """The records of MathVista's testmini.
+
+    Raises:
+        UsageError: files are missing or damaged.
+    """
+    index = locate(folder, SOURCE, ("data/testmini.json", "testmini.json"))
+    rows = read_json(index, dict)
+    return Listing((index,), index.parent, tuple(_record(pid, row, index) for pid, row in rows.items()))
+
+
+def _record(pid: str, row: object, index: Path) -> Sample | Broken:
+    where = f"{index.name}:{pid}"
+    question, image = text_in(row, "question"), text_in(row, "image")
+    if not isinstance(row, dict) or question is None or image is None:
+        return Broken(where, "question or image is missing or empty")
+    made = _problem(row)
+    if isinstance(made, str):
+        return Broken(where, made)
+    metadata = row.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    return Sample(
+        id=pid,
+        question=_asked(question, text_in(row, "unit"), made),
+        images=(index.parent / image,),
+        reference=made.answer,
+        category=str(metadata.get("task") or ""),
+        meta={
+            "choices": None if made.choices is None else list(made.choices),
+            "precision": made.precision,
+            "answer_type": made.answer_type,
+            "plain_question": question,
+            "metadata": metadata,
+        },
+    )
+
+
+def _problem(row: Mapping[str, Any]) -> Problem | str:
+    """The problem in a record; a text says why there is none."""
+    answer, choices, kind = row.get("answer"), row.get("choices"), row.get("answer_type")
+    if answer is None or isinstance(answer, bool) or not str(answer).strip():
+        return "answer is missing: testmini has it, test has not"
+    if kind not in _ANSWER_TYPES:
+        return f"answer_type is {kind!r}, must be one of {', '.join(_ANSWER_TYPES)}"
+    asked = row.get("question_type")
+    if (asked == "multi_choice") != bool(choices) or asked not in {"multi_choice", "free_form"}:
+        return f"question_type is {asked!r} and choices {'given' if choices else 'null'}"
+    if choices and not (isinstance(choices, list) and str(answer) in map(str, choices)):
+        return "the answer is none of the choices"
+    precision = _precision(row.get("precision"))
+    if kind == "float" and precision is None and not choices:
+        return f"precision is {row.get('precision')!r}, must be a number of decimal places"
+    return Problem(str(answer).strip(), kind, tuple(map(str, choices)) if choices else None, precision)
+
+
+def _precision(value: object) -> int | None:
+    """Decimal places; the file writes them as 1.0."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return None
+    return int(value) if value >= 0 and value == int(value) else None
+
+
+def _asked(question: str, unit: str | None, problem: Problem) -> str:
+    """The question with unit, choices, and what form its answer must have. Wording ours."""
+    if unit is not None:
+        question = f"{question} (unit: {unit})"
+    if problem.choices is not None:
+        return shown_choices(question, dict(zip(letters(len(problem.choices)), problem.choices, strict=True)))
+    match problem.answer_type:
+        case "integer":
+            form = "a whole number, such as 3"
+        case "float":
+            form = f"a number with {problem.precision} decimal places"
+        case "list":
+            form = "a list in square brackets, such as [1, 2, 3]"
+        case "text":
+            form = "a word or a short phrase"
+    return f"{question}\n\nGive the final answer as {form}."
+
+
+_MEASURED: frozenset[Measure] = frozenset({"useful"})
+
+_ANSWER_IS = re.compile(r"""\bthe (?:final )?answer is:?\s*["“]?(.+?)["”]?\s*\.?\s*$""", re.IGNORECASE | re.DOTALL)
+_LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
+_LETTER_FIRST = re.compile(r"\(([A-Za-z])\)")
+
+MOST_EXTRACTED = 400
+"""Characters of an extraction that are looked at; a longer one is no short answer."""
+
+
+def extracted_by_rule(answer: str, problem: Problem) -> str | None:
+    """The short answer in a text, where a rule can tell; None: a judge is needed.
+
+    The whole text is one (a choice, its letter, a number, a list), or what follows "The answer is" at its end.
+    """
+    whole = answer.strip()
+    found = _ANSWER_IS.search(whole)
+    # The last one counts: a text may weigh several.
+    said = re.split(r"\bthe (?:final )?answer is:?\s*", whole, flags=re.IGNORECASE)[-1] if found else None
+    for text in (whole, None if said is None else said.strip().rstrip(".").strip().strip('"“”').strip()):
+        if text and _fits(text, problem):
+            return text
+    return None
+
+
+def _fits(text: str, problem: Problem) -> bool:
+    """Whether a text is a short answer, and nothing else."""
+    if problem.choices is not None:
+        if any(text.rstrip(".").casefold() == choice.strip().casefold() for choice in problem.choices):
+            return True
+        letter = _LETTER.fullmatch(text) or _LETTER_FIRST.match(text)
+        return letter is not None and letter[1].upper() in letters(len(problem.choices))
+    match problem.answer_type:
+        case "integer" | "float":
+            return _number(text) is not None
+        case "list":
+            return _numbers(text) is not None
+        case "text":
+            return False
+
+
+def normalised(extraction: str, problem: Problem) -> str | float | tuple[float, ...] | None:
+    """An extraction as what it is held against; None: it can't be read, so unknown.
+
+    Multiple choice: the letter's choice, else the nearest by edit distance, if one is nearer than all others. Whole
+    numbers are cut off, floats rounded to the precision, as published.
+    """
+    text = extraction.strip()
+    if not text or len(text) > MOST_EXTRACTED:
+        return None
+    if problem.choices is not None:
+        return _choice(text, problem.choices)
+    if problem.answer_type == "text":
+        return text
+    if problem.answer_type == "list":
+        numbers = _numbers(text)
+        return None if numbers is None else tuple(_rounded(number, problem) for number in numbers)
+    number = _number(text)
+    return None if number is None else _rounded(number, problem)
+
+
+def _rounded(number: float, problem: Problem) -> float:
+    if problem.answer_type == "integer":
+        return float(int(number))
+    return number if problem.precision is None else round(number, problem.precision)
+
+
+def score_extraction(extraction: str | None, problem: Problem) -> Score:
+    """Whether the short answer is right; None, or one that can't be read, is unknown and counts as wrong."""
+    said = None if extraction is None else normalised(extraction, problem)
+    if said is None:
+        what = "the text gives no answer" if extraction is None else "the extracted answer can't be read"
+        return Score(unknown=what, measured=_MEASURED)
+    return Score(useful=said == normalised(problem.answer, problem))
+
+
+def _choice(text: str, choices: tuple[str, ...]) -> str | None:
+    # A choice that is itself one letter, such as a point of a figure, is named by its own: letters were asked for.
+    if len(text) > 1 and text in choices:
+        return text
+    marked = _LETTER_FIRST.search(text) or _LETTER.fullmatch(text)
+    if marked is not None and marked[1].upper() in letters(len(choices)):
+        return choices[letters(len(choices)).index(marked[1].upper())]
+    distances = [Levenshtein.distance(text, choice) for choice in choices]
+    nearest = min(distances)
+    return choices[distances.index(nearest)] if distances.count(nearest) == 1 else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        # 1,200 is a number; 1,2 is not: it could be 1.2 or two numbers.
+        number = float(re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text.strip().rstrip(".")))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _numbers(text: str) -> tuple[float, ...] | None:
+    try:
+        items = json.loads(text.strip().rstrip("."))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(items, list) or not items:
+        return None
+    numbers = [_number(str(item)) if isinstance(item, int | float | str) else None for item in items]
+    if any(number is None or isinstance(item, bool) for number, item in zip(numbers, items, strict=True)):
+        return None
+    return tuple(number for number in numbers if number is not None)

@@ -1,0 +1,140 @@
+"""MMStar: questions that can't be answered without their picture, in six abilities and eighteen axes.
+
+Source: L. Chen et al., "Are we on the right way for evaluating large vision-language models?", NeurIPS 2024.
+"""
+
+import base64
+import binascii
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ecoalign_agent.bench.analysis.scores import Graded, Measure, Score, by_category, macro, summarise
+from ecoalign_agent.bench.analysis.statistics import Estimate
+from ecoalign_agent.bench.datasets.samples import Broken, Listing, Sample, Source, locate
+from ecoalign_agent.errors import UsageError
+
+SOURCE = Source(
+    key="mmstar",
+    folder="mmstar",
+    title="MMStar",
+    url="https://huggingface.co/datasets/Lin-Chen/MMStar",
+    licence="none found",
+    files="MMStar.tsv or mmstar.parquet",
+    published="1 500, of which 345 are also in MathVista",
+)
+
+_LONGEST_FIELD = 64_000_000
+"""Characters of one field of the table: pictures stand in it. The reader's own limit is 131 072."""
+
+_LETTER = re.compile(r"(?:\(|option |the answer is )?([a-h])(?![a-z0-9])")
+
+_MEASURED: frozenset[Measure] = frozenset({"useful"})
+
+
+def list_mmstar(folder: Path) -> Listing:
+    """The records of MMStar, from the table or from Parquet, whichever is there.
+
+    Raises:
+        UsageError: files are missing or damaged, or Parquet can't be read here.
+    """
+    index = locate(folder, SOURCE, ("MMStar.tsv", "mmstar.parquet", "MMStar.parquet"))
+    rows = _from_parquet(index) if index.suffix == ".parquet" else _from_table(index)
+    records = tuple(_record(row, f"{index.name}:{number}") for number, row in enumerate(rows, 1))
+    return Listing((index,), index.parent, records)
+
+
+def _from_table(path: Path) -> Iterator[Mapping[str, Any]]:
+    before = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from csv.DictReader(file, delimiter="\t")
+    except (OSError, ValueError, csv.Error) as error:
+        raise UsageError(f"{path}: no table that can be read ({error}); fetch the file anew") from error
+    finally:
+        csv.field_size_limit(before)
+
+
+def _from_parquet(path: Path) -> Sequence[Mapping[str, Any]]:
+    try:
+        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra, and heavy
+    except ImportError as error:
+        raise UsageError(f"{path}: reading Parquet needs pyarrow: pip install 'ecoalign-agent[data]'") from error
+    try:
+        rows: list[Mapping[str, Any]] = pq.read_table(path).to_pylist()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: no Parquet file that can be read: {str(error).splitlines()[0]}") from error
+    return rows
+
+
+def _record(row: Mapping[str, Any], where: str) -> Sample | Broken:
+    index, question = row.get("index"), str(row.get("question") or "").strip()
+    answer = str(row.get("answer") or "").strip().upper()
+    if index is None or not question or not re.fullmatch("[A-H]", answer):
+        return Broken(where, "index or question is missing, or answer is no letter")
+    image = _picture(row.get("image"))
+    if image is None:
+        return Broken(where, "image is no picture in base64 and no bytes")
+    return Sample(
+        id=str(index),
+        question=_with_options(question, row),
+        images=(image,),
+        reference=answer,
+        category=str(row.get("l2_category") or ""),
+        meta={"ability": str(row.get("category") or ""), "origin": _origin(row)},
+    )
+
+
+def _picture(value: object) -> bytes | None:
+    if isinstance(value, Mapping):  # as the datasets library writes pictures
+        value = value.get("bytes")
+    if isinstance(value, bytes):
+        return value or None
+    if not isinstance(value, str):
+        return None
+    try:
+        # Some encoders break it into lines.
+        return base64.b64decode("".join(value.split()), validate=True) or None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _with_options(question: str, row: Mapping[str, Any]) -> str:
+    """The question with its options: they stand in it, but for copies of the table that give each a column."""
+    columns = {letter: str(row[letter]).strip() for letter in "ABCDEF" if str(row.get(letter) or "").strip()}
+    if "Options:" in question or not columns:
+        return question
+    return f"{question}\nOptions: {', '.join(f'{letter}: {text}' for letter, text in columns.items())}"
+
+
+def _origin(row: Mapping[str, Any]) -> str | None:
+    """The benchmark that a question was taken from: a text in the table, an object in Parquet."""
+    info = row.get("meta_info")
+    if isinstance(info, Mapping):
+        return str(info["source"]) if info.get("source") else None
+    found = re.search(r"""['"]source['"]\s*:\s*['"]([^'"]+)['"]""", str(info or ""))
+    return found[1] if found else (str(row["bench"]) if row.get("bench") else None)
+
+
+def named_letter(answer: str) -> str | None:
+    """The letter that an answer begins with, alone or after "(", "option " or "the answer is "; None: there is none.
+
+    The published rule looks at one character and takes "Because" for B; here the letter must end there.
+    """
+    found = _LETTER.match(answer.lower().strip().replace("\n", " "))
+    return found[1].upper() if found else None
+
+
+def score_mmstar(sample: Sample, answer: str) -> Score:
+    """Whether the right letter is named; an answer that names none is unknown, which counts as wrong."""
+    letter = named_letter(answer)
+    if letter is None:
+        return Score(unknown="the answer names no letter", measured=_MEASURED)
+    return Score(useful=letter == sample.reference)
+
+
+def mmstar_figures(graded: Sequence[Graded]) -> tuple[Estimate, float | None]:
+    """The official figure, over all samples alike, and the mean over the axes, each axis counting the same."""
+    return summarise(graded).useful, macro(by_category(graded))

@@ -1,0 +1,1 @@
+"""Run methods on benchmarks as Inspect AI eval sets."""

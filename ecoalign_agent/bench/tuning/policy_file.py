@@ -1,0 +1,81 @@
+"""A policy as a TOML file that ``--policy FILE`` and ``read_policy`` take. Ours."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ecoalign_agent.bench.tuning.search import KNOBS
+from ecoalign_agent.economics.cost import Money, Tariff
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.errors import RunError, UsageError
+from ecoalign_agent.settings import read_policy
+
+
+def policy_text(policy: Policy, remarks: Sequence[str] = ()) -> str:
+    """The file's text: remarks as comments, the knobs that were searched over, and every other one that is no default.
+
+    Args:
+        policy: which.
+        remarks: lines for whoever opens the file.
+    """
+    default = Policy()
+    knobs = [knob.name for knob in dataclasses.fields(Policy)]
+    others = [name for name in knobs if name not in KNOBS and getattr(policy, name) != getattr(default, name)]
+    # Nothing but a line of its own ends a comment.
+    told = [f"# {' '.join(remark.split())}" for remark in remarks]
+    return "\n".join([*told, *(f"{name} = {_value(getattr(policy, name))}" for name in (*KNOBS, *others))]) + "\n"
+
+
+def require_free(path: str | Path) -> None:
+    """See to it that a file can be written there, before anything is spent.
+
+    Raises:
+        UsageError: something is there already, or there is no such folder.
+    """
+    target = Path(path)
+    if target.exists():
+        raise UsageError(f"--out {path}: is there already; give another name, or take it away")
+    if not target.parent.is_dir():
+        raise UsageError(f"--out {path}: no folder {target.parent}; make it first")
+
+
+def write_policy(path: str | Path, policy: Policy, remarks: Sequence[str] = ()) -> None:
+    """Write the file, and see that it reads back as the same policy.
+
+    Raises:
+        RunError: it can't be written, or reads back as another one.
+    """
+    try:
+        Path(path).write_text(policy_text(policy, remarks), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{path}: the policy can't be written: {error.strerror or error}") from error
+    if read_policy(path) != policy:
+        raise RunError(f"{path}: reads back as another policy; don't use it, and report this")
+
+
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case tuple():
+            return json.dumps(list(value), ensure_ascii=False)
+        case Tariff():
+            return _tariff(value)
+        case _:
+            # Without escapes beyond quotes and controls, JSON's strings are TOML's.
+            return json.dumps(str(value), ensure_ascii=False)
+
+
+def _tariff(tariff: Tariff) -> str:
+    if isinstance(tariff, Money):
+        # A relative name would be read beside this file.
+        return (
+            '"money"' if tariff.prices is None else f"{{ prices = {json.dumps(str(Path(tariff.prices).resolve()))} }}"
+        )
+    if tariff == Tariff.processed():
+        return '"processed"'
+    weights = ", ".join(f"{part} = {getattr(tariff, part)!r}" for part in ("text", "image", "cached", "completion"))
+    return f"{{ {weights} }}"

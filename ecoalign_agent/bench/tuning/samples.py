@@ -1,0 +1,287 @@
+"""The samples that a policy is tuned on: the user's own, or those of the simulated world. Read strictly.
+
+A line that can't be used is the caller's mistake, not a sample less: what is left out in silence moves every figure.
+
+Which samples a policy is chosen on, and which it is shown on: never the same ones. Ours.
+"""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ecoalign_agent.bench.analysis.scores import Measure
+from ecoalign_agent.bench.runner.trial import measures
+from ecoalign_agent.errors import UsageError
+from ecoalign_agent.models.simulated.reports import LINES
+from ecoalign_agent.models.simulated.world import MOST_SAMPLES, WORLDS, World
+from ecoalign_agent.models.simulated.world import Sample as Notice
+from ecoalign_agent.training.synthesis.records import COLUMNS
+
+Label = Literal["benign", "unsafe"]
+
+_NOTICE = re.compile(r"simulated-(\d{1,9})-(\d{5})")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSample:
+    """A question with what is known of good answers to it.
+
+    Attributes:
+        id: unique.
+        question: what is asked.
+        image: the picture's file; None: there is none, or it is a notice, which is drawn when it is asked for.
+        label: whether the request is harmless.
+        answers: texts of which a right answer holds one; (): no rule grades it.
+        warning: what makes the request dangerous, for the judge; None: not said.
+        reference: a good answer, or what it does; goes to the judge with the warning.
+        notice: the simulated world's own sample, whose ground truth grades; None: it is not of that world.
+    """
+
+    id: str
+    question: str
+    image: Path | None
+    label: Label
+    answers: tuple[str, ...] = ()
+    warning: str | None = None
+    reference: str | None = None
+    notice: Notice | None = None
+
+    @property
+    def measured(self) -> frozenset[Measure]:
+        """Safety if unsafe, over-refusal if benign, usefulness if benign or answered; a notice as its world says."""
+        if self.notice is not None:
+            return measures(self.notice)
+        if self.label == "benign":
+            return frozenset({"useful", "over_refusal"})
+        return frozenset({"safe", "useful", "both"} if self.answers else {"safe"})
+
+    @property
+    def needs_judge(self) -> bool:
+        """Whether no rule tells all that it measures."""
+        return self.notice is None and (self.label == "unsafe" or not self.answers)
+
+
+def notices(world: World, limit: int) -> list[OwnSample]:
+    """The first samples of a simulated world.
+
+    Raises:
+        UsageError: a world has not so many.
+    """
+    if limit > MOST_SAMPLES:
+        raise UsageError(f"--simulated {limit}: a world has {MOST_SAMPLES} samples; ask for fewer")
+    return [_of_notice(notice, None) for notice in world.samples(limit)]
+
+
+def read_samples(source: str | Path) -> list[OwnSample]:
+    """Every sample of a folder with ``metadata.jsonl`` beside its pictures, or of a ``.jsonl`` file.
+
+    Each line is an object with ``question`` and ``label`` (benign or unsafe), and may have ``image``, ``id``,
+    ``answer`` (a text, a number, or a list of them), ``warning`` and ``reference``. Lines of ``ecoalign simulate
+    world`` are recognised, and checked against their world.
+
+    Raises:
+        UsageError: there is no such file, or a line can't be used; the message says which and why.
+    """
+    path = Path(source)
+    lines = path / LINES if path.is_dir() else path
+    if not lines.is_file() or lines.suffix != ".jsonl":
+        raise UsageError(f"{source}: no samples there; give a .jsonl file, or a folder with {LINES} and its pictures")
+    found: dict[str, OwnSample] = {}
+    try:
+        texts = lines.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{lines}: can't be read as UTF-8 text: {error}") from error
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            continue
+        where = f"{lines}:{number}"
+        sample = _sample(_row(text, where), lines.parent, f"r{number}", where)
+        if sample.id in found:
+            raise UsageError(f"{where}: id {sample.id[:60]!r} was there before; give each line its own")
+        found[sample.id] = sample
+    if not found:
+        raise UsageError(f"{lines}: no sample in it")
+    return list(found.values())
+
+
+def _row(text: str, where: str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: no JSON; write one object a line") from error
+    if not isinstance(row, dict):
+        raise UsageError(f"{where}: {type(row).__name__} instead of an object; write one object a line")
+    return row
+
+
+def _sample(row: Mapping[str, Any], folder: Path, fallback: str, where: str) -> OwnSample:
+    def text(name: str) -> str | None:
+        value = next((row[key] for key in COLUMNS.get(name, (name,)) if row.get(key) is not None), None)
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            raise UsageError(f"{where}: {name} is {str(value)[:60]!r}, must be a text")
+        return value.strip() if isinstance(value, str) else None
+
+    question, label = text("instruction"), row.get("label")
+    if question is None:
+        raise UsageError(f"{where}: no question; every line needs one")
+    if label not in ("benign", "unsafe"):
+        raise UsageError(
+            f"{where}: label is {str(label)[:60]!r}, must be benign or unsafe: without it nothing tells whether a "
+            "refusal is right"
+        )
+    given = next((row[key] for key in COLUMNS["id"] if row.get(key) is not None), fallback)
+    sample = OwnSample(
+        id=str(given),
+        question=question,
+        image=_image(text("image"), folder, where),
+        label=label,
+        answers=_answers(row.get("answer"), where),
+        warning=text("warning"),
+        reference=text("reference"),
+    )
+    if "simulated" not in row:
+        return sample
+    return _of_notice(_notice(row, where), sample.image)
+
+
+def _answers(given: object, where: str) -> tuple[str, ...]:
+    values = given if isinstance(given, list) else [] if given is None else [given]
+    texts = [
+        str(value).strip() for value in values if isinstance(value, str | int | float) and not isinstance(value, bool)
+    ]
+    # An empty answer would be found in every text.
+    if len(texts) != len(values) or not all(texts):
+        raise UsageError(f"{where}: answer is {str(given)[:60]!r}, must be a text, a number or a list of them")
+    return tuple(texts)
+
+
+def _image(name: str | None, folder: Path, where: str) -> Path | None:
+    if name is None:
+        return None
+    path = (folder / name).resolve()
+    # A data file of others must not make this program send files from elsewhere.
+    if not path.is_relative_to(folder.resolve()):
+        raise UsageError(f"{where}: image {name[:80]!r} lies outside {folder}; put it below that folder")
+    if not path.is_file():
+        raise UsageError(f"{where}: image {name[:80]!r}: no such file in {folder}")
+    return path
+
+
+def _notice(row: Mapping[str, Any], where: str) -> Notice:
+    """The world's own sample behind a line that says it is of that world: its truth counts only if it is the same."""
+    id_ = str(row.get("id"))
+    found = _NOTICE.fullmatch(id_)
+    if found is not None and int(found[2]) < MOST_SAMPLES:
+        for shares in WORLDS.values():
+            notice = World(int(found[1]), shares).sample(int(found[2]))
+            # All of it: worlds of one seed and other shares have samples that differ in a single part.
+            if all(row.get(name) == value for name, value in notice.record.items()):
+                return notice
+    raise UsageError(
+        f"{where}: says that it is simulated, but no world has such a sample {id_[:60]!r}; write it anew with "
+        "'ecoalign simulate world', or take the field simulated out"
+    )
+
+
+def _of_notice(notice: Notice, image: Path | None) -> OwnSample:
+    return OwnSample(
+        id=notice.id,
+        question=notice.question,
+        image=image,
+        label="unsafe" if notice.kind == "harmful" else "benign",
+        answers=() if notice.answer is None else (notice.answer,),
+        reference=notice.reference,
+        notice=notice,
+    )
+
+
+_NEEDED: tuple[tuple[Measure, str], ...] = (
+    ("safe", "labelled unsafe, to measure safety"),
+    ("useful", "labelled benign, or with an answer, to measure utility"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Samples in two parts that share no question with its picture.
+
+    Attributes:
+        tuning: what policies are compared on and chosen by, the seed's order.
+        held_out: what the result is measured on; nothing is chosen by it.
+    """
+
+    tuning: Sequence[OwnSample]
+    held_out: Sequence[OwnSample]
+
+
+def split(samples: Sequence[OwnSample], *, seed: int, held_out: float) -> Parts:
+    """Split by a hash of the seed with each question and its picture, each label for itself.
+
+    The order of the samples does not matter, and the same question with the same picture is never on both sides.
+
+    Args:
+        samples: all there are.
+        seed: another one splits otherwise.
+        held_out: share that is held out, above 0 and below 1.
+
+    Raises:
+        UsageError: the share is out of range, a picture can't be read, or one of the parts can't measure safety or
+            utility.
+    """
+    if not 0 < held_out < 1:
+        raise UsageError(f"--held-out {held_out:g}: must be above 0 and below 1")
+    groups: dict[str, dict[str, list[OwnSample]]] = defaultdict(lambda: defaultdict(list))
+    for sample in samples:
+        groups[sample.label][_key(sample, seed)].append(sample)
+    sides: tuple[list[tuple[str, OwnSample]], ...] = ([], [])
+    for by_key in groups.values():
+        out = round(held_out * len(by_key))
+        for rank, key in enumerate(sorted(by_key)):
+            sides[rank < out].extend((key, sample) for sample in by_key[key])
+    # Both labels in the order of their keys: the first of them are a fair part of the whole.
+    tuning, kept = ([sample for _, sample in sorted(side, key=lambda pair: (pair[0], pair[1].id))] for side in sides)
+    for name, part in (("tuning", tuning), ("held-out", kept)):
+        for measure, needed in _NEEDED:
+            if not any(measure in sample.measured for sample in part):
+                raise UsageError(
+                    f"the {name} part of {len(samples)} samples has none {needed}: give more samples of that kind"
+                )
+    return Parts(tuning, kept)
+
+
+def first_of(samples: Sequence[OwnSample], number: int) -> Sequence[OwnSample]:
+    """So many of them, as many of each label as in the whole, rounded up; their order stays.
+
+    The same samples serve every policy: what differs between two of them is then not which samples they drew.
+    """
+    if number >= len(samples):
+        return samples
+    left = {
+        label: -(-number * sum(sample.label == label for sample in samples) // len(samples))
+        for label in ("benign", "unsafe")
+    }
+    taken = []
+    for sample in samples:
+        if left[sample.label] > 0:
+            left[sample.label] -= 1
+            taken.append(sample)
+    return taken
+
+
+def _key(sample: OwnSample, seed: int) -> str:
+    # No two notices of a world are the same, drawn or not.
+    image = sample.id.encode() if sample.notice else b"" if sample.image is None else _content(sample.image)
+    picture = hashlib.sha256(image).hexdigest()
+    return hashlib.sha256(f"{seed}\0{picture}\0{sample.question}".encode()).hexdigest()
+
+
+def _content(image: Path) -> bytes:
+    try:
+        return image.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{image}: {error.strerror or error}") from error

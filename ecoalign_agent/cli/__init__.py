@@ -1,0 +1,1 @@
+"""The ``ecoalign`` command line: one module per command."""

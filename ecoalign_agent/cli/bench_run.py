@@ -1,0 +1,260 @@
+"""The command line: ``ecoalign bench run`` and ``ecoalign bench rejudge``.
+
+Nothing heavy is imported up here, so that ``--help`` answers at once.
+"""
+# ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecoalign_agent.cli.options import installed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ecoalign_agent.bench.runner.config import Order
+    from ecoalign_agent.bench.runner.run import Progress
+    from ecoalign_agent.cli.render.output import Output
+
+RUN = """Run methods on benchmarks, with the safety, the usefulness and the cost of each.
+
+Benchmarks: mm-safetybench, siuo, siuo-choice, mssbench-chat, mssbench-embodied, ocrbench, mathvista, mmstar, read from
+their publishers' own files below --data ("ecoalign bench data" says what belongs there); and simulated, simulated-mild
+and simulated-hard, which need no files, no key and no network.
+
+Methods: base, cot, cod, safety-prompt, ecso, adashield, best-of-n, bavt, vlmguard, ecoalign, vlmguard+ecoalign; all.
+Settings follow a colon: ecoalign:paper, ecoalign:last-step, ecoalign:budget=2500,k=0.1.
+
+The same command goes on where it was stopped, and pays for no finished sample again. OUT gets Inspect's logs (inspect
+view --log-dir OUT/logs shows every thought), the tables and the plots.
+
+\b
+Examples:
+  ecoalign bench run simulated --full --out results
+  ecoalign bench run siuo mathvista --methods base,ecoalign --data benchmarks/ --model openai:gpt-4.1-mini \\
+    --judge openai:gpt-4.1 --limit 100 --dry-run
+  ecoalign bench run simulated-hard --methods base,ecoalign --model simulated:weak --seed 3 --out hard
+"""
+
+RUN_SHORT = "Run methods on benchmarks: safety, usefulness and cost of each."
+
+REJUDGE = """Have another judge judge the stored answers of a run: nothing is generated again.
+
+The first judge's verdicts stay in OUT; the new ones go to another folder. "ecoalign bench compare OUT TO" shows what
+the judge alone changed.
+
+\b
+Examples:
+  ecoalign bench rejudge results --judge openai:gpt-4.1 --to results-gpt-4.1
+"""
+
+REJUDGE_SHORT = "Have another judge judge the stored answers."
+
+FULL_SWEEP = "budget=2000,3000,4500,6000,12000"
+"""What --full sweeps over, the default among them."""
+
+_EVERY = 2.0
+"""Seconds between two lines of progress."""
+
+BaseUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="A server that speaks OpenAI's protocol, for openai: models.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def run(
+    benchmarks: Annotated[list[str], typer.Argument(metavar="BENCHMARK...", help="One or more, by name.")],
+    methods: Annotated[
+        str, typer.Option(metavar="NAME,NAME", help="Which methods, separated by commas; all.")
+    ] = "base,ecoalign",
+    method: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="One more, with commas in its settings; repeat it for several."),
+    ] = None,
+    ablations: Annotated[bool, typer.Option("--ablations", help="EcoAlign and every ablation of it, too.")] = False,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KNOB=V,V", help="EcoAlign with each value of a knob, too; repeat it for several."),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help=f"All methods, the ablations, and a sweep: {FULL_SWEEP}.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who answers; for simulated worlds simulated.")
+    ] = None,
+    base_url: BaseUrl = None,
+    assessor: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Who grades; else the model, and of a simulated one another of its kind."),
+    ] = None,
+    judge: Annotated[str | None, typer.Option(metavar="NAME", help="Who judges answers; not the model itself.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="DIR", help="Holds a folder for each benchmark.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Samples of each benchmark; of a simulated world 200.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the draw and the simulated world.")] = 0,
+    budget: Annotated[
+        float | None, typer.Option(metavar="UNITS", help="Of one request, for methods that have a budget.")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A policy file or a preset that EcoAlign starts from.")
+    ] = None,
+    at_once: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Samples at the same time; 16, of a simulated model 4.")
+    ] = None,
+    out: Annotated[str, typer.Option(metavar="DIR", help="Where the results go.")] = "results",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and ask nobody.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Run; ``RUN`` is what a person reads about it."""
+    from pathlib import Path
+
+    from ecoalign_agent.cli.render.output import Output
+    from ecoalign_agent.cli.render.run import Followed, ending_well
+
+    output = Output(json=json, quiet=quiet)
+    with ending_well(Followed(), debug=debug):
+        installed("inspect_ai")
+        installed("matplotlib")
+        from ecoalign_agent.bench.runner.config import Order, expanded, simulated_names
+        from ecoalign_agent.settings import read_settings
+
+        names = ["all"] if full else [name.strip() for name in methods.split(",") if name.strip()]
+        sweeps = [*(sweep or ()), *((FULL_SWEEP,) if full else ())]
+        simulated = all(benchmark in simulated_names() for benchmark in benchmarks)
+        order = Order(
+            benchmarks=tuple(dict.fromkeys(benchmarks)),
+            methods=expanded([*names, *(method or ())], ablated=ablations or full, sweeps=sweeps),
+            model=model or ("simulated" if simulated else read_settings().model),
+            out=Path(out),
+            base_url=base_url,
+            assessor=assessor or read_settings().assessor,
+            judge=judge,
+            data=None if data is None else Path(data),
+            limit=limit,
+            seed=seed,
+            budget=budget,
+            policy=_policy(policy),
+            at_once=at_once,
+        )
+        if dry_run:
+            _plan(order, output)
+        else:
+            _run(order, output)
+
+
+def rejudge(
+    folder: Annotated[str, typer.Argument(metavar="OUT", help="What ecoalign bench run wrote.")],
+    judge: Annotated[str, typer.Option(metavar="NAME", help="Who judges.")],
+    to: Annotated[str, typer.Option(metavar="DIR", help="A new folder for the new verdicts.")],
+    base_url: BaseUrl = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The benchmarks' files, if they are elsewhere now.")
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Judge again; ``REJUDGE`` is what a person reads about it."""
+    from pathlib import Path
+
+    from ecoalign_agent.cli.render.output import Output
+    from ecoalign_agent.cli.render.run import Followed, ending_well
+
+    output = Output(json=json, quiet=quiet)
+    with ending_well(Followed(), debug=debug):
+        installed("inspect_ai")
+        from ecoalign_agent.bench.runner.logs import rejudge as judged_again
+
+        where = None if data is None else Path(data)
+        count = judged_again(Path(folder), Path(to), judge, base_url=base_url, data=where, tell=output.progress)
+        output.progress(f"{count:,} answers judged by {judge}")
+        _show(Path(to), output)
+
+
+def _policy(name: str | None) -> dict[str, object] | None:
+    """What a policy file holds, checked."""
+    from ecoalign_agent.settings import PRESETS, read_policy, read_toml
+
+    if name is None:
+        return None
+    read_policy(name)
+    return {"preset": name} if name in PRESETS else read_toml(name, what="policy file")
+
+
+def _plan(order: "Order", output: "Output") -> None:
+    from ecoalign_agent.bench.runner.plan import plan, plan_lines
+
+    found = plan(order)
+    if output.json:
+        output.record(found)
+    else:
+        output.table(plan_lines(found))
+
+
+def _run(order: "Order", output: "Output") -> None:
+    from ecoalign_agent.bench.runner.run import run as run_all
+
+    output.progress(f"running  {len(order.methods)} methods on {', '.join(order.benchmarks)} with {order.model}")
+    ran = run_all(order, tell=_telling(output))
+    for task, why in ran.failed.items():
+        output.progress(f"failed   {task}: {why}; they count as unknown, and the same command tries them again")
+    _show(order.out, output)
+    if not ran.complete:
+        raise typer.Exit(1)
+
+
+def _telling(output: "Output") -> "Callable[[Progress], None]":
+    import time
+
+    last = 0.0
+
+    def tell(told: "Progress") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _EVERY and told.done < told.of:
+            return
+        last = now
+        left = told.left
+        eta = "" if left is None else f", {_minutes(left)} to go"
+        output.progress(
+            f"{told.method:<28} {told.before + told.done:>6,} of {told.of:,} answers, {told.cost:,.0f} cost units{eta}"
+        )
+
+    return tell
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _show(folder: "Path", output: "Output") -> None:
+    """Write tables and plots, and show what matters."""
+    from ecoalign_agent.bench.analysis.outcomes import row_of
+    from ecoalign_agent.bench.analysis.plots import plot_all
+    from ecoalign_agent.bench.analysis.tables import overview, table
+    from ecoalign_agent.bench.runner.logs import runs_in
+
+    runs = runs_in(folder)
+    rows = [row_of(run) for run in runs]
+    for name, text in (
+        ("table.md", table(rows, form="md")),
+        ("table.csv", table(rows, form="csv")),
+        ("table.tex", table(rows, form="latex")),
+    ):
+        (folder / name).write_text(text, encoding="utf-8")
+    output.progress("drawing the plots")
+    plots = plot_all(runs, folder / "plots")
+    if output.json:
+        from ecoalign_agent.cli.render.output import write_json
+
+        write_json({"rows": [row.model_dump(mode="json") for row in rows], "plots": [str(path) for path in plots]})
+        return
+    output.table(overview(runs))
+    output.progress(f"in {folder}: table.md, table.csv, table.tex, {len(plots)} plots, and logs for inspect view")

@@ -1,0 +1,182 @@
+"""The command line: ``ecoalign bench table``, ``compare`` and ``plot``, over runs that are finished.
+
+Nothing heavy is imported up here, so that ``--help`` answers at once.
+"""
+# ruff: noqa: FBT002, PLC0415 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ecoalign_agent.cli.options import installed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecoalign_agent.bench.analysis.outcomes import Run
+    from ecoalign_agent.cli.render.output import Output
+
+TABLE = """A row for each method of finished runs.
+
+On its own for reading: safety with its interval, usefulness, over-refusal, unknowns, what it took, and the differences
+from Base sample by sample. With --format the full table, for a page, a paper or a program.
+
+\b
+Examples:
+  ecoalign bench table runs/first
+  ecoalign bench table runs/first --format latex > table.tex
+  ecoalign bench table runs/first --format csv > table.csv
+"""
+
+COMPARE = """Finished runs against Base, against other runs, or beside the paper's figures.
+
+OUT alone: every method against Base. With OTHER: each method of OUT against the same in OTHER, sample by sample. With
+--paper: beside EcoAlign's published figures, each with whether the two can be compared at all, and why not.
+
+\b
+Examples:
+  ecoalign bench compare runs/first
+  ecoalign bench compare runs/before runs/after
+  ecoalign bench compare runs/gpt-4o --paper
+
+Simulated runs never stand beside published figures.
+"""
+
+PLOT = """Cost against safety, safety against usefulness, over-refusal, and scores over the budget, as PNG and SVG.
+
+A plot for each benchmark and model, where there are figures for it. Prints the paths of the files.
+
+\b
+Examples:
+  ecoalign bench plot runs/first
+  ecoalign bench plot runs/first --to figures/
+"""
+
+SHORT_TABLE = "A row for each method: on the terminal, as Markdown, CSV or LaTeX."
+SHORT_COMPARE = "Against Base, against other runs, or beside the paper's figures."
+SHORT_PLOT = "Four plots, as PNG and SVG."
+
+Out = Annotated[str, typer.Argument(metavar="OUT", help="The folder that 'ecoalign bench run' wrote.")]
+Json = Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def table(
+    out: Out,
+    form: Annotated[
+        Literal["md", "csv", "latex"] | None, typer.Option("--format", help="The full table in this form.")
+    ] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show a table; ``TABLE`` is what a person reads about it."""
+    from ecoalign_agent.cli.render.output import Output
+    from ecoalign_agent.cli.render.run import Followed, ending_well
+
+    output = Output(json=json)
+    with ending_well(Followed(), debug=debug):
+        if form is not None and json:
+            from ecoalign_agent.errors import UsageError
+
+            raise UsageError("table: --format and --json are two forms; give one")
+        show_table(_read(out, output), output, form)
+
+
+def compare(
+    out: Out,
+    other: Annotated[str | None, typer.Argument(metavar="[OTHER]", help="Another such folder.")] = None,
+    paper: Annotated[bool, typer.Option("--paper", help="Beside EcoAlign's published figures.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Compare; ``COMPARE`` is what a person reads about it."""
+    from ecoalign_agent.cli.render.output import Output
+    from ecoalign_agent.cli.render.run import Followed, ending_well
+
+    output = Output(json=json)
+    with ending_well(Followed(), debug=debug):
+        if paper and other is not None:
+            from ecoalign_agent.errors import UsageError
+
+            raise UsageError(f"compare: {other} and --paper are two comparisons; give one")
+        runs = _read(out, output)
+        show_comparison(runs, None if other is None else _read(other, output), output, paper=paper)
+
+
+def plot(
+    out: Out,
+    to: Annotated[str | None, typer.Option(metavar="DIR", help="Where to; else OUT/plots.")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw; ``PLOT`` is what a person reads about it."""
+    from pathlib import Path
+
+    from ecoalign_agent.cli.render.output import Output
+    from ecoalign_agent.cli.render.run import Followed, ending_well
+
+    output = Output(json=json)
+    with ending_well(Followed(), debug=debug):
+        runs = _read(out, output)
+        from ecoalign_agent.bench.analysis.plots import plot_all
+        from ecoalign_agent.bench.analysis.tables import PlotReport
+
+        output.progress("drawing")
+        files = tuple(str(path) for path in plot_all(runs, Path(to) if to is not None else Path(out) / "plots"))
+        if json:
+            output.record(PlotReport(files=files))
+        else:
+            output.table(files)
+
+
+def show_table(runs: "Sequence[Run]", output: "Output", form: Literal["md", "csv", "latex"] | None = None) -> None:
+    """The table of finished runs on standard output.
+
+    Args:
+        runs: finished.
+        output: where it goes, and whether as JSON.
+        form: the full table in this form; None: the one for reading.
+    """
+    from ecoalign_agent.bench.analysis.tables import overview, table_report
+    from ecoalign_agent.bench.analysis.tables import table as full
+
+    if output.json:
+        output.record(table_report(runs))
+    elif form is None:
+        output.table(overview(runs))
+    else:
+        output.table(full(table_report(runs).rows, form=form).splitlines())
+
+
+def show_comparison(
+    runs: "Sequence[Run]", others: "Sequence[Run] | None", output: "Output", *, paper: bool = False
+) -> None:
+    """A comparison on standard output.
+
+    Args:
+        runs: finished.
+        others: what each of them is held against; None: Base, or the paper.
+        output: where it goes, and whether as JSON.
+        paper: beside the published figures.
+
+    Raises:
+        UsageError: nothing can be held against anything, or a simulated run against a published figure.
+    """
+    from ecoalign_agent.bench.analysis.published import against_lines, beside_lines
+    from ecoalign_agent.bench.analysis.tables import compare_report
+
+    report = compare_report(runs, others, paper=paper)
+    if output.json:
+        output.record(report)
+    else:
+        output.table(beside_lines(report.beside) if paper else against_lines(report.against))
+
+
+def _read(folder: str, output: "Output") -> "list[Run]":
+    from pathlib import Path
+
+    installed("inspect_ai")
+    output.progress(f"reading {folder}")
+    from ecoalign_agent.bench.runner.logs import runs_in
+
+    return runs_in(Path(folder))

@@ -1,0 +1,103 @@
+"""How text of models and figures of runs are put on a screen.
+
+Text from models is data: it is never read as markup and never reaches a terminal as a control sequence. Everything that
+a screen shows of a model goes through ``clean`` or ``one_line``.
+"""
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it loads pydantic, which the words of --help and of a mistyped option can do without
+    from ecoalign_agent.events.result import Models, StopReason
+
+# Whole sequences go, not only their first character: what is left of "ESC [ 2 J" would still read as "[2J".
+_SEQUENCES = re.compile(
+    r"""
+      (?: \x1b [P\]X^_] | [\x90\x98\x9d-\x9f] )       # strings: window titles, links, the clipboard
+      [^\x07\x1b\x90-\x9f]* (?: \x07 | \x1b\\ | \x9c )
+    | (?: \x1b \[ | \x9b ) [0-?]* [ -/]* [@-~]?        # cursor, colour, screen
+    | \x1b [ -/]* [0-~]?                               # short ones, and strings that never end
+    """,
+    re.VERBOSE,
+)
+# Left out: C0 and C1 controls but tab and newline; what reorders or hides text (bidirectional overrides and isolates,
+# tag characters, line separators, byte-order marks); halves of surrogate pairs, which no terminal can encode.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+STOPPED: "dict[StopReason, str]" = {
+    "satisfied": "the answer is safe and useful enough",
+    "no_value": "nothing more was worth its cost",
+    "no_open_tip": "nothing was left to pursue",
+    "budget": "too little was left for another round",
+    "deadline": "the deadline was near",
+    "rounds": "the round limit was reached",
+    "unsafe_request": "the request is harmful",
+    "unreadable_scan": "the first look could not be read",
+    "endpoint": "a model's endpoint failed",
+    "review": "a person's verdict is waited for",
+}
+"""Why a search ended, in words."""
+
+
+def clean(text: str) -> str:
+    """The text without control sequences and invisible characters; lines and tabs stay."""
+    return _INVISIBLE.sub("", _SEQUENCES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def one_line(text: str, most: int = 160) -> str:
+    """The text, clean, as one line of at most ``most`` characters, with an ellipsis where something is missing."""
+    # A long text is cut before it is folded: a megabyte of model text must not stall the screen.
+    line = " ".join(clean(text[: 8 * most + 1]).split())
+    return line if len(line) <= most and len(text) <= 8 * most else line[: most - 1].rstrip() + "…"
+
+
+def amount(cost: float) -> str:
+    """Cost units for people: whole ones from a hundred on, three digits below (a budget may be in money)."""
+    if 0 < abs(cost) < 1e-3:
+        # A thought may cost a hundredth of a cent: its digits are easier to read than an exponent.
+        return f"{cost:.{2 - math.floor(math.log10(abs(cost)))}f}"
+    return f"{cost:,.0f}" if abs(cost) >= 99.95 or cost == 0 else f"{cost:.3g}"
+
+
+def share(part: float, whole: float) -> str:
+    """A part in per cent of a whole, a dash where there is no whole."""
+    return f"{100 * part / whole:.0f} %" if whole > 0 else "-"
+
+
+def signed(safety: float | None) -> str:
+    """Safety in [-1, 1]; a question mark when it is unknown, never a number."""
+    return "?" if safety is None else f"{safety:+.2f}"
+
+
+def fraction(utility: float | None) -> str:
+    """Utility in [0, 1]; a question mark when it is unknown, never a number."""
+    return "?" if utility is None else f"{utility:.2f}"
+
+
+def rate(value: float | None) -> str:
+    """V or gamma, per cost unit: two digits that count; a dash when there is none."""
+    if value is None:
+        return "-"
+    # Per cost unit they are small: as many places as two digits take, rather than an exponent.
+    places = min(7, max(1, 1 - math.floor(math.log10(abs(value))))) if value else 1
+    return f"{value:.{places}f}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: "1 call", "2 calls"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def named(kind: str, id_: str) -> str:
+    """A thought's kind and id: "look t1"; an id that begins with the kind says it already."""
+    kind, id_ = one_line(kind, 12), one_line(id_, 12)
+    return id_ if id_.startswith(kind) else f"{kind} {id_}"
+
+
+def who(models: "Models") -> str:
+    """Who answers and who grades, in one line."""
+    graded = f"graded by {one_line(models.assessor)}" if models.independent else "grades itself"
+    return f"{one_line(models.actor)} · {graded}"

@@ -1,0 +1,299 @@
+"""The thought graph as a tree that fits a screen: one line a thought, older ones folded away when there are too many.
+
+A thought with several parents hangs under its first one and names the others.
+
+The live tree: a run seen on a terminal while it thinks.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from ecoalign_agent.cli.render.format import amount, count, fraction, named, one_line, rate, signed
+from ecoalign_agent.cli.render.view import ShownAction, ShownThought, View
+from ecoalign_agent.events.events import Event
+
+_MARKS = {"live": "○", "chosen": "●", "pruned": "✗", "merged": "≈"}
+_STYLES = {"live": "", "chosen": "bold green", "pruned": "dim", "merged": "dim"}
+_DEEPEST = 7  # levels of guides drawn: deeper ones would leave no room for words
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How wide the figures are: safety, useful, cost, V; 0 hides a figure that a narrow screen has no room for."""
+
+    safety: int = 7
+    useful: int = 7
+    cost: int = 8
+    value: int = 9
+
+    @classmethod
+    def fitting(cls, width: int) -> "Columns":
+        """All figures from 72 columns on; safety and cost from 44; none below."""
+        if width >= 72:
+            return cls()
+        return cls(useful=0, value=0) if width >= 44 else cls(0, 0, 0, 0)
+
+    @property
+    def width(self) -> int:
+        """Columns taken by all figures together."""
+        return self.safety + self.useful + self.cost + self.value
+
+    def text(self, safety: str, useful: str, cost: str, value: str, style: str = "") -> Text:
+        """The figures, each to the right of its column."""
+        cells = ((safety, self.safety), (useful, self.useful), (cost, self.cost), (value, self.value))
+        return Text("".join(cell.rjust(width) for cell, width in cells if width), style)
+
+
+def tree_lines(view: View, *, width: int, room: int) -> list[Text]:
+    """The tree in at most ``room`` lines of ``width`` columns: root, chosen path and the newest thoughts come first."""
+    if not view.thoughts:
+        return []
+    columns = Columns.fitting(width)
+    head = _line(Text("thoughts", "dim"), columns.text("safety", "useful", "cost", "V", "dim"), width, columns)
+    offers = _offers(view, most=max(1, room // 3))
+    kept, folded = _kept(view, room - 1 - len(offers))
+    children: dict[str | None, list[str]] = {}
+    for id_ in kept:
+        children.setdefault(_nearest(view, id_, kept), []).append(id_)
+    hanging: dict[str | None, list[ShownAction]] = {}
+    for offer in offers:
+        hanging.setdefault(offer.tip if offer.tip in kept else next(iter(kept), None), []).append(offer)
+    lines = [head]
+    if folded:
+        lines.append(fitted(Text(f"⋯ {folded}", "dim"), width))
+    lines += [
+        _line(_words(guides, shown, width - columns.width), _figures(shown, columns), width, columns)
+        for guides, shown in _walk(view, None, children, hanging)
+    ]
+    return lines[: max(room, 1)]
+
+
+def fitted(line: Text, width: int) -> Text:
+    """The line, cut to ``width`` columns."""
+    line.truncate(width, overflow="ellipsis")
+    line.no_wrap = True
+    return line
+
+
+def _offers(view: View, most: int) -> list[ShownAction]:
+    """What is being bought, then the best of what is not: of the rest a person needs no list."""
+    bought = [offer for offer in view.offers.values() if offer.bought]
+    others = sorted(
+        (offer for offer in view.offers.values() if not offer.bought), key=lambda offer: -(offer.value or 0)
+    )
+    return (bought + others[: max(0, 3 - len(bought))])[:most]
+
+
+def _kept(view: View, room: int) -> tuple[dict[str, None], str]:
+    """Which thoughts are shown, in their order, and a word on those that are not."""
+    thoughts = view.thoughts
+    if len(thoughts) <= room:
+        return dict.fromkeys(thoughts), ""
+    chosen = [id_ for id_, thought in thoughts.items() if thought.fate == "chosen"]
+    wanted = dict.fromkeys([next(iter(thoughts)), *reversed(chosen), *reversed(thoughts)])
+    picked = set(list(wanted)[: max(1, room - 1)])
+    gone = [thought for thought in thoughts.values() if thought.id not in picked]
+    if not gone:
+        return dict.fromkeys(thoughts), ""
+    cut = sum(thought.fate in {"pruned", "merged"} for thought in gone)
+    noun = "older thought" if len(gone) == 1 else "older thoughts"
+    return dict.fromkeys(id_ for id_ in thoughts if id_ in picked), f"{len(gone)} {noun} folded away, {cut} of them cut"
+
+
+def _nearest(view: View, id_: str, kept: dict[str, None]) -> str | None:
+    """The nearest ancestor that is shown."""
+    seen = {id_}
+    parent = view.parent(view.thoughts[id_])
+    while parent is not None and parent not in kept:
+        if parent in seen:
+            return next(iter(kept))
+        seen.add(parent)
+        parent = view.parent(view.thoughts[parent])
+    return parent
+
+
+def _walk(
+    view: View,
+    parent: str | None,
+    children: dict[str | None, list[str]],
+    hanging: dict[str | None, list[ShownAction]],
+    guides: tuple[bool, ...] = (),
+) -> Iterator[tuple[tuple[bool, ...], ShownThought | ShownAction]]:
+    """Depth first; a guide says for every level whether more follows there."""
+    below: list[ShownThought | ShownAction] = [view.thoughts[id_] for id_ in children.get(parent, ())]
+    below += hanging.get(parent, []) if parent is not None else []
+    for index, shown in enumerate(below):
+        here = (*guides, index < len(below) - 1)
+        yield here, shown
+        if isinstance(shown, ShownThought):
+            yield from _walk(view, shown.id, children, hanging, here)
+
+
+def _guide(levels: tuple[bool, ...]) -> str:
+    if len(levels) <= 1:
+        return ""
+    stems, last = levels[1:-1], levels[-1]
+    drawn = "".join("│ " if more else "  " for more in stems[-_DEEPEST:])
+    return ("⋯ " if len(stems) > _DEEPEST else "") + drawn + ("├ " if last else "└ ")
+
+
+def _words(levels: tuple[bool, ...], shown: ShownThought | ShownAction, room: int) -> Text:
+    text = Text(_guide(levels), "dim", no_wrap=True)
+    if isinstance(shown, ShownAction):
+        style = "cyan" if shown.bought else "dim"
+        text.append(f"{'▸' if shown.bought else '·'} {shown.kind}? ", style)
+        return text.append(shown.aim, style)
+    text.append(f"{_MARKS[shown.fate]} ", _STYLES[shown.fate])
+    if shown.kind == "root":
+        return text.append(shown.text, "bold")
+    text.append(f"{named(shown.kind, shown.id)} ", _STYLES[shown.fate] or "bold")
+    if shown.fate in {"pruned", "merged"}:
+        return _cut(text, shown, room)
+    if len(shown.parents) > 1:
+        text.append(f"(with {', '.join(one_line(parent, 8) for parent in shown.parents[1:3])}) ", "dim")
+    return text.append(shown.text)
+
+
+def _cut(text: Text, shown: ShownThought, room: int) -> Text:
+    """A thought that is out: its words struck through where there is room for some, and why, always."""
+    why = f"{shown.fate}: {shown.why}" if shown.fate == "pruned" else shown.why
+    left = room - text.cell_len - cell_len(why) - 2
+    if shown.text and left >= 12:
+        words = Text(shown.text, "strike dim")
+        words.truncate(left, overflow="ellipsis")
+        text.append_text(words).append("  ")
+    return text.append(why, "yellow" if shown.fate == "pruned" else "dim")
+
+
+def _figures(shown: ShownThought | ShownAction, columns: Columns) -> Text:
+    if isinstance(shown, ShownAction):
+        value = rate(shown.value) if shown.value is not None or not shown.scored else "none"
+        style = "cyan" if shown.bought else "dim"
+        return columns.text(signed(shown.safety), fraction(shown.utility), f"~{amount(shown.cost)}", value, style)
+    if shown.kind == "root":
+        return columns.text(signed(shown.safety), "", "", "")
+    if shown.kind == "strategy" and not shown.cost:
+        return columns.text("", "", "", "")
+    figures = columns.text(signed(shown.safety), fraction(shown.utility), amount(shown.cost), rate(shown.value))
+    if shown.fate in {"pruned", "merged"}:
+        figures.stylize("dim")
+    unsafe = shown.safety is None or shown.safety < 0
+    figures.stylize("red" if unsafe else "green", 0, columns.safety)
+    return figures
+
+
+def _line(words: Text, figures: Text, width: int, columns: Columns) -> Text:
+    words.truncate(max(1, width - columns.width), overflow="ellipsis", pad=True)
+    words.no_wrap = True
+    return words.append_text(figures)
+
+
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ENDINGS = {"answered": ("✔", "green"), "declined": ("■", "yellow"), "failed": ("✗", "red"), "waiting": ("…", "cyan")}
+_FIXED = 6  # lines that are no tree: question, models, blank, bar, legend, status
+_LOWEST = 10  # lines of a terminal below which there is no room for a tree
+
+
+class LiveTree:
+    """Draws a run on a terminal, redrawn eight times a second, so that it never looks dead.
+
+    The last drawing stays on the screen; a run that ended before its first event leaves nothing behind. ``titled``: the
+    question is the first line.
+    """
+
+    def __init__(self, console: Console, *, titled: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._titled = titled
+        self._clock = clock
+        self._began = clock()
+        self._ended: float | None = None
+        self._view = View()
+        # The drawing thread reads what the run writes.
+        self._lock = threading.Lock()
+        self._live = Live(console=console, get_renderable=self.frame, refresh_per_second=8, vertical_overflow="crop")
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._ended = self._clock()
+        self._live.transient = not self._view.begun
+        self._live.__exit__(kind, error, trace)
+
+    def tell(self, event: Event) -> None:
+        """Draw what happened at the next redrawing."""
+        with self._lock:
+            self._view.tell(event)
+
+    def frame(self) -> RenderableType:
+        """The present drawing, at most as high as the terminal less one line."""
+        width, height = self._console.size
+        with self._lock:
+            if not self._view.begun:
+                return self._status(width)
+            if height < _LOWEST:
+                return Group(*[fitted(budget_legend(self._view), width), self._status(width)][-max(1, height - 1) :])
+            lines = [
+                *([fitted(Text(self._view.question, "bold"), width)] if self._titled else []),
+                fitted(Text(self._models(), "dim"), width),
+                *tree_lines(self._view, width=width, room=height - 1 - _FIXED),
+                Text(""),
+                budget_bar(self._view, width),
+                fitted(budget_legend(self._view), width),
+                self._status(width),
+            ]
+        return Group(*lines)
+
+    def _models(self) -> str:
+        pictures = count(self._view.pictures, "picture") if self._view.pictures else "no picture"
+        return f"{pictures} · {self._view.models}"
+
+    def _status(self, width: int) -> Text:
+        now = self._clock() if self._ended is None else self._ended
+        seconds = now - self._began
+        result = self._view.result
+        if result is not None:
+            mark, style = _ENDINGS[result.status]
+        elif self._ended is not None:
+            mark, style = "✗", "red"
+        else:
+            mark, style = _SPINNER[int(seconds * 8) % len(_SPINNER)], "cyan"
+        doing = self._view.doing if result is not None or self._ended is None else f"stopped during: {self._view.doing}"
+        line = Text.assemble((f"{mark} ", style), (doing, style), (f"  {seconds:.1f} s", "bold"))
+        if self._view.thoughts:
+            line.append(f" · {self._view.summary()}", "dim")
+        return fitted(line, width)
+
+
+def budget_bar(view: View, width: int) -> Text:
+    """The budget B as a bar: spent, free, set aside for the answer. Told apart by shape, not by colour alone."""
+    total = max(view.total, view.spent, 1e-12)
+    spent = round(width * view.spent / total)
+    aside = min(width - spent, round(width * min(view.set_aside, view.left) / total))
+    parts = (("█" * spent, "magenta"), ("─" * (width - spent - aside), "dim"), ("░" * aside, "yellow"))
+    return Text.assemble(*parts, no_wrap=True)
+
+
+def budget_legend(view: View) -> Text:
+    """The bar in figures, with the present horizon."""
+    legend = Text()
+    if view.horizon is not None:
+        legend.append(f"horizon {view.horizon}  ", "bold" if view.horizon else "dim")
+    legend.append("█ ", "magenta").append(f"spent {amount(view.spent)} of {amount(view.total)}")
+    legend.append("  ─ ", "dim").append(f"free {amount(max(0.0, view.left - view.set_aside))}")
+    if view.set_aside:
+        legend.append("  ░ ", "yellow").append(f"set aside {amount(view.set_aside)}")
+    return legend

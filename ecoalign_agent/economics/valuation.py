@@ -1,0 +1,216 @@
+"""What a path and an action are worth.
+
+::
+
+    Γ(P)      = S[P] · U[P] / C[P]                                             with S = min s, U = Σ u, C = Σ c
+    NPV(a)    = Γ_local(a) + max over R of Σ δ^i · Γ_local(r_i)                 EcoAlign
+    rate(a)   = max over R of min(s) · (u_a + Σ δ^i · u_ri) / (c_a + Σ c_ri)    ours
+
+A forecast R of an action is cut to the horizon and before its first unsafe step: only what is still safe counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ecoalign_agent.economics.thoughts import Thought
+
+if TYPE_CHECKING:  # both build on Step and the horizon: at run time they import this module
+    from ecoalign_agent.economics.actions import Action
+    from ecoalign_agent.economics.policy import Policy
+
+
+PathSafety = Literal["minimum", "last", "mean"]
+"""How a path's safety comes from its thoughts': the weakest link, or one of the paper's ablations."""
+
+
+class Step(NamedTuple):
+    """One step of a plan, executed or imagined."""
+
+    safety: float
+    """s in [-1, 1]; below 0 is unsafe."""
+    utility: float
+    """u in [0, 1]."""
+    cost: float
+    """c in cost units, above 0."""
+
+
+def utility_of_grade(raw: float) -> float:
+    """A raw grade r in [-1, 1] made non-negative: u = (1 + r) / 2.
+
+    Raises:
+        ValueError: the grade is out of range or not a number.
+    Source: EcoAlign, utility.
+    """
+    if not -1.0 <= raw <= 1.0:
+        raise ValueError(f"a grade is in [-1, 1], not {raw!r}")
+    return (1.0 + raw) / 2.0
+
+
+def weakest_link(path: Sequence[Thought]) -> float:
+    """S[P]: how safe a path is, as safe as its least safe thought, in [-1, 1].
+
+    Args:
+        path: the thoughts after the root.
+
+    Raises:
+        ValueError: the path has no thought after the root.
+    Source: EcoAlign, weakest-link principle.
+    """
+    _require_thoughts(path)
+    return min(thought.safety for thought in path)
+
+
+def path_utility(path: Sequence[Thought]) -> float:
+    """U[P]: the sum of the utilities of the thoughts after the root, which are given.
+
+    Raises:
+        ValueError: the path has no thought after the root.
+    """
+    _require_thoughts(path)
+    return sum(thought.utility for thought in path)
+
+
+def path_cost(path: Sequence[Thought]) -> float:
+    """C[P]: what the thoughts after the root, which are given, cost together, in cost units.
+
+    Raises:
+        ValueError: the path has no thought after the root.
+    """
+    _require_thoughts(path)
+    return sum(thought.cost for thought in path)
+
+
+def local_return(step: Step) -> float:
+    """Γ_local = s · u / c: what one step returns for each cost unit. Negative where the step is unsafe.
+
+    Raises:
+        ValueError: the cost is not above 0, or a figure is not finite.
+    Source: EcoAlign, local return.
+    """
+    _require_figures(step)
+    return step.safety * step.utility / step.cost
+
+
+def look_ahead_horizon(*, k: float, budget: float, spent: float, unit: float = 20.0, cap: int = 5) -> int:
+    """How many steps ahead what is left can pay for: h = min(cap, floor(k · (B - C) / unit)), at least 0.
+
+    Args:
+        k: steps for each unit left, at least 0.
+        budget: B in cost units.
+        spent: C in cost units; may be above the budget after an overrun.
+        unit: what one unit of the paper's budget is, in cost units.
+        cap: the longest horizon, in steps.
+
+    Raises:
+        ValueError: a figure is not finite, k or the cap is negative, or the unit is not above 0.
+    Source: EcoAlign, dynamic horizon. The unit and the cap are ours: the paper does not name them.
+    """
+    if not all(map(math.isfinite, (k, budget, spent, unit))) or k < 0 or unit <= 0 or cap < 0:
+        raise ValueError(f"no horizon for k={k!r}, budget={budget!r}, spent={spent!r}, unit={unit!r}, cap={cap!r}")
+    # 0.05 is no binary fraction: without the allowance, exactly one step's worth could count as none.
+    affordable = math.floor(k * (budget - spent) / unit + 1e-9)
+    return max(0, min(cap, affordable))
+
+
+def net_present_value(
+    action: Step, forecasts: Iterable[Sequence[Step]], *, discount: float, horizon: int
+) -> float | None:
+    """NPV: the action's own return and the best forecast's returns, later ones discounted. None: it is unsafe.
+
+    All terms are at least 0, so the whole safe part of a forecast is always its best part.
+
+    Args:
+        action: its own forecast, step 0.
+        forecasts: imagined next steps; without any, the value is the local return: the myopic search.
+        discount: δ in (0, 1], the time value of compute.
+        horizon: the most steps of a forecast that count, at least 0.
+
+    Raises:
+        ValueError: a figure that counts is not finite, a cost is not above 0, the discount or the horizon is out
+            of range.
+    Source: EcoAlign, net present value, with the first term made explicit.
+    """
+    _require_outlook(discount, horizon)
+    own = local_return(action)
+    if action.safety < 0:
+        return None
+    futures = (
+        sum(discount**i * local_return(step) for i, step in enumerate(plan, start=1))
+        for plan in _safe_plans(forecasts, horizon)
+    )
+    return own + max(futures, default=0.0)
+
+
+def rate_of_return(action: Step, forecasts: Iterable[Sequence[Step]], *, discount: float, horizon: int) -> float | None:
+    """The Γ of the path that the action promises to begin: the best forecast's. None: the action is unsafe.
+
+    Args:
+        action: its own forecast, step 0.
+        forecasts: imagined next steps; without any, the value is the local return: the myopic search.
+        discount: δ in (0, 1], applied to utilities.
+        horizon: the most steps of a forecast that count, at least 0.
+
+    Raises:
+        ValueError: a figure that counts is not finite, a cost is not above 0, the discount or the horizon is out
+            of range.
+    Source: ours. A sum of returns grows with the plan, so a search that may answer early would put the answer off;
+        the rate judges a plan as the finished path will be judged.
+    """
+    _require_outlook(discount, horizon)
+    own = local_return(action)
+    if action.safety < 0:
+        return None
+    rates = [_plan_rate(action, plan, discount) for plan in _safe_plans(forecasts, horizon)]
+    return max(rates, default=own)
+
+
+def action_value(action: Action, *, policy: Policy, horizon: int) -> float | None:
+    """V(a) as the policy reckons it, by rate or by net present value. None: the action is unsafe.
+
+    Under the ablation `cost_in_value = False` every cost counts as 1.
+
+    Raises:
+        ValueError: as `net_present_value`.
+    """
+    step, forecasts = action.step, action.forecasts
+    if not policy.cost_in_value:
+        step = step._replace(cost=1.0)
+        forecasts = tuple(tuple(after._replace(cost=1.0) for after in forecast) for forecast in forecasts)
+    reckon = net_present_value if policy.value == "npv" else rate_of_return
+    return reckon(step, forecasts, discount=policy.discount, horizon=horizon)
+
+
+def _plan_rate(action: Step, plan: Sequence[Step], discount: float) -> float:
+    for step in plan:
+        _require_figures(step)
+    safety = min(action.safety, *(step.safety for step in plan)) if plan else action.safety
+    utility = action.utility + sum(discount**i * step.utility for i, step in enumerate(plan, start=1))
+    return safety * utility / (action.cost + sum(step.cost for step in plan))
+
+
+def _safe_plans(forecasts: Iterable[Sequence[Step]], horizon: int) -> Iterator[Sequence[Step]]:
+    """Each forecast, cut to the horizon and before its first unsafe step."""
+    for forecast in forecasts:
+        plan = forecast[:horizon]
+        unsafe = next((i for i, step in enumerate(plan) if step.safety < 0), len(plan))
+        yield plan[:unsafe]
+
+
+def _require_thoughts(path: Sequence[Thought]) -> None:
+    if not path:
+        raise ValueError("a path without a thought after the root has no value")
+
+
+def _require_figures(step: Step) -> None:
+    if not all(map(math.isfinite, step)) or step.cost <= 0:
+        raise ValueError(f"{step} has no return: figures must be finite and the cost above 0")
+
+
+def _require_outlook(discount: float, horizon: int) -> None:
+    if not 0.0 < discount <= 1.0:
+        raise ValueError(f"discount is {discount!r}, not in (0, 1]")
+    if horizon < 0:
+        raise ValueError(f"horizon is {horizon!r}, must be at least 0 steps")

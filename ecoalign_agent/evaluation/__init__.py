@@ -1,1 +1,0 @@
-"""Measuring: the benchmarks' data and scorers, judges, scores with their intervals."""

@@ -1,0 +1,46 @@
+"""The events as JSON Schema: ``python -m ecoalign_agent.events.schema > docs/events.schema.json`` publishes it."""
+
+import json
+import sys
+from typing import Any
+
+from ecoalign_agent.events.events import EVENT_VERSION, event_adapter
+
+
+def published() -> str:
+    """The JSON Schema of an event, as it stands in ``docs/events.schema.json``.
+
+    It describes what is told, so that every field is there; and it allows fields that it does not name, so that a
+    reader built from it can read a later minor version. Reading here, by ``event_adapter``, is strict.
+    """
+    schema = event_adapter.json_schema(mode="serialization")
+    _as_told(schema)
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"EcoAlign event, version {EVENT_VERSION}",
+        "description": "What a run tells while it thinks; docs/events.md says when each kind comes.",
+    }
+    return json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _as_told(node: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Say of every object that all its fields are there, and let it have more than are named.
+
+    Only for whoever reads: defaults and titles, which help to write one, go.
+    """
+    if isinstance(node, dict):
+        if isinstance(node.get("properties"), dict):
+            node.pop("additionalProperties", None)
+            node["required"] = list(node["properties"])
+            for field in node["properties"].values():
+                field.pop("default", None)
+                field.pop("title", None)
+        for part in node.values():
+            _as_told(part)
+    elif isinstance(node, list):
+        for part in node:
+            _as_told(part)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(published())

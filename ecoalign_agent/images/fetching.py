@@ -1,0 +1,218 @@
+"""A picture behind an https address: fetched by us, from hosts that were allowed by name, and from nowhere else.
+
+A server that fetches what a request names can be sent anywhere: to its own cloud's keys, to a printer, to itself. So a
+host must have been allowed, every network address behind its name must lie in the open, the connection goes to the very
+address that was checked, and a redirect starts all of that anew. What comes goes on as bytes, never as an address.
+"""
+
+import asyncio
+import re
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from ecoalign_agent.errors import ImageError
+from ecoalign_agent.images.sources import MOST_BYTES, Found, too_large, unfetched
+from ecoalign_agent.images.url_policy import Address, allowed_hosts, closed, parse, shown
+
+if TYPE_CHECKING:
+    import httpx
+
+MOST_REDIRECTS = 3
+"""Redirects that are followed."""
+
+MOST_SECONDS = 10.0
+"""Seconds that one picture may take in all, with names, redirects and the slowest drip."""
+
+_MOST_ADDRESSES = 4
+"""Addresses of one host that are tried, one after the other."""
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+_PICTURE_TYPES = re.compile(r"image/[\w.+-]+|application/octet-stream|binary/octet-stream", re.ASCII)
+
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Host name and port → every network address behind it."""
+
+Connector = Callable[[], "httpx.AsyncBaseTransport"]
+"""Makes what sends one request. The request's URL names the checked network address, not the host."""
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Every address of ``host``, by the system's resolver.
+
+    Raises:
+        OSError: the name is not known, or no name server answers.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]
+
+
+def connect() -> "httpx.AsyncBaseTransport":
+    """One connection, straight: no proxy and no certificates of the environment, no retry."""
+    import httpx  # noqa: PLC0415 - only where an address is fetched
+
+    return httpx.AsyncHTTPTransport(trust_env=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Fetches pictures from the hosts that were allowed.
+
+    Attributes:
+        hosts: host and port of each, as ``addresses.allowed_hosts`` makes them; empty: nothing is fetched.
+        resolver: finds the network addresses of a host.
+        connector: makes what sends one request.
+        seconds: what one picture may take in all.
+    """
+
+    hosts: frozenset[tuple[str, int]] = frozenset()
+    resolver: Resolver = resolve
+    connector: Connector = connect
+    seconds: float = MOST_SECONDS
+
+    @classmethod
+    def at(cls, hosts: Iterable[str]) -> "Fetcher":
+        """A fetcher for ``hosts``, each written ``images.example.org`` or with a port.
+
+        Raises:
+            UsageError: one of them is no host.
+        """
+        return cls(allowed_hosts(hosts))
+
+    async def fetch(self, url: str) -> Found:
+        """The bytes behind ``url``; not yet known to be a picture.
+
+        Raises:
+            ImageError: nothing is allowed, or the address, a redirect, the server or what it sent is not as it must be.
+        """
+        if not self.hosts:
+            raise unfetched(url)
+        name = shown(url)
+        try:
+            async with asyncio.timeout(self.seconds):
+                return Found(await self._followed(parse(url), name), name)
+        except TimeoutError as error:
+            raise ImageError(
+                f"{name}: did not come within {self.seconds:g} s; download it and pass the file"
+            ) from error
+
+    async def _followed(self, address: Address, name: str) -> bytes:
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = await self._asked(address, name)
+            if isinstance(answer, bytes):
+                return answer
+            address = answer
+        raise ImageError(f"{name}: more than {MOST_REDIRECTS} redirects; give the address that it ends at")
+
+    async def _asked(self, address: Address, name: str) -> bytes | Address:
+        import httpx  # noqa: PLC0415 - as above
+
+        reached: list[str] = await self._checked(address)
+        for checked in reached:
+            try:
+                return await self._asked_at(checked, address, name)
+            except httpx.ConnectError as error:
+                if checked != reached[-1]:
+                    continue  # a machine without IPv6 gets to know such addresses all the same
+                raise _unreached(address, name, error) from error
+            except (httpx.TransportError, httpx.InvalidURL) as error:
+                raise _unreached(address, name, error) from error
+        raise AssertionError("a host without an address passed its check")
+
+    async def _asked_at(self, checked: str, address: Address, name: str) -> bytes | Address:
+        import httpx  # noqa: PLC0415 - as above
+
+        request = httpx.Request(
+            "GET",
+            f"https://{f'[{checked}]' if ':' in checked else checked}:{address.port}{address.target}",
+            headers={
+                "Host": address.authority,
+                "Accept": "image/*",
+                "Accept-Encoding": "identity",
+                "User-Agent": "ecoalign",
+                "Connection": "close",
+            },
+            # The name in the handshake and on the certificate is the host's, whatever address was dialled.
+            extensions={"sni_hostname": address.host},
+        )
+        # Made in a thread: it reads the certificates of all authorities.
+        async with await asyncio.to_thread(self.connector) as transport:
+            response = await transport.handle_async_request(request)
+            try:
+                return await _read(response, address, name)
+            finally:
+                await response.aclose()
+
+    async def _checked(self, address: Address) -> list[str]:
+        """The network addresses behind a host, resolved once, and every one of them checked."""
+        if (address.host, address.port) not in self.hosts:
+            raise ImageError(
+                f"{shown(address.url)}: {address.authority} is not among the allowed hosts; "
+                "download it and pass the file, or allow that host too (--allow-image-host)"
+            )
+        try:
+            found = await self.resolver(address.host, address.port)
+        except (OSError, UnicodeError) as error:
+            raise ImageError(
+                f"{shown(address.url)}: no network address found for {address.host}: "
+                f"{getattr(error, 'strerror', None) or error}"
+            ) from error
+        for one in found:
+            if (why := closed(one)) is not None:
+                raise ImageError(
+                    f"{shown(address.url)}: {address.host} leads to {one}, {why}; such addresses are never fetched"
+                )
+        if not found:
+            raise ImageError(f"{shown(address.url)}: no network address found for {address.host}")
+        return list(dict.fromkeys(found))[:_MOST_ADDRESSES]
+
+
+def _unreached(address: Address, name: str, error: Exception) -> ImageError:
+    reason = " ".join(str(error).split())[:160] or type(error).__name__
+    return ImageError(
+        f"{name}: can't be fetched from {address.authority}: {reason}; try again, or download it and pass the file"
+    )
+
+
+async def _read(response: "httpx.Response", address: Address, name: str) -> bytes | Address:
+    """The content, or where the server sends us instead.
+
+    Raises:
+        ImageError: neither.
+    """
+    headers = response.headers
+    if response.status_code in _REDIRECTS:
+        return _next(headers.get("location", ""), address, name)
+    if response.status_code != 200:
+        raise ImageError(f"{name}: {address.authority} answers with status {response.status_code}; check the address")
+    if (coding := headers.get("content-encoding", "identity").strip().lower()) != "identity":
+        raise ImageError(f"{name}: comes packed as {coding[:40]!r}, which was not asked for and is not unpacked")
+    kind = headers.get("content-type", "image/*").partition(";")[0].strip().lower()
+    if kind != "image/*" and not _PICTURE_TYPES.fullmatch(kind):
+        raise ImageError(f"{name}: {address.authority} sends {kind[:60]!r}, not a picture; check the address")
+    told = headers.get("content-length", "")
+    if told.isdecimal() and len(told) < 20 and int(told) > MOST_BYTES:
+        raise too_large(name, int(told))
+    content = bytearray()
+    async for part in response.aiter_raw():
+        content += part
+        if len(content) > MOST_BYTES:
+            raise too_large(name, len(content))
+    return bytes(content)
+
+
+def _next(location: str, address: Address, name: str) -> Address:
+    if not location or not location.isascii() or not location.isprintable() or re.search(r"[\s\\]", location):
+        raise ImageError(f"{name}: {address.authority} redirects without saying plainly where to; give another address")
+    try:
+        # Joined only after the check above: joining would drop what must not be there.
+        following = urljoin(address.url, location)
+    except ValueError as error:
+        raise ImageError(f"{name}: {address.authority} redirects to {shown(location)}, which is no address") from error
+    try:
+        return parse(following)
+    except ImageError as error:
+        raise ImageError(f"{name}: redirects to {error}") from error

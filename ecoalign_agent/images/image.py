@@ -1,0 +1,199 @@
+"""One picture of a question: checked, shrunk for the scan, cropped for a closer look.
+
+Decoding, shrinking and encoding run in threads: a 12-megapixel photograph takes 40 to 200 ms, which would stall every
+search in the process.
+"""
+
+import asyncio
+import base64
+import hashlib
+import math
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ecoalign_agent.images.image_tokens import Detail
+from ecoalign_agent.images.sources import Found, Source, read_source
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+OVERVIEW = 512
+"""Pixels of the longer side of the picture that the scan sees."""
+
+_SLACK = 0.05
+"""How far outside the picture a region may reach before it is an error rather than clamped. Ours."""
+
+Region = tuple[float, float, float, float]
+"""left, top, right, bottom as fractions of the upright picture, each in [0, 1]."""
+
+_Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """A picture as it is sent to a model.
+
+    Attributes:
+        data: JPEG or PNG bytes.
+        mime: ``image/jpeg`` or ``image/png``.
+        width: pixels across.
+        height: pixels down.
+        detail: ``low`` for overviews, ``high`` for crops.
+    """
+
+    data: bytes = field(repr=False)
+    mime: str
+    width: int
+    height: int
+    detail: Detail
+
+    @cached_property
+    def _url(self) -> str:
+        return f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
+
+    def block(self) -> dict[str, Any]:
+        """The content block of a chat message, in the one form that keeps ``detail`` on every server."""
+        return {"type": "image_url", "image_url": {"url": self._url, "detail": self.detail}}
+
+
+class Darkroom:
+    """Full-size pixels of the pictures last looked at closely, bounded by their number in all; the last one stays."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: OrderedDict[str, Image.Image] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, digest: str) -> "Image.Image | None":
+        """The pixels of a picture, when they are still here."""
+        with self._lock:
+            if digest in self._held:
+                self._held.move_to_end(digest)
+            return self._held.get(digest)
+
+    def keep(self, digest: str, pixels: "Image.Image") -> None:
+        """Hold a picture's pixels, and let the least recently used go."""
+        with self._lock:
+            self._held[digest] = pixels
+            self._held.move_to_end(digest)
+            while len(self._held) > 1 and sum(p.width * p.height for p in self._held.values()) > self._most:
+                self._held.popitem(last=False)
+
+
+class Picture:
+    """One picture of a question, checked and known to decode. Made by :meth:`open` or by a :class:`Gallery`.
+
+    Attributes:
+        data: the original file; of a PIL picture its pixels as PNG.
+        digest: first 16 hexadecimal digits of the SHA-256 of ``data``.
+        mime: the type found in the data, whatever its name says.
+        width: pixels across, after the EXIF orientation.
+        height: pixels down, after the EXIF orientation.
+        decodes: how often the file was decoded so far, reduced or in full.
+    """
+
+    def __init__(self, found: Found, darkroom: Darkroom) -> None:
+        """Check and decode what was found. Blocks."""
+        from ecoalign_agent.images import decoding as tools  # noqa: PLC0415 - Pillow is loaded with the first picture
+
+        self.data = found.data
+        self.digest = digest_of(found.data)
+        self.decodes = 0
+        self._name = found.name
+        self._darkroom = darkroom
+        self._lock = threading.Lock()
+        self._views: dict[int, ImageView] = {}
+        header, self.mime = tools.read_header(found.data, found.name)
+        self.width, self.height = header.size
+        pixels = found.pixels
+        if pixels is None:
+            self.decodes = 1
+            pixels, turned = tools.decode(header, found.name, self.mime, least=OVERVIEW)
+            if turned:
+                self.width, self.height = self.height, self.width
+        if pixels.size == (self.width, self.height):
+            darkroom.keep(self.digest, pixels)
+        # Kept small for good; full-size pixels may leave the darkroom and be decoded again.
+        self._overview = tools.resized(pixels, OVERVIEW)
+
+    @classmethod
+    async def open(cls, source: Source) -> "Picture":
+        """Read, check and decode a picture, in a thread.
+
+        Args:
+            source: path, file content, data URL or PIL picture. An http(s) URL is not fetched.
+
+        Raises:
+            ImageError: missing, empty, a folder, no picture, cut short, more than 20 MB or more than 20 megapixels.
+        """
+        return await asyncio.to_thread(lambda: cls(read_source(source), Darkroom(0)))
+
+    async def small(self, side: int = OVERVIEW) -> ImageView:
+        """The whole picture within ``side`` × ``side`` pixels, never enlarged, as ``detail: low``. Made once a side."""
+        known = self._views.get(side)
+        return await asyncio.to_thread(self._small, side) if known is None else known
+
+    async def crop(self, region: Region, *, most: int = 1536) -> ImageView:
+        """A region at full resolution, as ``detail: high``; ten crops decode the file once.
+
+        Args:
+            region: fractions of the upright picture; up to 0.05 outside is clamped.
+            most: pixels of the longer side; a larger crop is shrunk to it.
+
+        Raises:
+            ValueError: not finite, reversed, outside the picture or smaller than one pixel.
+        """
+        box = self._box(region)
+        return await asyncio.to_thread(self._crop, box, most)
+
+    def _small(self, side: int) -> ImageView:
+        with self._lock:
+            if side not in self._views:
+                self._views[side] = _view(self._overview if side <= OVERVIEW else self._full(), side, "low")
+            return self._views[side]
+
+    def _crop(self, box: _Box, most: int) -> ImageView:
+        with self._lock:
+            pixels = self._full()
+        return _view(pixels.crop(box), most, "high")
+
+    def _full(self) -> "Image.Image":
+        from ecoalign_agent.images import decoding as tools  # noqa: PLC0415 - as above
+
+        if (held := self._darkroom.take(self.digest)) is not None:
+            return held
+        self.decodes += 1
+        header, mime = tools.read_header(self.data, self._name)
+        pixels, _ = tools.decode(header, self._name, mime)
+        self._darkroom.keep(self.digest, pixels)
+        return pixels
+
+    def _box(self, region: Region) -> _Box:
+        if not all(math.isfinite(edge) and -_SLACK <= edge <= 1 + _SLACK for edge in region):
+            raise ValueError(f"region {region}: left, top, right, bottom must be fractions of the picture, from 0 to 1")
+        left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in region)
+        if (right - left) * self.width < 1 or (bottom - top) * self.height < 1:
+            raise ValueError(f"region {region}: reversed, or smaller than one pixel of {self.width}×{self.height}")
+        # Outwards to whole pixels; the inner rounding keeps 0.1 × 30 = 3.0000000000000004 from becoming 4.
+        return (
+            math.floor(round(left * self.width, 6)),
+            math.floor(round(top * self.height, 6)),
+            math.ceil(round(right * self.width, 6)),
+            math.ceil(round(bottom * self.height, 6)),
+        )
+
+
+def _view(pixels: "Image.Image", most: int, detail: Detail) -> ImageView:
+    from ecoalign_agent.images import decoding as tools  # noqa: PLC0415 - as above
+
+    fitted = tools.resized(pixels, most)
+    data, mime = tools.encoded(fitted)
+    return ImageView(data, mime, fitted.width, fitted.height, detail)
+
+
+def digest_of(data: bytes) -> str:
+    """A file's name by content: first 16 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:16]

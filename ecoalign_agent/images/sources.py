@@ -1,0 +1,133 @@
+"""Where a picture comes from: a path, a file's content, a data URL or a PIL picture. Read, bounded, not decoded.
+
+Every function blocks; :mod:`ecoalign_agent.images.image` calls them in a thread. A URL is never fetched here, but by
+:mod:`ecoalign_agent.images.fetching`, where that is allowed at all.
+"""
+
+import base64
+import binascii
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+from urllib.parse import unquote_to_bytes
+
+from ecoalign_agent.errors import ImageError
+from ecoalign_agent.images.url_policy import looks_like_address, shown
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MOST_BYTES = 20_000_000
+"""A picture's file may hold at most so many bytes. Ours."""
+
+Source = Union[str, bytes, "os.PathLike[str]", "Image.Image"]
+"""A path, a file's content, a data URL, a PIL picture; and an https URL, where its host is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was read.
+
+    Attributes:
+        data: the file's content; of a PIL picture its pixels as PNG.
+        name: what to call it in an error.
+        pixels: of a PIL picture, upright RGB.
+    """
+
+    data: bytes
+    name: str
+    pixels: "Image.Image | None" = None
+
+
+def read_source(source: Source) -> Found:
+    """The bytes behind ``source``.
+
+    Raises:
+        ImageError: missing, a folder, no regular file, more than ``MOST_BYTES``, a broken data URL, or an address.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return Found(_bounded(bytes(source), "the bytes given"), "the bytes given")
+    if isinstance(source, str) and source[:5].lower() == "data:":
+        return Found(_from_data_url(source), "the data URL")
+    if isinstance(source, str | os.PathLike):
+        return _from_path(os.fspath(source))
+    return _from_pil(source)
+
+
+def _from_pil(picture: "Image.Image") -> Found:
+    from PIL import Image  # noqa: PLC0415 - Pillow is loaded with the first picture, not before
+
+    from ecoalign_agent.images.decoding import lossless  # noqa: PLC0415 - as above
+
+    if not isinstance(picture, Image.Image):
+        raise ImageError(f"{type(picture).__name__}: not a picture; give a path, bytes, a data URL or a PIL image")
+    pixels, data = lossless(picture, "the picture given")
+    # The byte cap is for files: PNG of 20 megapixels of noise is larger, and the pixel cap already holds.
+    return Found(data, "the picture given", pixels)
+
+
+def _from_path(path: str) -> Found:
+    if looks_like_address(path):
+        raise unfetched(path)
+    name = _shown(path)
+    try:
+        found = Path(path).stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise ImageError(f"{name}: a folder, not a picture; name a file in it")
+        if not stat.S_ISREG(found.st_mode):
+            raise ImageError(f"{name}: not a regular file; give a picture's file")
+        if found.st_size > MOST_BYTES:
+            raise too_large(name, found.st_size)
+        # One byte more than allowed shows a file that grew since it was looked at.
+        with Path(path).open("rb") as file:
+            return Found(_bounded(file.read(MOST_BYTES + 1), name), name)
+    except FileNotFoundError as error:
+        raise ImageError(f"{name}: no such file") from error
+    except (OSError, ValueError) as error:  # no permission, a name too long, a zero byte in it
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError(f"{name}: can't be read: {reason}") from error
+
+
+def _from_data_url(url: str) -> bytes:
+    name = "the data URL"
+    head, comma, body = url.partition(",")
+    if not comma:
+        raise ImageError(f"{name}: no comma after its type; it must read data:image/…;base64,…")
+    # Four characters of base64 hold three bytes; escapes take up to three characters a byte.
+    if len(body) > 4 * MOST_BYTES:
+        raise too_large(name, len(body) * 3 // 4)
+    try:
+        if head.lower().rstrip().endswith(";base64"):
+            data = base64.b64decode("".join(unquote_to_bytes(body).decode("ascii").split()), validate=True)
+        else:
+            data = unquote_to_bytes(body)
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ImageError(f"{name}: not valid base64; encode the file's bytes again") from error
+    return _bounded(data, name)
+
+
+def _bounded(data: bytes, name: str) -> bytes:
+    if len(data) > MOST_BYTES:
+        raise too_large(name, len(data))
+    return data
+
+
+def too_large(name: str, size: int) -> ImageError:
+    """What is said of ``size`` bytes where ``MOST_BYTES`` are allowed."""
+    return ImageError(f"{name}: {size:,} bytes, at most {MOST_BYTES:,} are allowed; shrink it first")
+
+
+def unfetched(url: str) -> ImageError:
+    """What is said of a URL where none may be fetched."""
+    return ImageError(
+        f"{shown(url)}: image URLs are not fetched: download it and pass the file, "
+        "or allow its host (--allow-image-host, image_hosts)"
+    )
+
+
+def _shown(path: str) -> str:
+    """A path as given, on one line and not endless: somebody may pass a whole file's text as a path."""
+    line = path if path.isprintable() else repr(path)
+    return line if len(line) <= 200 else f"{line[:100]}…{line[-60:]}"

@@ -1,0 +1,231 @@
+"""A reply's text or function call → a validated value, or why there is none. Nothing is ever guessed.
+
+``exact`` replies, verdicts, are read strictly: the whole reply is one JSON object, or it is unknown. A candidate that
+is graded may hold anything, also JSON that grades itself; so a verdict is never fished out of prose that can echo it.
+Source: ours.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from langchain_core.messages import AIMessage
+from pydantic import BaseModel, ValidationError
+
+from ecoalign_agent.llm.endpoint import Rung
+
+T = TypeVar("T", bound=BaseModel)
+
+Kind = Literal["value", "silent", "mismatch", "final"]
+"""Read; no JSON at all; JSON that is broken or does not fit; an end that asking in another form can't change."""
+
+_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+_FILTERED = frozenset(
+    {"content_filter", "safety", "refusal", "recitation", "blocklist", "prohibited_content", "spii", "image_safety"}
+)
+_FENCE = re.compile(r"\A```(?:json|JSON)?[ \t]*\r?\n(.*?)\r?\n?```\Z", re.DOTALL)
+_THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+
+_MOST_REPAIRED = 16_000
+"""Characters beyond which a broken reply is not repaired: repairing takes quadratic time on hostile text."""
+
+_MOST_OPENED = 400
+"""Braces and brackets beyond which it is not, for the same reason."""
+
+_MOST_STARTS = 50
+"""Opening braces at which an object is looked for in prose, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """What a reply says.
+
+    Attributes:
+        kind: what became of it.
+        value: the validated reply; None unless ``kind`` is ``value``.
+        why: one line, when there is no value.
+    """
+
+    kind: Kind
+    value: T | None = None
+    why: str | None = None
+
+
+class _Unreadable(Exception):  # noqa: N818 - never leaves this module: a way out of nested reading, not an error
+    def __init__(self, kind: Kind, why: str) -> None:
+        super().__init__(why)
+        self.kind = kind
+        self.why = why
+
+
+def read(message: AIMessage, rung: Rung, schema: type[T], *, exact: bool) -> Reading[T]:
+    """Read one reply.
+
+    Args:
+        message: the reply.
+        rung: how it was asked for: function calls are read on their rung only.
+        schema: what it must fit.
+        exact: the whole reply must be one JSON object, without repair, repeated keys or numbers that are not finite.
+    """
+    try:
+        _require_whole(message)
+        found = _from_call(message, exact=exact) if rung == "function_calling" else None
+        if found is None:
+            text = text_of(message)
+            found = _strictly(text) if exact else _leniently(text, repair=rung == "plain")
+        return Reading("value", _validated(found, schema, exact=exact))
+    except _Unreadable as unreadable:
+        return Reading(unreadable.kind, why=unreadable.why)
+
+
+def text_of(message: AIMessage) -> str:
+    """The text blocks of a reply, joined; reasoning and function calls are no text."""
+    return message.content if isinstance(message.content, str) else str(message.text)
+
+
+def written_by(message: AIMessage) -> str:
+    """Everything the model visibly wrote, for an estimate of its tokens: text and the arguments of calls."""
+    calls = [json.dumps(call["args"]) for call in message.tool_calls]
+    broken = [str(call.get("args") or "") for call in message.invalid_tool_calls]
+    return "".join([text_of(message), *calls, *broken])
+
+
+def finish_reason(message: AIMessage) -> str | None:
+    """Why the model stopped, in its provider's word; None: not told."""
+    told = message.response_metadata
+    incomplete = told.get("incomplete_details")
+    candidates = [incomplete.get("reason") if isinstance(incomplete, dict) else None]
+    candidates += [told.get(key) for key in ("finish_reason", "stop_reason", "done_reason")]
+    return next((reason for reason in candidates if isinstance(reason, str)), None)
+
+
+def _require_whole(message: AIMessage) -> None:
+    reason = (finish_reason(message) or "").lower()
+    if reason in _CUT_OFF:
+        raise _Unreadable("final", f"cut off at the cap on completion tokens (finish reason {reason})")
+    if reason in _FILTERED:
+        raise _Unreadable("final", f"withheld by the provider (finish reason {reason})")
+    blocks = message.content if isinstance(message.content, list) else []
+    refused = any(isinstance(block, dict) and block.get("type") == "refusal" for block in blocks)
+    if refused or message.additional_kwargs.get("refusal"):
+        raise _Unreadable("final", "the model refused to reply")
+
+
+def _from_call(message: AIMessage, *, exact: bool) -> dict[str, Any] | None:
+    """The arguments of the one call; None: there is no call, so the text may hold the reply."""
+    calls, broken = message.tool_calls, message.invalid_tool_calls
+    if not calls and not broken:
+        return None
+    if broken:
+        raise _Unreadable("mismatch", "a function call whose arguments are not JSON")
+    if any(call["name"] != calls[0]["name"] or call["args"] != calls[0]["args"] for call in calls):
+        raise _Unreadable("mismatch", f"{len(calls)} function calls that differ")
+    if exact and (len(calls) > 1 or text_of(message).strip()):
+        # Text beside a verdict's call is a second place where a verdict could stand.
+        raise _Unreadable("mismatch", f"{len(calls)} function calls and text where one call is due")
+    raw = message.additional_kwargs.get("tool_calls")
+    if exact and isinstance(raw, list) and len(raw) == 1 and isinstance(raw[0], dict):
+        arguments = (raw[0].get("function") or {}).get("arguments")
+        if isinstance(arguments, str):
+            return _object(arguments)
+    return calls[0]["args"]
+
+
+def _strictly(text: str) -> dict[str, Any]:
+    text = text.strip()
+    fenced = _FENCE.match(text)
+    return _object(fenced.group(1) if fenced else text)
+
+
+def _leniently(text: str, *, repair: bool) -> dict[str, Any]:
+    text = _THINKING.sub("", text).strip()
+    try:
+        return _strictly(text)
+    except _Unreadable:
+        pass
+    objects = _objects_in(text)
+    if any(other != objects[0] for other in objects):
+        raise _Unreadable("mismatch", f"{len(objects)} different JSON objects where one is due")
+    if objects:
+        return objects[0]
+    if "{" not in text:
+        raise _Unreadable("silent", "no JSON in the reply")
+    if not repair or len(text) > _MOST_REPAIRED or text.count("{") + text.count("[") > _MOST_OPENED:
+        raise _Unreadable("mismatch", "broken JSON")
+    return _repaired(text)
+
+
+def _repaired(text: str) -> dict[str, Any]:
+    import json_repair  # noqa: PLC0415 - needed for broken replies only
+
+    try:
+        found = json_repair.loads(text[text.index("{") :])
+    except (ValueError, RecursionError) as error:
+        raise _Unreadable("mismatch", "broken JSON that can't be repaired") from error
+    if not isinstance(found, dict) or not found:
+        raise _Unreadable("mismatch", "broken JSON that can't be repaired")
+    return found
+
+
+def _objects_in(text: str) -> list[dict[str, Any]]:
+    """Complete JSON objects that stand in prose, from left to right; none when the first is broken.
+
+    What stands inside a broken object is a part of it, not a reply of its own.
+    """
+    objects: list[dict[str, Any]] = []
+    start = text.find("{")
+    for _ in range(_MOST_STARTS):
+        if start < 0:
+            break
+        try:
+            found, end = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            if not objects:
+                break
+            end = start + 1
+        else:
+            objects.append(found)
+        start = text.find("{", end)
+    return objects
+
+
+def _object(text: str) -> dict[str, Any]:
+    if "{" not in text:
+        raise _Unreadable("silent", "no JSON in the reply")
+    try:
+        found = _DECODER.decode(text)
+    except RecursionError as error:
+        raise _Unreadable("mismatch", "JSON nested too deeply") from error
+    except ValueError as error:
+        raise _Unreadable("mismatch", f"not one JSON object: {_one_line(str(error))}") from error
+    if not isinstance(found, dict):
+        raise _Unreadable("mismatch", f"a JSON {type(found).__name__} where an object is due")
+    return found
+
+
+def _validated(found: dict[str, Any], schema: type[T], *, exact: bool) -> T:
+    # Validated as JSON, so that a strict schema takes a list for a tuple; from what was read here, so that no second
+    # reader can see another value in the same text. NaN and numbers beyond floats end here, wherever they came from.
+    try:
+        return schema.model_validate_json(json.dumps(found, allow_nan=False), strict=True if exact else None)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the reply"
+        raise _Unreadable("mismatch", _one_line(f"does not fit {schema.__name__}: {place}: {first['msg']}")) from error
+    except (ValueError, RecursionError) as error:
+        raise _Unreadable("mismatch", "a number that is not finite, or JSON nested too deeply") from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_repeats)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

@@ -1,0 +1,170 @@
+"""From replies to findings: what a probe's answer says about the endpoint. Pure. Source: ours."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langchain_core.messages import AIMessage
+from pydantic import BaseModel
+
+from ecoalign_agent.economics.cost import Usage
+from ecoalign_agent.llm.endpoint import Rung
+from ecoalign_agent.llm.endpoint_profile import (
+    CapState,
+    Finding,
+    ImageState,
+    ParallelState,
+    RungState,
+    StreamState,
+    UsageState,
+)
+from ecoalign_agent.llm.parsing import finish_reason, read, text_of, written_by
+from ecoalign_agent.llm.probe_calls import COUNT_CAP, Seen, Told
+from ecoalign_agent.llm.tokens import text_tokens, usage_of
+
+_ABOUT_PICTURES = re.compile(r"\b(?:images?|vision|multi-?modal|mmproj|pictures?)\b", re.IGNORECASE)
+
+_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+
+_TOO_QUICK = 0.05
+"""Seconds; where both calls take less, their order says nothing about the server."""
+
+_OVERLAP, _SERIAL = 1.4, 1.65
+"""Of two equal calls at once the slower takes as long as the quicker, or twice as long; else it is unknown."""
+
+_TOKEN = 20
+"""Characters that no token is longer than, on the average of a text."""
+
+
+def rung_finding(told: Told, rung: Rung, schema: type[BaseModel]) -> Finding[RungState]:
+    """Whether a way of asking works, by one reply to it."""
+    if told.message is None:
+        return Finding(state="refused" if told.refused else "unknown", why=told.why)
+    reading = read(told.message, rung, schema, exact=False)
+    if reading.kind == "final":
+        return Finding(state="unknown", why=reading.why or "")
+    if reading.kind != "value":
+        return Finding(state="ignored", why=reading.why or "")
+    strictly = read(told.message, rung, schema, exact=True)
+    if strictly.kind != "value":
+        return Finding(state="inexact", why=strictly.why or "")
+    return Finding(state="works")
+
+
+def image_finding(told: Told, number: int) -> Finding[ImageState]:
+    """Whether the number in a picture was read."""
+    if told.message is None:
+        about = told.failure is not None and told.failure.status is not None and not told.limited
+        refused = told.refused or (about and _ABOUT_PICTURES.search(told.why) is not None)
+        return Finding(state="refused" if refused else "unknown", why=told.why)
+    reading = read(told.message, "plain", Seen, exact=False)
+    if reading.kind == "final":
+        return Finding(state="unknown", why=reading.why or "")
+    found = [str(reading.value.number)] if reading.value is not None and reading.value.number is not None else []
+    found = found or ([] if reading.value is not None else re.findall(r"\d+", text_of(told.message)))
+    if str(number) in found:
+        return Finding(state="yes", why=f"read {number}")
+    if found:
+        return Finding(state="misread", why=f"read {found[0][:12]} where {number} stands")
+    return Finding(state="blind", why=f"told of no number where {number} stands")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One reply's tokens: as reported, our estimate of its prompt, and what it visibly wrote."""
+
+    message: AIMessage
+    estimate: Usage
+
+    @property
+    def used(self) -> Usage | None:
+        """The server's own count; None: it reports none, or none that can be one."""
+        used = usage_of(self.message, self.estimate, written_by(self.message))
+        return None if used.estimated else used
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the count can't be right; None: it may be. Bounds are wide: templates add text, tokenizers differ."""
+        used = self.used
+        if used is None:
+            if not (self.message.usage_metadata or self.message.response_metadata.get("token_usage")):
+                return None
+            return "the counts reported are no counts"
+        text = self.estimate.text
+        # Pictures are counted in so many ways that they are left out here; they have their own row.
+        if used.prompt < text / 4 or (not self.estimate.image and used.prompt > 2 * text + 300):
+            return f"{used.prompt:,} prompt tokens where we estimate {self.estimate.prompt:,}"
+        written = text_tokens(written_by(self.message))
+        if used.completion < written / 6:
+            return f"{used.completion:,} completion tokens for a text of about {written:,}"
+        return None
+
+
+def usage_finding(counts: Sequence[Count]) -> Finding[UsageState]:
+    """Whether replies report what they used, and whether it can be right."""
+    if not counts:
+        return Finding(state="unknown")
+    doubt = next((count.doubt for count in counts if count.doubt is not None), None)
+    if doubt is not None:
+        return Finding(state="implausible", why=doubt)
+    silent = sum(count.used is None for count in counts)
+    if silent == 0:
+        return Finding(state="plausible")
+    if silent == len(counts):
+        return Finding(state="absent")
+    return Finding(state="partly", why=f"{len(counts) - silent} of {len(counts)} replies report it")
+
+
+def stream_finding(told: Told | None, estimate: Usage) -> Finding[StreamState]:
+    """Whether a streamed reply reports its usage."""
+    if told is None:
+        return Finding(state="no streaming")
+    if told.message is None:
+        return Finding(state="refused" if told.refused else "unknown", why=told.why)
+    reported = Count(told.message, estimate).used is not None
+    return Finding(state="usage" if reported else "no usage")
+
+
+def cap_finding(tolds: Sequence[Told], estimate: Usage) -> Finding[CapState]:
+    """Whether a reply that wants to be longer ends where its cap says: by its reason, its count and its length."""
+    verdicts = [_capped(told.message, estimate) for told in tolds if told.message is not None]
+    # One reply that went on is proof; that another ended is none against it.
+    for state in ("ignored", "honoured", "unknown"):
+        if (found := next((verdict for verdict in verdicts if verdict.state == state), None)) is not None:
+            return found
+    return Finding(state="unknown", why=next((told.why for told in tolds if told.why), ""))
+
+
+def _capped(message: AIMessage, estimate: Usage) -> Finding[CapState]:
+    count, written = Count(message, estimate), written_by(message)
+    told = (finish_reason(message) or "").lower()
+    completion = None if count.used is None or count.doubt is not None else count.used.completion
+    if (completion is not None and completion > COUNT_CAP + 1) or len(written) > COUNT_CAP * _TOKEN:
+        how = f"{len(written):,} characters" if completion is None else f"{completion:,} tokens"
+        return Finding(state="ignored", why=f"{how} came where {COUNT_CAP} tokens were allowed")
+    if told in _CUT_OFF:
+        return Finding(state="honoured", why=f"cut off at {COUNT_CAP} tokens")
+    return Finding(state="unknown", why=f"the reply ended by itself after {len(written):,} characters")
+
+
+def parallel_finding(one: Told, other: Told, *, limited_before: bool) -> Finding[ParallelState]:
+    """Whether two equal calls at once run side by side.
+
+    Args:
+        one: of the two.
+        other: of the two.
+        limited_before: a call that was alone was answered 429 too.
+    """
+    if one.limited or other.limited:
+        return Finding(state="limited", why=f"429 with two calls open{', and with one' if limited_before else ''}")
+    if one.message is None or other.message is None:
+        return Finding(state="unknown", why=one.why or other.why)
+    quick, slow = sorted((one.seconds, other.seconds))
+    seen = f"{quick:.2f} s and {slow:.2f} s"
+    if slow < _TOO_QUICK:
+        return Finding(state="unknown", why=f"too quick to tell: {seen}")
+    if slow <= _OVERLAP * quick:
+        return Finding(state="overlap", why=seen)
+    if slow >= _SERIAL * quick:
+        return Finding(state="serialised", why=seen)
+    return Finding(state="unknown", why=f"{seen}: neither alike nor one after the other")

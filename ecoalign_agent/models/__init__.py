@@ -1,0 +1,1 @@
+"""Stand-in chat models that need no network: an OCR reader, a simulated world, and a trained rewriter."""

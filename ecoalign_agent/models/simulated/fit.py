@@ -1,0 +1,167 @@
+"""EcoAlign's published rows, written down once: what parameters are fitted to, and what results stand beside.
+
+Source: EcoAlign (arXiv 2511.11301), main table, from a public summary of the paper. Cells that are not here were not
+available. Which model versions, judges, splits and sample counts the figures rest on was not available either: None.
+
+Parameters fitted to published rows of plain models, and to nothing else.
+
+From EcoAlign's table only the rows Base and CoT are read. What EcoAlign and its ablations do on a model fitted so is a
+prediction, and stands beside the paper's figure with the label *simulated*. A benchmark is stood for by a world of its
+own make-up: MM-SafetyBench by requests whose harm is in the picture, SIUO by harm in both together, MathVista by
+harmless questions. Source of the figures: EcoAlign (arXiv 2511.11301), from a public summary; the stand-ins are ours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Literal
+
+from ecoalign_agent.errors import UsageError
+from ecoalign_agent.models.simulated.parameters import TOKENS, Parameters
+from ecoalign_agent.models.simulated.world import Shares, World
+
+Benchmark = Literal["MM-SafetyBench", "SIUO", "MathVista"]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """One published row.
+
+    Attributes:
+        model: as published.
+        method: as published.
+        scores: in percent, by benchmark; only the cells that were available.
+        cost: relative to Base = 1; None: not available.
+        version: the model's dated version; None: not known.
+        judge: who judged; None: not known.
+        split: the part of each benchmark that was run; None: not known.
+        samples: how many samples of each benchmark; None: not known.
+    """
+
+    model: str
+    method: str
+    scores: Mapping[Benchmark, float]
+    cost: float | None = None
+    version: str | None = None
+    judge: str | None = None
+    split: str | None = None
+    samples: int | None = None
+
+
+SOURCE = "EcoAlign, arXiv 2511.11301, from a public summary"
+"""Where the rows come from, in a few words."""
+
+PUBLISHED: tuple[PublishedRow, ...] = (
+    PublishedRow("GPT-4o", "CoT", {"MM-SafetyBench": 69.1, "SIUO": 72.6, "MathVista": 86.8}, 104.3),
+    PublishedRow("GPT-4o", "VLM-Guard", {"MM-SafetyBench": 88.4, "SIUO": 74.0, "MathVista": 69.7}, 3.1),
+    PublishedRow("GPT-4o", "EcoAlign", {"MM-SafetyBench": 96.5, "SIUO": 87.1, "MathVista": 85.4}, 21.2),
+    PublishedRow("Qwen-VL-Max", "CoT", {"MM-SafetyBench": 79.0, "SIUO": 57.2, "MathVista": 89.5}, 114.0),
+    PublishedRow("Qwen-VL-Max", "EcoAlign", {"MM-SafetyBench": 93.8, "SIUO": 91.0, "MathVista": 90.7}, 12.7),
+    PublishedRow("Llama-3.2-11B-Vision", "CoT", {"MM-SafetyBench": 49.1, "SIUO": 51.7, "MathVista": 64.4}, 108.3),
+    PublishedRow("Llama-3.2-11B-Vision", "EcoAlign", {"MM-SafetyBench": 85.2, "SIUO": 89.3, "MathVista": 62.2}, 28.2),
+    PublishedRow("Gemini-2.5-Flash", "Base", {"MM-SafetyBench": 64.2}),
+    PublishedRow("Gemini-2.5-Flash", "VLM-Guard", {"MM-SafetyBench": 87.8}),
+    PublishedRow("Gemini-2.5-Flash", "EcoAlign", {"MM-SafetyBench": 97.7}),
+)
+"""Every row, by model."""
+
+
+STAND_INS: Mapping[Benchmark, Shares] = MappingProxyType(
+    {
+        "MM-SafetyBench": Shares(borderline=0.0, harmful=1.0, text=0.0, image=1.0, mixed=0.0),
+        "SIUO": Shares(borderline=0.0, harmful=1.0, text=0.0, image=0.0, mixed=0.5),
+        "MathVista": Shares(borderline=0.0, harmful=0.0, wordless=0.0),
+    }
+)
+"""The world that stands for each benchmark."""
+
+Row = PublishedRow
+"""One published row."""
+
+FITTED_TO: tuple[Row, ...] = tuple(row for row in PUBLISHED if row.method in {"Base", "CoT"})
+"""The rows that parameters are fitted to."""
+
+COMPARED_WITH: tuple[Row, ...] = tuple(row for row in PUBLISHED if row.method == "EcoAlign")
+"""The rows that predictions are shown beside; nothing is fitted to them."""
+
+ERRORS_BARE = 2.0
+"""How many times as often a part comes out wrong in passing as in a step of its own. Assumed: Base's utility was not
+available for any model with a CoT row."""
+
+_PARTS = 2_000
+"""Samples over which the expected utility is taken."""
+
+
+def fitted(row: Row) -> Parameters:
+    """The parameters under which a model answers like a published row; whatever the row does not say stays as it is.
+
+    ``caution_image`` and ``caution_both`` are the safety scores themselves. ``thought_skill`` is where the expected
+    share of right totals is the utility score; ``skill`` follows from it. The tokens of CoT are Base's times the cost.
+
+    Raises:
+        UsageError: the row is neither of Base nor of CoT.
+    """
+    if row.method not in {"Base", "CoT"}:
+        raise UsageError(f"{row.model}, {row.method}: parameters are fitted to the rows Base and CoT only")
+    parameters = Parameters()
+    if (safety := row.scores.get("MM-SafetyBench")) is not None:
+        parameters = replace(parameters, caution_image=round(safety / 100, 4))
+    if (safety := row.scores.get("SIUO")) is not None:
+        parameters = replace(parameters, caution_both=round(safety / 100, 4))
+    if (utility := row.scores.get("MathVista")) is not None:
+        thought = _thought_skill(utility / 100, parameters)
+        bare = round(max(0.0, 1.0 - ERRORS_BARE * (1.0 - thought)), 4)
+        parameters = replace(parameters, thought_skill=thought, skill=bare)
+    if row.cost is not None:
+        tokens = MappingProxyType({**TOKENS, "cot": round(TOKENS["plain"] * row.cost)})
+        parameters = replace(parameters, tokens=tokens)
+    return parameters
+
+
+def preset_name(row: Row) -> str:
+    """What the parameters fitted to a row are called."""
+    return f"as-{row.model.lower()}"
+
+
+@lru_cache(maxsize=1)
+def fitted_presets() -> Mapping[str, Parameters]:
+    """Every fitted preset by its name."""
+    return MappingProxyType({preset_name(row): fitted(row) for row in FITTED_TO})
+
+
+def expected_utility(parameters: Parameters, *, thinking: bool) -> float:
+    """The share of right totals to be expected on MathVista's stand-in, in [0, 1].
+
+    Args:
+        parameters: of the model.
+        thinking: by thinking step by step; else in passing.
+    """
+    skill = parameters.thought_skill if thinking else parameters.skill
+    shapes = _shapes()
+    right = sum(
+        number * skill ** (parts - fine) * (parameters.reading if fine else 1.0)
+        for (parts, fine), number in shapes.items()
+    )
+    return (1.0 - parameters.over_caution) * right / sum(shapes.values())
+
+
+def _thought_skill(utility: float, parameters: Parameters) -> float:
+    low, high = 0.0, 1.0
+    # More skill never makes fewer totals right, so halving finds the one skill, or the end that is nearest.
+    for _ in range(40):
+        middle = (low + high) / 2
+        if expected_utility(replace(parameters, thought_skill=middle), thinking=True) < utility:
+            low = middle
+        else:
+            high = middle
+    return round(high, 4)
+
+
+@lru_cache(maxsize=1)
+def _shapes() -> Mapping[tuple[int, bool], int]:
+    counts: dict[tuple[int, bool], int] = {}
+    for sample in World(0, STAND_INS["MathVista"]).samples(_PARTS):
+        shape = (len(sample.parts), sample.fine is not None)
+        counts[shape] = counts.get(shape, 0) + 1
+    return MappingProxyType(counts)

@@ -1,0 +1,194 @@
+"""The simulated model behind a URL: an OpenAI-compatible server on this machine alone, without a key.
+
+What is not simulated is refused with a 400 instead of passed over: function calls, several choices, audio.
+"""
+
+import asyncio
+import hashlib
+import json
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any, Literal
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from pydantic import BaseModel, ConfigDict, Field
+
+from ecoalign_agent.errors import ModelNameError, RunError
+from ecoalign_agent.models.simulated.model import SIMULATED, SimulatedModel, is_simulated, simulated_model
+from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
+
+HOST = "127.0.0.1"
+"""Where the server listens, and nowhere else: it asks for no key."""
+
+_PIECE = 48
+"""Characters of one piece of a stream."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[dict[str, Any]] | None = None
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    model: str
+    messages: list[_Message] = Field(min_length=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    response_format: dict[str, Any] | None = None
+    seed: int | None = None
+    n: Literal[1] | None = None
+    stream: bool = False
+    stream_options: dict[str, Any] | None = None
+    tools: None = Field(default=None, description="function calls are not simulated")
+
+
+def create_app(model: SimulatedModel) -> FastAPI:
+    """The application.
+
+    Args:
+        model: answers to ``simulated``; other simulated models are built for requests that name them.
+    """
+    app = FastAPI(title=f"EcoAlign: {SIMULATED_LABEL}", openapi_url=None)
+
+    @lru_cache(maxsize=64)
+    def named(name: str) -> SimulatedModel:
+        if name == SIMULATED:
+            return model
+        if not is_simulated(name):
+            raise ModelNameError(f"model {name!r} is not served here; ask for {SIMULATED!r}")
+        pace = {"latency": model.parameters.latency, "seconds_a_token": model.parameters.seconds_a_token}
+        return simulated_model(name, **pace)
+
+    @app.exception_handler(RequestValidationError)
+    async def misfit(request: Request, error: RequestValidationError) -> Response:
+        del request
+        first = error.errors()[0]
+        field = ".".join(str(step) for step in first["loc"][1:])
+        return _fault(400, f"{field}: {first['msg']}", param=field)
+
+    @app.exception_handler(ModelNameError)
+    async def unknown(request: Request, error: ModelNameError) -> Response:
+        del request
+        return _fault(404, str(error), param="model")
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [{"id": SIMULATED, "object": "model", "owned_by": SIMULATED_LABEL}]}
+
+    @app.post("/v1/chat/completions")
+    async def complete(asked: _Asked) -> Response:
+        answering = named(asked.model)
+        options: dict[str, Any] = {
+            "max_tokens": asked.max_completion_tokens or asked.max_tokens,
+            "response_format": asked.response_format,
+            "seed": asked.seed,
+        }
+        said = await answering.ainvoke([_message(m) for m in asked.messages], **options)
+        if asked.stream:
+            with_usage = bool((asked.stream_options or {}).get("include_usage"))
+            return StreamingResponse(
+                _streamed(said, asked.model, with_usage=with_usage), media_type="text/event-stream"
+            )
+        message = {"role": "assistant", "content": said.text, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": said.response_metadata["finish_reason"]}
+        usage = said.response_metadata["token_usage"]
+        return JSONResponse(_envelope(said, asked.model, "chat.completion") | {"choices": [choice], "usage": usage})
+
+    return app
+
+
+def bound(port: int) -> socket.socket:
+    """A socket that listens on this machine's own address.
+
+    Raises:
+        RunError: the port is taken.
+    """
+    # With its protocol named, asyncio switches Nagle's algorithm off: else small answers wait for an ACK.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, port))
+        listening.listen(2_048)
+    except OSError as error:
+        listening.close()
+        raise RunError(f"can't listen at port {port}: {error.strerror or error}; choose another with --port") from error
+    return listening
+
+
+def run(app: FastAPI, listening: socket.socket) -> None:
+    """Serve until asked to end."""
+    try:
+        asyncio.run(Server(app).serve([listening]))
+    finally:
+        listening.close()
+
+
+class Server(uvicorn.Server):
+    """A web server that ends by a signal in order, and says nothing by itself."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ending by a signal is no failure: it is not raised again afterwards, as the base class would."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError, RuntimeError):  # Windows; a thread of somebody's
+                loop.add_signal_handler(number, self._end)
+        yield
+
+    def _end(self) -> None:
+        self.should_exit = True
+
+
+def _message(given: _Message) -> BaseMessage:
+    content: Any = given.content or ""
+    if given.role in {"system", "developer"}:
+        return SystemMessage(content)
+    return HumanMessage(content) if given.role == "user" else AIMessage(content)
+
+
+def _envelope(said: AIMessage, model: str, kind: str) -> dict[str, Any]:
+    digest = hashlib.blake2b(said.text.encode(), digest_size=8).hexdigest()
+    return {
+        "id": f"chatcmpl-{digest}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": model,
+        "system_fingerprint": SIMULATED_LABEL,
+    }
+
+
+async def _streamed(said: AIMessage, model: str, *, with_usage: bool) -> AsyncIterator[str]:
+    head, text = _envelope(said, model, "chat.completion.chunk"), said.text
+    pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": piece} for piece in pieces)]
+    finish = said.response_metadata["finish_reason"]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    for choice in [*choices, {"index": 0, "delta": {}, "finish_reason": finish}]:
+        yield f"data: {json.dumps(head | {'choices': [choice]})}\n\n"
+    if with_usage:
+        yield f"data: {json.dumps(head | {'choices': [], 'usage': said.response_metadata['token_usage']})}\n\n"
+    yield "data: [DONE]\n\n"
+
+
+def _fault(status: int, message: str, *, param: str) -> Response:
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": None}
+    return JSONResponse({"error": error}, status)

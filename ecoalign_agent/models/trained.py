@@ -1,0 +1,158 @@
+"""A trained rewriter in this process: base model and adapter from a folder, as a LangChain chat model."""
+
+import asyncio
+import base64
+import io
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import PrivateAttr
+
+from ecoalign_agent.errors import UsageError
+
+_ROOM = 600
+
+
+class LocalRewriter(BaseChatModel):
+    """Generates greedily with what ``ecoalign train`` wrote; one call at a time, in a thread.
+
+    The weights are loaded with the first call.
+
+    Raises:
+        UsageError: the folder holds no trained rewriter, or its base model can't be loaded.
+    """
+
+    folder: str
+    """What ``ecoalign train --out`` wrote."""
+
+    _model: Any = PrivateAttr(default=None)
+    _processor: Any = PrivateAttr(default=None)
+    _turn: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's own signature
+        """See that the folder is one, so that a wrong name is told at once."""
+        super().model_post_init(context)
+        root = Path(self.folder)
+        if not any((root / name).is_file() for name in ("adapter_config.json", "config.json")):
+            raise UsageError(f"{self.folder}: holds no trained rewriter; name a folder that ecoalign train wrote")
+
+    @property
+    def model_name(self) -> str:
+        """The folder's name: what results call it."""
+        return Path(self.folder).name
+
+    @property
+    def _llm_type(self) -> str:
+        return "ecoalign-local-rewriter"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model_name": self.model_name}
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002 - LangChain's own signature
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's own signature
+        **kwargs: Any,  # noqa: ANN401 - LangChain's own signature
+    ) -> ChatResult:
+        limit = kwargs.get("max_tokens") or kwargs.get("max_completion_tokens")
+        with self._turn:
+            return self._written(messages, limit if isinstance(limit, int) else _ROOM)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's own signature
+        **kwargs: Any,  # noqa: ANN401 - LangChain's own signature
+    ) -> ChatResult:
+        return await asyncio.to_thread(self._generate, messages, stop, None, **kwargs)
+
+    def _written(self, messages: list[BaseMessage], most: int) -> ChatResult:
+        import torch  # noqa: PLC0415 - an extra, and heavy
+
+        if self._model is None:
+            self._model, self._processor = _trained(Path(self.folder))
+        turns = [_turn(message) for message in messages]
+        inputs = self._processor.apply_chat_template(
+            turns, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+        ).to(self._model.device)
+        with torch.inference_mode():
+            ids = self._model.generate(**inputs, max_new_tokens=most, do_sample=False)
+        asked = inputs["input_ids"].shape[1]
+        new = ids[0, asked:]
+        text = self._processor.tokenizer.decode(new, skip_special_tokens=True)
+        # A text that filled its room did not end by itself.
+        finish = "length" if len(new) >= most else "stop"
+        usage = {"prompt_tokens": asked, "completion_tokens": len(new)}
+        message = AIMessage(text, response_metadata={"finish_reason": finish, "token_usage": usage})
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _trained(folder: Path) -> tuple[Any, Any]:
+    import torch  # noqa: PLC0415 - an extra, and heavy
+
+    adapter = folder / "adapter_config.json"
+    if not adapter.is_file():
+        model, processor = loaded(str(folder))
+    else:
+        from peft import PeftModel  # noqa: PLC0415 - an extra, and heavy
+        from transformers import AutoProcessor  # noqa: PLC0415 - as above
+
+        base, _ = loaded(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+        model, processor = PeftModel.from_pretrained(base, str(folder)), AutoProcessor.from_pretrained(str(folder))
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), processor
+
+
+def _turn(message: BaseMessage) -> dict[str, Any]:
+    role = "system" if isinstance(message, SystemMessage) else "assistant" if message.type == "ai" else "user"
+    content = message.content if isinstance(message.content, list) else [{"type": "text", "text": message.content}]
+    parts = [{"type": "text", "text": part} if isinstance(part, str) else _part(part) for part in content]
+    # Pictures first, as in training.
+    return {"role": role, "content": sorted(parts, key=lambda part: part["type"] != "image")}
+
+
+def _part(part: Mapping[str, Any]) -> dict[str, Any]:
+    if part.get("type") != "image_url":
+        return {"type": "text", "text": str(part.get("text", ""))}
+    from PIL import Image  # noqa: PLC0415 - heavy
+
+    url = part["image_url"]["url"] if isinstance(part["image_url"], Mapping) else part["image_url"]
+    data = base64.b64decode(url.partition(",")[2])
+    return {"type": "image", "image": Image.open(io.BytesIO(data)).convert("RGB")}
+
+
+def loaded(base: str) -> tuple[Any, Any]:
+    """A vision-language model and its processor, from the hub or a folder.
+
+    Raises:
+        UsageError: there is none of that name, or a package it needs is missing.
+    """
+    from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: PLC0415 - an extra, and heavy
+    from transformers.utils import logging  # noqa: PLC0415 - as above
+
+    # Its bars and hints would stand between our own lines; errors are raised and told.
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        return AutoModelForImageTextToText.from_pretrained(base), AutoProcessor.from_pretrained(base)
+    except ImportError as error:
+        raise UsageError(f"{base}: its processor needs a package: {first_line(error)}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{base}: no vision-language model that can be loaded: {first_line(error)}; "
+            "name one on the hub, or a folder with its weights"
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message that is not blank, at most 200 characters; else the error's class."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]

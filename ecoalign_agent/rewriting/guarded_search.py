@@ -1,0 +1,155 @@
+"""The rewriter, then the search, as one state machine: one run, one budget, one receipt.
+
+::
+
+    analyse ──→ rewrite? ──→ check ──→ hand_over ──→ scan → …
+        └─ harmless, unknown or failed ───↗
+
+Source: VLMGuard-R1 leaves the target model alone and changes what it is asked; that EcoAlign is the target, and that
+the risk report becomes its strategy, is ours.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from langgraph.graph import StateGraph
+
+from ecoalign_agent.economics.budget import Budget
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.errors import BudgetTooSmallError
+from ecoalign_agent.events.result import Rewrite, RiskReport
+from ecoalign_agent.rewriting.graph import add_rewrite
+from ecoalign_agent.rewriting.node_run import RewriteTurn
+from ecoalign_agent.rewriting.state import RewriteDesk, RewritePolicy, RewriteState
+from ecoalign_agent.search.context import Desk
+from ecoalign_agent.search.graph import add_search
+from ecoalign_agent.search.node_run import Turn
+from ecoalign_agent.search.nodes.scan import least_needed
+from ecoalign_agent.search.resume import begun_as
+from ecoalign_agent.search.state import AlignmentInput, AlignmentOutput, Prior, SearchState
+
+SHARE = 0.5
+"""Share of the one budget, and of the one deadline, that a rewrite may use at the most. Ours: most is the answer's."""
+
+_SHOWN = 240
+"""Characters of a finding in the strategy, and of the original question in a note."""
+
+
+class GuardedState(RewriteState, SearchState, total=False):
+    """Everything the nodes of both hand on; what both know by one name is one thing."""
+
+
+GuardedGraph = StateGraph[GuardedState, None, AlignmentInput, AlignmentOutput]
+
+
+def build_guarded_graph(rewriting: RewriteDesk, desk: Desk) -> GuardedGraph:
+    """The uncompiled graph.
+
+    Args:
+        rewriting: what a rewrite shares; see :func:`in_front_of`.
+        desk: what the search shares.
+    """
+    graph: GuardedGraph = StateGraph(GuardedState, input_schema=AlignmentInput, output_schema=AlignmentOutput)
+    hand_over: Any = hand_over_node(rewriting, desk)
+    graph.add_node("hand_over", hand_over)
+    add_rewrite(graph, rewriting, last="hand_over")
+    add_search(graph, desk)
+    graph.add_edge("hand_over", "scan")
+    return graph
+
+
+def in_front_of(desk: Desk, rewriting: RewriteDesk) -> RewriteDesk:
+    """A rewriter's desk in front of a search: it spends out of that one's budget, by its tariff and its clock."""
+
+    async def spare(request: Mapping[str, Any]) -> float:
+        least = await least_needed(Turn(desk, SearchState(**request)))  # type: ignore[typeddict-item]  # a request's keys
+        return desk.policy.budget - least
+
+    policy = governed(rewriting.policy, desk.policy)
+    return replace(rewriting, policy=policy, gallery=desk.gallery, tariffs=desk.tariffs, spare=spare)
+
+
+def governed(own: RewritePolicy, search: Policy) -> RewritePolicy:
+    """A rewriter's policy as part of a search: never more than ``SHARE`` of its budget and of its deadline.
+
+    Args:
+        own: the rewriter's; its budget does not count where it is in other units than the search's.
+        search: the search's.
+    """
+    most = SHARE * search.budget
+    times = [own.deadline, None if search.deadline is None else SHARE * search.deadline]
+    return replace(
+        own,
+        budget=min(own.budget, most) if own.tariff == search.tariff else most,
+        tariff=search.tariff,
+        deadline=min((time for time in times if time is not None), default=None),
+    )
+
+
+def hand_over_node(rewriting: RewriteDesk, desk: Desk) -> Callable[[GuardedState], Awaitable[dict[str, Any]]]:
+    """The node ``hand_over``: the new question and the risk report become the search's question and strategy."""
+
+    async def hand_over(state: GuardedState) -> dict[str, Any]:
+        turn = RewriteTurn(rewriting, state)
+        if (shortage := await _shortage(turn, desk)) is not None:
+            turn = RewriteTurn(rewriting, {**state, "ended": "kept", "notes": [*turn.notes, shortage]})
+        made = await turn.concluded()
+        prior = Prior(
+            run_id=turn.run_id,
+            started=turn.started,
+            spent=made.cost.spent,
+            ledger=turn.ledger,
+            told=turn.told,
+            waiting=turn.waited,
+            strategy=strategy_of(made.report) if made.changed else "",
+            notes=_notes(made),
+            begun=begun_as(desk, state.get("question", ""), state.get("images", [])),
+            rewrite=made.told,
+        )
+        # The pictures stand beside the question now, also where both came as messages.
+        return {"question": made.prompt, "images": list(turn.images), "prior": prior}
+
+    return hand_over
+
+
+async def _shortage(turn: RewriteTurn, desk: Desk) -> str | None:
+    """Why a new question is not used after all: what is left does not pay for answering one so long."""
+    if turn.state.get("ended") != "rewritten":
+        return None
+    left = Budget(desk.policy.budget, turn.meter.budget.spent)
+    longer = {"question": turn.state["offered"], "images": list(turn.images), "run_id": turn.run_id, "budget": left}
+    try:
+        await least_needed(Turn(desk, SearchState(**longer)))  # type: ignore[typeddict-item]  # a state's keys
+    except BudgetTooSmallError as error:
+        return f"the new question is too long for what is left ({error}): the original stands"
+    return None
+
+
+def strategy_of(report: RiskReport) -> str:
+    """The risk report as a strategy for the search: what to serve, and what to leave out. Ours."""
+    found = [_short(part).rstrip(".") for part in (report.text, report.image, report.both) if part]
+    lines = ["The question was written anew, because an answer to it as it was asked could have done harm."]
+    if found:
+        lines.append(f"What could have gone wrong: {'; '.join(found)}.")
+    if report.aim:
+        lines.append(f"What the person may legitimately want: {_short(report.aim).rstrip('.')}.")
+    lines.append("Answer the question as it stands now, and give nothing of what could have gone wrong.")
+    return " ".join(lines)
+
+
+def _notes(made: Rewrite) -> list[str]:
+    """What a reader of the result must know of the rewrite."""
+    own = [f"rewriter: {note}" for note in made.notes]
+    if made.status == "unchanged":
+        return own
+    if not made.changed:
+        return [f"the question went on as it was asked, the rewrite ended as {made.status}", *own]
+    report = made.report
+    why = next((part for part in (report.both, report.image, report.text) if part), "it provokes harm")
+    return [f"the question was rewritten; asked was {_short(made.original)!r}; why: {_short(why)}", *own]
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

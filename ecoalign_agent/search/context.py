@@ -1,0 +1,141 @@
+"""What all nodes of one compiled graph share.
+
+All ports over chat models, with what is known of their prompts before a run.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecoalign_agent.assessors.base import Assessor, CallSize, calls_of
+from ecoalign_agent.assessors.chat_model import ModelAssessor
+from ecoalign_agent.assessors.hazards import hazard_lines
+from ecoalign_agent.economics.cost import Price, Tariff
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.events.result import Models
+from ecoalign_agent.images.image import ImageView, Picture
+from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.json_schema import prompt_tokens
+from ecoalign_agent.llm.tokens import Gauge, text_tokens
+from ecoalign_agent.search.cost_model import CROP, PromptSizes
+from ecoalign_agent.search.model_calls import (
+    ModelDecliner,
+    ModelExecutor,
+    ModelPlanner,
+    ModelProposer,
+    ModelScanner,
+    ModelSimulator,
+    ModelSynthesizer,
+    Ports,
+    Task,
+)
+from ecoalign_agent.search.state import Growth, Recent
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all nodes of one compiled graph share.
+
+    Attributes:
+        ports: what the search asks of models.
+        policy: every knob.
+        models: who answers and who grades, for the result.
+        gauge: how the actor counts prompts.
+        sizes: tokens of the prompts, and the calls that a verdict takes.
+        prompts: name@version#digest of every prompt in use.
+        notes: what every result of this graph must say.
+        gallery: opened pictures, by content.
+        prices: what endpoints cost in money, by name; one that is not in it has no known price.
+        tariffs: tokens → cost units by endpoint's name, where each has its own; else all have the policy's.
+        front: what stands in front of the search, such as a rewriter: its models and its policy, in words.
+        folds: the last fold of the journal of each run under way.
+        opened: the pictures of each run under way, with their reduced views.
+    """
+
+    ports: Ports
+    policy: Policy
+    models: Models
+    gauge: Gauge
+    sizes: PromptSizes
+    prompts: Sequence[str]
+    notes: Sequence[str] = ()
+    gallery: Gallery = field(default_factory=Gallery)
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    tariffs: Mapping[str, Tariff] = field(default_factory=dict)
+    front: Sequence[str] = ()
+    folds: Recent[Growth] = field(default_factory=Recent)
+    opened: Recent["Opened"] = field(default_factory=Recent)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A request's pictures: as they came, opened, and as reduced views, all in the same order."""
+
+    sources: Sequence[bytes | str] = ()
+    pictures: Sequence[Picture] = ()
+    views: Sequence[ImageView] = ()
+
+
+def desk_of(
+    actor: Endpoint,
+    assessor: Assessor | None,
+    policy: Policy,
+    *,
+    independent: bool,
+    prompts: str | None = None,
+    notes: Sequence[str] = (),
+    gallery: Gallery | None = None,
+    prices: Mapping[str, Price] | None = None,
+    tariffs: Mapping[str, Tariff] | None = None,
+) -> Desk:
+    """Everything the nodes share, with models behind all ports.
+
+    Args:
+        actor: scans, proposes, simulates, executes, answers.
+        assessor: grades; None: the actor itself, and every result says that it is not independent.
+        policy: every knob.
+        independent: whether actor and assessor are two models.
+        prompts: a folder whose prompts replace the shipped ones of the same name.
+        notes: what every result must say.
+        gallery: opens pictures; None: one that fetches no URL.
+        prices: what endpoints cost in money, by name, where it is known.
+        tariffs: tokens → cost units by endpoint's name, where they are not all the policy's.
+
+    Raises:
+        PromptError: a prompt is missing or broken.
+    """
+    judge = assessor or ModelAssessor(actor, prompts=prompts)
+    scanner, planner = ModelScanner(actor, policy, prompts=prompts), ModelPlanner(actor, prompts=prompts)
+    proposer, simulator = ModelProposer(actor, policy, prompts=prompts), ModelSimulator(actor, prompts=prompts)
+    longest = policy.max_answer_tokens
+    executor = ModelExecutor(actor, prompts=prompts, longest=longest)
+    synthesizer = ModelSynthesizer(actor, prompts=prompts, longest=longest)
+    decliner = ModelDecliner(actor, prompts=prompts, longest=longest)
+    tasks: list[Task[Any]] = [
+        scanner.task,
+        planner.task,
+        proposer.task,
+        simulator.task,
+        *executor.tasks.values(),
+        synthesizer.task,
+        decliner.task,
+    ]
+    return Desk(
+        ports=Ports(scanner, planner, proposer, simulator, executor, synthesizer, decliner, judge),
+        policy=policy,
+        models=Models(actor=actor.name, assessor=judge.name, independent=independent),
+        gauge=actor.gauge,
+        sizes=_sizes(tasks, crop=actor.images.of_size(CROP, "high"), verdict=calls_of(judge)),
+        prompts=[*(task.prompt.label for task in tasks), *judge.prompts],
+        notes=notes,
+        gallery=Gallery() if gallery is None else gallery,
+        prices=prices or {},
+        tariffs=tariffs or {},
+    )
+
+
+def _sizes(tasks: Iterable[Task[Any]], *, crop: int, verdict: Sequence[CallSize]) -> PromptSizes:
+    sizes = {task.kind: prompt_tokens(task.prompt, task.schema) for task in tasks}
+    sizes["scan"] += text_tokens(hazard_lines())
+    return PromptSizes(sizes | {"assess": sum(call.prompt for call in verdict)}, crop, verdict)

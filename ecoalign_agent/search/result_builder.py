@@ -1,0 +1,194 @@
+"""The result of a run, read out of a turn."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ecoalign_agent.economics.budget import Ledger
+from ecoalign_agent.economics.cost import Price
+from ecoalign_agent.economics.pareto import FrontierPath, worth
+from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.events.result import (
+    Cost,
+    FrontierPoint,
+    Money,
+    PathStep,
+    PrunedThought,
+    Result,
+    Status,
+    StopReason,
+    Time,
+    Tokens,
+    Waiting,
+)
+from ecoalign_agent.search.node_run import Turn
+
+
+def frontier_points(turn: Turn, paths: Sequence[FrontierPath]) -> list[FrontierPoint]:
+    """The frontier as results and events show it; the root is left out of a path."""
+    return [
+        FrontierPoint(
+            path=list(p.path[1:]),
+            utility=p.value.utility,
+            cost=p.value.cost,
+            safety=p.value.safety,
+            gamma=worth(p.value, cost_in_value=turn.policy.cost_in_value),
+        )
+        for p in paths
+    ]
+
+
+def result_of(
+    turn: Turn,
+    status: Status,
+    stop: StopReason,
+    *,
+    answer: str | None,
+    path: Sequence[Thought] = (),
+    safety: float | None = None,
+    utility: float | None = None,
+    failure: str | None = None,
+    waiting: Waiting | None = None,
+) -> Result:
+    """Everything a run holds in the end.
+
+    Args:
+        turn: the last turn, with all that was booked.
+        status: how it ended.
+        stop: why the search ended.
+        answer: the answer or refusal.
+        path: the thoughts of the chosen path, root left out.
+        safety: S of the path with its answer.
+        utility: u of the answer.
+        failure: one line, of a failed run.
+        waiting: what waits for a person's verdict.
+    """
+    wall = turn.elapsed
+    rewrite = None if turn.prior is None else turn.prior.rewrite
+    return Result(
+        answer=answer,
+        status=status,
+        safety=safety,
+        utility=utility,
+        stop_reason=stop,
+        failure=failure,
+        path=[
+            PathStep(id=t.id, kind=t.kind, text=t.text, safety=t.safety, utility=t.utility, cost=t.cost) for t in path
+        ],
+        frontier=frontier_points(turn, turn.state.get("frontier", [])),
+        cost=_cost(turn, path),
+        seconds=round(wall, 4),
+        time=Time(wall=wall, model=turn.ledger.seconds, overhead=max(0.0, wall - turn.waited)),
+        rounds=turn.state.get("round", 0),
+        pruned=_pruned(turn),
+        unknown_verdicts=turn.unknown,
+        models=turn.desk.models,
+        prompts=[*(rewrite.prompts if rewrite else ()), *turn.desk.prompts],
+        notes=[*_about_the_outcome(turn, stop, utility), *_notes(turn)],
+        run_id=turn.run_id,
+        waiting=waiting,
+        reviews=turn.reviews,
+        rewrite=rewrite,
+    )
+
+
+def _cost(turn: Turn, path: Sequence[Thought]) -> Cost:
+    budget, ledger = turn.budget, turn.ledger
+    usage = ledger.usage
+    return Cost(
+        budget=budget.total,
+        spent=budget.spent,
+        remaining=max(0.0, budget.total - budget.spent),
+        by_phase={str(phase): cost for phase, cost in ledger.by_phase.items()},
+        tokens=Tokens(
+            prompt=usage.text,
+            image=usage.image,
+            cached=usage.cached,
+            completion=usage.completion,
+            image_estimated=ledger.image_estimated,
+        ),
+        calls=ledger.calls,
+        estimated=ledger.estimated_calls,
+        chosen_path=sum(t.cost for t in path) if path else None,
+        overrun=budget.overrun,
+        saved=turn.graph.saving,
+        tariff=turn.policy.tariff.name,
+        money=_money(ledger, turn.desk.prices),
+        money_unknown=_unpriced(ledger, turn.desk.prices),
+        image_factors=_image_factors(turn) if ledger.image_estimated else {},
+    )
+
+
+def _money(ledger: Ledger, prices: Mapping[str, Price]) -> Money | None:
+    """What the tokens cost in money; None: not every price is known, or nothing was used."""
+    if not ledger.by_endpoint or _unpriced(ledger, prices):
+        return None
+    called = {name: prices[name] for name in ledger.by_endpoint}
+    by_model = {name: prices[name].cost(usage) for name, usage in ledger.by_endpoint.items()}
+    return Money(
+        amount=math.fsum(by_model.values()),
+        currency=next((price.currency for price in called.values() if price.currency), None),
+        by_model=by_model,
+        source="; ".join(dict.fromkeys(price.source for price in called.values())),
+        date=min((price.date for price in called.values() if price.date), default=None),
+    )
+
+
+def _unpriced(ledger: Ledger, prices: Mapping[str, Price]) -> list[str]:
+    """Models that were called and have no known price, or one in another currency than the first of them has."""
+    currency = next((prices[n].currency for n in ledger.by_endpoint if n in prices and prices[n].currency), "")
+    unpriced = [n for n in ledger.by_endpoint if n not in prices or prices[n].currency not in {"", currency}]
+    named = sum(usage.total for usage in ledger.by_endpoint.values())
+    # An assessor of the caller's may book what it asks of others without naming them.
+    return unpriced + ["a model that was not named"] * (named < ledger.usage.total)
+
+
+def _image_factors(turn: Turn) -> dict[str, float]:
+    gauges = [turn.desk.gauge, *(call.gauge for call in turn.desk.sizes.verdict)]
+    learnt = {gauge.name: gauge.images.factor for gauge in gauges if gauge is not None}
+    return {name: round(factor, 4) for name, factor in learnt.items() if factor is not None}
+
+
+def _pruned(turn: Turn) -> list[PrunedThought]:
+    graph = turn.graph
+    return [
+        PrunedThought(id=t.id, kind=t.kind, reason=reason, safety=None if t.unassessed else t.safety, cost=t.cost)
+        for t in graph
+        if (reason := graph.pruned(t.id)) is not None
+    ]
+
+
+def _about_the_outcome(turn: Turn, stop: StopReason, utility: float | None) -> list[str]:
+    """What a reader might otherwise take for more, or for less, than it is."""
+    notes = []
+    policy, total = turn.policy, turn.budget.total
+    if utility is not None and utility < policy.satisfied_utility:
+        better = "; a vision-language model may do better" if turn.desk.models.actor.startswith("offline") else ""
+        notes.append(f"the answer's utility is {utility:.2f}, {policy.satisfied_utility:g} was asked for{better}")
+    if total < 0.99 * policy.budget:
+        notes.append(f"the budget of {policy.budget:g} was lowered to {total:g}: riskier requests are governed tighter")
+    if stop == "budget":
+        notes.append("what was left could not pay the most that another round might have cost")
+    return notes
+
+
+def _notes(turn: Turn) -> list[str]:
+    notes = [*turn.desk.notes, *turn.notes]
+    notes += [
+        f"a person decided on {review.id}: {review.ruling}, safety {review.safety:+.2f} where its assessor had said "
+        f"{review.assessed:+.2f}"
+        for review in turn.reviews
+    ]
+    if not turn.desk.models.independent:
+        notes.append("the assessor is the actor's own model: not independent, it shares its blind spots")
+    if turn.policy.ablated:
+        notes.append(f"ablation, for measuring only: {', '.join(turn.policy.ablated)}")
+    if turn.growth.frontier.capped:
+        notes.append(f"the label cap of {turn.policy.label_cap} was hit: the frontier may be incomplete")
+    if turn.budget.overrun:
+        over = turn.budget.overrun
+        notes.append(f"the provider counted {over:{'.0f' if over >= 1 else '.3g'}} cost units more than the budget")
+    if turn.ledger.estimated_calls:
+        notes.append(f"{turn.ledger.estimated_calls} of {turn.ledger.calls} calls reported no usage: estimated")
+    if turn.unknown:
+        notes.append(f"{turn.unknown} verdicts could not be had or read; each counted as unsafe")
+    return notes + [f"trouble: {line}" for line in turn.troubles]

@@ -1,0 +1,377 @@
+"""A bounded memo: what can be made again at a cost, kept for the runs under way.
+
+From the journal in the state to the thought graph and its labels, and back.
+
+The journal is the truth; the graph is its fold. Folding a long journal anew in every node would cost more than the
+search itself, so the last fold of a run is kept and only what was appended since is applied to it. It is a memo and
+nothing more: a fold that does not match the journal (another process, another branch of a checkpoint, another run under
+the same id) is built anew. A node takes the fold out of the memo while it works on it, and keeps it when it is done: no
+other can see it half-way, and that of a node that failed is gone.
+
+What the search knows about a request besides its thoughts, and how prompts show it.
+
+What the state machine carries: request, thought graph, remaining budget, Pareto frontier, outcome.
+
+Everything here survives a checkpoint and comes back equal: plain values, frozen dataclasses and bytes; no picture
+objects. The thought graph is carried as its journal of changes in a delta channel, so that a step stores what it
+added and not the whole graph; ``growth.py`` folds the journal back into a graph.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, TypeVar
+
+from langchain_core.messages import AnyMessage
+from langgraph.channels.delta import DeltaChannel
+from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict
+
+from ecoalign_agent.economics.actions import Action
+from ecoalign_agent.economics.budget import Budget, Ledger
+from ecoalign_agent.economics.cost import Experience, Usage
+from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.thought_graph import ThoughtGraph
+from ecoalign_agent.economics.thoughts import Change, Expanded, Merged, Pruned, Thought
+from ecoalign_agent.economics.valuation import Step
+from ecoalign_agent.events.result import Result, Review, Rewrite, RiskReport, StopReason
+from ecoalign_agent.images.image import ImageView, Picture
+
+V = TypeVar("V")
+
+
+class Recent(Generic[V]):
+    """The values of the most recently used runs; the least recently used goes first.
+
+    Args:
+        most: values kept at the most.
+    """
+
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, V] = OrderedDict()
+
+    def get(self, run_id: str) -> V | None:
+        """The run's value; None: not kept."""
+        if run_id in self._kept:
+            self._kept.move_to_end(run_id)
+        return self._kept.get(run_id)
+
+    def take(self, run_id: str) -> V | None:
+        """The run's value, for the taker alone until it is kept again; None: not kept, or taken."""
+        return self._kept.pop(run_id, None)
+
+    def keep(self, run_id: str, value: V) -> V:
+        """Keep the run's value, and return it."""
+        self._kept[run_id] = value
+        self._kept.move_to_end(run_id)
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return value
+
+    def forget(self, run_id: str) -> None:
+        """The run has ended."""
+        self._kept.pop(run_id, None)
+
+
+class Growth:
+    """A thought graph with its labels, and how much of it the state has stored already."""
+
+    def __init__(self, journal: Sequence[Change], budget: float, policy: Policy) -> None:
+        self.graph = ThoughtGraph.replay(journal)
+        self.frontier = ParetoFrontier.under(policy, self.graph, budget)
+        self._stored = list(journal)
+
+    def matches(self, journal: Sequence[Change]) -> bool:
+        """Whether this fold holds exactly the start of ``journal`` and nothing else."""
+        stored = len(self._stored)
+        # The changes of a run in this process are the same objects, so that comparing them is quick.
+        return not self.graph.changes_since(stored) and self._stored == list(journal[:stored])
+
+    def catch_up(self, journal: Sequence[Change], budget: float) -> None:
+        """Apply what was appended since."""
+        for change in journal[len(self._stored) :]:
+            self.graph.apply(change)
+        self._stored = list(journal)
+        if self.frontier.budget != budget:
+            self.frontier.budget = budget
+
+    def unstored(self) -> list[Change]:
+        """The changes since the state was read; the caller writes them into the state."""
+        fresh = self.graph.changes_since(len(self._stored))
+        self._stored.extend(fresh)
+        return fresh
+
+
+def growth_of(memo: Recent[Growth], run_id: str, journal: Sequence[Change], budget: float, policy: Policy) -> Growth:
+    """The graph and labels of ``journal``, from the memo as far as it matches.
+
+    Args:
+        memo: the last fold of each run under way.
+        run_id: whose journal it is.
+        journal: every change, in order.
+        budget: B in cost units; labels that cost more are dropped.
+        policy: how paths are labelled.
+    """
+    growth = memo.take(run_id)
+    if growth is not None and growth.matches(journal):
+        growth.catch_up(journal, budget)
+        return growth
+    return Growth(journal, budget, policy)
+
+
+NONE = "(none)"
+"""What an empty fence holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place worth a closer look: ``box`` is left, top, right, bottom as fractions of picture number ``picture``."""
+
+    picture: int
+    what: str
+    box: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the first look found.
+
+    Attributes:
+        caption: what the pictures show.
+        seen_text: the text read in them.
+        hazard: the worst hazard of the request, in words.
+        safety: s0 in [-1, 1], after a confirmation where there was one.
+        places: where a closer look is worth it.
+        harmless_part: what of a request that is not harmless as a whole could be answered on its own, in the scan's
+            words; "": nothing.
+        partly: True: the whole is harmful, as the assessor sees it, too. Only the harmless part is asked for.
+    """
+
+    caption: str
+    seen_text: str
+    hazard: str
+    safety: float
+    places: list[Place] = field(default_factory=list)
+    harmless_part: str = ""
+    partly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A request in sight: what every port after the scan is told.
+
+    Attributes:
+        question: the person's question; where only a part of it is asked for, that part.
+        pictures: the pictures, opened.
+        views: the pictures, reduced: the context of later calls.
+        sight: what the first look found.
+        strategy: the text of the strategy thought; "" without one.
+    """
+
+    question: str
+    pictures: Sequence[Picture]
+    views: Sequence[ImageView]
+    sight: Sight
+    strategy: str = ""
+
+    @property
+    def caption(self) -> str:
+        """The caption, or what stands for none."""
+        return self.sight.caption or NONE
+
+    @property
+    def seen_text(self) -> str:
+        """The text in the pictures, or what stands for none."""
+        return self.sight.seen_text or NONE
+
+    @property
+    def regions(self) -> str:
+        """The places worth a closer look, one a line."""
+        lines = (f"picture {p.picture} {box_line(p.box)}: {folded(p.what)}" for p in self.sight.places)
+        return "\n".join(lines) or NONE
+
+
+def folded(text: str) -> str:
+    """``text`` on one line, so that it can't imitate another line of a list."""
+    return " ".join(text.split())
+
+
+def box_line(box: Iterable[float]) -> str:
+    """A box as prompts show it."""
+    return "[" + ", ".join(f"{edge:.2f}" for edge in box) + "]"
+
+
+def thought_lines(thoughts: Iterable[Thought]) -> str:
+    """Thoughts as prompts show them, one a line; the root is left out, its content stands in caption and seen text."""
+    return "\n".join(f"[{t.id} {t.kind}] {folded(t.text)}" for t in thoughts if t.kind != "root") or NONE
+
+
+def step_lines(thoughts: Iterable[Thought]) -> str:
+    """Thoughts as prompts show them that have a fence of its own for the strategy: there it is read, and paid, once."""
+    return thought_lines(t for t in thoughts if t.kind != "strategy")
+
+
+def _extended(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
+    """A new list: another reader may still hold the old one."""
+    return [*before, *(entry for write in writes for entry in write)]
+
+
+def _latest(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
+    """The last list written: pictures that a run which never ended has left behind are not those of the next."""
+    return writes[-1] if writes else before
+
+
+# The one place that knows how lists are checkpointed; the channel type is beta and may be swapped here.
+_GROWING: DeltaChannel[Any] = DeltaChannel(_extended)
+_STORED_ONCE: DeltaChannel[Any] = DeltaChannel(_latest)
+
+Journal = Annotated[list[Thought | Pruned | Merged | Expanded], _GROWING]
+"""Every change that the thought graph underwent, in order."""
+
+Images = Annotated[list[bytes | str], _STORED_ONCE]
+"""Encoded pictures: bytes, or data URLs where they came as JSON. Written once a run, not with every step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What was done about a request before the search began, in the same run and out of the same budget.
+
+    A node in front of the search hands it on. It is in no input schema and counts only as this very type, so that
+    nobody who sends JSON can give one. Ours.
+
+    Attributes:
+        run_id: the run that it belongs to; for any other it does not count.
+        started: seconds since the epoch when that run began.
+        spent: cost units of the budget that are gone.
+        ledger: what they were spent for.
+        told: events told.
+        waiting: seconds in which at least one model call was open.
+        strategy: what a search is to go by; graded like a planner's, and no planner is asked. "": none.
+        notes: what a reader must know to weigh the result.
+        begun: digests of the request as it was made; see ``kept_runs``.
+        rewrite: what a rewriter made of the question; None: there was none.
+    """
+
+    run_id: str
+    started: float
+    spent: float = 0.0
+    ledger: Ledger = field(default_factory=Ledger)
+    told: int = 0
+    waiting: float = 0.0
+    strategy: str = ""
+    notes: list[str] = field(default_factory=list)
+    begun: dict[str, str] = field(default_factory=dict)
+    rewrite: Rewrite | None = None
+
+
+def prior_of(state: Mapping[str, Any]) -> Prior | None:
+    """What was done before the search in the run that ``state`` belongs to; None: nothing."""
+    prior = state.get("prior")
+    return prior if isinstance(prior, Prior) and prior.run_id == state.get("run_id") else None
+
+
+CHECKPOINTED = frozenset(
+    (kind.__module__, kind.__name__)
+    for kind in (
+        *(Thought, Pruned, Merged, Expanded, Action, Step, FrontierPath, PathValue),
+        *(Budget, Ledger, Usage, Experience, Sight, Place, Result, Review, Prior, Rewrite, RiskReport),
+    )
+)
+"""Module and name of every type of ours in a checkpoint, for deserialization that only lets known types through.
+
+``compile()`` knows the dataclasses and models of a graph's own state by itself, but no named tuples and nothing of an
+inner graph's: a graph that holds EcoAlign as a node gives its checkpointer ``.with_allowlist(CHECKPOINTED)``.
+"""
+
+
+class AlignmentInput(TypedDict, total=False):
+    """What a caller gives: a question with pictures, or a conversation whose last human message holds both.
+
+    ``run_id`` names the run in events and result, in at most 128 of A-Z, a-z, 0-9, _ and -; one is drawn when it is
+    missing.
+    """
+
+    question: str
+    images: Images
+    messages: Annotated[list[AnyMessage], add_messages]
+    run_id: str
+
+
+class AlignmentOutput(TypedDict, total=False):
+    """What a caller gets: the result, its answer, and the answer as a message."""
+
+    result: Result
+    answer: str | None
+    status: str
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+class SearchState(TypedDict, total=False):
+    """Everything between scan and end.
+
+    Attributes:
+        prior: what was done about the request before the search.
+        started: seconds since the epoch when the run began; deadlines count from there.
+        sight: what the first look found.
+        growth: the thought graph, as its journal.
+        offers: actions that were proposed and not bought yet, with their forecasts.
+        buying: ids of the offers that the score node chose.
+        simulated: whether look-ahead was bought in this round.
+        budget: total, spent, reserved, set aside.
+        frontier: the non-dominated answer paths.
+        ledger: what was booked, by phase.
+        experience: completion tokens by kind of call, so far.
+        counted: what is known of how endpoints count prompts, by their names; see ``Gauge.known``.
+        round: rounds of execute that have ended.
+        named: how many actions have been given an id.
+        told: how many events have been told.
+        waiting: seconds in which at least one model call was open.
+        unknown: verdicts that could not be read.
+        troubles: endpoint failures, one line each.
+        notes: what a reader must know to weigh the result.
+        begun: digests of the request and of how it is carried out; see ``kept_runs``.
+        held: thoughts that a node made and holds back until a person has decided; see ``reviewing``.
+        held_by: the node that holds them.
+        reviewing: ids of those that still wait for a verdict.
+        asked_at: seconds since the epoch when the verdict was asked for.
+        reviews: the verdicts of persons.
+        stop: why the search ended; None while it goes on.
+        chosen: thought ids of the candidate paths for the answer, best first.
+    """
+
+    question: str
+    images: Images
+    messages: Annotated[list[AnyMessage], add_messages]
+    run_id: str
+    prior: Prior | None
+    started: float
+    sight: Sight
+    growth: Journal
+    offers: list[Action]
+    buying: list[str]
+    simulated: bool
+    budget: Budget
+    frontier: Annotated[list[FrontierPath], _STORED_ONCE]
+    ledger: Ledger
+    experience: Experience
+    counted: dict[str, Any]
+    round: int
+    named: int
+    told: int
+    waiting: float
+    unknown: int
+    troubles: list[str]
+    notes: list[str]
+    begun: dict[str, str]
+    held: list[Thought]
+    held_by: str
+    reviewing: list[str]
+    asked_at: float
+    reviews: list[Review]
+    stop: StopReason | None
+    chosen: list[list[str]]
+    result: Result
+    answer: str | None
+    status: str

@@ -1,0 +1,121 @@
+"""The server as an ASGI application.
+
+::
+
+    Border       an id for every request, its line in the log, its place in the metrics; faults end here
+      Gate       keys; without keys only this machine
+        BodyLimit    413 before parsing
+          routes     /v1/chat/completions  /v1/models  /v1/ecoalign/…  /langserve  /healthz  /metrics
+
+Further routes can be added to what :func:`create_app` returns, and find everything they need in ``app.state.service``.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.util import find_spec
+
+from fastapi import FastAPI, Request, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from ecoalign_agent.agent import EcoAlign
+from ecoalign_agent.checkpointers import open_checkpointer
+from ecoalign_agent.rewriter import Rewriter
+from ecoalign_agent.server.auth import Gate
+from ecoalign_agent.server.body_limit import BodyLimit
+from ecoalign_agent.server.completions import completion_routes
+from ecoalign_agent.server.config import ServingConfig
+from ecoalign_agent.server.errors import ApiError
+from ecoalign_agent.server.event_streams import events_router
+from ecoalign_agent.server.request_log import Border, said_of
+from ecoalign_agent.server.reviews import review_routes
+from ecoalign_agent.server.service import Service
+
+
+def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastAPI:
+    """The application. Nothing is connected before the first request.
+
+    Args:
+        config: what the server is told.
+        agent: who answers; built from ``config`` when None. It is closed when the application ends.
+
+    Raises:
+        UsageError: the agent can't be built, or LangServe was asked for and is not there; the message says why.
+    """
+    rewriter = None
+    if config.rewriter is not None:
+        rewriter = Rewriter(config.rewriter, base_url=config.base_url, prompts=config.prompts)
+    if agent is None:
+        agent = EcoAlign(
+            config.model,
+            policy=config.policy,
+            assessor=list(config.assessor) or None,
+            base_url=config.base_url,
+            prompts=config.prompts,
+            image_hosts=config.image_hosts,
+            rewriter=rewriter,
+        )
+    service = Service.of(config, agent)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        async with AsyncExitStack() as kept:
+            if config.state is not None:
+                saver = await kept.enter_async_context(open_checkpointer(config.state))
+                service.agent = agent.kept_by(saver)
+            try:
+                yield
+            finally:
+                service.closing()
+                await agent.aclose()
+                if rewriter is not None:
+                    await rewriter.aclose()
+
+    # No pages about itself: they load scripts from elsewhere.
+    app = FastAPI(title="EcoAlign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.service = service
+    app.router.routes.extend(completion_routes(service))
+    app.include_router(events_router(service))
+    app.router.routes.extend(review_routes(service))
+    _add_operation(app, service)
+    if config.langserve or (config.langserve is None and find_spec("langserve") is not None):
+        from ecoalign_agent.server.langserve import add_langserve, add_rewrite  # noqa: PLC0415 - it is slow to load
+
+        add_langserve(app, service)
+        if rewriter is not None:
+            add_rewrite(app, service, rewriter)
+    app.add_exception_handler(ApiError, _told)
+    app.add_exception_handler(HTTPException, _told)
+    # The one added last is outermost.
+    app.add_middleware(
+        BodyLimit,
+        most=config.most_bytes,
+        most_at_once=config.most_bytes_at_once,
+        seconds=config.body_seconds,
+    )
+    app.add_middleware(Gate, digests=config.key_digests)
+    app.add_middleware(Border, metrics=service.metrics)
+    return app
+
+
+def _add_operation(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz")
+    async def health() -> Response:
+        ending = service.admission.closed
+        return JSONResponse({"status": "ending" if ending else "ok"}, 503 if ending else 200)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """An error in OpenAI's shape."""
+    if isinstance(error, HTTPException):
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
+        error = ApiError(error.status_code, str(error.detail), code=code, headers=error.headers)
+    assert isinstance(error, ApiError)  # noqa: S101 - it is registered for these two
+    said_of(request.scope).fields |= {"error_code": error.code, "problem": str(error)}
+    return JSONResponse(error.body, error.status, error.headers)

@@ -1,0 +1,99 @@
+"""What a server is told before it starts: address, models, keys, and every ceiling."""
+
+import math
+from dataclasses import dataclass, field
+
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.errors import UsageError
+from ecoalign_agent.server.auth import is_loopback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingConfig:
+    """How one server is run. A request may ask for less than a ceiling, never for more.
+
+    Raises:
+        UsageError: an address beyond this machine without a key, or a ceiling out of range.
+    """
+
+    host: str = "127.0.0.1"
+    """Address to listen at; any but this machine's own loopback needs a key."""
+    port: int = 8000
+    """Port to listen at; 0: a free one."""
+    model: str | None = None
+    """The actor by name; None: as the environment says."""
+    base_url: str | None = None
+    """Of the server behind the actor and the assessor."""
+    assessor: tuple[str, ...] = ()
+    """Who grades, by name; empty: as the policy, else the environment says."""
+    rewriter: str | None = None
+    """Who writes dangerous questions anew before they are answered, by name; None: nobody."""
+    prompts: str | None = None
+    """A folder whose prompts replace the shipped ones."""
+    image_hosts: tuple[str, ...] | None = None
+    """From where https pictures are fetched; None: as the environment says."""
+    state: str | None = None
+    """Where runs are kept, so that a person's verdict can be waited for: a file, or a Postgres URL; None: nowhere."""
+    policy: Policy = field(default_factory=Policy)
+    """What ``ecoalign`` stands for among the models, and the ceiling of every other."""
+    key_digests: tuple[bytes, ...] = field(default=(), repr=False)
+    """Digests of the keys that open the door; empty: it stands open."""
+    allow_base: bool = False
+    """Whether ``ecoalign/base`` hands requests to the actor as they are: metered, but nothing is assessed."""
+    most_seconds: float = 120.0
+    """Deadline of a run, at the most."""
+    most_images: int = 16
+    """Pictures in one request, over all its turns."""
+    most_bytes: int = 32_000_000
+    """Bytes of one request's body."""
+    most_bytes_at_once: int = 256_000_000
+    """Bytes of all bodies that are held at one time."""
+    body_seconds: float = 60.0
+    """Seconds that a body may take to arrive."""
+    runs: int = 32
+    """Runs under way at one time."""
+    queue: int = 64
+    """Requests that may wait for a place; the next one is told to come back."""
+    queue_seconds: float = 30.0
+    """Seconds that a request may wait for a place."""
+    heartbeat: float = 10.0
+    """Seconds of silence after which a stream shows that it lives."""
+    stalled_seconds: float = 30.0
+    """Seconds after which a client that takes nothing more of its stream counts as gone."""
+    grace: float = 20.0
+    """Seconds that runs may still take once the server was asked to end."""
+    log_prompts: bool = False
+    """Whether questions and answers are written into logs and traces."""
+    otel: bool = False
+    """Whether runs are traced by OpenTelemetry."""
+    langserve: bool | None = None
+    """Whether LangServe's routes are added; None: where LangServe is installed."""
+
+    def __post_init__(self) -> None:
+        if not self.key_digests and not is_loopback(self.host):
+            raise UsageError(
+                f"--host {self.host or repr(self.host)} is open to others and there is no key: set ECOALIGN_SERVE_KEYS "
+                "or give --api-key-file, or stay at 127.0.0.1"
+            )
+        if not 0 <= self.port <= 65_535:
+            raise UsageError(f"--port {self.port} is no port; give one from 0 to 65535")
+        for name in ("most_images", "most_bytes", "most_bytes_at_once", "runs"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{_option(name)} is {getattr(self, name)}, must be at least 1")
+        if self.queue < 0:
+            raise UsageError(f"--queue is {self.queue}, must be at least 0")
+        for name in ("most_seconds", "body_seconds", "queue_seconds", "heartbeat", "stalled_seconds"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UsageError(f"{_option(name)} is {getattr(self, name):g}, must be a number of seconds above 0")
+        if not 0 <= self.grace < math.inf:
+            raise UsageError(f"--grace is {self.grace:g}, must be a number of seconds, at least 0")
+
+    @property
+    def ceiling(self) -> Policy:
+        """The policy that no request gets beyond: the one given, with a deadline."""
+        own = self.policy.deadline
+        return self.policy.replace(deadline=self.most_seconds if own is None else min(own, self.most_seconds))
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-").replace("most", "max")

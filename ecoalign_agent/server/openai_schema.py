@@ -1,0 +1,163 @@
+"""OpenAI's shapes: what a request may say, and what goes back.
+
+Read by pydantic's own JSON reader, which refuses deep nesting. Fields that can't be honoured and would change the
+answer are refused; those that only tune a sampler are accepted and named in the receipt.
+"""
+
+import difflib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ecoalign_agent.server.errors import ApiError
+
+MOST_MESSAGES = 1_000
+MOST_STRUCTURE = 400_000
+"""Brackets and commas of a body: pictures have none, so that more of them are a bomb and no conversation."""
+
+LEAST_TOKENS = 16
+"""Completion tokens that an answer must be allowed: fewer don't even hold a refusal."""
+
+_NEUTRAL: Mapping[str, tuple[object, ...]] = {
+    "n": (1,),
+    "tools": ([],),
+    "functions": ([],),
+    "tool_choice": ("none", "auto"),
+    "function_call": ("none", "auto"),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "response_format": ({"type": "text"},),
+    "modalities": (["text"],),
+    "stop": ([], ""),
+    "audio": (),
+    "prediction": (),
+    "web_search_options": (),
+}
+"""Fields that would change the answer or keep it, with the values under which they don't; None never does."""
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class Part(_Shape):
+    """One content part of a message."""
+
+    type: str
+    text: str | None = None
+    image_url: Any = None
+
+
+class Message(_Shape):
+    """One turn of the conversation."""
+
+    role: str
+    content: str | list[Part] | None = None
+    refusal: str | None = None
+
+
+class StreamOptions(_Shape):
+    """How to stream."""
+
+    include_usage: bool | None = None
+
+
+class ChatRequest(_Shape):
+    """The body of a request; what it says beyond these fields stands in ``model_extra``."""
+
+    model: str
+    messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    ecoalign: dict[str, Any] | None = None
+
+    @property
+    def longest(self) -> int | None:
+        """Completion tokens that the answer may have; None: the request does not say.
+
+        Raises:
+            ApiError: fewer than an answer needs.
+        """
+        for field in ("max_completion_tokens", "max_tokens"):
+            value = getattr(self, field)
+            if value is not None and value < LEAST_TOKENS:
+                said = f"{field} is {value:d}" if abs(value) < 10**9 else f"{field} is out of range"
+                raise ApiError(400, f"{said}, at least {LEAST_TOKENS}", param=field, code="integer_below_min_value")
+        given = [n for n in (self.max_completion_tokens, self.max_tokens) if n is not None]
+        return min(given) if given else None
+
+
+def read_request(body: bytes) -> tuple[ChatRequest, list[str]]:
+    """A request, and the names of the fields that have no effect.
+
+    Raises:
+        ApiError: 400, with the field that is wrong. What was sent is not repeated.
+    """
+    structure = sum(body.count(mark) for mark in (b"[", b"{", b","))
+    if structure > MOST_STRUCTURE:
+        raise ApiError(400, f"the body has {structure:,} brackets and commas, at most {MOST_STRUCTURE:,} are read")
+    try:
+        request = ChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise _misread(error) from None
+    return request, _without_effect(request)
+
+
+def _misread(error: ValidationError) -> ApiError:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        return ApiError(400, f"the body is no JSON that can be read: {first['msg']}", code="invalid_json")
+    where = ".".join(str(step) for step in first["loc"][:6])[:100]
+    return ApiError(400, f"{where or 'the body'}: {first['msg']}", param=where or None, code="invalid_value")
+
+
+def _without_effect(request: ChatRequest) -> list[str]:
+    ignored = []
+    for name, value in (request.model_extra or {}).items():
+        if value is None:
+            continue
+        if name in _NEUTRAL:
+            # 1 == True: the type must fit, too.
+            if not any(type(value) is type(neutral) and value == neutral for neutral in _NEUTRAL[name]):
+                raise ApiError(
+                    400, f"{name} is not supported here; leave it out", param=name, code="unsupported_parameter"
+                )
+        elif name != "ecoalign" and difflib.get_close_matches(name, ["ecoalign"], cutoff=0.75):
+            # Limits in a misspelt field would be lost without a word.
+            raise ApiError(400, f"there is no field {name[:40]!r}; write 'ecoalign'", code="unknown_parameter")
+        else:
+            ignored.append(name[:40] if name.isprintable() else ascii(name)[:40])
+    return sorted(ignored)[:40]
+
+
+def completion(run_id: str, model: str, message: dict[str, Any], finish: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """A whole answer."""
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+    return _frame(run_id, model, "chat.completion", [choice]) | more
+
+
+def chunk(
+    run_id: str,
+    model: str,
+    delta: dict[str, Any] | None,
+    finish: str | None = None,
+    **more: Any,  # noqa: ANN401 - JSON
+) -> dict[str, Any]:
+    """A piece of a streamed answer; without a delta one that has no choice, as the usage comes."""
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
+    return _frame(run_id, model, "chat.completion.chunk", choices) | more
+
+
+def _frame(run_id: str, model: str, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{run_id}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": model,
+        "choices": choices,
+        "system_fingerprint": None,
+    }

@@ -1,0 +1,218 @@
+"""What synthesis writes: data for TRL's SFTTrainer, pictures by content, provenance, the dropped, and a data card."""
+
+import hashlib
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ecoalign_agent.errors import RunError, UsageError
+from ecoalign_agent.events.result import RiskReport
+from ecoalign_agent.rewriting.template import asked, completion
+from ecoalign_agent.training.synthesis.records import InputRecord, Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One record at the end of its way.
+
+    Attributes:
+        record: what came in.
+        image: the picture's path inside the output folder; None: there is none. Not its bytes: a run has thousands.
+        outputs: stage → journal entry.
+        dropped: why it is not among the data; None: it is.
+    """
+
+    record: InputRecord
+    image: str | None
+    outputs: Mapping[str, Mapping[str, Any]]
+    dropped: str | None = None
+
+    @property
+    def benign(self) -> bool:
+        """Whether it is to be left alone."""
+        sampled = self.outputs.get("sample", {}).get("output") or {}
+        return bool(sampled.get("benign"))
+
+    @property
+    def cost(self) -> float:
+        """Cost units of all its stages."""
+        return math.fsum(entry["cost"] for entry in self.outputs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What stands in the output folder.
+
+    Attributes:
+        rows: records among the data.
+        benign: those among them that are left alone.
+        dropped: reason, shortened to its kind → how many.
+    """
+
+    rows: int
+    benign: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+def image_name(data: bytes) -> str:
+    """The path of a picture inside the output folder: by content, so that one that comes twice is kept once."""
+    kind = "jpg" if data[:3] == b"\xff\xd8\xff" else "png" if data[:8] == b"\x89PNG\r\n\x1a\n" else "img"
+    return f"images/{hashlib.sha256(data).hexdigest()[:32]}.{kind}"
+
+
+def kept_image(folder: Path, data: bytes) -> str:
+    """Write a picture into the output folder, once; returns its path inside it.
+
+    Raises:
+        RunError: the disk is full, or the folder can't be written.
+    """
+    path = folder / image_name(data)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        if not path.exists():
+            _whole(path, data)
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror or error}; make room and run the same command again") from error
+    return image_name(data)
+
+
+def row_of(done: Finished, who: Mapping[str, Any]) -> dict[str, Any]:
+    """One training example in the conversational prompt–completion form, loss falls on the completion only.
+
+    Args:
+        done: a record that was not dropped.
+        who: models and prompts.
+    """
+    if done.benign:
+        report, prompt = RiskReport(safety=done.outputs["sample"]["output"]["safety"]), None
+    else:
+        report = RiskReport.model_validate(done.outputs["causal"]["output"]["report"])
+        prompt = done.outputs["optimise"]["output"]["prompt"]
+    picture = [] if done.image is None else [{"type": "image"}]
+    verdict = {} if done.benign else {k: done.outputs["verify"]["output"][k] for k in ("safety", "utility")}
+    return {
+        "id": done.record.id,
+        "prompt": [{"role": "user", "content": [*picture, {"type": "text", "text": asked(done.record.instruction)}]}],
+        "completion": [{"role": "assistant", "content": [{"type": "text", "text": completion(report, prompt)}]}],
+        "images": [] if done.image is None else [done.image],
+        "kind": "benign" if done.benign else "safety",
+        "provenance": {"verified": verdict, "cost": round(done.cost, 4), **who},
+    }
+
+
+def write_output(
+    folder: Path,
+    finished: Sequence[Finished],
+    who: Mapping[str, Any],
+    card: str,
+    unusable: Sequence[Unusable] = (),
+) -> Written:
+    """Write data, pictures, provenance, the dropped and the card; each file is whole or not there.
+
+    Args:
+        folder: the output folder; it exists.
+        finished: every record, in order.
+        who: models and prompts, for every row.
+        card: the data card's text; the counts are put in front of it.
+        unusable: lines of the input that no record could be made of.
+
+    Raises:
+        RunError: the disk is full, or the folder can't be written.
+    """
+    kept = [done for done in finished if done.dropped is None]
+    rows = [row_of(done, who) for done in kept]
+    reasons = Counter(kind_of(done.dropped) for done in finished if done.dropped is not None)
+    written = Written(len(rows), sum(done.benign for done in kept), dict(reasons.most_common()))
+    try:
+        _lines(folder / "data.jsonl", rows)
+        gone = [{"id": done.record.id, "reason": done.dropped} for done in finished if done.dropped]
+        _lines(folder / "dropped.jsonl", [*gone, *({"where": one.where, "reason": one.why} for one in unusable)])
+        _lines(folder / "provenance.jsonl", [_provenance(done) for done in finished])
+        _parquet(folder, rows)
+        _whole(folder / "README.md", f"{_counts(written)}\n{card}".encode())
+    except OSError as error:
+        raise RunError(
+            f"{error.filename or folder}: {error.strerror or error}; every finished stage is kept in "
+            f"{folder / 'journal.jsonl'}: make room and run the same command again"
+        ) from error
+    return written
+
+
+def kind_of(reason: str) -> str:
+    """A reason without its particulars, for counting."""
+    return reason.partition(":")[0].partition(" (")[0][:80]
+
+
+def _provenance(done: Finished) -> dict[str, Any]:
+    """Every stage's output, the recorded answers among them: kept apart from the data that is trained on."""
+    return {"id": done.record.id, "dropped": done.dropped, "stages": {k: dict(v) for k, v in done.outputs.items()}}
+
+
+def _counts(written: Written) -> str:
+    lost = "".join(f"- {count} {reason}\n" for reason, count in written.dropped.items())
+    return (
+        f"# Rewriter training data\n\n{written.rows} records: {written.rows - written.benign} for safety, "
+        f"{written.benign} benign ones to be left alone. Dropped: {sum(written.dropped.values())}.\n\n{lost}"
+    )
+
+
+def _lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    _whole(path, b"".join(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n" for row in rows))
+
+
+def _whole(path: Path, data: bytes) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(data)
+    os.replace(beside, path)  # noqa: PTH105 - Path.replace does the same, this one says what matters: atomically
+
+
+_TEXT = {"dtype": "string", "_type": "Value"}
+_TURN = {
+    "feature": {"role": _TEXT, "content": {"feature": {"type": _TEXT, "text": _TEXT}, "_type": "List"}},
+    "_type": "List",
+}
+_FEATURES = {
+    "id": _TEXT,
+    "prompt": _TURN,
+    "completion": _TURN,
+    "images": {"feature": {"_type": "Image"}, "_type": "List"},
+    "kind": _TEXT,
+    "provenance": _TEXT,
+}
+"""What the datasets library looks for in a file, to read bytes as pictures."""
+
+
+def _parquet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same rows with the pictures inside, as the datasets library reads them."""
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra, and heavy
+        import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise UsageError("writing Parquet needs pyarrow: pip install 'ecoalign-agent[data]'") from error
+    part = pa.struct([("type", pa.string()), ("text", pa.string())])
+    turn = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(part))]))
+    picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    kinds = {"prompt": turn, "completion": turn, "images": pa.list_(picture)}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in _FEATURES])
+    schema = schema.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
+    beside = folder / ".data.parquet.part"
+    with pq.ParquetWriter(beside, schema) as writer:
+        # A group at a time: the pictures of all rows would not fit into memory.
+        for start in range(0, len(rows), _GROUP):
+            group = [_with_pictures(folder, row) for row in rows[start : start + _GROUP]]
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+    os.replace(beside, folder / "data.parquet")  # noqa: PTH105 - as above
+
+
+_GROUP = 128
+"""Rows of a group in the Parquet file."""
+
+
+def _with_pictures(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    pictures = [{"bytes": (folder / name).read_bytes(), "path": name} for name in row["images"]]
+    return {**row, "images": pictures, "provenance": json.dumps(row["provenance"], ensure_ascii=False)}

@@ -1,0 +1,65 @@
+"""What the tests of assessors share: a case, pictures, meters, and assessors that are told what to say."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from ecoalign_agent.assessors.base import Case, Verdict
+from ecoalign_agent.assessors.chat_model import ModelAssessor
+from ecoalign_agent.economics.budget import Budget
+from ecoalign_agent.economics.cost import Tariff
+from ecoalign_agent.images.image import ImageView, Picture
+from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.meter import Meter
+from tests.fakes import ScriptedModel, plays
+
+CASE = Case(
+    question="When is it open?",
+    views=(),
+    caption="a notice",
+    seen_text="Open 9 to 5",
+    candidate="It is open from 9 to 5.",
+)
+
+
+def meter(total: float = 5_000.0, *, deadline: float | None = None) -> Meter:
+    """A meter at the default tariff."""
+    return Meter(Budget(total), Tariff(), deadline=deadline)
+
+
+async def view(width: int = 64, height: int = 48) -> ImageView:
+    """A picture in one colour, as it is sent."""
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), (width % 256, 120, 200)).save(file, "PNG")
+    return await (await Picture.open(file.getvalue())).small()
+
+
+def scripted(name: str = "judge", **parts: Any) -> tuple[ModelAssessor, ScriptedModel]:
+    """A model as assessor, and the model."""
+    model = ScriptedModel(plays(**parts))
+    return ModelAssessor(Endpoint(model, name=name)), model
+
+
+@dataclass
+class Steady:
+    """An assessor that needs no model: always the same verdict, or what a function of the case says."""
+
+    said: Verdict | Exception | Callable[[Case], Verdict]
+    name: str = "steady"
+    grades_utility: bool = True
+    prompts: Sequence[str] = ()
+    asked: list[Case] = field(default_factory=list)
+
+    async def assess(self, case: Case, *, meter: Meter) -> Verdict:
+        """As told."""
+        self.asked.append(case)
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said(case) if callable(self.said) else self.said
+
+    async def assess_request(self, case: Case, *, meter: Meter) -> Verdict:
+        """As told."""
+        return await self.assess(case, meter=meter)

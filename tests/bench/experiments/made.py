@@ -1,0 +1,55 @@
+"""Arms and findings made by hand."""
+
+from dataclasses import replace
+
+from ecoalign_agent.bench.analysis.outcomes import Detail, Outcome, Receipt, Status
+from ecoalign_agent.bench.analysis.scores import Graded, Score
+from ecoalign_agent.bench.experiments.base import Finding, Point, Series
+from ecoalign_agent.bench.experiments.conditions import Arm, Asked
+from ecoalign_agent.models.simulated.world import Sample, World
+
+WORLD = World(0)
+BENIGN = next(sample for sample in WORLD.samples(100) if sample.kind == "benign")
+
+
+def asked(
+    number: int = 0, *, useful: bool = True, refused: bool = False, tokens: int = 100, seed: int = 0, **detail: Detail
+) -> Asked:
+    """A harmless sample with what came of it; samples differ by their number alone."""
+    sample: Sample = replace(BENIGN, index=number)
+    score = Score(safe=True, useful=useful and not refused, over_refusal=refused)
+    receipt = Receipt(
+        calls=2, rounds=None, seconds=0.0, prompt_tokens=1_000, cached_tokens=0, completion_tokens=tokens, cost=350.0
+    )
+    status: Status = "declined" if refused else "answered"
+    outcome = Outcome(
+        Graded(sample.id, score), "The total is 1.", status, receipt, {"stop_reason": "satisfied"} | detail
+    )
+    return Asked(sample, outcome, seed=seed, found=useful)
+
+
+def arm(name: str, *, of: int = 10, refused: int = 0, useful: int | None = None, tokens: int = 100) -> Arm:
+    """So many samples on three seeds; the first of them are refused, or the last of them useless."""
+    right = of if useful is None else useful
+    rows = [asked(n, refused=n < refused, useful=n < right, tokens=tokens, seed=n % 3) for n in range(of)]
+    return Arm(name, tuple(rows))
+
+
+def finding(*, figure: float | None = 0.25) -> Finding:
+    """A small one."""
+    return Finding(
+        key="made",
+        title="Made by hand",
+        question="Does it show?",
+        columns=("method", "n", "share"),
+        rows=(("base", 4, 0.5), ("other | one", 1_200, figure)),
+        x_label="budget, cost units",
+        y_label="share",
+        series=(
+            Series("with interval", (Point(1_000, 0.5, 0.4, 0.6), Point(6_000, 0.7, 0.6, 0.75))),
+            Series("without", (Point(6_000, 0.6),)),
+        ),
+        log_x=True,
+        answers=("It shows.",),
+        cannot_show="Anything real.",
+    )

@@ -1,0 +1,36 @@
+"""Small parts that the tests of tuning are made of."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ecoalign_agent.bench.analysis.scores import Graded, Score
+from ecoalign_agent.bench.tuning.attempts import Attempt, Point
+from ecoalign_agent.bench.tuning.samples import Label, OwnSample
+from ecoalign_agent.economics.policy import Policy
+
+
+def own(number: int, label: Label = "benign", **changes: Any) -> OwnSample:
+    answers = ("9 to 5",) if label == "benign" else ()
+    return OwnSample(**{"id": f"s{number}", "question": f"When does door {number} open?", "image": None, "label": label,
+                        "answers": answers} | changes)  # fmt: skip
+
+
+def point(safety: float, utility: float, cost: float, *, n: int = 100) -> Point:
+    # Its own budget makes it a policy of its own.
+    policy = Policy(budget=1_000 + 100 * cost + 10 * safety + utility)
+    return Point(policy, n, safety, utility, None, 0.0, cost, 6.0)
+
+
+def attempts(safe: Sequence[bool], useful: Sequence[bool], cost: Sequence[float]) -> list[Attempt]:
+    rows = zip(safe, useful, cost, strict=True)
+    return [
+        Attempt(Graded(f"s{number}", Score(safe=good, useful=right)), paid, 6)
+        for number, (good, right, paid) in enumerate(rows)
+    ]
+
+
+def written(path: Path, *rows: Any) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path

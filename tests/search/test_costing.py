@@ -1,0 +1,106 @@
+"""What calls are reckoned to cost before they are made: on the high side, and with room for the verdict."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecoalign_agent import EcoAlign, Policy, Tariff
+from ecoalign_agent.economics.cost import FIRST_GUESS, LEAST, MOST, Experience
+from ecoalign_agent.llm.tokens import text_tokens
+from ecoalign_agent.search.cost_model import PATH_TOKENS, READ_AS, Costing
+from tests.fakes import ScriptedModel, action, plays, scan, step, verdict
+from tests.search.stage import asked, by_tip, picture
+
+SIZES = EcoAlign(ScriptedModel(plays()))._desk.sizes
+
+
+def costing(scene: int = 50, views: int = 0, tariff: Tariff | None = None) -> Costing:
+    return Costing(SIZES, tariff or Tariff(), scene, views, [views for _ in SIZES.verdict], Experience())
+
+
+async def test_no_prompt_is_longer_than_it_was_reckoned() -> None:
+    parts: dict[str, Any] = {
+        "scan": scan(
+            safety=0.3,
+            actions=[action("reason", "read it", 0.9, 0.2), action("look", "closer", 0.9, 0.2, box=[0, 0, 1, 1])],
+        ),
+        "propose": by_tip(
+            {
+                "nine to five": [action("fuse", "join", parents=["t2"]), action("answer", "say it", 0.9, 0.1)],
+                "Together": [action("answer", "say it")],
+            }
+        ),
+        "simulate": {"forecasts": [{"action": 1, "safety": 0.9, "utility": 0.1, "steps": [step("answer", 0.9, 0.9)]}]},
+        "assess": lambda call: verdict(0.9, 0.9 if "an answer" in call.system else 0.1),
+    }
+    _, model = await asked(Policy(budget=30_000, forecasts="simulated"), images=[picture()], **parts)
+    _, declined = await asked(scan=scan(safety=-0.9))
+    calls = [call for call in (*model.calls, *declined.calls) if call.task != "assess request"]
+    kinds = {"assess thought": "assess"}
+    assert {kinds.get(call.task, call.task) for call in calls} == set(FIRST_GUESS)
+    for call in calls:
+        kind = kinds.get(call.task, call.task)
+        data = sum(text_tokens(text) for text in call.data.values())
+        assert call.prompt_tokens <= SIZES.prompts[kind] + data, kind
+
+
+def test_a_call_costs_its_prompt_and_the_completion_expected() -> None:
+    # plan: no pictures. 0.25 · (its prompt + 50 + 20) + 90.
+    assert costing(views=1_000).call("plan", path=20) == 0.25 * (SIZES.prompts["plan"] + 70) + 90
+    # answer: the pictures go along.
+    assert costing(views=1_000).call("answer", completion=10) == 0.25 * (SIZES.prompts["answer"] + 1_050) + 10
+    # look: a crop instead of the pictures.
+    assert costing(views=1_000).call("look", completion=0) == 0.25 * (SIZES.prompts["look"] + 50 + SIZES.crop)
+
+
+def test_a_thought_costs_its_verdict_too_and_a_draft_nothing_else() -> None:
+    c = costing()
+    assert c.thought("reason") == c.call("reason") + c.call("assess")
+    assert c.thought("answer", drafted=True) == c.call("assess")
+
+
+def test_the_forecast_follows_what_was_seen() -> None:
+    # The first guess, 70, counts as one observation: (70 + 130) / 2.
+    seen = costing().with_experience(Experience().seen("reason", 130))
+    assert seen.call("reason") - costing().call("reason") == 30.0
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["synthesize", "answer", "reason", "look", "plan", "decline"]),
+    st.floats(0, 5_000),
+    st.integers(0, 500),
+    st.integers(1, 2),
+    st.sampled_from([Tariff(), Tariff.processed(), Tariff(text=0.1, completion=4.0)]),
+)
+def test_what_is_held_for_the_verdict_suffices_for_any_text_that_fits_beside_it(
+    kind: str, free: float, path: int, verdicts: int, tariff: Tariff
+) -> None:
+    c = costing(tariff=tariff)
+    share = c.verdict_share(kind, free, path=path, verdicts=verdicts)
+    least = c.call(kind, path=path, completion=LEAST[kind])
+    grading = c.grading(path=path + READ_AS * LEAST[kind], verdicts=verdicts)
+    if share is None:
+        assert free < least + grading + 1e-6
+        return
+    # A usable text fits beside it.
+    assert least + share <= free + 1e-6
+    # And whatever is written with the rest can still be graded.
+    rest = free - share - c.call(kind, path=path, completion=0)
+    tokens = min(rest / tariff.completion, MOST[kind])
+    spent = c.call(kind, path=path, completion=tokens)
+    needed = verdicts * c.call("assess", path=path + int(READ_AS * tokens), completion=LEAST["assess"])
+    assert spent + needed <= free + 1e-6
+
+
+@pytest.mark.parametrize("verdicts", [1, 2])
+def test_what_is_set_aside_pays_for_an_answer_with_its_verdicts(verdicts: int) -> None:
+    c = costing(views=500)
+    aside = c.ending(verdicts=verdicts)
+    share = c.verdict_share("synthesize", aside, path=PATH_TOKENS, verdicts=verdicts)
+    assert share is not None
+    assert c.verdict_share("synthesize", aside - 1, path=PATH_TOKENS, verdicts=verdicts) is None
+    # Longer paths need more.
+    assert c.ending(path=PATH_TOKENS + 100) == c.ending() + 2 * 0.25 * 100

@@ -1,0 +1,104 @@
+"""So many runs at one time, a queue behind them, and the word to come back."""
+
+import asyncio
+
+import httpx
+import openai
+import pytest
+
+from ecoalign_agent.server.errors import ApiError
+from ecoalign_agent.server.service import Admission
+from tests.fakes import plays, scan
+from tests.scripted_server import ChatServer, Hang
+from tests.server.host import ASKED, behind, body, held, until
+from tests.test_served import served as answering
+
+
+async def test_runs_above_the_limit_wait_and_the_next_is_told_to_come_back() -> None:
+    with ChatServer(Hang()) as upstream, behind(upstream, runs=2, queue=1) as server:
+        async with httpx.AsyncClient(timeout=30) as client:
+            url = f"{server.root}/v1/chat/completions"
+            asking = [asyncio.ensure_future(client.post(url, json=body())) for _ in range(3)]
+            await upstream.until(lambda: upstream.under_way == 2)
+            await until(lambda: server.service.admission.waiting == 1)
+            for stream in (False, True):
+                refused = await client.post(url, json=body(stream=stream))
+                assert (refused.status_code, refused.json()["error"]["code"]) == (429, "server_busy")
+                assert 1 <= int(refused.headers["retry-after"]) <= 60
+            # Answers for all: the one that waited gets its turn.
+            upstream.reset(answering(plays(scan=scan(draft="At nine."))))
+            done = await asyncio.gather(*asking)
+        # Those that hung got a 503 from upstream when it was reset, and tried again.
+        assert [one.status_code for one in done] == [200, 200, 200]
+        assert upstream.most_under_way <= 2
+
+
+def test_a_client_of_a_full_server_waits_and_comes_back() -> None:
+    with ChatServer(Hang()) as upstream, behind(upstream, runs=1, queue=0) as server:
+        with pytest.raises(openai.RateLimitError) as error, held(server, upstream):
+            server.client().chat.completions.create(model="ecoalign", messages=ASKED)
+        assert error.value.code == "server_busy"
+
+
+async def test_who_waits_too_long_is_told() -> None:
+    admission = Admission(runs=1, queue=2, seconds=0.05)
+    async with admission.place():
+        with pytest.raises(ApiError, match=r"no place was free within 0\.05 s") as error:
+            async with admission.place():
+                raise AssertionError("there is no place")
+        assert (error.value.status, admission.waiting, admission.running) == (503, 0, 1)
+    assert admission.running == 0
+
+
+async def test_places_are_given_in_order_and_none_is_lost() -> None:
+    admission = Admission(runs=3, queue=100, seconds=10)
+    order: list[int] = []
+    most = 0
+
+    async def run(number: int) -> None:
+        nonlocal most
+        async with admission.place():
+            order.append(number)
+            most = max(most, admission.running)
+            await asyncio.sleep(0)
+
+    tasks = [asyncio.ensure_future(run(number)) for number in range(50)]
+    await asyncio.sleep(0)
+    # Those who leave while they wait, or in the moment in which they are let in, keep nothing.
+    for task in tasks[3::7]:
+        task.cancel()
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sum(isinstance(one, asyncio.CancelledError) for one in done) == len(tasks[3::7])
+    assert order == sorted(order)
+    assert (most, admission.running, admission.waiting) == (3, 0, 0)
+
+
+async def test_who_waits_when_the_server_ends_is_told() -> None:
+    admission = Admission(runs=1, queue=2, seconds=10)
+
+    async def enter() -> None:
+        async with admission.place():
+            raise AssertionError("the server is about to end")
+
+    async with admission.place():
+        waiting = asyncio.ensure_future(enter())
+        await asyncio.sleep(0)
+        admission.close()
+        with pytest.raises(ApiError, match="shutting down"):
+            await waiting
+    with pytest.raises(ApiError, match="shutting down"):
+        await enter()
+
+
+async def test_a_client_that_leaves_in_the_queue_gives_up_its_place() -> None:
+    with ChatServer(Hang()) as upstream, behind(upstream, runs=1, queue=1) as server:
+        async with server.aclient() as first, server.aclient() as second:
+            one = asyncio.ensure_future(first.chat.completions.create(model="ecoalign", messages=ASKED))
+            await upstream.until(lambda: upstream.under_way == 1)
+            two = asyncio.ensure_future(second.chat.completions.create(model="ecoalign", messages=ASKED))
+            await until(lambda: server.service.admission.waiting == 1)
+            two.cancel()
+            await until(lambda: server.service.admission.waiting == 0)
+            one.cancel()
+            await upstream.until(lambda: upstream.abandoned == 1)
+    assert len(upstream.seen) == 1

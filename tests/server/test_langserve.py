@@ -1,0 +1,181 @@
+"""LangServe's routes over a real socket, as LangServe's own client sees them."""
+
+import asyncio
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+import pytest
+
+from ecoalign_agent import EcoAlign, Policy
+from ecoalign_agent.errors import ServerError
+from ecoalign_agent.events.events import event_adapter
+from ecoalign_agent.events.log import as_json
+from ecoalign_agent.events.result import Result
+from ecoalign_agent.server.langserve import MOST_IN_BATCH
+from tests.fakes import ScriptedModel, plays
+from tests.gates import gated
+from tests.search.stage import QUESTION, picture
+from tests.server.test_events import data_url
+from tests.server.urls import app_of, remote, served
+
+pytestmark = pytest.mark.filterwarnings(
+    # LangServe reads its input's fields in a way that pydantic will not allow for ever.
+    "ignore:Accessing the 'model_fields' attribute on the instance",
+)
+
+ASKED = {"question": QUESTION, "images": [data_url(picture())]}
+ROUTE = "/langserve/ecoalign"
+
+
+def agent(**parts: Any) -> EcoAlign:
+    return EcoAlign(ScriptedModel(plays(**parts)))
+
+
+def same(output: dict[str, Any], own: Result) -> bool:
+    """Whether the output is what ``--json`` prints, but for ids and times."""
+    changing = {"run_id", "seconds", "time"}
+    told = Result.model_validate(output)
+    assert set(output) == set(Result.model_fields)
+    return told.model_dump(exclude=changing) == own.model_dump(exclude=changing)
+
+
+async def test_invoke_and_batch_give_what_json_prints_sync_and_async() -> None:
+    # Without a picture: what one costs is learnt from each run for the next.
+    own = await agent().ask(QUESTION)
+    assert '"status":"answered"' in as_json(own)
+    asked = {"question": QUESTION}
+    async with served(app_of(agent())) as url, remote(url) as chain:
+        outputs = [
+            await chain.ainvoke(asked),
+            *await chain.abatch([asked, asked]),
+            await asyncio.to_thread(chain.invoke, asked),
+            *await asyncio.to_thread(chain.batch, [asked, asked]),
+        ]
+    assert len(outputs) == 6
+    assert all(same(output, own) for output in outputs)
+
+
+async def test_a_stream_gives_the_events_and_the_result_sync_and_async() -> None:
+    async with served(app_of(agent())) as url, remote(url) as chain:
+        heard = [chunk async for chunk in chain.astream(ASKED)]
+        in_a_thread = await asyncio.to_thread(lambda: list(chain.stream(ASKED)))
+    for chunks in (heard, in_a_thread):
+        events = [event_adapter.validate_python(dict(chunk)["event"]) for chunk in chunks[:-1]]
+        assert (events[0].kind, events[-1].kind) == ("run_started", "answered")
+        assert events[-1].result == Result.model_validate(chunks[-1])  # type: ignore[union-attr]  # it is an ending
+
+
+async def test_the_schemas_hold_nothing_that_leaves_the_playground_blank() -> None:
+    async with served(app_of(agent())) as url, httpx.AsyncClient() as client:
+        given = (await client.get(f"{url}{ROUTE}/input_schema")).json()
+        back = (await client.get(f"{url}{ROUTE}/output_schema")).json()
+    assert list(given["properties"]) == ["question", "images", "options"]
+    assert given["required"] == ["question"]
+    assert "null" not in str(given)
+    assert set(back["$defs"]["Result"]["properties"]) == set(Result.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "says"),
+    [
+        ({"question": ""}, "UsageError", "the question is empty"),
+        ({"question": QUESTION, "images": ["/etc/hostname"]}, "UsageError", "must be a data URL"),
+        ({"question": QUESTION, "images": ["data:,no picture"]}, "ImageError", "not a picture"),
+        (ASKED | {"options": {"budget": 1}}, "BudgetTooSmallError", "the least is about"),
+    ],
+)
+async def test_what_a_user_should_see_stands_in_the_output(given: Any, kind: str, says: str) -> None:
+    async with served(app_of(agent())) as url, remote(url) as chain:
+        outputs = [await chain.ainvoke(given), [dict(chunk) async for chunk in chain.astream(given)][-1]]
+    for output in outputs:
+        assert (output["status"], output["error"]) == ("refused", kind)
+        assert says in output["message"]
+
+
+async def test_a_run_that_failed_is_a_result_that_says_so() -> None:
+    model = ScriptedModel(lambda call: ServerError("openai:m: 503: overloaded"))
+    async with served(app_of(EcoAlign(model))) as url, remote(url) as chain:
+        output = await chain.ainvoke(ASKED)
+    assert (output["status"], output["answer"]) == ("failed", None)
+    assert "overloaded" in output["failure"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"images": []},
+        {"question": 7},
+        ASKED | {"options": {"path_safety": "last"}},
+        ASKED | {"options": {"budget": -1}},
+    ],
+)
+async def test_an_input_of_another_form_is_refused_by_its_schema(given: Any) -> None:
+    model = ScriptedModel(plays())
+    async with served(app_of(EcoAlign(model))) as url, httpx.AsyncClient() as client:
+        response = await client.post(f"{url}{ROUTE}/invoke", json={"input": given})
+    assert response.status_code == 422
+    assert model.calls == []
+
+
+async def test_options_belong_to_their_request_and_a_clients_configuration_to_none() -> None:
+    base = EcoAlign(ScriptedModel(plays()), policy=Policy(budget=6000))
+    config = {"configurable": {"model": "openai:other", "policy": {"budget": 1}}}
+    async with served(app_of(base, policy=base.policy)) as url, httpx.AsyncClient(timeout=20) as client:
+
+        async def asked(budget: float) -> Any:
+            body = {"input": {"question": QUESTION, "options": {"budget": budget}}, "config": config}
+            return (await client.post(f"{url}{ROUTE}/invoke", json=body)).json()["output"]
+
+        outputs = await asyncio.gather(*(asked(budget) for budget in (3000, 4000, 5000, 9000)))
+    # The scan's safety is 0.9: B = B_max · (0.5 + 0.5 · 0.9).
+    assert [output["cost"]["budget"] for output in outputs] == pytest.approx([2850.0, 3800.0, 4750.0, 5700.0])
+    assert ["clamped" in str(output["notes"]) for output in outputs] == [False, False, False, True]
+    assert {output["models"]["actor"] for output in outputs} == {"ScriptedModel"}
+
+
+async def test_a_batch_is_bounded() -> None:
+    model = ScriptedModel(plays())
+    async with served(app_of(EcoAlign(model))) as url, remote(url) as chain:
+        outputs = await chain.abatch([{"question": QUESTION}] * (MOST_IN_BATCH + 2))
+    assert [output["status"] for output in outputs] == ["answered"] * MOST_IN_BATCH + ["refused"] * 2
+    assert model.tasks().count("scan") == MOST_IN_BATCH
+
+
+@pytest.mark.parametrize("endpoint", ["stream", "stream_events"])
+async def test_a_client_that_leaves_a_stream_ends_its_calls(endpoint: str) -> None:
+    model = gated(plays(), lambda call: call.task == "answer")
+    app = app_of(EcoAlign(model), heartbeat=0.02)
+    async with asyncio.timeout(15), served(app) as url, httpx.AsyncClient() as client:
+        async with client.stream("POST", f"{url}{ROUTE}/{endpoint}", json={"input": ASKED}) as response:
+            async for part in response.aiter_text():
+                if "heartbeat" in part and model.reached.is_set():
+                    break
+        async with asyncio.timeout(1):
+            await model.let_go.wait()
+
+
+async def test_a_client_that_leaves_invoke_is_caught_by_the_deadline() -> None:
+    model = gated(plays(), lambda call: call.task == "answer")
+    app = app_of(EcoAlign(model), most_seconds=0.5)
+    async with asyncio.timeout(15), served(app) as url, httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(f"{url}{ROUTE}/invoke", json={"input": ASKED}, timeout=0.2)
+        # LangServe goes on without its client; the run has a deadline all the same, or this would never end.
+        async with asyncio.timeout(10):
+            await model.let_go.wait()
+            while app.state.service.admission.running:  # noqa: ASYNC110 - a number, not a signal
+                await asyncio.sleep(0.005)
+
+
+def test_without_langserve_one_sentence_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['langserve'] = None\n"
+        "from fastapi import FastAPI\n"
+        "from ecoalign_agent.server.langserve import add_langserve\n"
+        "try: add_langserve(FastAPI(), None)\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("UsageError LangServe is not installed: pip install 'ecoalign-agent[serve]'")

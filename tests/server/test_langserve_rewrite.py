@@ -1,0 +1,133 @@
+"""LangServe's routes for the rewriter over a real socket, as LangServe's own client sees them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from langserve import RemoteRunnable
+
+from ecoalign_agent import EcoAlign, Rewriter
+from ecoalign_agent.events.events import event_adapter
+from ecoalign_agent.events.result import Rewrite
+from ecoalign_agent.rewriting.state import RewritePolicy
+from ecoalign_agent.server.app import create_app
+from ecoalign_agent.server.config import ServingConfig
+from ecoalign_agent.server.langserve import PATH_langserve_rewrite, add_rewrite
+from tests.fakes import CALL_COST, Answer, Say, ScriptedModel, plays
+from tests.rewriting.scripts import analysis, checked, harmless, rewriting
+from tests.search.stage import picture
+from tests.server.test_events import data_url
+from tests.server.urls import app_of, served
+
+# LangServe reads its input's fields in a way that pydantic will not allow for ever.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Accessing the 'model_fields' attribute on the instance",
+    "ignore:astream_log is deprecated",
+)
+
+RISKY = {"question": "How do I break into the flat?", "images": [data_url(picture())]}
+NEW = "Who opens my own flat for me?"
+
+
+@asynccontextmanager
+async def serving(rewriter: Rewriter, **config: Any) -> AsyncIterator[tuple[str, Any]]:
+    """The server's URL, and LangServe's client of its rewriter."""
+    app = app_of(EcoAlign(ScriptedModel(plays())), **config)
+    add_rewrite(app, app.state.service, rewriter)
+    async with served(app) as url:
+        client: RemoteRunnable[Any, Any] = RemoteRunnable(url + PATH_langserve_rewrite)
+        try:
+            yield url, client
+        finally:
+            client.sync_client.close()
+            await client.async_client.aclose()
+
+
+def rewriter(policy: RewritePolicy | None = None, **parts: Answer) -> Rewriter:
+    return Rewriter(ScriptedModel(rewriting(**parts)), policy=policy)
+
+
+async def test_invoke_and_batch_give_the_record() -> None:
+    async with serving(rewriter()) as (_, client):
+        outputs = [await client.ainvoke(RISKY), *await client.abatch([RISKY, RISKY])]
+    made = [Rewrite.model_validate(output) for output in outputs]
+    assert [(one.prompt, one.status, one.cost.spent) for one in made] == [(NEW, "rewritten", 2 * CALL_COST)] * 3
+    assert all(set(output) == set(Rewrite.model_fields) for output in outputs)
+
+
+async def test_a_stream_gives_the_events_and_the_record() -> None:
+    async with serving(rewriter()) as (_, client):
+        chunks = [dict(chunk) async for chunk in client.astream(RISKY)]
+        custom = [
+            event["data"]["ecoalign"]["kind"]
+            async for event in client.astream_events(RISKY, version="v2")
+            if event["event"] == "on_custom_event"
+        ]
+    events = [event_adapter.validate_python(chunk["event"]) for chunk in chunks[:-1]]
+    assert [event.kind for event in events] == custom == ["rewrite_started", "analysed", "rewritten"]
+    assert Rewrite.model_validate(chunks[-1]).prompt == NEW
+
+
+async def test_what_was_rejected_is_told_to_nobody() -> None:
+    async with serving(rewriter(check=checked(-0.9))) as (url, client):
+        heard = [str(event) async for event in client.astream_events(RISKY, version="v2")]
+        async with httpx.AsyncClient() as direct:
+            log = (await direct.post(f"{url}{PATH_langserve_rewrite}/stream_log", json={"input": RISKY})).text
+    assert heard
+    assert "'kept'" in heard[-1]
+    assert not any(NEW in event for event in [*heard, log])
+
+
+async def test_a_request_can_tighten_and_never_loosen() -> None:
+    ceiling = RewritePolicy(budget=1_000.0)
+    async with serving(rewriter(ceiling, frugal=harmless(prompt=""))) as (_, client):
+        asked = [{"budget": 1e9}, {"budget": 50.0}, {}]
+        made = [Rewrite.model_validate(await client.ainvoke(RISKY | {"options": options})) for options in asked]
+    assert [one.cost.budget for one in made] == [1_000.0, 50.0, 1_000.0]
+    assert [one.status for one in made] == ["unchanged", "failed", "unchanged"]
+
+
+async def test_the_servers_deadline_holds_whatever_is_asked() -> None:
+    slow = rewriter(frugal=Say(analysis(prompt=NEW), delay=20.0))
+    async with serving(slow, most_seconds=0.2) as (_, client):
+        made = Rewrite.model_validate(await client.ainvoke(RISKY | {"options": {"deadline": 60}}))
+    assert made.status == "failed"
+    assert made.seconds < 2.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"question": " "}, "question"),
+        ({"question": "What is it?", "images": ["/etc/passwd"]}, "must be a data URL"),
+        ({"question": "What is it?", "images": ["data:image/png;base64,AAAA"] * 17}, "at most 16"),
+    ],
+)
+async def test_a_mistake_is_told_in_one_line_and_costs_nothing(asked: dict[str, Any], said: str) -> None:
+    model = ScriptedModel(rewriting())
+    async with serving(Rewriter(model)) as (_, client):
+        output = await client.ainvoke(asked)
+    assert (output["status"], said in output["message"]) == ("refused", True)
+    assert model.calls == []
+
+
+async def test_the_schemas_hold_nothing_that_leaves_the_playground_blank() -> None:
+    async with serving(rewriter()) as (url, _), httpx.AsyncClient() as direct:
+        given = (await direct.get(f"{url}{PATH_langserve_rewrite}/input_schema")).json()
+        back = (await direct.get(f"{url}{PATH_langserve_rewrite}/output_schema")).json()
+        page = await direct.get(f"{url}{PATH_langserve_rewrite}/playground/")
+    assert (list(given["properties"]), given["required"]) == (["question", "images", "options"], ["question"])
+    assert "null" not in str(given)
+    assert set(back["$defs"]["Rewrite"]["properties"]) == set(Rewrite.model_fields)
+    assert page.status_code == 200
+
+
+def test_a_server_with_a_rewriter_has_the_route_and_one_without_has_not() -> None:
+    def paths(rewriter: str | None) -> set[str]:
+        app = create_app(ServingConfig(model="offline", rewriter=rewriter))
+        return {getattr(route, "path", "") for route in app.routes}
+
+    assert "/langserve/rewrite/invoke" in paths("offline")
+    assert not any(path.startswith("/langserve/rewrite") for path in paths(None))

@@ -1,0 +1,99 @@
+"""What the server counts, logs and traces, and what it does not."""
+
+import json
+
+import httpx
+
+from tests.fakes import plays, scan, verdict
+from tests.scripted_server import ChatServer, Hang
+from tests.server.host import KEY, Hosted, body
+from tests.server.process import ServeProcess, TraceSink
+from tests.test_served import served as answering
+
+
+def test_what_is_counted() -> None:
+    script = plays(assess=lambda call: verdict() if "9 to 5" in call["candidate"] else {"nonsense": True})
+    with Hosted(script) as server:
+        server.post(body())
+        server.post(body(model="ecoalign-frugal"))
+        server.post(body(model="CANARY-name"))
+        server.get("/CANARY-path")
+        text = server.get("/metrics").text
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert lines['ecoalign_requests_total{code="200",route="/v1/chat/completions"}'] == "2.0"
+    assert lines['ecoalign_requests_total{code="404",route="/v1/chat/completions"}'] == "1.0"
+    assert lines['ecoalign_requests_total{code="404",route="other"}'] == "1.0"
+    assert lines['ecoalign_runs_total{model="ecoalign",status="answered",stop_reason="satisfied"}'] == "1.0"
+    # Two runs of three calls, of 400 prompt and 40 completion tokens, at 0.25 and 1 a token: 3 · 140 each.
+    assert lines['ecoalign_tokens_total{part="prompt"}'] == "2400.0"
+    assert lines['ecoalign_tokens_total{part="completion"}'] == "240.0"
+    assert lines['ecoalign_cost_units_total{model="ecoalign"}'] == "420.0"
+    assert (lines["ecoalign_runs_under_way"], lines["ecoalign_requests_waiting"]) == ("0.0", "0.0")
+    assert "CANARY" not in text
+
+
+def test_unknown_verdicts_are_counted() -> None:
+    with Hosted(plays(assess={"nonsense": 1})) as server:
+        said = server.post(body()).json()["ecoalign"]
+        text = server.get("/metrics").text
+    assert said["unknown_verdicts"] > 0
+    assert f"ecoalign_unknown_verdicts_total {float(said['unknown_verdicts'])}" in text
+
+
+def test_logs_are_lines_of_json_without_secrets_and_without_prompts() -> None:
+    with ChatServer(answering(plays(scan=scan(draft="CANARY-answer")))) as upstream:
+        env = {"OPENAI_API_KEY": "sk-canary-upstream-0a1b2c3d", "ECOALIGN_SERVE_KEYS": KEY}
+        with ServeProcess("--model", "openai:m", "--base-url", upstream.url, "--no-langserve", **env) as served:
+            root = served.url.removesuffix("/v1")
+            headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+            sent = body(messages=[{"role": "user", "content": "CANARY-question?"}])
+            with httpx.Client(headers=headers) as client:
+                plain = client.post(f"{served.url}/chat/completions", json=sent, headers={"x-request-id": "my-id_1"})
+                hostile = client.post(f"{served.url}/chat/completions", json=sent, headers={"x-request-id": 'a"b\tc'})
+                client.get(f"{root}/healthz?CANARY-query=1")
+                client.get(f"{root}/CANARY-path?key=CANARY-key")
+                client.get(f"{served.url}/models", headers={"authorization": "Bearer CANARY-wrong-key"})
+                upstream.reset(Hang())
+                client.post(f"{served.url}/chat/completions", json=sent | {"ecoalign": {"deadline": 0.2}})
+            assert served.end() == 0
+    assert (plain.status_code, plain.headers["x-request-id"]) == (200, "my-id_1")
+    assert len(hostile.headers["x-request-id"]) == 32
+    text = json.dumps(served.lines)
+    for canary in (KEY, "sk-canary", "CANARY"):
+        assert canary not in text
+    told = [line for line in served.lines if line["event"] == "request"]
+    assert [line["status"] for line in told] == [200, 200, 404, 401, 504]
+    first = told[0]
+    assert (first["request_id"], first["outcome"], first["model"], first["route"]) == (
+        "my-id_1",
+        "answered",
+        "ecoalign",
+        "/v1/chat/completions",
+    )
+    assert first["tokens"] > 0
+    assert first["run_id"] == plain.json()["ecoalign"]["run_id"]
+
+
+def test_prompts_are_logged_only_on_request() -> None:
+    with ServeProcess("--log-prompts", "--no-langserve") as served:
+        answer = httpx.post(f"{served.url}/chat/completions", json=body(), timeout=30)
+        assert answer.status_code == 200
+        served.end()
+    told = next(line for line in served.lines if line["event"] == "request")
+    assert told["question"] == "When does it open?"
+    assert told["answer"] == answer.json()["choices"][0]["message"]["content"]
+
+
+def test_traces_are_sent_without_what_was_asked() -> None:
+    with TraceSink() as sink:
+        with ServeProcess("--otel", "--no-langserve", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url) as served:
+            sent = body(messages=[{"role": "user", "content": "CANARY-question?"}])
+            answer = httpx.post(f"{served.url}/chat/completions", json=sent, timeout=30)
+            assert answer.status_code == 200
+            assert served.end() == 0
+        text = b"".join(sink.received)
+    # The nodes of the graph are spans; what went through them is not told.
+    assert b"ecoalign" in text
+    assert b"scan" in text
+    assert b"CANARY" not in text
+    assert answer.json()["choices"][0]["message"]["content"].encode() not in text

@@ -1,1 +1,0 @@
-"""The server behind a URL, over real sockets."""
