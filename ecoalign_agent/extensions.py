@@ -1,0 +1,54 @@
+"""Parts from other packages: assessors, action kinds, methods and benchmarks found by name.
+
+A name is either ``module:Name``, or the name of an entry point that an installed package declares in one of the groups
+below. Nothing is imported before a name is asked for.
+"""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Literal
+
+from ecoalign_agent.errors import UsageError
+
+Group = Literal[
+    "ecoalign_agent.assessors", "ecoalign_agent.actions", "ecoalign_agent.methods", "ecoalign_agent.benchmarks"
+]
+"""Entry-point groups that are read."""
+
+
+def is_reference(name: str) -> bool:
+    """Whether a name has the form ``module:Name``, with a dotted module path of Python identifiers."""
+    module, colon, attribute = name.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
+
+
+def extension_names(group: Group) -> list[str]:
+    """Names of the group's entry points in the installed packages, sorted."""
+    return sorted({point.name for point in entry_points(group=group)})
+
+
+def load_extension(group: Group, name: str) -> object:
+    """The object that a name stands for.
+
+    Args:
+        group: where entry points are looked up.
+        name: an entry point's name, or ``module:Name``.
+
+    Raises:
+        UsageError: there is no such entry point, module or attribute, or the module fails to import.
+    """
+    points = [point for point in entry_points(group=group) if point.name == name]
+    if len({point.value for point in points}) > 1:
+        owners = ", ".join(sorted(point.value for point in points))
+        raise UsageError(f"{name!r}: declared by several packages in {group}: {owners}; write one of them instead")
+    if not points and not is_reference(name):
+        known = ", ".join(extension_names(group)) or "none is installed"
+        raise UsageError(f"{name!r}: no entry point of {group} ({known}); write module:Name, or install its package")
+    module_name, _, attribute = (points[0].value if points else name).partition(":")
+    try:
+        found: object = import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:  # a module of somebody else's may raise anything while it is imported
+        raise UsageError(f"{name!r}: can't be loaded: {type(error).__name__}: {error}") from error
+    return found
