@@ -8,7 +8,7 @@ from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue, worth
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
-from ecoalign_agent.economics.valuation import action_value
+from ecoalign_agent.economics.valuation import net_present_value, rate_of_return
 
 
 def open_tips(
@@ -42,6 +42,22 @@ def open_tips(
 def has_open_tip(graph: ThoughtGraph, frontier: ParetoFrontier, *, standing: Collection[str] = ()) -> bool:
     """Whether `open_tips` would find any: the same rule, without ranking them."""
     return any(frontier.best_label(thought.id) is not None for thought in graph.expandable(standing))
+
+
+def action_value(action: Action, *, policy: Policy, horizon: int) -> float | None:
+    """V(a) as the policy values actions: rate of return or net present value. None: the action is unsafe.
+
+    Under the ablation `cost_in_value = False` every cost counts as 1.
+
+    Raises:
+        ValueError: as `net_present_value`.
+    """
+    step, forecasts = action.step, action.forecasts
+    if not policy.cost_in_value:
+        step = step._replace(cost=1.0)
+        forecasts = tuple(tuple(after._replace(cost=1.0) for after in forecast) for forecast in forecasts)
+    value_of = net_present_value if policy.value == "npv" else rate_of_return
+    return value_of(step, forecasts, discount=policy.discount, horizon=horizon)
 
 
 def rank(actions: Sequence[Action], *, policy: Policy, horizon: int) -> list[tuple[float, Action]]:

@@ -9,18 +9,11 @@
 A forecast R of an action is cut to the horizon and before its first unsafe step: only what is still safe counts.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ecoalign_agent.economics.thoughts import Thought
-
-if TYPE_CHECKING:  # both build on Step and the horizon: at run time they import this module
-    from ecoalign_agent.economics.actions import Action
-    from ecoalign_agent.economics.policy import Policy
-
 
 PathSafety = Literal["minimum", "last", "mean"]
 """How a path's safety comes from its thoughts': the weakest link, or one of the paper's ablations."""
@@ -165,22 +158,6 @@ def rate_of_return(action: Step, forecasts: Iterable[Sequence[Step]], *, discoun
         return None
     rates = [_plan_rate(action, plan, discount) for plan in _safe_plans(forecasts, horizon)]
     return max(rates, default=own)
-
-
-def action_value(action: Action, *, policy: Policy, horizon: int) -> float | None:
-    """V(a) as the policy reckons it, by rate or by net present value. None: the action is unsafe.
-
-    Under the ablation `cost_in_value = False` every cost counts as 1.
-
-    Raises:
-        ValueError: as `net_present_value`.
-    """
-    step, forecasts = action.step, action.forecasts
-    if not policy.cost_in_value:
-        step = step._replace(cost=1.0)
-        forecasts = tuple(tuple(after._replace(cost=1.0) for after in forecast) for forecast in forecasts)
-    reckon = net_present_value if policy.value == "npv" else rate_of_return
-    return reckon(step, forecasts, discount=policy.discount, horizon=horizon)
 
 
 def _plan_rate(action: Step, plan: Sequence[Step], discount: float) -> float:

@@ -7,10 +7,10 @@ import pytest
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import PathValue
 from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.selection import action_value
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.valuation import (
     Step,
-    action_value,
     local_return,
     look_ahead_horizon,
     net_present_value,
