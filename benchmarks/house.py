@@ -103,9 +103,9 @@ def circles(every: list[Module]) -> list[list[str]]:
     names = {module.name for module in every}
     edges = {module.name: imports(module, names) for module in every}
     reach: dict[str, set[str]] = {}
-    for start in edges:
+    for start, direct in edges.items():
         seen: set[str] = set()
-        pending = list(edges[start])
+        pending = list(direct)
         while pending:
             at = pending.pop()
             if at not in seen:
