@@ -1,0 +1,109 @@
+"""The outside: names that users and their programs rely on. ``outside.json`` changes only on purpose.
+
+``python -m tests.test_outside`` writes it anew.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import ecoalign_agent
+from ecoalign_agent.cli.main import app
+from ecoalign_agent.events.schema import published
+
+ROOT = Path(__file__).parents[1]
+PINNED = Path(__file__).with_name("outside.json")
+
+
+def public_names() -> list[str]:
+    return sorted(ecoalign_agent.__all__)
+
+
+def command_options() -> dict[str, list[str]]:
+    """Options and arguments of every command, as ``--help`` names them."""
+    return dict(_options(typer.main.get_command(app), "ecoalign"))
+
+
+def _options(command: Any, name: str) -> Iterator[tuple[str, list[str]]]:
+    names = []
+    for parameter in command.params:
+        spellings = [*parameter.opts, *parameter.secondary_opts]
+        names.append(spellings[0].upper() if parameter.param_type_name == "argument" else "/".join(spellings))
+    yield name, sorted(names)
+    for child, below in sorted(getattr(command, "commands", {}).items()):
+        yield from _options(below, f"{name} {child}")
+
+
+def event_fields() -> dict[str, list[str]]:
+    schema = json.loads(published())
+    definitions = schema["$defs"]
+    kinds = schema["discriminator"]["mapping"].items()
+    return {kind: sorted(definitions[place.rpartition("/")[2]]["properties"]) for kind, place in kinds}
+
+
+def result_fields() -> dict[str, list[str]]:
+    definitions = json.loads(published())["$defs"]
+    parts = (
+        "Result",
+        "Cost",
+        "Tokens",
+        "Money",
+        "Time",
+        "PathStep",
+        "PrunedThought",
+        "Rewrite",
+        "RiskReport",
+        "Waiting",
+    )
+    return {part: sorted(definitions[part]["properties"]) for part in parts}
+
+
+def inspect_names() -> list[str]:
+    from inspect_ai._util.registry import registry_find, registry_info
+
+    import ecoalign_agent.bench.runner.inspect_registry  # noqa: F401 - registers them
+
+    found = registry_find(lambda info: info.name.startswith("ecoalign_agent/"))
+    return sorted(f"{registry_info(entry).type} {registry_info(entry).name}" for entry in found)
+
+
+def prompt_versions() -> dict[str, int]:
+    versions = {}
+    for path in sorted((ROOT / "prompts").rglob("*.md")):
+        head = path.read_text("utf-8")
+        name, version = (
+            re.search(r"^name: (\S+)$", head, re.MULTILINE),
+            re.search(r"^version: (\d+)$", head, re.MULTILINE),
+        )
+        assert name is not None and version is not None, path
+        versions[name[1]] = int(version[1])
+    return versions
+
+
+PARTS = {
+    "public_names": public_names,
+    "command_options": command_options,
+    "event_fields": event_fields,
+    "result_fields": result_fields,
+    "inspect_names": inspect_names,
+    "prompt_versions": prompt_versions,
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_outside_stays_as_it_is(part: str) -> None:
+    assert PARTS[part]() == json.loads(PINNED.read_text("utf-8"))[part]
+
+
+def test_every_public_name_loads() -> None:
+    assert all(getattr(ecoalign_agent, name) is not None for name in ecoalign_agent.__all__)
+    assert set(ecoalign_agent.__all__) <= set(dir(ecoalign_agent))
+
+
+if __name__ == "__main__":
+    PINNED.write_text(json.dumps({part: read() for part, read in PARTS.items()}, indent=2) + "\n", "utf-8")
