@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import typer
+from inspect_ai._util.registry import registry_find, registry_info
 
 import ecoalign_agent
+import ecoalign_agent.bench.runner.inspect_registry
 from ecoalign_agent.cli.main import app
 from ecoalign_agent.events.schema import published
 
@@ -64,25 +66,14 @@ def result_fields() -> dict[str, list[str]]:
 
 
 def inspect_names() -> list[str]:
-    from inspect_ai._util.registry import registry_find, registry_info
-
-    import ecoalign_agent.bench.runner.inspect_registry  # noqa: F401 - registers them
-
     found = registry_find(lambda info: info.name.startswith("ecoalign_agent/"))
     return sorted(f"{registry_info(entry).type} {registry_info(entry).name}" for entry in found)
 
 
 def prompt_versions() -> dict[str, int]:
-    versions = {}
-    for path in sorted((ROOT / "prompts").rglob("*.md")):
-        head = path.read_text("utf-8")
-        name, version = (
-            re.search(r"^name: (\S+)$", head, re.MULTILINE),
-            re.search(r"^version: (\d+)$", head, re.MULTILINE),
-        )
-        assert name is not None and version is not None, path
-        versions[name[1]] = int(version[1])
-    return versions
+    heads = [path.read_text("utf-8") for path in sorted((ROOT / "prompts").rglob("*.md"))]
+    found = [re.match(r"---\nname: (\S+)\nversion: (\d+)\n", head) for head in heads]
+    return {name: int(version) for name, version in (match.groups() for match in found if match)}
 
 
 PARTS = {
