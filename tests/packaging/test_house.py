@@ -53,7 +53,3 @@ def test_only_settings_read_the_environment() -> None:
         if reading.search(path.read_text(encoding="utf-8"))
     ]
     assert readers in ([], ["ecoalign_agent/settings.py"])
-
-
-def test_the_compose_room_stays_small() -> None:
-    assert len((ROOT / "ecoalign_agent" / "compose.py").read_text(encoding="utf-8").splitlines()) <= 140

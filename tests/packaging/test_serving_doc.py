@@ -122,7 +122,7 @@ def test_every_model_is_told(app: Any) -> None:
 
 
 def test_every_error_code_is_told_and_none_that_is_not_there() -> None:
-    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "ecoalign_agent" / "serving").glob("*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "ecoalign_agent" / "server").glob("*.py"))
     given = set(re.findall(r'code="([a-z_]+)"', source)) | set(re.findall(r'4\d\d: "([a-z_]+)"', source))
     given |= {"deadline", "upstream_failed", "invalid_request"}
     told = {code for row in rows("Errors") for code in re.findall(r"`([a-z_]+)`", row[1])}
