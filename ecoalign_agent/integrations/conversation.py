@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
 
 from ecoalign_agent.assessors.base import Verdict
-from ecoalign_agent.search.request import MAX_QUESTION, ImageSource, holds_image, parts_of
+from ecoalign_agent.images.message_content import ImageSource, holds_image, read_content
+from ecoalign_agent.search.request import MAX_QUESTION
 
 NO_QUESTION = "What does this picture show?"
 """The question behind a picture that comes without a word."""
@@ -97,8 +98,9 @@ def exchange_of(messages: Sequence[BaseMessage]) -> Exchange:
     at = _last_human(messages)
     if at is None:
         return Exchange("", (), "", _lines(messages))
-    texts, images = parts_of(messages[at])
-    return Exchange("\n".join(texts).strip(), images, _lines(messages[:at]), _lines(messages[at + 1 :]))
+    texts, images = read_content(messages[at].content)
+    sources = [image.source for image in images]
+    return Exchange("\n".join(texts).strip(), sources, _lines(messages[:at]), _lines(messages[at + 1 :]))
 
 
 def opens_a_turn(messages: Sequence[BaseMessage]) -> bool:
@@ -121,7 +123,7 @@ def pictures_of(messages: Sequence[BaseMessage]) -> Sequence[ImageSource]:
     """
     for message in reversed(messages):
         if isinstance(message, HumanMessage) and _has_picture(message):
-            return parts_of(message)[1]
+            return [image.source for image in read_content(message.content)[1]]
     return ()
 
 

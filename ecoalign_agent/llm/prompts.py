@@ -10,8 +10,7 @@ Messages taken apart again: their words, their pictures, and the fenced data of 
 The other side of :mod:`ecoalign_agent.llm.prompts`, for models of ours that read those prompts. Ours.
 """
 
-import base64
-import binascii
+import contextlib
 import hashlib
 import re
 import secrets
@@ -21,9 +20,10 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any, Literal
+from typing import Any
 
-from ecoalign_agent.errors import PromptError
+from ecoalign_agent.errors import PromptError, UsageError
+from ecoalign_agent.images.message_content import MessageImage, read_block
 
 _SYSTEM, _USER = "# System\n", "# User\n"
 
@@ -168,33 +168,19 @@ def _marker_absent_from(values: Iterable[str]) -> str:
 _OPENING = re.compile(r"\s*<[a-z_]+ ([0-9A-Za-z]{4,32})>\n")
 
 
-@dataclass(frozen=True, slots=True)
-class SentPicture:
-    """One picture as it came with the message.
+def words_of(content: str | list[Any], pictures: list[MessageImage]) -> str:
+    """The words of a message's content, its blocks a line each; its pictures are added to ``pictures``.
 
-    Attributes:
-        data: the encoded file; None: the message names an address, which is never fetched, or holds no valid base64.
-        detail: how closely a hosted model would look; decides what the picture costs.
+    Blocks that are neither, and pictures that can't be used, are left out: stand-in models take what comes.
     """
-
-    data: bytes | None
-    detail: Literal["low", "high"] = "high"
-
-
-def words_of(content: str | list[Any], pictures: list[SentPicture]) -> str:
-    """The words of a message's content, its blocks a line each; its pictures are added to ``pictures``."""
-    if isinstance(content, str):
-        return content
     texts = []
-    for block in content:
-        if isinstance(block, str):
-            texts.append(block)
-        elif block.get("type") == "text":
-            texts.append(str(block.get("text", "")))
-        elif block.get("type") == "image_url":
-            pictures.append(_from_url(block["image_url"]))
-        elif block.get("type") == "image":
-            pictures.append(SentPicture(_decoded(str(block.get("base64", "")))))
+    for block in [content] if isinstance(content, str) else content:
+        with contextlib.suppress(UsageError):
+            part = read_block(block)
+            if isinstance(part, str):
+                texts.append(part)
+            else:
+                pictures.append(part)
     return "\n".join(texts)
 
 
@@ -214,17 +200,3 @@ def fenced(user: str, system: str) -> dict[str, str]:
         return {}
     fence = re.compile(rf"<([a-z_]+) {marker}>\n(.*?)\n?</\1 {marker}>", re.DOTALL)
     return {name: "" if value.strip() == "(none)" else value.strip() for name, value in fence.findall(user)}
-
-
-def _from_url(value: str | Mapping[str, Any]) -> SentPicture:
-    url, detail = (value, None) if isinstance(value, str) else (str(value.get("url", "")), value.get("detail"))
-    head, comma, body = url.partition(",")
-    data = _decoded(body) if head.startswith("data:") and head.endswith(";base64") and comma else None
-    return SentPicture(data, "low" if detail == "low" else "high")
-
-
-def _decoded(body: str) -> bytes | None:
-    try:
-        return base64.b64decode(body, validate=True) or None
-    except (binascii.Error, ValueError):
-        return None

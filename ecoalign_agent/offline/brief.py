@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from ecoalign_agent.llm.prompts import SentPicture, fenced, words_of
+from ecoalign_agent.images.message_content import MessageImage
+from ecoalign_agent.llm.prompts import fenced, words_of
 
 TASKS = (
     "scan", "plan", "propose", "simulate", "reason", "look", "fuse", "answer", "synthesize", "decline",
@@ -46,7 +47,7 @@ class Brief:
     task: str | None
     system: str
     data: Mapping[str, str]
-    pictures: tuple[SentPicture, ...]
+    pictures: tuple[MessageImage, ...]
     text: str
 
     def get(self, name: str) -> str:
@@ -94,7 +95,7 @@ def boxes_in(text: str) -> list[Box]:
 def read_brief(messages: Sequence[BaseMessage]) -> Brief:
     """Take the messages of one call apart. Never raises: what is no prompt of ours has the task None."""
     texts: list[str] = []
-    pictures: list[SentPicture] = []
+    pictures: list[MessageImage] = []
     system = user = ""
     for message in messages:
         text = words_of(message.content, pictures)

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.search.request import holds_image, parts_of
+from ecoalign_agent.images.message_content import MessageImage, holds_image, read_content
 from tests.fakes import ScriptedModel, plays
 from tests.search.stage import picture
 
@@ -72,7 +72,7 @@ async def test_a_picture_in_a_parents_messages_reaches_the_model(block: dict[str
         ({"type": "image_url", "image_url": {"url": "notice.png"}}, "bytes or a data URL"),
         ({"type": "image", "url": "/etc/passwd"}, "bytes or a data URL"),
         ({"type": "media", "mime_type": "image/png", "file_uri": "gs://x/y"}, "neither `url` nor `base64`"),
-        ({"image": {"format": "png", "source": {"s3Location": {"uri": "s3://x/y"}}}}, "holds no `bytes`"),
+        ({"image": {"format": "png", "source": {"s3Location": {"uri": "s3://x/y"}}}}, "nor `bytes`"),
         ({"type": "media", "mime_type": "audio/wav", "data": DATA}, "type 'media' can't be answered"),
         ({"type": "file", "mime_type": "application/pdf", "base64": DATA}, "type 'file' can't be answered"),
         ({"type": "text", "text": None}, "type 'text' can't be answered"),
@@ -80,7 +80,7 @@ async def test_a_picture_in_a_parents_messages_reaches_the_model(block: dict[str
 )
 def test_what_can_not_be_used_is_told_in_one_line(block: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told) as error:
-        parts_of(HumanMessage([block]))
+        read_content([block])
     assert "\n" not in str(error.value)
 
 
@@ -93,4 +93,4 @@ def test_texts_and_pictures_keep_their_order() -> None:
         {"type": "image", "url": other},
         {"type": "text-plain", "text": "the rest"},
     ]
-    assert parts_of(HumanMessage(blocks)) == (["First", "then", "the rest"], [URL, other])
+    assert read_content(blocks) == (["First", "then", "the rest"], [MessageImage(URL), MessageImage(other)])

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from ecoalign_agent.llm.prompts import SentPicture, fenced, marker_of, words_of
+from ecoalign_agent.images.message_content import MessageImage
+from ecoalign_agent.llm.prompts import fenced, marker_of, words_of
 from ecoalign_agent.models.simulated import ground_truth
 from ecoalign_agent.models.simulated.drawing import View, see
 from ecoalign_agent.models.simulated.ground_truth import Asked
@@ -55,7 +56,7 @@ class Call:
     task: str | None
     messages: tuple[Message, ...]
     data: Mapping[str, str]
-    pictures: tuple[SentPicture, ...]
+    pictures: tuple[MessageImage, ...]
     prompt_bytes: int
     seed: object = None
     schema: Mapping[str, Any] | None = None
@@ -173,7 +174,7 @@ def read_call(
     world: World, messages: Sequence[BaseMessage], *, seed: object = None, schema: Mapping[str, Any] | None = None
 ) -> Call:
     """Take the messages of one call apart. Never raises for what they hold."""
-    pictures: list[SentPicture] = []
+    pictures: list[MessageImage] = []
     said: list[Message] = []
     size = 0
     for message in messages:

@@ -1,0 +1,131 @@
+"""Texts and pictures in the content of a chat message.
+
+LangChain's ``content_blocks`` brings the forms of most providers into one. Read besides: ``image_url`` as a bare
+string, OpenAI's ``input_image``, Google's ``media``, and a ``file`` whose mime type is a picture's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import HumanMessage
+
+from ecoalign_agent.errors import ImageError, UsageError
+from ecoalign_agent.images.image_tokens import Detail
+from ecoalign_agent.images.sources import read_source
+from ecoalign_agent.images.url_policy import looks_like_address
+
+ImageSource = bytes | str
+"""A picture as a request names it: a file's content, a data URL or an address."""
+
+_TEXT_TYPES = frozenset({"text", "input_text", "text-plain"})
+
+
+@dataclass(frozen=True, slots=True)
+class MessageImage:
+    """One picture of a message.
+
+    Attributes:
+        source: a file's content, a data URL or an address.
+        detail: how closely a hosted model looks; decides the picture's tokens.
+    """
+
+    source: ImageSource
+    detail: Detail = "high"
+
+    @property
+    def data(self) -> bytes | None:
+        """The file's content; None: an address, which is not fetched, an empty file or broken base64."""
+        try:
+            return read_source(self.source).data or None
+        except ImageError:
+            return None
+
+
+def read_content(content: str | Sequence[str | Mapping[str, Any]]) -> tuple[list[str], list[MessageImage]]:
+    """Texts and pictures of a message's content, each in order.
+
+    Raises:
+        UsageError: a picture can't be used, or a block is neither text nor picture.
+    """
+    parts = [content] if isinstance(content, str) else [read_block(block) for block in content]
+    return [part for part in parts if isinstance(part, str)], [part for part in parts if isinstance(part, MessageImage)]
+
+
+def read_block(block: str | Mapping[str, Any]) -> str | MessageImage:
+    """One content block as text or picture.
+
+    Raises:
+        UsageError: it is neither, or the picture can't be used.
+    """
+    if isinstance(block, str):
+        return block
+    if holds_image(block):
+        return _image(block)
+    text = block.get("text", "")
+    if block.get("type") in _TEXT_TYPES and isinstance(text, str):
+        return text
+    raise UsageError(f"a message block of type {block.get('type')!r} can't be answered: give text and images")
+
+
+def holds_image(block: object) -> bool:
+    """Whether a content block holds a picture, usable or not."""
+    if not isinstance(block, Mapping):
+        return False
+    kind = block.get("type")
+    if kind in {"media", "file"}:
+        return str(block.get("mime_type")).startswith("image/")
+    return kind in {"image_url", "input_image", "image"} or (kind is None and isinstance(block.get("image"), Mapping))
+
+
+def checked_image_source(image: object) -> ImageSource:
+    """``image`` as it is, where a request may name a picture so.
+
+    Raises:
+        UsageError: it is neither bytes nor a data URL nor an address.
+    """
+    # A path would let whoever sends JSON read files from here; an address goes through the fetcher's checks.
+    if isinstance(image, bytes) or (isinstance(image, str) and (image[:5].lower() == "data:" or is_address(image))):
+        return image
+    raise UsageError(f"an image in a request is bytes or a data URL, not {str(image)[:40]!r}")
+
+
+def is_address(image: object) -> bool:
+    """Whether a picture is named by its URL."""
+    return isinstance(image, str) and looks_like_address(image)
+
+
+def _image(block: Mapping[str, Any]) -> MessageImage:
+    if block.get("type") not in {"image_url", "input_image"}:
+        return MessageImage(_standard_source(block))
+    named = block.get("image_url")
+    holder = named if isinstance(named, Mapping) else {"url": named, "detail": block.get("detail")}
+    if holder.get("url") is None:
+        _refuse_file_id(block)
+    source = checked_image_source(holder.get("url"))
+    return MessageImage(source, "low" if holder.get("detail") == "low" else "high")
+
+
+def _standard_source(block: Mapping[str, Any]) -> ImageSource:
+    try:
+        standard: Mapping[str, Any] = {**HumanMessage([dict(block)]).content_blocks[0]}
+    except KeyError:  # LangChain's older form by source_type, with its data missing
+        standard = block
+    held = standard["value"] if standard.get("type") == "non_standard" else standard
+    if (url := held.get("url")) is not None:
+        return checked_image_source(url)
+    data = held.get("base64") or held.get("data")
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, str):
+        # Some integrations put a whole data URL where base64 is due.
+        return data if data[:5].lower() == "data:" else f"data:{held.get('mime_type') or 'image/png'};base64,{data}"
+    _refuse_file_id(held)
+    raise UsageError("an image block holds neither `url` nor `base64` nor `bytes`: give one of them")
+
+
+def _refuse_file_id(block: Mapping[str, Any]) -> None:
+    if block.get("file_id") or block.get("id"):
+        raise UsageError(
+            "an image block names a file by its id, which only its provider can open: give `base64` or `url`"
+        )
