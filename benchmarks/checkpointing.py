@@ -112,7 +112,7 @@ def _state(thoughts: int) -> dict[str, Any]:
         "offers": [],
         "buying": [],
         "simulated": False,
-        "budget": Budget(BUDGET, spent=300.0 * thoughts, set_aside=900.0),
+        "budget": Budget(BUDGET, spent=300.0 * thoughts, answer_reserve=900.0),
         "frontier": frontier.answers(),
         "ledger": Ledger(),
         "experience": Experience(),

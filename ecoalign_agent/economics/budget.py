@@ -1,4 +1,4 @@
-"""What one request may spend and what it has spent: the budget is hard. Source: ours."""
+"""Budget and ledger of one request: a hard limit, reservations, and what was booked. Source: ours."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ Phase = Literal[
     "rewrite",
     "check",
 ]
-"""What a call was made for."""
+"""Purpose of a call."""
 
 
 def _require_amount(name: str, value: float) -> None:
@@ -30,121 +30,113 @@ def _require_amount(name: str, value: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one request may spend, in cost units. Every operation returns a new budget.
+    """Amount that one request may spend, in cost units. Every operation returns a new budget.
 
-    A call reserves the most it can cost before it is made, and settles to what it did cost afterwards. Reservations
-    of parallel calls count together, so that they can't overshoot jointly.
+    A call reserves its maximum cost before it is made and settles to its actual cost afterwards. Reservations of
+    parallel calls count together, so that they can't overshoot jointly.
 
     Raises:
         ValueError: an amount is negative or not finite.
     """
 
     total: float
-    """B: the most the request may spend, everything included."""
+    """B: the maximum for the request, everything included."""
     spent: float = 0.0
-    """Settled so far. Above `total` only where a provider counted more than was reserved."""
+    """Settled so far. Above `total` only if a provider counted more than was reserved."""
     reserved: float = 0.0
-    """Held by calls under way."""
-    set_aside: float = 0.0
-    """Kept for the final answer and its verdict, so that a request always ends with an answer or a refusal."""
+    """Held by open calls."""
+    answer_reserve: float = 0.0
+    """Reserved for the final answer and its assessments, so that a request always ends with an answer or a refusal."""
 
     def __post_init__(self) -> None:
-        # Checked at every call of a run: NaN fails the comparisons, infinity the sum.
-        least = min(self.total, self.spent, self.reserved, self.set_aside)
-        if least >= 0 and self.total + self.spent + self.reserved + self.set_aside < math.inf:
-            return
-        _require_amount("total", self.total)
-        _require_amount("spent", self.spent)
-        _require_amount("reserved", self.reserved)
-        _require_amount("set_aside", self.set_aside)
+        for name in ("total", "spent", "reserved", "answer_reserve"):
+            _require_amount(name, getattr(self, name))
 
     @property
     def left(self) -> float:
-        """Neither spent nor reserved; what is set aside is still in it. Negative after an overrun."""
+        """Neither spent nor reserved; includes the answer's reserve. Negative after an overrun."""
         return self.total - self.spent - self.reserved
 
     @property
     def free(self) -> float:
-        """What a new call may reserve: what is left beyond the part set aside, never negative."""
-        return max(0.0, self.left - self.set_aside)
+        """Amount that a new call may reserve: what is left beyond the answer's reserve, never negative."""
+        return max(0.0, self.left - self.answer_reserve)
 
     @property
     def overrun(self) -> float:
-        """How far the spending went beyond the total: 0 unless a provider counted more than was reserved."""
+        """Spending beyond the total: 0 unless a provider counted more than was reserved."""
         return max(0.0, self.spent - self.total)
 
     def reserve(self, cost: float) -> "Budget":
-        """Hold the most a call can cost, before it is made.
+        """Hold the maximum cost of a call before it is made.
 
         Raises:
-            BudgetError: it does not fit; the call is not to be made.
+            BudgetError: it does not fit; the call must not be made.
             ValueError: the cost is negative or not finite.
         """
         _require_amount("the cost to reserve", cost)
         if cost > self.free:
             raise BudgetError(
                 f"a call needs up to {cost:g} cost units, {self.free:g} are free "
-                f"(budget {self.total:g}, spent {self.spent:g}, set aside {self.set_aside:g})"
+                f"(budget {self.total:g}, spent {self.spent:g}, reserved for the answer {self.answer_reserve:g})"
             )
-        return Budget(self.total, self.spent, self.reserved + cost, self.set_aside)
+        return replace(self, reserved=self.reserved + cost)
 
     def settle(self, reserved: float, actual: float) -> "Budget":
-        """Release a reservation and book what the call did cost, which may be more.
+        """Release a reservation and book the call's actual cost, which may be more.
 
         Raises:
             ValueError: more is released than is reserved, or an amount is negative or not finite.
         """
         _require_amount("the reservation to release", reserved)
         _require_amount("the actual cost", actual)
-        # Sums of floats: the last reservation may leave a rounding error behind, but never a real amount.
+        # The last of several reservations may leave a rounding error behind, but never a real amount.
         if reserved > self.reserved + 1e-9 * max(1.0, self.reserved):
             raise ValueError(f"budget: {reserved:g} cost units to release, only {self.reserved:g} are reserved")
-        return Budget(self.total, self.spent + actual, max(0.0, self.reserved - reserved), self.set_aside)
+        return replace(self, spent=self.spent + actual, reserved=max(0.0, self.reserved - reserved))
 
-    def with_set_aside(self, cost: float) -> "Budget":
-        """Keep `cost` for the final answer and its verdict, instead of what was kept before.
+    def with_answer_reserve(self, cost: float) -> "Budget":
+        """Reserve `cost` for the final answer and its assessments, instead of the present reserve.
 
         Raises:
             ValueError: the cost is negative or not finite.
         """
-        return replace(self, set_aside=cost)
+        return replace(self, answer_reserve=cost)
 
-    def release_set_aside(self) -> "Budget":
-        """The final phase begins: what was kept for it is free now."""
-        return replace(self, set_aside=0.0)
+    def release_answer_reserve(self) -> "Budget":
+        """Make the answer's reserve free, for the final phase."""
+        return replace(self, answer_reserve=0.0)
 
     def limited_to(self, total: float) -> "Budget":
-        """A tighter total, for a riskier request: never above the present one, never below what is committed.
-
-        Committed is what is spent, reserved and set aside.
+        """Lower the total, for a riskier request: never below what is spent, reserved and kept for the answer.
 
         Raises:
             ValueError: the total is negative or not finite.
         """
         _require_amount("the new total", total)
-        committed = self.spent + self.reserved + self.set_aside
+        committed = self.spent + self.reserved + self.answer_reserve
         return replace(self, total=min(self.total, max(total, committed)))
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What was spent for what. Booking returns a new ledger and never changes this one."""
+    """Record of spending. Booking returns a new ledger."""
 
     by_phase: dict[Phase, float] = field(default_factory=dict)
-    """Cost units by what they were spent for; a phase that made no call is absent."""
+    """Cost units by phase; a phase that made no call is absent."""
     usage: Usage = field(default_factory=Usage)
-    """All tokens, part by part."""
+    """All tokens."""
     calls: int = 0
-    """Attempts made, the failed ones too."""
+    """Attempts made, including failed ones."""
     estimated_calls: int = 0
-    """Those among them whose usage is our estimate."""
+    """Calls among them whose usage is our estimate."""
     seconds: float = 0.0
     """Time spent waiting for models, summed over calls: parallel calls count each."""
     by_endpoint: dict[str, Usage] = field(default_factory=dict)
-    """Tokens by endpoint, each of which has its own price; one whose calls used none is absent, and so are calls that
-    went nobody knows where."""
+    """Tokens by endpoint, each of which has its own price; without endpoints that used none, and without calls that
+    named no endpoint."""
     image_estimated: int = 0
-    """Tokens of the pictures sent, by our formula alone: beside `usage.image`, which is what was booked."""
+    """Tokens of the pictures sent by our formula alone; `usage.image` holds what was booked."""
 
     @property
     def cost(self) -> float:
@@ -164,11 +156,11 @@ class Ledger:
         """Enter one call.
 
         Args:
-            phase: what it was for.
+            phase: its purpose.
             usage: its tokens.
             cost: in cost units.
-            seconds: how long it took.
-            endpoint: whom it went to; empty: not told.
+            seconds: its duration.
+            endpoint: the endpoint's name; empty: unknown.
             image_estimated: tokens of its pictures by our formula.
 
         Raises:
@@ -183,24 +175,22 @@ class Ledger:
             self.calls + 1,
             self.estimated_calls + int(usage.estimated),
             self.seconds + seconds,
-            _joined(self.by_endpoint, {endpoint: usage} if endpoint and usage.total else {}),
+            _merge_usage(self.by_endpoint, {endpoint: usage} if endpoint and usage.total else {}),
             self.image_estimated + image_estimated,
         )
 
     def __add__(self, other: "Ledger") -> "Ledger":
-        by_phase = dict(self.by_phase)
-        for phase, cost in other.by_phase.items():
-            by_phase[phase] = by_phase.get(phase, 0.0) + cost
+        phases = self.by_phase | other.by_phase
         return Ledger(
-            by_phase=by_phase,
-            usage=self.usage + other.usage,
-            calls=self.calls + other.calls,
-            estimated_calls=self.estimated_calls + other.estimated_calls,
-            seconds=self.seconds + other.seconds,
-            by_endpoint=_joined(self.by_endpoint, other.by_endpoint),
-            image_estimated=self.image_estimated + other.image_estimated,
+            {phase: self.by_phase.get(phase, 0.0) + other.by_phase.get(phase, 0.0) for phase in phases},
+            self.usage + other.usage,
+            self.calls + other.calls,
+            self.estimated_calls + other.estimated_calls,
+            self.seconds + other.seconds,
+            _merge_usage(self.by_endpoint, other.by_endpoint),
+            self.image_estimated + other.image_estimated,
         )
 
 
-def _joined(one: dict[str, Usage], other: dict[str, Usage]) -> dict[str, Usage]:
-    return one | {name: one[name] + usage if name in one else usage for name, usage in other.items()}
+def _merge_usage(left: dict[str, Usage], right: dict[str, Usage]) -> dict[str, Usage]:
+    return left | {name: left[name] + usage if name in left else usage for name, usage in right.items()}

@@ -235,7 +235,7 @@ class Meter:
 
     def ending(self) -> "Meter":
         """The final phase begins: what was set aside for it may be spent now. Returns this meter."""
-        self.budget = self.budget.release_set_aside()
+        self.budget = self.budget.release_answer_reserve()
         return self
 
     def seconds_left(self) -> float | None:

@@ -139,8 +139,8 @@ async def keep_for_ending(turn: Turn, path: Sequence[Thought]) -> None:
     tokens = text_tokens(thought_lines(path))
     least, whole = (costing.ending(path=tokens, verdicts=number) for number in (turn.times, turn.verdicts))
     needed = max(least, min(whole, turn.budget.left))
-    if needed > turn.budget.set_aside:
-        turn.meter.budget = turn.budget.with_set_aside(needed)
+    if needed > turn.budget.answer_reserve:
+        turn.meter.budget = turn.budget.with_answer_reserve(needed)
 
 
 async def grade(

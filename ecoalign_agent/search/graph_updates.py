@@ -36,7 +36,7 @@ async def tell_budget(turn: Turn, rounds: int = 0) -> None:
         total=budget.total,
         spent=budget.spent,
         left=max(0.0, budget.left),
-        set_aside=budget.set_aside,
+        set_aside=budget.answer_reserve,
         horizon=turn.horizon,
         round=rounds,
     )

@@ -267,7 +267,7 @@ class Turn:
             "run_id": self.run_id,
             "started": self.started,
             # The next node of the ending sets its own part free again.
-            "budget": replace(self.budget, set_aside=self._budget.set_aside) if self._ending else self.budget,
+            "budget": replace(self.budget, answer_reserve=self._budget.answer_reserve) if self._ending else self.budget,
             "ledger": self.ledger,
             "told": self._teller.told,
         }
@@ -317,7 +317,7 @@ class Turn:
         Every answer may draw on it, also one of the search: it is as good as the final one.
         """
         least, whole = (costing.ending(verdicts=number) for number in (self.times, self.verdicts))
-        return max(0.0, min(whole, self.budget.set_aside) - least)
+        return max(0.0, min(whole, self.budget.answer_reserve) - least)
 
     def needed_for(self, costing: Costing, action: Action, *, path: int = 0) -> float:
         """What must be free for an action to be bought; an answer may draw on what is kept for grading one again.
@@ -337,12 +337,12 @@ class Turn:
     @contextmanager
     def drawing(self, cost: float) -> Iterator[None]:
         """Let calls draw ``cost`` cost units of what is set aside; what they leave of it is kept again."""
-        aside = self.budget.set_aside
-        self.meter.budget = self.budget.with_set_aside(max(0.0, aside - cost))
+        aside = self.budget.answer_reserve
+        self.meter.budget = self.budget.with_answer_reserve(max(0.0, aside - cost))
         try:
             yield
         finally:
-            self.meter.budget = self.budget.with_set_aside(aside)
+            self.meter.budget = self.budget.with_answer_reserve(aside)
 
     def _deadline(self, *, ending: bool) -> float | None:
         """Epoch seconds at which calls of this turn are cancelled; the search leaves time for the ending."""

@@ -12,7 +12,7 @@ from ecoalign_agent.errors import BudgetError
 
 
 def test_what_is_set_aside_is_left_but_not_free() -> None:
-    budget = Budget(total=1000, spent=300, reserved=150, set_aside=200)
+    budget = Budget(total=1000, spent=300, reserved=150, answer_reserve=200)
     assert budget.left == 550  # 1000 - 300 - 150
     assert budget.free == 350  # 550 - 200
     assert budget.overrun == 0
@@ -35,18 +35,18 @@ def test_reservations_of_parallel_calls_count_together() -> None:
 
 def test_a_call_that_does_not_fit_is_refused_naming_both_figures() -> None:
     with pytest.raises(BudgetError, match=r"needs up to 51 cost units, 50 are free"):
-        Budget(total=100, spent=30, set_aside=20).reserve(51)
+        Budget(total=100, spent=30, answer_reserve=20).reserve(51)
 
 
 def test_the_final_answer_may_use_what_was_set_aside() -> None:
-    budget = Budget(total=100, spent=80).with_set_aside(20)
+    budget = Budget(total=100, spent=80).with_answer_reserve(20)
     with pytest.raises(BudgetError):
         budget.reserve(1)
-    assert budget.release_set_aside().reserve(20).left == 0
+    assert budget.release_answer_reserve().reserve(20).left == 0
 
 
 def test_setting_aside_replaces_what_was_set_aside_before() -> None:
-    assert Budget(100, set_aside=30).with_set_aside(10).free == 90
+    assert Budget(100, answer_reserve=30).with_answer_reserve(10).free == 90
 
 
 def test_an_overrun_is_recorded_and_leaves_nothing_free() -> None:
@@ -57,7 +57,7 @@ def test_an_overrun_is_recorded_and_leaves_nothing_free() -> None:
 
 
 def test_a_tighter_total_never_goes_below_what_is_committed_nor_above_the_present_one() -> None:
-    budget = Budget(total=1000, spent=100, reserved=50, set_aside=200)
+    budget = Budget(total=1000, spent=100, reserved=50, answer_reserve=200)
     assert budget.limited_to(600).total == 600
     assert budget.limited_to(10).total == 350  # 100 + 50 + 200
     assert budget.limited_to(5000).total == 1000
@@ -82,11 +82,11 @@ def test_an_amount_that_is_none_is_refused(amount: float) -> None:
         lambda: Budget(amount),
         lambda: Budget(1, spent=amount),
         lambda: Budget(1, reserved=amount),
-        lambda: Budget(1, set_aside=amount),
+        lambda: Budget(1, answer_reserve=amount),
         lambda: Budget(1).reserve(amount),
         lambda: Budget(1, reserved=1).settle(amount, 0),
         lambda: Budget(1, reserved=1).settle(1, amount),
-        lambda: Budget(1).with_set_aside(amount),
+        lambda: Budget(1).with_answer_reserve(amount),
         lambda: Budget(1).limited_to(amount),
     ]
     for make in makers:

@@ -134,7 +134,7 @@ class Rig:
         held, needed = asked.meter.budget.reserved, sum(call.reserved for call in self.open)
         self._hold(held >= needed - self.least, f"{held} held for open calls that can cost {needed}")
         # What is set aside for the ending is out of this call's reach.
-        left, aside = asked.meter.budget.left, asked.meter.budget.set_aside
+        left, aside = asked.meter.budget.left, asked.meter.budget.answer_reserve
         self._hold(not self.honest or left >= aside - self.least, f"{left} left, {aside} set aside")
         return asked
 

@@ -19,14 +19,14 @@ PHASES = st.sampled_from(["scan", "assess", "execute"])
 @lawful
 @given(AMOUNTS, st.data())
 def test_honest_calls_never_spend_more_than_the_total(total: float, data: st.DataObject) -> None:
-    budget = Budget(total).with_set_aside(data.draw(AMOUNTS.filter(lambda part: part <= total), label="set aside"))
+    budget = Budget(total).with_answer_reserve(data.draw(AMOUNTS.filter(lambda part: part <= total), label="reserve"))
     open_calls: list[float] = []
     refused = spent = 0.0
     for _ in range(data.draw(st.integers(0, 20), label="steps")):
         step = data.draw(st.sampled_from(["reserve", "settle", "limit", "end"]), label="step")
         if step == "reserve":
             cost = data.draw(AMOUNTS, label="at most")
-            fits = cost <= total - spent - sum(open_calls) - budget.set_aside
+            fits = cost <= total - spent - sum(open_calls) - budget.answer_reserve
             try:
                 budget = budget.reserve(cost)
             except BudgetError:
@@ -45,12 +45,12 @@ def test_honest_calls_never_spend_more_than_the_total(total: float, data: st.Dat
             assert budget.total <= total
             total = budget.total
         elif step == "end":
-            budget = budget.release_set_aside()
+            budget = budget.release_answer_reserve()
         assert budget.spent == spent
         assert budget.reserved == sum(open_calls)
-        assert budget.spent + budget.reserved + budget.set_aside <= budget.total
+        assert budget.spent + budget.reserved + budget.answer_reserve <= budget.total
         assert budget.overrun == 0
-        assert budget.free == budget.left - budget.set_aside
+        assert budget.free == budget.left - budget.answer_reserve
 
 
 @lawful

@@ -43,9 +43,9 @@ NOTE = {"text": "ten o'clock", "weight": 0.5}
 GRADE = {"safety": 0.5}
 
 
-def meter(total: float = 10_000.0, *, deadline: float | None = None, set_aside: float = 0.0) -> Meter:
+def meter(total: float = 10_000.0, *, deadline: float | None = None, answer_reserve: float = 0.0) -> Meter:
     """A meter at the default tariff: prompt tokens cost a quarter, completion tokens one."""
-    return Meter(Budget(total, set_aside=set_aside), Tariff(), deadline=deadline)
+    return Meter(Budget(total, answer_reserve=answer_reserve), Tariff(), deadline=deadline)
 
 
 class ScriptedModel(BaseChatModel):

@@ -87,7 +87,7 @@ class TestBudget:
 
     async def test_what_is_set_aside_is_kept(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(structured(NOTE))
-        account = meter(200, set_aside=150)
+        account = meter(200, answer_reserve=150)
         with pytest.raises(BudgetError):
             await asked(endpoint(), account)
         assert (await asked(endpoint(), account.ending())).value is not None

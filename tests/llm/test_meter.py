@@ -29,7 +29,7 @@ def test_what_a_call_may_write(free: float, most: int, least: int, tokens: int |
 
 
 def test_what_is_set_aside_is_not_free_until_the_end() -> None:
-    account = meter(100, set_aside=60)
+    account = meter(100, answer_reserve=60)
     assert account.affordable(Usage(), most=500, least=1) == 40
     assert account.ending() is account
     assert account.affordable(Usage(), most=500, least=1) == 100

@@ -268,7 +268,7 @@ class _Search:
         asked = prompted("bavt-answer", self.views, question=self.question, steps=_told(longest))
         prompt = self._estimate(asked)
         most = replace(prompt, text=prompt.text + STEP_TOKENS, completion=KEPT_TOKENS)
-        self.meter.budget = self.meter.budget.with_set_aside(self.meter.tariff.cost(most))
+        self.meter.budget = self.meter.budget.with_answer_reserve(self.meter.tariff.cost(most))
 
     def _estimate(self, messages: Sequence[BaseMessage]) -> Usage:
         return Usage(text=words_estimate([str(message.text) for message in messages]), image=self.image)

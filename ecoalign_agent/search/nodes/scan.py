@@ -83,7 +83,7 @@ def scan_node(desk: Desk) -> Node:
         # With room for grading the answer once more without its manners, as long as that leaves most for the search.
         whole = costing.ending(verdicts=turn.verdicts)
         room = SHARE_OF_ENDING * turn.budget.total
-        turn.meter.budget = turn.budget.with_set_aside(max(ending, min(whole, room)))
+        turn.meter.budget = turn.budget.with_answer_reserve(max(ending, min(whole, room)))
         try:
             reply = await _first_look(turn, costing.scan_at_least() + ending)
         except ModelError as error:
@@ -94,13 +94,17 @@ def scan_node(desk: Desk) -> Node:
         turn.learn("scan", reply.usage.completion)
         costing = await turn.reckoned_again()
         ending, whole = (costing.ending(verdicts=verdicts) for verdicts in (turn.times, turn.verdicts))
-        turn.meter.budget = turn.budget.with_set_aside(min(max(ending, min(whole, room)), max(0.0, turn.budget.left)))
+        turn.meter.budget = turn.budget.with_answer_reserve(
+            min(max(ending, min(whole, room)), max(0.0, turn.budget.left))
+        )
         sight = _sight(turn, seen)
         if sight.safety < 0:
             sight, stop = await _confirmed(turn, sight)
         if stop:
             # Nothing will be explored, and refusals are polite: their second grade may take what is there.
-            turn.meter.budget = turn.budget.with_set_aside(max(turn.budget.set_aside, min(whole, turn.budget.left)))
+            turn.meter.budget = turn.budget.with_answer_reserve(
+                max(turn.budget.answer_reserve, min(whole, turn.budget.left))
+            )
         turn.meter.budget = turn.budget.limited_to(turn.policy.budget_for_risk(sight.safety))
         root = Thought("root", "root", seen.caption, (), sight.safety, 0.0, reply.cost)
         turn.graph.add(root)
