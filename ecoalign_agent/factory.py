@@ -1,13 +1,14 @@
-"""From names to endpoints: the one place that builds chat models, and knows when two names mean one model.
+"""Names and settings to endpoints, assessors and the compiled graph: the one place that builds chat models.
 
-Who grades: from what the caller, the policy or the environment names to assessors, and how independent they are.
-
-From ports to the compiled graph: the last step before a run.
+It also decides whether two names mean one model, and so whether an assessor is independent of the actor.
 """
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -16,49 +17,153 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import SecretStr
 
 from ecoalign_agent.assessors.base import Assessor, grades_utility
-from ecoalign_agent.assessors.registry import assessor_for, names_in, read_name
+from ecoalign_agent.assessors.registry import assessor_for, complete, names_in, read_name
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.errors import ModelNameError
+from ecoalign_agent.errors import ModelNameError, UsageError
+from ecoalign_agent.images.fetching import Fetcher
+from ecoalign_agent.images.store import Gallery
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.endpoint_profile import identity_of, read_kept, start_from
 from ecoalign_agent.llm.moderations import ModerationEndpoint
+from ecoalign_agent.prices import priced_policy
 from ecoalign_agent.rewriting.guarded_search import build_guarded_graph, in_front_of
-from ecoalign_agent.rewriting.state import RewriteDesk
+from ecoalign_agent.rewriting.state import Front, RewriteDesk
 from ecoalign_agent.search.async_tasks import refuse_sync
 from ecoalign_agent.search.checkpointing import reading_strictly
-from ecoalign_agent.search.context import Desk
+from ecoalign_agent.search.context import Desk, desk_of
 from ecoalign_agent.search.graph import build_alignment_graph
 from ecoalign_agent.search.state import AlignmentInput, AlignmentOutput
-from ecoalign_agent.settings import Settings
+from ecoalign_agent.settings import Settings, checked_image_hosts
 
 ModelChoice = str | BaseChatModel
+
+AssessorChoice = str | BaseChatModel | Assessor
+"""A name (see ``assessors/registry.py``), a chat model, or an object that assesses."""
 
 _OPENAI_NAMES = re.compile(r"(chatgpt|gpt|o\d)-")
 """Names that mean OpenAI's own models when no provider is written before them."""
 
 
-def told_name(model: ModelChoice) -> str | None:
-    """The name that a model goes by at its provider; None: it tells none."""
+class AgentFactory:
+    """The endpoints and assessors of one agent; builds its search context under any policy, and compiles it.
+
+    Args:
+        model: the actor, by name or as an object.
+        policy: the first policy; it may name assessors.
+        assessor: as ``EcoAlign`` takes it.
+        settings: the environment's, with what the caller gave.
+        prompts: a folder whose prompts replace the shipped ones of the same name.
+        image_hosts: hosts pictures are fetched from; None: the settings'.
+        prices: a file of prices in money, read before the settings'.
+        rewriter: rewrites every question first; None: none does.
+
+    Raises:
+        ModelNameError: a model can't be built.
+        UsageError: no assessor grades utility, or the host list or a model object can't be used.
+        PromptError: a prompt is missing or broken.
+    """
+
+    def __init__(
+        self,
+        model: ModelChoice,
+        *,
+        policy: Policy,
+        assessor: AssessorChoice | Sequence[AssessorChoice] | None,
+        settings: Settings,
+        prompts: str | None = None,
+        image_hosts: Sequence[str] | None = None,
+        prices: str | Path | None = None,
+        rewriter: Front | None = None,
+    ) -> None:
+        self.actor = build_endpoint(model, settings)
+        choices = choose_assessors(assessor, policy, settings)
+        built = build_assessors(choices or (), settings, actor=(model, self.actor), prompts=prompts)
+        note = utility_note(model, choices or (), built)
+        self._rewriter = rewriter
+        self._context: Callable[..., Desk] = partial(
+            desk_of,
+            self.actor,
+            None if choices is None else complete(built),
+            independent=has_independent_assessor(model, choices or ()),
+            prompts=prompts,
+            notes=() if note is None else (note,),
+            gallery=Gallery(fetcher=Fetcher.at(checked_image_hosts(image_hosts, settings))),
+        )
+        rewriting = rewriter.endpoints if rewriter else ()
+        endpoints = [self.actor, *assessor_endpoints(built), *rewriting]
+        self._price = partial(priced_policy, endpoints=endpoints, files=(prices, settings.prices))
+        # An assessor object of the caller's is the caller's to close.
+        own = [assessor for choice, assessor in zip(choices or (), built, strict=True) if assessor is not choice]
+        self.owned_endpoints = [self.actor, *assessor_endpoints(own), *rewriting]
+
+    def context(self, policy: Policy) -> Desk:
+        """What the nodes share under ``policy``.
+
+        Raises:
+            UsageError: the tariff is money, and a price is not known, or no budget in money was set.
+            PromptError: a prompt is missing or broken.
+        """
+        priced, prices, tariffs = self._price(policy)
+        context = self._context(priced, prices=prices, tariffs=tariffs)
+        if self._rewriter is None:
+            return context
+        return replace(context, front=[*self._rewriter.desk.models, repr(self._rewriter.desk.policy)])
+
+    def compile(
+        self, context: Desk, checkpointer: BaseCheckpointSaver[str] | None
+    ) -> CompiledStateGraph[Any, None, AlignmentInput, AlignmentOutput]:
+        """The graph of ``context``, with the rewriter in front where there is one."""
+        front = None if self._rewriter is None else self._rewriter.desk
+        return compile_search(context, checkpointer=checkpointer, front=front)
+
+
+def compile_search(
+    context: Desk, *, checkpointer: BaseCheckpointSaver[str] | None = None, front: RewriteDesk | None = None
+) -> CompiledStateGraph[Any, None, AlignmentInput, AlignmentOutput]:
+    """The compiled graph; its step limit follows from the policy.
+
+    Args:
+        context: what the nodes share.
+        checkpointer: where the state is kept, and read back strictly. LangGraph Server brings its own: give None there.
+        front: of a rewriter that every question goes through first; None: there is none.
+    """
+    if checkpointer is not None:
+        checkpointer = reading_strictly(checkpointer)
+    if front is None:
+        graph: Any = build_alignment_graph(context).compile(checkpointer=checkpointer, name="ecoalign")
+    else:
+        guarded = build_guarded_graph(in_front_of(context, front), context)
+        graph = guarded.compile(checkpointer=checkpointer, name="guarded")
+    refuse_sync(graph)
+    # A rewrite, scan, plan, four nodes a round, and the ending, with room for one more round than allowed.
+    limited: CompiledStateGraph[Any, None, AlignmentInput, AlignmentOutput] = graph.with_config(
+        recursion_limit=4 * (context.policy.max_rounds + 2) + 12
+    )
+    return limited
+
+
+def model_name(model: ModelChoice) -> str | None:
+    """The name of a model at its provider; None: the object has none."""
     if isinstance(model, str):
         return model
     name = getattr(model, "model_name", None) or getattr(model, "model", None)
     return name if isinstance(name, str) else None
 
 
-def independent(actor: ModelChoice, assessor: ModelChoice | None) -> bool:
-    """Whether two models judge: without an assessor of its own, or with the same one twice, a run judges itself.
+def are_independent(actor: ModelChoice, assessor: ModelChoice) -> bool:
+    """Whether two choices are different models.
 
-    A provider before the name makes no other model of it. Models that tell no name are told apart by their classes.
+    A provider before the name makes no other model of it. Models without a name differ by their classes.
     """
-    if assessor is None or assessor is actor:
+    if assessor is actor:
         return False
-    one, other = told_name(actor), told_name(assessor)
-    if one is None or other is None:
+    left, right = model_name(actor), model_name(assessor)
+    if left is None or right is None:
         return type(actor) is not type(assessor)
-    return not (f":{one}".endswith(f":{other}") or f":{other}".endswith(f":{one}"))
+    return not (f":{left}".endswith(f":{right}") or f":{right}".endswith(f":{left}"))
 
 
-def endpoint_of(model: ModelChoice, settings: Settings) -> Endpoint:
+def build_endpoint(model: ModelChoice, settings: Settings) -> Endpoint:
     """The endpoint behind a name or a chat model object.
 
     Args:
@@ -70,66 +175,60 @@ def endpoint_of(model: ModelChoice, settings: Settings) -> Endpoint:
 
     Raises:
         ModelNameError: the name is unknown, its package is not installed, or its key is missing.
+        UsageError: an object that is no chat model.
     """
     if isinstance(model, BaseChatModel):
-        name = told_name(model)
+        name = model_name(model)
         label = f"{type(model).__name__}({name})" if name else type(model).__name__
-        return _endpoint(model, label, settings)
+        return _profiled_endpoint(model, label, settings)
+    if not isinstance(model, str):
+        raise UsageError(
+            f"model is a {type(model).__name__}: give a name such as openai:NAME, or a LangChain chat model"
+        )
     if model == "offline":
         from ecoalign_agent.offline.model import OFFLINE_LABEL, OfflineModel  # noqa: PLC0415 - only where it is chosen
 
-        return Endpoint(
-            OfflineModel(),
-            name=f"offline ({OFFLINE_LABEL})",
-            concurrency=settings.concurrency,
-            timeout=settings.timeout,
-        )
+        return _endpoint(OfflineModel(), f"offline ({OFFLINE_LABEL})", settings)
     if model.partition(":")[0].partition("?")[0] == "simulated":
         from ecoalign_agent.models.simulated.model import simulated_model  # noqa: PLC0415 - as above
-        from ecoalign_agent.models.simulated.world import SIMULATED_LABEL  # noqa: PLC0415 - only where it is chosen
+        from ecoalign_agent.models.simulated.world import SIMULATED_LABEL  # noqa: PLC0415 - as above
 
         simulated = simulated_model(model)
-        return Endpoint(
-            simulated,
-            name=f"{simulated.model_name} ({SIMULATED_LABEL})",
-            concurrency=settings.concurrency,
-            timeout=settings.timeout,
-        )
+        return _endpoint(simulated, f"{simulated.model_name} ({SIMULATED_LABEL})", settings)
     provider, _, name = model.partition(":")
     if provider == "openai" or (not name and (settings.base_url or _OPENAI_NAMES.match(model))):
-        chat: BaseChatModel = _openai(name if provider == "openai" else model, settings)
-    else:
-        chat = _any(model)
-    return _endpoint(chat, model, settings)
+        return _profiled_endpoint(_openai_model(name if provider == "openai" else model, settings), model, settings)
+    return _profiled_endpoint(_langchain_model(model), model, settings)
 
 
-def _endpoint(chat: BaseChatModel, name: str, settings: Settings) -> Endpoint:
-    endpoint = Endpoint(
+def _endpoint(chat: BaseChatModel, name: str, settings: Settings, *, per_minute: int | None = None) -> Endpoint:
+    return Endpoint(
         chat,
         name=name,
         concurrency=settings.concurrency,
         timeout=settings.timeout,
-        requests_per_minute=settings.requests_per_minute,
+        requests_per_minute=per_minute,
     )
-    kept = read_kept(settings.cache_folder, identity_of(endpoint))
-    if kept.known is not None:
-        start_from(endpoint, kept.known)
-    elif kept.note is not None:
-        logging.getLogger(__name__).warning("%s: %s", name, kept.note)
+
+
+def _profiled_endpoint(chat: BaseChatModel, name: str, settings: Settings) -> Endpoint:
+    endpoint = _endpoint(chat, name, settings, per_minute=settings.requests_per_minute)
+    stored = read_kept(settings.cache_folder, identity_of(endpoint))
+    if stored.known is not None:
+        start_from(endpoint, stored.known)
+    elif stored.note is not None:
+        logging.getLogger(__name__).warning("%s: %s", name, stored.note)
     return endpoint
 
 
-def _openai(name: str, settings: Settings) -> BaseChatModel:
+def _openai_model(name: str, settings: Settings) -> BaseChatModel:
     from langchain_openai import ChatOpenAI  # noqa: PLC0415 - only where it is chosen
 
     if not name:
         raise ModelNameError("model openai: names no model; write openai:NAME, such as openai:gpt-4o-mini")
-    key = settings.openai_api_key
-    if key is None or not key.get_secret_value():
-        if settings.base_url is None:
-            raise ModelNameError(f"model openai:{name} needs a key: set OPENAI_API_KEY, or use --model offline")
-        # Local servers ask for none, but the client insists on sending one.
-        key = SecretStr("none")
+    key = _openai_key(settings)
+    if key is None:
+        raise ModelNameError(f"model openai:{name} needs a key: set OPENAI_API_KEY, or use --model offline")
     return ChatOpenAI(
         model=name,
         base_url=settings.base_url,
@@ -141,7 +240,15 @@ def _openai(name: str, settings: Settings) -> BaseChatModel:
     )
 
 
-def _any(model: str) -> BaseChatModel:
+def _openai_key(settings: Settings) -> SecretStr | None:
+    """The key; a dummy for a server of one's own, which needs none while the client insists on one."""
+    key = settings.openai_api_key
+    if key is not None and key.get_secret_value():
+        return key
+    return None if settings.base_url is None else SecretStr("none")
+
+
+def _langchain_model(model: str) -> BaseChatModel:
     from langchain.chat_models import init_chat_model  # noqa: PLC0415 - only where it is chosen
 
     if not model.strip():
@@ -157,91 +264,89 @@ def _any(model: str) -> BaseChatModel:
     return chat
 
 
-AssessorChoice = str | BaseChatModel | Assessor
-"""A name (see ``assessors/registry.py``), a chat model, or an object that grades."""
-
-
-def chosen_assessors(
+def choose_assessors(
     given: AssessorChoice | Sequence[AssessorChoice] | None, policy: Policy, settings: Settings
 ) -> Sequence[AssessorChoice] | None:
-    """Who was chosen: by the caller, else by the policy, else by the environment; None: the actor grades itself."""
+    """The caller's assessors, else the policy's, else the environment's; None: the actor's own model assesses."""
     if given is not None:
-        # A sequence is told first: what has the methods of an assessor may be anything else besides.
+        # Checked for a sequence first: an object with an assessor's methods may be anything else besides.
         return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     if policy.assessors:
         return policy.assessors
     return names_in(settings.assessor) if settings.assessor else None
 
 
-def assessors_of(
+def build_assessors(
     choices: Sequence[AssessorChoice],
     settings: Settings,
     *,
     actor: tuple[ModelChoice, Endpoint] | None = None,
     prompts: str | None = None,
 ) -> list[Assessor]:
-    """The assessors behind ``choices``, in the same order.
+    """The assessors behind ``choices``, in the same order: for the command line, policy files and Python alike.
 
     Args:
-        choices: which.
+        choices: names, chat models or assessor objects.
         settings: base URL, key, time-out, concurrency.
         actor: the answering model and its endpoint: an assessor of the same name shares its limits.
         prompts: a folder whose prompts replace the shipped ones.
 
     Raises:
         ModelNameError: a name is unknown, its package is not installed, or its key is missing.
+        UsageError: an object that is no assessor.
         PromptError: a prompt is missing or broken.
     """
 
     def endpoint(model: ModelChoice) -> Endpoint:
-        return actor[1] if actor is not None and actor[0] == model else endpoint_of(model, settings)
+        return actor[1] if actor is not None and actor[0] == model else build_endpoint(model, settings)
 
     def moderation(model: str) -> ModerationEndpoint:
-        return _moderation(model, settings)
+        return _moderation_endpoint(model, settings)
 
+    for choice in choices:
+        if not isinstance(choice, str | BaseChatModel | Assessor):
+            raise UsageError(
+                f"assessor is of type {type(choice).__name__}: give a name, a LangChain chat model, or an object with "
+                "the methods of ecoalign_agent.Assessor"
+            )
     return [assessor_for(choice, endpoint=endpoint, moderation=moderation, prompts=prompts) for choice in choices]
 
 
-def endpoints_of(assessors: Sequence[Assessor]) -> list[Endpoint | ModerationEndpoint]:
+def assessor_endpoints(assessors: Sequence[Assessor]) -> list[Endpoint | ModerationEndpoint]:
     """The endpoints of assessors that have one, each once."""
-    held = (getattr(assessor, "endpoint", None) for assessor in assessors)
-    found = [endpoint for endpoint in held if isinstance(endpoint, Endpoint | ModerationEndpoint)]
-    return list({id(endpoint): endpoint for endpoint in found}.values())
+    found = (getattr(assessor, "endpoint", None) for assessor in assessors)
+    return list({id(entry): entry for entry in found if isinstance(entry, Endpoint | ModerationEndpoint)}.values())
 
 
-def judged_by_others(actor: ModelChoice, choices: Sequence[AssessorChoice] | None) -> bool:
+def has_independent_assessor(actor: ModelChoice, choices: Sequence[AssessorChoice]) -> bool:
     """Whether at least one assessor is another model than the actor: as the weakest link counts, it has a veto."""
-    return any(_is_other(actor, choice) for choice in choices or ())
+    return any(_is_independent(actor, choice) for choice in choices)
 
 
-def self_graded_note(
-    actor: ModelChoice, choices: Sequence[AssessorChoice], assessors: Sequence[Assessor]
-) -> str | None:
-    """What a result must say where others judge safety, but nobody else judges utility."""
-    graders = [choice for choice, one in zip(choices, assessors, strict=True) if grades_utility(one)]
-    if judged_by_others(actor, choices) and not judged_by_others(actor, graders):
+def utility_note(actor: ModelChoice, choices: Sequence[AssessorChoice], assessors: Sequence[Assessor]) -> str | None:
+    """The note for results whose safety an independent assessor grades, but whose utility none does."""
+    pairs = zip(choices, assessors, strict=True)
+    graders = [choice for choice, assessor in pairs if grades_utility(assessor)]
+    if has_independent_assessor(actor, choices) and not has_independent_assessor(actor, graders):
         return "safety is graded by others too, utility by the actor's own model alone"
     return None
 
 
-def _is_other(actor: ModelChoice, choice: AssessorChoice) -> bool:
+def _is_independent(actor: ModelChoice, choice: AssessorChoice) -> bool:
     if isinstance(choice, str):
         name = read_name(choice)
-        return name.kind == "moderation" or independent(actor, name.model)
+        return name.kind == "moderation" or are_independent(actor, name.model)
     if isinstance(choice, BaseChatModel):
-        return independent(actor, choice)
+        return are_independent(actor, choice)
     # An object of the caller's: the same model only where it is plainly built on it.
     model = getattr(getattr(choice, "endpoint", None), "model", None)
-    return independent(actor, model) if isinstance(model, BaseChatModel) else choice.name != actor
+    return are_independent(actor, model) if isinstance(model, BaseChatModel) else choice.name != actor
 
 
-def _moderation(model: str, settings: Settings) -> ModerationEndpoint:
-    key = settings.openai_api_key
-    if key is None or not key.get_secret_value():
-        if settings.base_url is None:
-            raise ModelNameError(f"assessor moderation:{model} needs a key: set OPENAI_API_KEY")
-        # Local servers ask for none, but the client insists on sending one.
-        key = SecretStr("none")
+def _moderation_endpoint(model: str, settings: Settings) -> ModerationEndpoint:
+    key = _openai_key(settings)
+    if key is None:
+        raise ModelNameError(f"assessor moderation:{model} needs a key: set OPENAI_API_KEY")
     return ModerationEndpoint(
         model,
         api_key=key,
@@ -250,29 +355,3 @@ def _moderation(model: str, settings: Settings) -> ModerationEndpoint:
         timeout=settings.timeout,
         requests_per_minute=settings.requests_per_minute,
     )
-
-
-def compile_alignment(
-    desk: Desk, *, checkpointer: BaseCheckpointSaver[str] | None = None, front: RewriteDesk | None = None
-) -> CompiledStateGraph[Any, None, AlignmentInput, AlignmentOutput]:
-    """The compiled graph; its step limit follows from the policy.
-
-    Args:
-        desk: ports, policy, and what the nodes share.
-        checkpointer: where the state is kept, and read back strictly. LangGraph Server brings its own: give None there.
-        front: of a rewriter that every question goes through first; None: there is none.
-    """
-    rounds = desk.policy.max_rounds
-    if checkpointer is not None:
-        checkpointer = reading_strictly(checkpointer)
-    if front is None:
-        graph: Any = build_alignment_graph(desk).compile(checkpointer=checkpointer, name="ecoalign")
-    else:
-        guarded = build_guarded_graph(in_front_of(desk, front), desk)
-        graph = guarded.compile(checkpointer=checkpointer, name="guarded")
-    refuse_sync(graph)
-    # A rewrite, scan, plan, four nodes a round, and the ending, with room for one more round than allowed.
-    limited: CompiledStateGraph[Any, None, AlignmentInput, AlignmentOutput] = graph.with_config(
-        recursion_limit=4 * (rounds + 2) + 12
-    )
-    return limited

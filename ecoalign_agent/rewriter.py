@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.events.events import HEARTBEAT, Event, event_adapter
 from ecoalign_agent.events.result import Rewrite
-from ecoalign_agent.factory import endpoint_of
+from ecoalign_agent.factory import build_endpoint
 from ecoalign_agent.images.sources import Source
 from ecoalign_agent.images.store import Gallery
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
@@ -74,8 +74,8 @@ class Rewriter:
         self.policy = policy or RewritePolicy()
         chosen = model if model is not None else settings.model
         trained = isinstance(chosen, str) and chosen.startswith(_TRAINED)
-        endpoint = endpoint_of(_behind(chosen), settings)
-        judge = endpoint if checker is None else endpoint_of(checker, settings)
+        endpoint = build_endpoint(_behind(chosen), settings)
+        judge = endpoint if checker is None else build_endpoint(checker, settings)
         checks = self.policy.check and not (trained and checker is None)
         ports = RewritePorts(
             analyst=TrainedAnalyst(endpoint)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.errors import ImageError, PromptError, UsageError
-from ecoalign_agent.factory import compile_alignment
+from ecoalign_agent.factory import compile_search
 from ecoalign_agent.settings import read_settings
 from tests.fakes import Call, ScriptedModel, action, named, plays, scan, verdict
 from tests.search.stage import QUESTION, picture
@@ -172,7 +172,7 @@ def test_the_step_limit_follows_from_the_policy() -> None:
     assert agent.graph.config is not None
     # scan, plan, four steps a round, extract, synthesize and decline.
     assert agent.graph.config["recursion_limit"] >= 2 + 4 * 3 + 3
-    assert compile_alignment(agent._desk).name == "ecoalign"
+    assert compile_search(agent._desk).name == "ecoalign"
 
 
 async def test_the_longest_run_stays_within_the_step_limit() -> None:
@@ -193,3 +193,16 @@ def test_settings_are_read_when_an_agent_is_made(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ECOALIGN_TIMEOUT", "7")
     assert read_settings().timeout == 7.0
     assert EcoAlign(ScriptedModel(plays()))._desk.ports.scanner.task.endpoint.timeout == 7.0  # type: ignore[attr-defined]  # the port over a model
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"model": 42}, "model is of type int: give a name"),
+        ({"assessor": 42}, "assessor is of type int: give a name"),
+        ({"assessor": [object()]}, "assessor is of type object: give a name"),
+    ],
+)
+def test_an_object_of_the_wrong_kind_is_a_usage_error(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        EcoAlign(**{"model": ScriptedModel(plays())} | wrong)

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.errors import ModelNameError
-from ecoalign_agent.factory import endpoint_of, independent
+from ecoalign_agent.factory import are_independent, build_endpoint
 from ecoalign_agent.settings import Settings
 from tests.fakes import ScriptedModel, named, plays
 
@@ -18,20 +18,19 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_is_independent_of_whom() -> None:
     one, other = named("m"), named("m")
-    assert not independent(one, None)
-    assert not independent(one, one)
+    assert not are_independent(one, one)
     # Two objects of one name are one model.
-    assert not independent(one, other)
-    assert not independent("openai:m", "openai:m")
+    assert not are_independent(one, other)
+    assert not are_independent("openai:m", "openai:m")
     # Neither does a provider before the name make another one of it.
-    assert not independent(one, "openai:m")
-    assert not independent("llama3:8b", "ollama:llama3:8b")
+    assert not are_independent(one, "openai:m")
+    assert not are_independent("llama3:8b", "ollama:llama3:8b")
     # Nothing is known of two nameless models of one class: that is no reason to call them two.
-    assert not independent(ScriptedModel(plays()), ScriptedModel(plays()))
-    assert independent(ScriptedModel(plays()), one)
-    assert independent(one, named("n"))
-    assert independent("openai:m", "openai:n")
-    assert independent("openai:mm", "openai:m")
+    assert not are_independent(ScriptedModel(plays()), ScriptedModel(plays()))
+    assert are_independent(ScriptedModel(plays()), one)
+    assert are_independent(one, named("n"))
+    assert are_independent("openai:m", "openai:n")
+    assert are_independent("openai:mm", "openai:m")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,7 @@ def test_a_key_is_taken_and_never_shown() -> None:
 
 def test_a_server_of_ones_own_needs_no_key_and_takes_any_name() -> None:
     for name in ("openai:qwen", "qwen", "Qwen/Qwen2.5-VL-7B-Instruct"):
-        endpoint = endpoint_of(name, Settings(base_url="http://127.0.0.1:9/v1"))
+        endpoint = build_endpoint(name, Settings(base_url="http://127.0.0.1:9/v1"))
         assert endpoint.name == name
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.cli.main import main
-from ecoalign_agent.factory import endpoint_of
+from ecoalign_agent.factory import build_endpoint
 from ecoalign_agent.settings import Settings, read_settings
 from tests.fakes import scan, verdict
 from tests.scripted_server import Answer, ChatServer, Hang, Page, Status, rejecting, structured
@@ -202,11 +202,11 @@ def test_old_and_damaged_knowledge_is_told_and_not_used(
     (path,) = kept(cache)
     told = json.loads(path.read_text())
     settings = read_settings().model_copy(update={"base_url": server.url})
-    assert "function_calling" in endpoint_of("openai:qwen2-vl", settings).capabilities.refused
+    assert "function_calling" in build_endpoint("openai:qwen2-vl", settings).capabilities.refused
     for content, says in ((json.dumps(told | {"asked_at": "2020-01-01T00:00:00Z"}), "days old"), ("{", "damaged")):
         path.write_text(content)
         caplog.clear()
-        assert not endpoint_of("openai:qwen2-vl", settings).capabilities.refused
+        assert not build_endpoint("openai:qwen2-vl", settings).capabilities.refused
         assert says in caplog.text
         capsys.readouterr()
         server.reset(Able(refuses=("tools",)))
@@ -214,7 +214,7 @@ def test_old_and_damaged_knowledge_is_told_and_not_used(
         # Said, asked anew, and kept again.
         assert says in " ".join(capsys.readouterr().out.split())
         assert len(server.seen) == 7
-        assert "function_calling" in endpoint_of("openai:qwen2-vl", settings).capabilities.refused
+        assert "function_calling" in build_endpoint("openai:qwen2-vl", settings).capabilities.refused
 
 
 def test_a_cache_that_cant_be_written_does_not_cost_the_findings(

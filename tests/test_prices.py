@@ -17,7 +17,7 @@ from ecoalign_agent.cli.main import main
 from ecoalign_agent.economics.cost import Money, Price, Tariff, Usage
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.events.result import Result
-from ecoalign_agent.factory import endpoint_of
+from ecoalign_agent.factory import build_endpoint
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
 from ecoalign_agent.prices import PriceTable, price_table, read_prices
@@ -107,10 +107,10 @@ class TestWhomAnEntryIsFor:
 
     def test_a_model_object_is_priced_by_its_class_and_name(self) -> None:
         chat = ChatOpenAI(model="gpt-4o-mini-2024-07-18", api_key=KEY)
-        found = price_table().of(endpoint_of(chat, Settings()))
+        found = price_table().of(build_endpoint(chat, Settings()))
         assert found is not None
         assert (found.text, found.source) == (0.15, "OpenAI's public price list")
-        assert price_table().of(endpoint_of(ChatOpenAI(model="gpt-9", api_key=KEY), Settings())) is None
+        assert price_table().of(build_endpoint(ChatOpenAI(model="gpt-9", api_key=KEY), Settings())) is None
 
     def test_at_another_address_the_list_price_says_so(self) -> None:
         chat = ChatOpenAI(model="gpt-4o-mini", api_key=KEY, base_url="http://127.0.0.1:9/v1")
@@ -121,7 +121,7 @@ class TestWhomAnEntryIsFor:
         assert PriceTable([{"gpt-4o-mini": OWN}], {}).of(Endpoint(chat, name="openai:gpt-4o-mini")) == OWN
 
     def test_the_embedded_model_is_free(self) -> None:
-        found = price_table().of(endpoint_of("offline", Settings()))
+        found = price_table().of(build_endpoint("offline", Settings()))
         assert found is not None
         assert found.free
 

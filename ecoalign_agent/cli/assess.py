@@ -69,7 +69,7 @@ def selftest(
         from ecoalign_agent.assessors.combined import minimum
         from ecoalign_agent.assessors.selftest.corpus import read_corpus
         from ecoalign_agent.assessors.selftest.run import run_selftest
-        from ecoalign_agent.factory import endpoints_of
+        from ecoalign_agent.factory import assessor_endpoints
 
         corpus, judges = read_corpus(), _judges(assessor, base_url, prompts)
         corpus = corpus if limit is None else corpus.limited(limit)
@@ -78,7 +78,7 @@ def selftest(
             try:
                 return await run_selftest(minimum(*judges), corpus)
             finally:
-                for endpoint in endpoints_of(judges):
+                for endpoint in assessor_endpoints(judges):
                     await endpoint.aclose()
 
         output.progress(f"asking {minimum(*judges).name}: {len(corpus.trials)} trials")
@@ -97,10 +97,10 @@ def selftest(
 def _judges(names: list[str] | None, base_url: str | None, prompts: str | None) -> "list[Assessor]":
     """Who is tested: as named, else the environment's assessors, else its model."""
     from ecoalign_agent.economics.policy import Policy
-    from ecoalign_agent.factory import assessors_of, chosen_assessors
+    from ecoalign_agent.factory import build_assessors, choose_assessors
     from ecoalign_agent.settings import settings_with
 
     settings = settings_with(base_url=base_url)
-    return assessors_of(
-        chosen_assessors(names or None, Policy(), settings) or [settings.model], settings, prompts=prompts
+    return build_assessors(
+        choose_assessors(names or None, Policy(), settings) or [settings.model], settings, prompts=prompts
     )

@@ -120,9 +120,9 @@ async def _examined(
 @asynccontextmanager
 async def _unprejudiced(settings: "Settings") -> AsyncIterator["Endpoint"]:
     """The endpoint without anything that is believed of it."""
-    from ecoalign_agent.factory import endpoint_of
+    from ecoalign_agent.factory import build_endpoint
 
-    endpoint = endpoint_of(settings.model, settings.model_copy(update={"cache": "off"}))
+    endpoint = build_endpoint(settings.model, settings.model_copy(update={"cache": "off"}))
     try:
         yield endpoint
     finally:

@@ -178,10 +178,10 @@ def _asked(model: str | None, assessor: list[str] | None, agent: "EcoAlign") -> 
 
 
 def _judging(judge: str | None, base_url: str | None) -> "Endpoint | None":
-    from ecoalign_agent.factory import endpoint_of
+    from ecoalign_agent.factory import build_endpoint
     from ecoalign_agent.settings import settings_with
 
-    return None if judge is None else endpoint_of(judge, settings_with(base_url=base_url))
+    return None if judge is None else build_endpoint(judge, settings_with(base_url=base_url))
 
 
 def _estimate(job: _Job, prices: str | None, *, free: bool) -> "Estimate":

@@ -56,7 +56,7 @@ class Agent(Protocol):
             UsageError: a picture can't be used.
         """
 
-    def verdict_at_most(self, *, tokens: int, pictures: int = 0) -> float:
+    def max_assessment_cost(self, *, tokens: int, pictures: int = 0) -> float:
         """What one verdict on so many tokens and pictures may cost, in cost units."""
 
 
@@ -127,7 +127,7 @@ def verdict_price(agent: Agent, messages: Sequence[BaseMessage], *, tokens: int)
     except UsageError:
         return 0.0
     known = text_tokens(exchange.question) + text_tokens(exchange.notes)
-    return agent.verdict_at_most(tokens=known + tokens + _AROUND, pictures=len(exchange.images))
+    return agent.max_assessment_cost(tokens=known + tokens + _AROUND, pictures=len(exchange.images))
 
 
 def is_safe_verdict(verdict: Verdict) -> bool:

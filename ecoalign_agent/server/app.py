@@ -64,7 +64,7 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
         async with AsyncExitStack() as kept:
             if config.state is not None:
                 saver = await kept.enter_async_context(open_checkpointer(config.state))
-                service.agent = agent.kept_by(saver)
+                service.agent = agent.with_checkpointer(saver)
             try:
                 yield
             finally:

@@ -93,7 +93,7 @@ async def test_the_price_told_before_is_enough(size: int, pictures: int) -> None
     eco, model = agent()
     text, question, notes = "a" * size, "b" * size, "c" * size
     tokens = sum(map(text_tokens, (text, question, notes))) + 60
-    price = eco.verdict_at_most(tokens=tokens, pictures=pictures)
+    price = eco.max_assessment_cost(tokens=tokens, pictures=pictures)
     images = [picture(512, 512, (n, n, n)) for n in range(pictures)]
     found = await eco.assess(text, question=question, images=images, notes=notes, budget=price)
     assert found.safety == 0.9

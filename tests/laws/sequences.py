@@ -17,7 +17,7 @@ from ecoalign_agent import EcoAlign, Policy, Result, Tariff
 from ecoalign_agent.assessors.disclaimers import without_artefacts
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetTooSmallError
-from ecoalign_agent.factory import compile_alignment
+from ecoalign_agent.factory import compile_search
 from ecoalign_agent.images.image_tokens import image_tokens
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
@@ -78,7 +78,7 @@ class Rig:
         self._endpoint.backoff = 0.0
         desk = self.agent._desk
         ports = {f.name: Watched(getattr(desk.ports, f.name), self._meters) for f in fields(desk.ports)}
-        self.agent.graph = compile_alignment(replace(desk, ports=Ports(**ports)))
+        self.agent.graph = compile_search(replace(desk, ports=Ports(**ports)))
 
     @property
     def tariff(self) -> Tariff:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from ecoalign_agent.errors import RateLimitError, ServerError
-from ecoalign_agent.factory import endpoint_of
+from ecoalign_agent.factory import build_endpoint
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.meter import Meter
@@ -262,10 +262,10 @@ class TestAtAnEndpoint:
 class TestFromTheEnvironment:
     def test_the_setting_reaches_every_endpoint(self) -> None:
         settings = Settings(base_url="http://127.0.0.1:9/v1", requests_per_minute=7)
-        assert endpoint_of("openai:m", settings).rate._most == 7
-        assert endpoint_of(ScriptedModel(plays()), settings).rate._most == 7
+        assert build_endpoint("openai:m", settings).rate._most == 7
+        assert build_endpoint(ScriptedModel(plays()), settings).rate._most == 7
         # The embedded model is nobody's server.
-        assert endpoint_of("offline", settings).rate._most is None
+        assert build_endpoint("offline", settings).rate._most is None
 
     def test_unset_there_is_no_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("ECOALIGN_REQUESTS_PER_MINUTE", raising=False)

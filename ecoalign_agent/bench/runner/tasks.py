@@ -28,7 +28,7 @@ from ecoalign_agent.bench.runner.trial import SIMULATED, detail_of, measures, sc
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import ImageError, ModelError, UsageError
-from ecoalign_agent.factory import endpoint_of
+from ecoalign_agent.factory import build_endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.models.simulated.drawing import picture_of
 from ecoalign_agent.models.simulated.world import WORLDS, World
@@ -256,7 +256,7 @@ def answer_scorer(
         sample = sample_of(benchmark, folder, str(state.sample_id))
         async with bridged():
             if score_answer is None:
-                asked = ModelJudge(endpoint_of(bridge_model(JUDGE), settings_with())) if judge else None
+                asked = ModelJudge(build_endpoint(bridge_model(JUDGE), settings_with())) if judge else None
                 score_answer = scorer_for(benchmark, asked)
             answer, meter = answer_in(state) or "", Meter(Budget(WITHOUT_END), Tariff())
             final = None if SCORING[benchmark].whole else marked(answer)

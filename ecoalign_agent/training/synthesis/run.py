@@ -16,7 +16,7 @@ from langchain_core.language_models import BaseChatModel
 from ecoalign_agent.assessors.registry import complete
 from ecoalign_agent.errors import EcoAlignError, ImageError, RunError, UsageError
 from ecoalign_agent.events.result import Record
-from ecoalign_agent.factory import AssessorChoice, assessors_of, endpoint_of, endpoints_of
+from ecoalign_agent.factory import AssessorChoice, assessor_endpoints, build_assessors, build_endpoint
 from ecoalign_agent.images.store import Gallery
 from ecoalign_agent.settings import settings_with
 from ecoalign_agent.training.run_folder import Journal, prepared
@@ -320,12 +320,12 @@ async def synthesize_data(
     _require_extra()
     settings = settings_with(base_url=base_url)
     chosen = model if model is not None else settings.model
-    maker = endpoint_of(chosen, settings)
-    answering = maker if target is None else endpoint_of(target, settings)
+    maker = build_endpoint(chosen, settings)
+    answering = maker if target is None else build_endpoint(target, settings)
     choices: list[AssessorChoice] = [chosen]
     if assessor is not None:
         choices = list(assessor) if isinstance(assessor, Sequence) and not isinstance(assessor, str) else [assessor]
-    judges = assessors_of(choices, settings, actor=(chosen, maker), prompts=prompts)
+    judges = build_assessors(choices, settings, actor=(chosen, maker), prompts=prompts)
     policy = policy or SynthesisPolicy()
     records, unusable = read_records(source)
     records = records if limit is None else records[:limit]
@@ -341,7 +341,7 @@ async def synthesize_data(
             desk, records, path, evaluation=evaluation, unusable=unusable, at_once=at_once, tell=tell
         )
     finally:
-        for endpoint in {id(one): one for one in (maker, answering, *endpoints_of(judges))}.values():
+        for endpoint in {id(one): one for one in (maker, answering, *assessor_endpoints(judges))}.values():
             await endpoint.aclose()
 
 
