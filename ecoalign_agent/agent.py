@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, NoReturn, Self, SupportsIndex, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
@@ -34,6 +34,12 @@ __all__ = ["MAX_QUESTION", "EcoAlign"]
 
 _DERIVED = 64
 """Agents under other policies that one agent keeps compiled."""
+
+
+_NO_COPY = (
+    "an EcoAlign agent holds open connections and can't be copied or pickled: build another one from the same "
+    "arguments, or derive one with with_policy()"
+)
 
 
 class EcoAlign:
@@ -120,6 +126,22 @@ class EcoAlign:
         derived.policy, derived._endpoints = policy, []  # noqa: SLF001 - of this very class
         derived._compile(self._factory.context(policy), self._checkpointer)  # noqa: SLF001 - as above
         return derived
+
+    def __repr__(self) -> str:
+        models = self.models
+        return f"EcoAlign(model={models.actor!r}, assessor={models.assessor!r}, budget={self.policy.budget:g})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
+        raise UsageError(_NO_COPY)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        # copy.copy works by __copy__ and does not come here.
+        raise UsageError(_NO_COPY)
+
+    def __copy__(self) -> "EcoAlign":
+        same = object.__new__(type(self))
+        same.__dict__.update(self.__dict__)
+        return same
 
     @property
     def models(self) -> Models:

@@ -20,6 +20,7 @@ from ecoalign_agent.assessors.base import Assessor, grades_utility
 from ecoalign_agent.assessors.registry import assessor_for, complete, names_in, read_name
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import ModelNameError, UsageError
+from ecoalign_agent.events.result import Note
 from ecoalign_agent.images.fetching import Fetcher
 from ecoalign_agent.images.store import Gallery
 from ecoalign_agent.llm.endpoint import Endpoint
@@ -323,12 +324,13 @@ def has_independent_assessor(actor: ModelChoice, choices: Sequence[AssessorChoic
     return any(_is_independent(actor, choice) for choice in choices)
 
 
-def utility_note(actor: ModelChoice, choices: Sequence[AssessorChoice], assessors: Sequence[Assessor]) -> str | None:
+def utility_note(actor: ModelChoice, choices: Sequence[AssessorChoice], assessors: Sequence[Assessor]) -> Note | None:
     """The note for results whose safety an independent assessor grades, but whose utility none does."""
     pairs = zip(choices, assessors, strict=True)
     graders = [choice for choice, assessor in pairs if grades_utility(assessor)]
     if has_independent_assessor(actor, choices) and not has_independent_assessor(actor, graders):
-        return "safety is graded by others too, utility by the actor's own model alone"
+        text = "safety is graded by others too, utility by the actor's own model alone"
+        return Note(code="utility_not_independent", text=text)
     return None
 
 

@@ -1,9 +1,12 @@
 """The facade: what can be given to it, what it says about itself, and what it refuses before anything is spent."""
 
 import base64
+import copy
 import io
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -145,7 +148,7 @@ async def test_an_assessor_of_its_own_grades_and_the_result_says_so() -> None:
     assert (actor.tasks(), judge.tasks()) == (["scan", "answer"], ["assess thought"])
     assert (agent.models.actor, agent.models.assessor) == ("ScriptedModel", "Named(judge-1)")
     assert result.models.independent
-    assert not [note for note in result.notes if "not independent" in note]
+    assert not result.has_note("assessor_not_independent")
 
 
 def test_a_folder_of_prompts_that_is_not_there_is_refused() -> None:
@@ -206,3 +209,31 @@ def test_settings_are_read_when_an_agent_is_made(monkeypatch: pytest.MonkeyPatch
 def test_an_object_of_the_wrong_kind_is_a_usage_error(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         EcoAlign(**{"model": ScriptedModel(plays())} | wrong)
+
+
+def test_an_agent_shows_its_models_and_its_budget() -> None:
+    agent = EcoAlign(ScriptedModel(plays()), assessor=named("judge-1"), policy=Policy(budget=2_500))
+    assert repr(agent) == "EcoAlign(model='ScriptedModel', assessor='Named(judge-1)', budget=2500)"
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, pickle.dumps])
+def test_an_agent_is_neither_copied_deeply_nor_pickled_and_says_why(duplicate: Callable[[object], object]) -> None:
+    with pytest.raises(UsageError, match=r"holds open connections and can't be copied or pickled: .*with_policy"):
+        duplicate(EcoAlign(ScriptedModel(plays())))
+
+
+async def test_a_shallow_copy_is_an_agent() -> None:
+    assert (await copy.copy(EcoAlign(ScriptedModel(plays()))).ask(QUESTION)).status == "answered"
+
+
+@pytest.mark.parametrize(("grade", "satisfied"), [(0.6, True), (0.4, False)])
+async def test_a_result_says_whether_its_answer_reaches_the_utility_asked_for(grade: float, satisfied: bool) -> None:
+    # u = (1 + r) / 2: 0.8 and 0.7, where 0.8 is asked for.
+    result = await EcoAlign(ScriptedModel(plays(assess=verdict(0.9, grade)))).ask(QUESTION)
+    assert (result.status, result.satisfied) == ("answered", satisfied)
+    assert result.has_note("utility_below_policy") is not satisfied
+
+
+async def test_a_result_without_an_answer_satisfies_nobody() -> None:
+    result = await EcoAlign(ScriptedModel(plays(assess=verdict(-0.9)))).ask(QUESTION)
+    assert (result.status, result.satisfied) == ("declined", False)

@@ -144,7 +144,7 @@ async def demonstrate(output: Output, followed: Followed) -> bool:
         runs.append(run)
     output.table(summary_lines([(run.question, run.result) for run in runs]))
     # Most notes hold for every run: each is said once.
-    for note in dict.fromkeys(note for run in runs for note in run.result.notes):
+    for note in dict.fromkeys(str(note) for run in runs for note in run.result.notes):
         output.say("note", one_line(note, 400))
     if output.json:
         output.record(DemoReport(runs=runs))

@@ -5,9 +5,9 @@ What a rewriter hands back, alone and as part of a run's result.
 What a run holds in the end: the object that ``ask`` returns and ``--json`` prints.
 """
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Record(BaseModel):
@@ -133,6 +133,51 @@ StopReason = Literal[
     "endpoint",  # a model's endpoint failed and no assessed answer was there
     "review",  # it has not ended: a person's verdict is waited for
 ]
+
+
+NoteCode = Literal[
+    "utility_below_policy",  # the answer's utility is below the policy's satisfied_utility
+    "budget_lowered",  # a riskier request got less than the policy's budget
+    "round_unaffordable",  # the search stopped with budget left that pays for no further round
+    "harmless_part_only",  # only the harmless part of the request was answered
+    "unreadable_reply",  # a paid reply could not be read
+    "reply_too_long",  # the same, because it had more tokens than allowed
+    "no_strategy",  # a sensitive request was searched without a strategy
+    "human_decision",  # a person decided on a thought
+    "assessor_not_independent",  # actor and assessor are one model
+    "utility_not_independent",  # safety has another assessor, utility the actor's own model
+    "ablation",  # an ablation setting is on
+    "label_cap",  # Pareto labels were dropped
+    "budget_overrun",  # the provider counted more than was reserved
+    "usage_estimated",  # some calls reported no usage
+    "verdict_unknown",  # some verdicts could not be had or read
+    "endpoint_failure",  # a call failed at its endpoint
+    "rewritten",  # a rewriter changed the question
+    "not_rewritten",  # a rewriter left a risky question as it was
+    "rewriter",  # a note of the rewriter's own
+    "option_clamped",  # a server's limit was lower than the option asked for
+    "option_ignored",  # an option that has no effect
+    "unassessed",  # the bare model answered; nothing was assessed
+    "other",
+]
+"""Kinds of notes; the text beside a code may change between versions, the code does not."""
+
+
+class Note(Record):
+    """One thing that a reader must know to weigh a result."""
+
+    code: NoteCode
+    """Which kind of note it is."""
+    text: str
+    """One sentence, for people."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _as_note(value: Any) -> Any:  # noqa: ANN401 - whatever stands in stored JSON
+    """Accept a bare sentence, as stored before notes had codes."""
+    return Note(code="other", text=value) if isinstance(value, str) else value
 
 
 class PathStep(Record):
@@ -294,7 +339,8 @@ class Result(Record):
         unknown_verdicts: assessments that could not be read; each pruned what it was about.
         models: who answered and who graded.
         prompts: name@version#digest of every prompt of the run.
-        notes: what a reader must know to weigh the result.
+        notes: what a reader must know to weigh the result, each with a code.
+        satisfied: whether there is an answer whose utility reaches the policy's ``satisfied_utility``.
         run_id: the run's id, also of its checkpoints and trace.
         rewrite: what a rewriter in front made of the question, the text of a rejected one left out; None: there was no
             rewriter. Its cost is part of ``cost``.
@@ -318,8 +364,13 @@ class Result(Record):
     unknown_verdicts: int
     models: Models
     prompts: list[str]
-    notes: list[str] = Field(default_factory=list)
+    notes: list[Annotated[Note, BeforeValidator(_as_note)]] = Field(default_factory=list)
+    satisfied: bool = False
     run_id: str
     rewrite: Rewrite | None = None
     waiting: Waiting | None = None
     reviews: list[Review] = Field(default_factory=list)
+
+    def has_note(self, code: NoteCode) -> bool:
+        """Whether there is a note of this kind."""
+        return any(note.code == code for note in self.notes)

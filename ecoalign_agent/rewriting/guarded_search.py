@@ -18,7 +18,7 @@ from langgraph.graph import StateGraph
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import BudgetTooSmallError
-from ecoalign_agent.events.result import Rewrite, RiskReport
+from ecoalign_agent.events.result import Note, Rewrite, RiskReport
 from ecoalign_agent.rewriting.graph import add_rewrite
 from ecoalign_agent.rewriting.node_run import RewriteTurn
 from ecoalign_agent.rewriting.state import RewriteDesk, RewritePolicy, RewriteState
@@ -138,16 +138,18 @@ def strategy_of(report: RiskReport) -> str:
     return " ".join(lines)
 
 
-def _notes(made: Rewrite) -> list[str]:
+def _notes(made: Rewrite) -> list[Note]:
     """What a reader of the result must know of the rewrite."""
-    own = [f"rewriter: {note}" for note in made.notes]
+    own = [Note(code="rewriter", text=f"rewriter: {note}") for note in made.notes]
     if made.status == "unchanged":
         return own
     if not made.changed:
-        return [f"the question went on as it was asked, the rewrite ended as {made.status}", *own]
+        text = f"the question went on as it was asked, the rewrite ended as {made.status}"
+        return [Note(code="not_rewritten", text=text), *own]
     report = made.report
     why = next((part for part in (report.both, report.image, report.text) if part), "it provokes harm")
-    return [f"the question was rewritten; asked was {_short(made.original)!r}; why: {_short(why)}", *own]
+    text = f"the question was rewritten; asked was {_short(made.original)!r}; why: {_short(why)}"
+    return [Note(code="rewritten", text=text), *own]
 
 
 def _short(text: str) -> str:

@@ -12,7 +12,7 @@ from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.economics.cost import Price, Tariff
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.events.result import Models
+from ecoalign_agent.events.result import Models, Note
 from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.images.store import Gallery
 from ecoalign_agent.llm.endpoint import Endpoint
@@ -59,7 +59,7 @@ class Desk:
     gauge: Gauge
     sizes: PromptSizes
     prompts: Sequence[str]
-    notes: Sequence[str] = ()
+    notes: Sequence[Note] = ()
     gallery: Gallery = field(default_factory=Gallery)
     prices: Mapping[str, Price] = field(default_factory=dict)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
@@ -84,7 +84,7 @@ def desk_of(
     *,
     independent: bool,
     prompts: str | None = None,
-    notes: Sequence[str] = (),
+    notes: Sequence[Note] = (),
     gallery: Gallery | None = None,
     prices: Mapping[str, Price] | None = None,
     tariffs: Mapping[str, Tariff] | None = None,

@@ -15,9 +15,10 @@ from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import Experience, Tariff
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.errors import BudgetError, ModelError
-from ecoalign_agent.events.result import Result
+from ecoalign_agent.events.result import Note, NoteCode, Result
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.meter import CallJournal, Meter
+from ecoalign_agent.llm.structured_output import Reply
 from ecoalign_agent.llm.tokens import Gauge, ImageScale, text_tokens
 from ecoalign_agent.search.checkpointing import calls_here
 from ecoalign_agent.search.context import Desk, Opened
@@ -36,6 +37,9 @@ _MOST_TROUBLES = 8
 
 _CLOCKS_APART = 0.05
 """Seconds: a time-out is measured by another clock than the deadline, and may fire a little before it."""
+
+_TOO_LONG = ("cut off at the cap", "longer than the")
+"""Beginnings of what ``llm.parsing`` and ``model_calls`` say of a reply that is unreadable for its length."""
 
 T = TypeVar("T")
 
@@ -65,7 +69,7 @@ class Turn:
                 self._gauges[name].recall(known)
         self.unknown = state.get("unknown", 0)
         self.troubles = list(state.get("troubles", []))
-        self.notes = list(state.get("notes", []))
+        self.notes = list(state.get("result_notes", []))
         self.reviews = list(state.get("reviews", []))
         self.named = state.get("named", 0)
         self._ledger = state.get("ledger", Ledger())
@@ -253,6 +257,15 @@ class Turn:
         """Await a port; whoever listens hears by heartbeats that the run is still there."""
         return await self._teller.awaited(call)
 
+    def note(self, code: NoteCode, text: str) -> None:
+        """Add a note to the run's result."""
+        self.notes.append(Note(code=code, text=text))
+
+    def note_unreadable(self, name: str, reply: Reply[Any]) -> None:
+        """Note that a paid reply could not be read, and whether its length was the reason."""
+        code: NoteCode = "reply_too_long" if (reply.unreadable or "").startswith(_TOO_LONG) else "unreadable_reply"
+        self.note(code, f"{name} could not be read: {reply.unreadable}")
+
     def learn(self, kind: str, completion: int) -> None:
         """Remember what a call of ``kind`` used."""
         self.experience = self.experience.seen(kind, completion)
@@ -282,7 +295,7 @@ class Turn:
             "experience": self.experience,
             "unknown": self.unknown,
             "troubles": self.troubles,
-            "notes": self.notes,
+            "result_notes": self.notes,
             "reviews": self.reviews,
             "named": self.named,
             "waiting": self._teller.waited,

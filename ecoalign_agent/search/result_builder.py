@@ -11,6 +11,8 @@ from ecoalign_agent.events.result import (
     Cost,
     FrontierPoint,
     Money,
+    Note,
+    NoteCode,
     PathStep,
     PrunedThought,
     Result,
@@ -84,6 +86,7 @@ def result_of(
         models=turn.desk.models,
         prompts=[*(rewrite.prompts if rewrite else ()), *turn.desk.prompts],
         notes=[*_about_the_outcome(turn, stop, utility), *_notes(turn)],
+        satisfied=status == "answered" and utility is not None and utility >= turn.policy.satisfied_utility,
         run_id=turn.run_id,
         waiting=waiting,
         reviews=turn.reviews,
@@ -157,38 +160,51 @@ def _pruned(turn: Turn) -> list[PrunedThought]:
     ]
 
 
-def _about_the_outcome(turn: Turn, stop: StopReason, utility: float | None) -> list[str]:
-    """What a reader might otherwise take for more, or for less, than it is."""
-    notes = []
+def _about_the_outcome(turn: Turn, stop: StopReason, utility: float | None) -> list[Note]:
+    """Notes that explain a low utility, a lower budget, and money left over."""
     policy, total = turn.policy, turn.budget.total
+    better = "; a vision-language model may do better" if turn.desk.models.actor.startswith("offline") else ""
+    notes = []
     if utility is not None and utility < policy.satisfied_utility:
-        better = "; a vision-language model may do better" if turn.desk.models.actor.startswith("offline") else ""
-        notes.append(f"the answer's utility is {utility:.2f}, {policy.satisfied_utility:g} was asked for{better}")
+        text = f"the answer's utility is {utility:.2f}, {policy.satisfied_utility:g} was asked for{better}"
+        notes.append(Note(code="utility_below_policy", text=text))
     if total < 0.99 * policy.budget:
-        notes.append(f"the budget of {policy.budget:g} was lowered to {total:g}: riskier requests are governed tighter")
+        text = f"the budget of {policy.budget:g} was lowered to {total:g}: riskier requests are governed tighter"
+        notes.append(Note(code="budget_lowered", text=text))
     if stop == "budget":
-        notes.append("what was left could not pay the most that another round might have cost")
+        text = "what was left could not pay the most that another round might have cost"
+        notes.append(Note(code="round_unaffordable", text=text))
     return notes
 
 
-def _notes(turn: Turn) -> list[str]:
+def _notes(turn: Turn) -> list[Note]:
+    """Notes of the graph, of the run's nodes, and of what was measured."""
     notes = [*turn.desk.notes, *turn.notes]
-    notes += [
-        f"a person decided on {review.id}: {review.ruling}, safety {review.safety:+.2f} where its assessor had said "
-        f"{review.assessed:+.2f}"
-        for review in turn.reviews
-    ]
+
+    def add(code: NoteCode, text: str) -> None:
+        notes.append(Note(code=code, text=text))
+
+    for review in turn.reviews:
+        add(
+            "human_decision",
+            f"a person decided on {review.id}: {review.ruling}, safety {review.safety:+.2f} where its assessor had "
+            f"said {review.assessed:+.2f}",
+        )
     if not turn.desk.models.independent:
-        notes.append("the assessor is the actor's own model: not independent, it shares its blind spots")
+        text = "the assessor is the actor's own model: not independent, it shares its blind spots"
+        add("assessor_not_independent", text)
     if turn.policy.ablated:
-        notes.append(f"ablation, for measuring only: {', '.join(turn.policy.ablated)}")
+        add("ablation", f"ablation, for measuring only: {', '.join(turn.policy.ablated)}")
     if turn.growth.frontier.capped:
-        notes.append(f"the label cap of {turn.policy.label_cap} was hit: the frontier may be incomplete")
-    if turn.budget.overrun:
-        over = turn.budget.overrun
-        notes.append(f"the provider counted {over:{'.0f' if over >= 1 else '.3g'}} cost units more than the budget")
+        add("label_cap", f"the label cap of {turn.policy.label_cap} was hit: the frontier may be incomplete")
+    if over := turn.budget.overrun:
+        figure = f"{over:{'.0f' if over >= 1 else '.3g'}}"
+        add("budget_overrun", f"the provider counted {figure} cost units more than the budget")
     if turn.ledger.estimated_calls:
-        notes.append(f"{turn.ledger.estimated_calls} of {turn.ledger.calls} calls reported no usage: estimated")
+        text = f"{turn.ledger.estimated_calls} of {turn.ledger.calls} calls reported no usage: estimated"
+        add("usage_estimated", text)
     if turn.unknown:
-        notes.append(f"{turn.unknown} verdicts could not be had or read; each counted as unsafe")
-    return notes + [f"trouble: {line}" for line in turn.troubles]
+        add("verdict_unknown", f"{turn.unknown} verdicts could not be had or read; each counted as unsafe")
+    for line in turn.troubles:
+        add("endpoint_failure", f"trouble: {line}")
+    return notes

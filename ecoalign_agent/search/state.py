@@ -35,7 +35,7 @@ from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Change, Expanded, Merged, Pruned, Thought
 from ecoalign_agent.economics.valuation import Step
-from ecoalign_agent.events.result import Result, Review, Rewrite, RiskReport, StopReason
+from ecoalign_agent.events.result import Note, Result, Review, Rewrite, RiskReport, StopReason
 from ecoalign_agent.images.image import ImageView, Picture
 
 V = TypeVar("V")
@@ -261,7 +261,7 @@ class Prior:
     told: int = 0
     waiting: float = 0.0
     strategy: str = ""
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     begun: dict[str, str] = field(default_factory=dict)
     rewrite: Rewrite | None = None
 
@@ -276,7 +276,7 @@ CHECKPOINTED = frozenset(
     (kind.__module__, kind.__name__)
     for kind in (
         *(Thought, Pruned, Merged, Expanded, Action, Step, FrontierPath, PathValue),
-        *(Budget, Ledger, Usage, Experience, Sight, Place, Result, Review, Prior, Rewrite, RiskReport),
+        *(Budget, Ledger, Usage, Experience, Sight, Place, Note, Result, Review, Prior, Rewrite, RiskReport),
     )
 )
 """Module and name of every type of ours in a checkpoint, for deserialization that only lets known types through.
@@ -330,7 +330,7 @@ class SearchState(TypedDict, total=False):
         waiting: seconds in which at least one model call was open.
         unknown: verdicts that could not be read.
         troubles: endpoint failures, one line each.
-        notes: what a reader must know to weigh the result.
+        result_notes: what a reader must know to weigh the result.
         begun: digests of the request and of how it is carried out; see ``kept_runs``.
         held: thoughts that a node made and holds back until a person has decided; see ``reviewing``.
         held_by: the node that holds them.
@@ -363,7 +363,7 @@ class SearchState(TypedDict, total=False):
     waiting: float
     unknown: int
     troubles: list[str]
-    notes: list[str]
+    result_notes: list[Note]
     begun: dict[str, str]
     held: list[Thought]
     held_by: str

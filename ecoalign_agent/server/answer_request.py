@@ -8,14 +8,13 @@ every answer was longer than the client allows, it gets a refusal that fits, and
 What a request for an answer comes to once it is read: all that a run needs, checked before it costs anything.
 """
 
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.events.result import Result, Tokens
+from ecoalign_agent.events.result import Note, Result, Tokens
 from ecoalign_agent.search.request import checked_question
 from ecoalign_agent.server.conversation import Conversation, conversation_of
 from ecoalign_agent.server.errors import ApiError, fault_of, fault_of_run
@@ -48,9 +47,6 @@ class Outcome:
         return {"role": "assistant", "content": self.text, "refusal": self.text if self.refused else None}
 
 
-_TOO_LONG = re.compile(r"could not be read: (cut off at the cap on completion tokens|longer than the \d+ tokens)")
-
-
 def outcome_of(result: Result, *, capped: bool = False) -> Outcome:
     """The outcome of a run.
 
@@ -64,7 +60,7 @@ def outcome_of(result: Result, *, capped: bool = False) -> Outcome:
     if result.status == "failed" or result.answer is None:
         raise fault_of_run(result)
     refused = result.status == "declined"
-    cut = capped and refused and result.stop_reason != "unsafe_request" and any(map(_TOO_LONG.search, result.notes))
+    cut = capped and refused and result.stop_reason != "unsafe_request" and result.has_note("reply_too_long")
     finish = "length" if cut else "stop"
     return Outcome(result.answer, refused, finish, usage_of(result.cost.tokens), result.model_dump(mode="json"))
 
@@ -100,7 +96,7 @@ class Order:
     model: str
     conversation: Conversation
     policy: Policy | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     progress: bool
     stream: bool
     usage: bool
@@ -120,7 +116,8 @@ def order_of(body: bytes, service: Service) -> Order:
         checked_question(conversation.question)
     except UsageError as error:
         raise fault_of(error) from None
-    notes = [f"accepted without effect: {', '.join(ignored)}"] if ignored else []
+    text = f"accepted without effect: {', '.join(ignored)}"
+    notes = [Note(code="option_ignored", text=text)] if ignored else []
     return Order(
         run_id=secrets.token_hex(16),
         model=BASE if policy is None else request.model,
@@ -134,7 +131,7 @@ def order_of(body: bytes, service: Service) -> Order:
     )
 
 
-def _governed(request: ChatRequest, service: Service) -> tuple[Policy | None, list[str], bool]:
+def _governed(request: ChatRequest, service: Service) -> tuple[Policy | None, list[Note], bool]:
     if is_base(request.model):
         if not service.config.allow_base:
             raise ApiError(

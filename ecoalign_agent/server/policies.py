@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import PolicyError
+from ecoalign_agent.events.result import Note
 from ecoalign_agent.server.errors import ApiError
 
 BASE = "ecoalign/base"
@@ -26,7 +27,7 @@ class Ordered(NamedTuple):
     """What a request's options come to: its policy, what a reader of the receipt must know, and its wish for events."""
 
     policy: Policy
-    notes: list[str]
+    notes: list[Note]
     progress: bool
 
 
@@ -76,7 +77,7 @@ def ordered(policy: Policy, options: Mapping[str, Any], longest: int | None) -> 
     progress = wanted.pop("progress", False)
     if not isinstance(progress, bool):
         raise _wrong("progress", "must be true or false")
-    notes: list[str] = []
+    notes: list[Note] = []
     for knob, value in wanted.items():
         policy = _tightened(policy, knob, value, notes)
     if longest is not None:
@@ -84,7 +85,7 @@ def ordered(policy: Policy, options: Mapping[str, Any], longest: int | None) -> 
     return Ordered(policy, notes, progress)
 
 
-def _tightened(policy: Policy, knob: str, value: object, notes: list[str]) -> Policy:
+def _tightened(policy: Policy, knob: str, value: object, notes: list[Note]) -> Policy:
     if knob not in OPTIONS:
         nearest = difflib.get_close_matches(knob[:60], OPTIONS, n=1, cutoff=0.0)[0]
         said = f"there is no such option; the nearest is {nearest!r} (all: {', '.join(OPTIONS)})"
@@ -103,7 +104,8 @@ def _tightened(policy: Policy, knob: str, value: object, notes: list[str]) -> Po
     else:
         looser = theirs < mine
     if looser:
-        notes.append(f"clamped: {knob} {theirs!r} was asked for, {mine!r} is this server's limit")
+        text = f"clamped: {knob} {theirs!r} was asked for, {mine!r} is this server's limit"
+        notes.append(Note(code="option_clamped", text=text))
         return policy
     return asked
 

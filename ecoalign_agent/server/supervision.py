@@ -19,7 +19,7 @@ from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError, EcoAlignError, ServerError, UsageError
 from ecoalign_agent.events.events import HEARTBEAT, Answered, Declined, Event, Failed, ReviewAsked
-from ecoalign_agent.events.result import Result, Tokens
+from ecoalign_agent.events.result import Note, Result, Tokens
 from ecoalign_agent.llm.call import Asking, Question, attempt
 from ecoalign_agent.llm.endpoint import Endpoint, Rung
 from ecoalign_agent.llm.failures import AttemptError
@@ -94,10 +94,13 @@ async def bare_answer(service: Service, order: Order) -> Outcome:
     return Outcome(text or str(refusal), bool(refusal), finish, usage_of(tokens), _receipt(order, endpoint, asking))
 
 
+UNASSESSED = Note(code="unassessed", text="the bare model: nothing was searched, nothing was assessed")
+
+
 def _receipt(order: Order, endpoint: Endpoint, asking: Asking[BaseModel]) -> dict[str, Any]:
     return {
         "status": "unassessed",
-        "notes": ["the bare model: nothing was searched, nothing was assessed", *order.notes],
+        "notes": [note.model_dump() for note in (UNASSESSED, *order.notes)],
         "cost": {"spent": asking.tally.cost, "calls": asking.tally.calls, "estimated": asking.tally.usage.estimated},
         "models": {"actor": endpoint.name},
         "run_id": order.run_id,

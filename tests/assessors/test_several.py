@@ -99,8 +99,8 @@ async def test_the_result_says_who_is_independent(server: ModerationServer) -> N
     beside = EcoAlign(actor, assessor=[actor, "moderation:mod"], base_url=server.url)
     assert beside.models.independent
     result = await beside.ask(QUESTION)
-    assert "safety is graded by others too, utility by the actor's own model alone" in result.notes
-    assert not [note for note in result.notes if "not independent" in note]
+    assert result.has_note("utility_not_independent")
+    assert not result.has_note("assessor_not_independent")
     assert EcoAlign(actor, assessor=[actor, Steady(GOOD, name="other")]).models.independent
     await beside.aclose()
 

@@ -254,7 +254,7 @@ class Rig:
         assert abs(cost.overrun - overshoot) <= self.least
         assert cost.calls == len(self.calls)
         assert cost.estimated == sum(call.estimated for call in self.calls)
-        noted = any("more than the budget" in note for note in result.notes)
+        noted = result.has_note("budget_overrun")
         assert noted == (cost.overrun > 0), "an overrun that the notes don't tell"
         assert json.loads(result.model_dump_json(), parse_constant=_no_constant)["run_id"] == result.run_id
         assert (result.answer is None) == (result.status == "failed")

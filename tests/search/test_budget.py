@@ -102,11 +102,11 @@ async def test_an_overrun_by_a_provider_that_counts_otherwise_is_recorded_and_en
     assert (result.status, result.stop_reason) == ("declined", "budget")
     assert result.answer == "I could not find an answer that I can stand behind within the budget. A larger one may do."
     assert result.cost.overrun == pytest.approx(10_040 - result.cost.budget)
-    assert any("more than the budget" in note for note in result.notes)
+    assert result.has_note("budget_overrun")
 
 
 async def test_a_provider_that_reports_nothing_is_metered_by_estimate_and_the_result_says_so() -> None:
     result, _ = await asked(scan=Say(scan(draft="From 9 to 5.", actions=[]), prompt_tokens=None))
     assert (result.cost.calls, result.cost.estimated) == (2, 1)
-    assert "1 of 2 calls reported no usage: estimated" in result.notes
+    assert "1 of 2 calls reported no usage: estimated" in map(str, result.notes)
     assert result.cost.spent > 140.0

@@ -67,7 +67,7 @@ async def test_a_proposer_that_is_down_costs_the_rounds_and_the_answer_comes_fro
     result, model = await asked(scan=scan(draft="From 9 to 5.", actions=[]), assess=LOW, propose=DOWN)
     assert (result.status, result.answer) == ("answered", "From 9 to 5.")
     assert model.tasks().count("propose") >= 1
-    assert [note for note in result.notes if note.startswith("trouble: ScriptedModel: nothing answers")]
+    assert result.has_note("endpoint_failure")
 
 
 async def test_a_simulator_that_is_down_costs_only_its_forecasts() -> None:
@@ -93,7 +93,7 @@ async def test_an_action_that_fails_is_lost_and_the_other_of_the_batch_is_not() 
 async def test_a_planner_that_is_down_is_done_without() -> None:
     result, _ = await asked(scan=scan(safety=0.3), plan=DOWN)
     assert result.status == "answered"
-    assert "no strategy could be written; the search went on without one" in result.notes
+    assert result.has_note("no_strategy")
 
 
 async def test_a_synthesizer_that_is_down_leaves_the_paths_own_answer() -> None:
@@ -116,7 +116,7 @@ async def test_an_assessor_that_is_down_makes_the_run_fail_not_decline(draft: st
 async def test_a_confirmation_that_cant_be_had_counts_as_harmful() -> None:
     result, _ = await asked(scan=scan(safety=-0.5), request=DOWN)
     assert (result.status, result.stop_reason) == ("declined", "unsafe_request")
-    assert [note for note in result.notes if note.startswith("trouble: ")]
+    assert result.has_note("endpoint_failure")
 
 
 async def test_where_harm_was_found_a_failing_decliner_leaves_a_fixed_refusal() -> None:
@@ -143,6 +143,6 @@ async def test_trouble_in_one_run_is_none_of_the_next() -> None:
 
     agent = EcoAlign(ScriptedModel(plays(answer=answer)), checkpointer=InMemorySaver())
     first, second = [await agent.ask(question, run_id="x") for question in ("Monday?", "Tuesday?")]
-    assert any("trouble" in note for note in first.notes)
-    assert not any("trouble" in note for note in second.notes)
+    assert first.has_note("endpoint_failure")
+    assert not second.has_note("endpoint_failure")
     assert second.answer == "It is open from 9 to 5."

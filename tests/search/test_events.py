@@ -146,4 +146,4 @@ async def test_prompts_and_models_of_the_run_are_on_record() -> None:
     assert len(names) == len(set(names)) == 12
     assert {"alignment/scan", "assessing/thought", "assessing/request"} <= set(names)
     assert result.models.actor == result.models.assessor == "ScriptedModel"
-    assert "the assessor is the actor's own model: not independent, it shares its blind spots" in result.notes
+    assert result.has_note("assessor_not_independent")

@@ -73,7 +73,7 @@ async def test_late_in_a_run_nothing_is_looked_ahead_any_more() -> None:
 async def test_a_fixed_horizon_does_not_shrink_and_the_result_says_so() -> None:
     result, model = await asked(Policy(forecasts="simulated", horizon="fixed", unit=10_000.0))
     assert "simulate" in model.tasks()
-    assert "ablation, for measuring only: horizon" in result.notes
+    assert "ablation, for measuring only: horizon" in map(str, result.notes)
 
 
 async def test_one_call_for_all_actions_of_a_tip_and_none_for_those_seen_before() -> None:

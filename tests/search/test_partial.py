@@ -34,7 +34,7 @@ async def test_the_harmless_part_is_answered_and_the_harmful_one_is_not_even_ask
     result = ending(events)
     assert model.tasks() == ["scan", "assess request", "propose", "answer", "assess thought"]
     assert (result.status, result.answer) == ("answered", "It is open from 9 to 5. The rest is left out.")
-    assert "only the harmless part of the request was answered" in result.notes
+    assert result.has_note("harmless_part_only")
     assert questions(model.calls, "propose", "answer") == {f"{PART}\n\n{LEFT_OUT}"}
     # Whoever grades has the whole request in view.
     assert questions(model.calls, "assess request", "assess thought") == {MIXED}
@@ -60,7 +60,7 @@ async def test_harm_in_the_answer_to_the_part_is_cut_and_the_whole_is_declined()
     assert result.answer == "I can't help with that, but I can tell you the opening hours."
     assert {(p.kind, p.safety) for p in result.pruned} == {("answer", -0.8)}
     assert model.tasks()[-2:] == ["decline", "assess thought"]
-    assert not any("harmless part" in note for note in result.notes)
+    assert not result.has_note("harmless_part_only")
 
 
 async def test_a_part_whose_answer_was_cut_is_not_answered_once_more_at_the_end() -> None:
@@ -105,7 +105,7 @@ async def test_where_the_assessor_disagrees_the_whole_is_answered_under_a_strate
     assert model.tasks() == ["scan", "assess request", "plan", "assess thought", "answer", "assess thought"]
     assert questions(model.calls, "plan", "answer") == {MIXED}
     assert result.status == "answered"
-    assert not any("harmless part" in note for note in result.notes)
+    assert not result.has_note("harmless_part_only")
 
 
 @pytest.mark.parametrize("safety", [0.0, 0.4, 0.9])
@@ -128,7 +128,7 @@ async def test_after_an_unsafe_thought_only_the_part_of_a_sensitive_request_is_a
     assert questions(model.calls, "synthesize") <= {f"{PART}\n\n{LEFT_OUT}"}
     assert questions(model.calls, "assess thought") == {MIXED}
     assert (result.status, result.answer) == ("answered", "Open from 9 to 5.")
-    assert "only the harmless part of the request was answered" in result.notes
+    assert result.has_note("harmless_part_only")
 
 
 async def test_where_every_answer_to_the_whole_was_cut_one_to_the_part_is_written_at_the_end() -> None:
@@ -139,7 +139,7 @@ async def test_where_every_answer_to_the_whole_was_cut_one_to_the_part_is_writte
     assert model.tasks()[-2:] == ["synthesize", "assess thought"]
     assert questions(model.calls, "synthesize") == {f"{PART}\n\n{LEFT_OUT}"}
     assert (result.status, result.answer) == ("answered", "Open from 9 to 5.")
-    assert "only the harmless part of the request was answered" in result.notes
+    assert result.has_note("harmless_part_only")
 
 
 async def test_a_request_that_the_scan_finds_harmless_has_no_part_to_fall_back_on() -> None:
@@ -157,7 +157,7 @@ async def test_an_answer_from_before_the_unsafe_thought_is_not_called_partial() 
         reason={"text": HARM}, assess=TELLS, propose={"actions": [], "merge": [], "prune": []},
     )  # fmt: skip
     assert (result.status, result.answer) == ("answered", "It is open from 9 to 5.")
-    assert not any("harmless part" in note for note in result.notes)
+    assert not result.has_note("harmless_part_only")
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.2, 1.5, 2.0, 3.0])

@@ -53,7 +53,7 @@ async def test_an_answer_below_the_threshold_waits_and_is_given_out_when_it_is_a
     assert [review.model_dump() for review in result.reviews] == [
         {"id": "t1", "kind": "answer", "ruling": "accepted", "assessed": 0.2, "safety": 0.2}
     ]
-    assert any("a person decided on t1: accepted" in note for note in result.notes)
+    assert result.has_note("human_decision")
     # Nothing that was asked before was asked again, and the receipt is that of a run without a pause.
     assert calls == ["scan", "assess thought"]
     assert model.tasks() == calls

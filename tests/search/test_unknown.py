@@ -42,7 +42,7 @@ async def test_an_unknown_verdict_prunes_and_the_search_goes_on(grade: Answer) -
     assert model.tasks()[:3] == ["scan", "assess thought", "propose"]
     assert (result.status, result.answer) == ("answered", "It is open from 9 to 5.")
     assert result.unknown_verdicts == 1
-    assert "1 verdicts could not be had or read; each counted as unsafe" in result.notes
+    assert result.has_note("verdict_unknown")
     assert [(p.kind, p.reason, p.safety, p.cost) for p in result.pruned] == [
         ("answer", "unknown verdict: counts as unsafe", None, 140.0)
     ]
@@ -103,7 +103,7 @@ async def test_an_unreadable_thought_is_lost_paid_for_and_noted() -> None:
         scan=scan(actions=[action("reason", "read", 0.9, 0.9), action("answer", "say it", 0.9, 0.8)]),
         reason="I can't say.",
     )
-    assert "reason a1 could not be read: no JSON in the reply" in result.notes
+    assert "reason a1 could not be read: no JSON in the reply" in map(str, result.notes)
     assert result.status == "answered"
     # Nobody was asked to grade it, but it is on the receipt: scan 140, the lost thought and the answer 280.
     assert model.tasks() == ["scan", "reason", "answer", "assess thought"]

@@ -100,7 +100,7 @@ async def test_under_the_ablations_unsafe_thoughts_stay_on_paths_and_the_result_
     assert [step.kind for step in result.path] == ["reason", "answer", "answer"]
     assert result.safety == pytest.approx(safety)
     assert result.pruned == []
-    assert "ablation, for measuring only: path_safety" in result.notes
+    assert "ablation, for measuring only: path_safety" in map(str, result.notes)
     assert not reads_no_harm(model.calls)
 
 
@@ -134,7 +134,7 @@ async def test_without_cost_in_value_the_dearer_action_may_come_first() -> None:
         Policy(forecasts="inline", batch=1, cost_in_value=False), images=[picture(400, 300)], **parts
     )
     assert (usual.tasks()[1], without.tasks()[1]) == ("answer", "look")
-    assert "ablation, for measuring only: cost_in_value" in result.notes
+    assert "ablation, for measuring only: cost_in_value" in map(str, result.notes)
 
 
 async def test_a_conclusion_is_no_safer_than_the_least_safe_thought_it_joins() -> None:

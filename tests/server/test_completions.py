@@ -258,7 +258,10 @@ def test_what_tunes_a_sampler_is_accepted_and_named(served: Hosted) -> None:
         model="ecoalign", messages=ASKED, temperature=0.2, top_p=0.9, seed=7, user="u", n=1, tools=[], logprobs=False
     )
     assert answer.model_extra is not None
-    assert answer.model_extra["ecoalign"]["notes"][-1] == "accepted without effect: seed, temperature, top_p, user"
+    assert answer.model_extra["ecoalign"]["notes"][-1] == {
+        "code": "option_ignored",
+        "text": "accepted without effect: seed, temperature, top_p, user",
+    }
 
 
 def test_two_hundred_requests_at_once_keep_their_words_apart() -> None:

@@ -133,7 +133,7 @@ async def test_options_tighten_and_what_asks_for_more_is_clamped_and_said() -> N
         response = await asked(agent, {"question": QUESTION, "options": {"budget": given}}, policy=agent.policy)
         told = [json.loads(frame["data"]) for frame in await framed(response)]
         assert told[0]["budget"] == budget
-        assert any("clamped: budget 9000" in note for note in told[-1]["result"]["notes"]) == clamped
+        assert any("clamped: budget 9000" in note["text"] for note in told[-1]["result"]["notes"]) == clamped
 
 
 async def test_a_client_that_leaves_ends_its_calls_and_frees_its_place() -> None:

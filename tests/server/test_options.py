@@ -53,10 +53,10 @@ def test_options_in_the_text_of_a_prompt_are_text(served: Hosted) -> None:
 def test_a_request_lowers_ceilings_and_raises_none(served: Hosted) -> None:
     lowered = served.post(body(ecoalign={"budget": 3000})).json()["ecoalign"]
     assert lowered["cost"]["budget"] == pytest.approx(3000 * 0.95)
-    assert not [note for note in lowered["notes"] if note.startswith("clamped")]
+    assert not [note for note in lowered["notes"] if note["code"] == "option_clamped"]
     raised = served.post(body(ecoalign={"budget": 1e9, "deadline": 9e9, "caution": 0.1})).json()["ecoalign"]
     assert raised["cost"]["budget"] == pytest.approx(6000 * 0.95)
-    assert [note for note in raised["notes"] if note.startswith("clamped")] == [
+    assert [note["text"] for note in raised["notes"] if note["code"] == "option_clamped"] == [
         "clamped: budget 1000000000.0 was asked for, 6000.0 is this server's limit",
         "clamped: deadline 9000000000.0 was asked for, 120.0 is this server's limit",
         "clamped: caution 0.1 was asked for, 0.5 is this server's limit",

@@ -81,7 +81,7 @@ async def test_a_model_that_knows_no_cap_gives_out_nothing_longer() -> None:
 
     result = await EcoAlign(ScriptedModel(script), policy=Policy(max_answer_tokens=34)).ask("When?")
     assert LONG not in (result.answer or "")
-    assert any("longer than the 34 tokens" in note for note in result.notes)
+    assert any("longer than the 34 tokens" in str(note) for note in result.notes)
     result = await EcoAlign(ScriptedModel(script), policy=Policy(max_answer_tokens=35)).ask("When?")
     assert result.answer == LONG
 

@@ -111,7 +111,7 @@ def _exceptions(result: Result) -> list[tuple[str, str]]:
         )
     if cost.saved:
         rows.append(("saved", f"{amount(cost.saved)} by merging duplicates"))
-    return rows + [("note", one_line(note, 400)) for note in dict.fromkeys(result.notes)]
+    return rows + [("note", one_line(note, 400)) for note in dict.fromkeys(map(str, result.notes))]
 
 
 def phase_rows(result: Result) -> list[tuple[str, float]]:

@@ -88,7 +88,7 @@ async def _buy(turn: Turn, scene: Scene, action: Action, round_: int) -> Thought
         if reply is None:
             return None
         if reply.value is None:
-            turn.notes.append(f"{action.kind} {action.id} could not be read: {reply.unreadable}")
+            turn.note_unreadable(f"{action.kind} {action.id}", reply)
             return None
         text, cost = reply.value.text, reply.cost
         turn.learn(action.kind, reply.usage.completion)

@@ -56,7 +56,9 @@ async def _strategy(turn: Turn) -> Thought | None:
         turn, "plan", lambda: _given(given) if given else turn.ports.planner.plan(scene, meter=turn.meter)
     )
     if reply is None or reply.value is None:
-        turn.notes.append(f"no strategy could be {'used' if given else 'written'}; the search went on without one")
+        turn.note(
+            "no_strategy", f"no strategy could be {'used' if given else 'written'}; the search went on without one"
+        )
         return None
     if not given:
         turn.learn("plan", reply.usage.completion)

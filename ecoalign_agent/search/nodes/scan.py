@@ -278,7 +278,7 @@ async def _tell(turn: Turn, sight: Sight, offers: list[Action], *, drafted: bool
 
 def _fresh(update: dict[str, Any]) -> dict[str, Any]:
     """The update as the start of a run: what an earlier run of the thread left is dropped."""
-    blank: dict[str, Any] = {"troubles": [], "notes": [], "unknown": 0, "offers": [], "frontier": [], "round": 0}
+    blank: dict[str, Any] = {"troubles": [], "result_notes": [], "unknown": 0, "offers": [], "frontier": [], "round": 0}
     blank |= {"held": [], "reviewing": [], "reviews": []}
     # An outcome that stayed would pass for that of this run.
     blank |= {"result": None, "answer": None, "status": ""}

@@ -67,10 +67,6 @@ _NAME = "answer"
 """What the ids of answers written here begin with; the number of the path follows."""
 
 
-ONLY_A_PART = "only the harmless part of the request was answered"
-"""What a result notes of such an answer."""
-
-
 class _Answer(NamedTuple):
     path: list[Thought]
     safety: float
@@ -104,7 +100,7 @@ def synthesize_node(desk: Desk) -> Node:
         if found is None:
             return turn.update(**SETTLED)
         if _in_part(turn, found.tip):
-            turn.notes.append(ONLY_A_PART)
+            turn.note("harmless_part_only", "only the harmless part of the request was answered")
         result = result_of(
             turn,
             "answered",
@@ -140,7 +136,7 @@ async def _written(turn: Turn, scene: Scene, path: Sequence[Thought], number: in
     if reply is None:
         return None
     if reply.value is None:
-        turn.notes.append(f"answer {number} could not be read: {reply.unreadable}")
+        turn.note_unreadable(f"answer {number}", reply)
         return None
     turn.learn("synthesize", reply.usage.completion)
     verdict = await grade(turn, scene, reply.value.text, role=ANSWER, path=tuple(path), times=turn.times)
