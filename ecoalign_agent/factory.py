@@ -184,7 +184,7 @@ def build_endpoint(model: ModelChoice, settings: Settings) -> Endpoint:
         return _profiled_endpoint(model, label, settings)
     if not isinstance(model, str):
         raise UsageError(
-            f"model is a {type(model).__name__}: give a name such as openai:NAME, or a LangChain chat model"
+            f"model is of type {type(model).__name__}: give a name such as openai:NAME, or a LangChain chat model"
         )
     if model == "offline":
         from ecoalign_agent.offline.model import OFFLINE_LABEL, OfflineModel  # noqa: PLC0415 - only where it is chosen

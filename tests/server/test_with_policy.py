@@ -35,7 +35,7 @@ async def test_agents_of_recent_policies_are_kept_and_others_made_anew() -> None
     # Asked for again, it became the most recent: the next new one takes the place of the second.
     agent.with_policy(Policy(budget=3_000))
     assert agent.with_policy(Policy(budget=1_000)) is first
-    assert len(agent._derived) == 64
+    assert agent._under_policy.cache_info().currsize == 64
 
 
 async def test_closing_a_derived_agent_closes_nothing() -> None:
