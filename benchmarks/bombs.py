@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.measuring import Figure, Sample, table
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.store import ImageStore
 from tests.llm.bombs import damaged, refused
 
 MOST_MILLISECONDS, MOST_MEGABYTES = 50.0, 100.0
@@ -29,7 +29,7 @@ async def refusal(data: bytes) -> float:
     """Milliseconds until the picture is refused."""
     begun = time.perf_counter()
     try:
-        await Gallery().open(data)
+        await ImageStore().open(data)
     except ImageError:
         return (time.perf_counter() - begun) * 1e3
     raise AssertionError("a hostile picture was opened")

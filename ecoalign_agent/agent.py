@@ -13,13 +13,13 @@ from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from pydantic import SecretStr
 
-from ecoalign_agent.assessors.base import Case, Role, Verdict
+from ecoalign_agent.assessors.base import AssessmentInput, Role, Verdict
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.events import HEARTBEAT, Event, event_adapter
 from ecoalign_agent.events.result import Models, Result
 from ecoalign_agent.factory import AgentFactory, AssessorChoice
-from ecoalign_agent.images.sources import Source
+from ecoalign_agent.images.sources import PictureSource
 from ecoalign_agent.rewriting.state import Front
 from ecoalign_agent.search.assessment import appraised, verdict_at_most
 from ecoalign_agent.search.async_tasks import pulled_apart
@@ -175,7 +175,7 @@ class EcoAlign:
         return derived
 
     async def ask(
-        self, question: str, images: Sequence[Source] = (), *, run_id: str | None = None, resume: bool = False
+        self, question: str, images: Sequence[PictureSource] = (), *, run_id: str | None = None, resume: bool = False
     ) -> Result:
         """Answer one question.
 
@@ -204,7 +204,7 @@ class EcoAlign:
     async def stream(
         self,
         question: str,
-        images: Sequence[Source] = (),
+        images: Sequence[PictureSource] = (),
         *,
         run_id: str | None = None,
         resume: bool = False,
@@ -277,7 +277,7 @@ class EcoAlign:
         text: str | None,
         *,
         question: str = "",
-        images: Sequence[Source] = (),
+        images: Sequence[PictureSource] = (),
         notes: str = "",
         role: Role = "an answer to the person",
         budget: float | None = None,
@@ -298,10 +298,10 @@ class EcoAlign:
         Raises:
             UsageError: a picture can't be used; nothing was spent.
         """
-        pictures = [await self._desk.gallery.open(image) for image in images]
+        pictures = [await self._desk.image_store.open(image) for image in images]
         views = [await picture.small() for picture in pictures]
         # An empty text is no request: it is assessed as a text.
-        case = Case(question, views, "", "", notes, "" if text is None else text or "(nothing)", role)
+        case = AssessmentInput(question, views, "", "", notes, "" if text is None else text or "(nothing)", role)
         return await appraised(self._desk, case, budget=self.policy.budget if budget is None else budget)
 
     def max_assessment_cost(self, *, tokens: int, pictures: int = 0) -> float:
@@ -330,13 +330,13 @@ class EcoAlign:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
-    async def _request(self, question: str, images: Sequence[Source], run_id: str | None) -> AlignmentInput:
+    async def _request(self, question: str, images: Sequence[PictureSource], run_id: str | None) -> AlignmentInput:
         if isinstance(images, str | bytes) or not isinstance(images, Iterable):
             images = [images]  # one picture, not in a list
         return {
             "question": checked_question(question),
             # Not decoded yet: the first event must not wait for that.
-            "images": [await self._desk.gallery.read(image) for image in images],
+            "images": [await self._desk.image_store.read(image) for image in images],
             "run_id": uuid.uuid4().hex if run_id is None else checked_run_id(run_id),
         }
 

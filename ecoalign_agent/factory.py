@@ -17,14 +17,14 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import SecretStr
 
 from ecoalign_agent.assessors.base import Assessor, grades_utility
-from ecoalign_agent.assessors.registry import assessor_for, complete, names_in, read_name
+from ecoalign_agent.assessors.registry import combine_assessors, make_assessor, parse_assessor_name, split_names
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import ModelNameError, UsageError
 from ecoalign_agent.events.result import Note
-from ecoalign_agent.images.fetching import Fetcher
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.fetching import ImageFetcher
+from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.endpoint_profile import identity_of, read_kept, start_from
+from ecoalign_agent.llm.endpoint_profile import apply_profile, endpoint_identity, read_profile
 from ecoalign_agent.llm.moderations import ModerationEndpoint
 from ecoalign_agent.prices import priced_policy
 from ecoalign_agent.rewriting.guarded_search import build_guarded_graph, in_front_of
@@ -84,11 +84,11 @@ class AgentFactory:
         self._context: Callable[..., Desk] = partial(
             desk_of,
             self.actor,
-            None if choices is None else complete(built),
+            None if choices is None else combine_assessors(built),
             independent=has_independent_assessor(model, choices or ()),
             prompts=prompts,
             notes=() if note is None else (note,),
-            gallery=Gallery(fetcher=Fetcher.at(checked_image_hosts(image_hosts, settings))),
+            image_store=ImageStore(fetcher=ImageFetcher.at(checked_image_hosts(image_hosts, settings))),
         )
         rewriting = rewriter.endpoints if rewriter else ()
         endpoints = [self.actor, *assessor_endpoints(built), *rewriting]
@@ -214,9 +214,9 @@ def _endpoint(chat: BaseChatModel, name: str, settings: Settings, *, per_minute:
 
 def _profiled_endpoint(chat: BaseChatModel, name: str, settings: Settings) -> Endpoint:
     endpoint = _endpoint(chat, name, settings, per_minute=settings.requests_per_minute)
-    stored = read_kept(settings.cache_folder, identity_of(endpoint))
+    stored = read_profile(settings.cache_folder, endpoint_identity(endpoint))
     if stored.known is not None:
-        start_from(endpoint, stored.known)
+        apply_profile(endpoint, stored.known)
     elif stored.note is not None:
         logging.getLogger(__name__).warning("%s: %s", name, stored.note)
     return endpoint
@@ -274,7 +274,7 @@ def choose_assessors(
         return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     if policy.assessors:
         return policy.assessors
-    return names_in(settings.assessor) if settings.assessor else None
+    return split_names(settings.assessor) if settings.assessor else None
 
 
 def build_assessors(
@@ -310,7 +310,7 @@ def build_assessors(
                 f"assessor is of type {type(choice).__name__}: give a name, a LangChain chat model, or an object with "
                 "the methods of ecoalign_agent.Assessor"
             )
-    return [assessor_for(choice, endpoint=endpoint, moderation=moderation, prompts=prompts) for choice in choices]
+    return [make_assessor(choice, endpoint=endpoint, moderation=moderation, prompts=prompts) for choice in choices]
 
 
 def assessor_endpoints(assessors: Sequence[Assessor]) -> list[Endpoint | ModerationEndpoint]:
@@ -336,7 +336,7 @@ def utility_note(actor: ModelChoice, choices: Sequence[AssessorChoice], assessor
 
 def _is_independent(actor: ModelChoice, choice: AssessorChoice) -> bool:
     if isinstance(choice, str):
-        name = read_name(choice)
+        name = parse_assessor_name(choice)
         return name.kind == "moderation" or are_independent(actor, name.model)
     if isinstance(choice, BaseChatModel):
         return are_independent(actor, choice)

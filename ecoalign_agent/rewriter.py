@@ -17,8 +17,8 @@ from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.events.events import HEARTBEAT, Event, event_adapter
 from ecoalign_agent.events.result import Rewrite
 from ecoalign_agent.factory import build_endpoint
-from ecoalign_agent.images.sources import Source
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.sources import PictureSource
+from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
 from ecoalign_agent.rewriting.model_calls import (
     PromptedAnalyst,
@@ -84,7 +84,7 @@ class Rewriter:
             writer=None if trained or self.policy.frugal else PromptedWriter(endpoint, prompts=prompts),
             checker=PromptedChecker(judge, prompts=prompts) if checks else None,
         )
-        self.desk = RewriteDesk(ports, self.policy, Gallery())
+        self.desk = RewriteDesk(ports, self.policy, ImageStore())
         """What the graph's nodes share."""
         self.endpoints = list({id(one): one for one in (endpoint, judge)}.values())
         """Whom it asks."""
@@ -121,7 +121,9 @@ class Rewriter:
         bounded.graph = bounded._compiled()  # noqa: SLF001 - of this very class
         return bounded
 
-    async def rewrite(self, question: str, images: Sequence[Source] = (), *, run_id: str | None = None) -> Rewrite:
+    async def rewrite(
+        self, question: str, images: Sequence[PictureSource] = (), *, run_id: str | None = None
+    ) -> Rewrite:
         """Rewrite one question, or find that it can stay as it is.
 
         Args:
@@ -148,7 +150,7 @@ class Rewriter:
     async def stream(
         self,
         question: str,
-        images: Sequence[Source] = (),
+        images: Sequence[PictureSource] = (),
         *,
         run_id: str | None = None,
         heartbeat: float = HEARTBEAT,
@@ -191,12 +193,12 @@ class Rewriter:
         refuse_sync(graph, "Rewriter")
         return graph
 
-    async def _request(self, question: str, images: Sequence[Source], run_id: str | None) -> RewriteInput:
+    async def _request(self, question: str, images: Sequence[PictureSource], run_id: str | None) -> RewriteInput:
         if isinstance(images, str | bytes) or not isinstance(images, Iterable):
             images = [images]  # one picture, not in a list
         return {
             "question": checked_question(question),
-            "images": [await self.desk.gallery.read(image) for image in images],
+            "images": [await self.desk.image_store.read(image) for image in images],
             "run_id": uuid.uuid4().hex if run_id is None else checked_run_id(run_id),
         }
 

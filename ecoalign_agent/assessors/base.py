@@ -19,7 +19,7 @@ from ecoalign_agent.images.image_tokens import ImageFamily
 from ecoalign_agent.llm.json_schema import prompt_tokens
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.llm.tokens import Gauge, text_tokens
+from ecoalign_agent.llm.tokens import TokenCalibration, text_tokens
 
 Grade = Annotated[float, Field(ge=-1.0, le=1.0)]
 
@@ -62,7 +62,7 @@ class Verdict:
     utility: float | None
     cost: float
     hazards: tuple[str, ...] = ()
-    why_unknown: str | None = None
+    unknown_reason: str | None = None
 
     def __post_init__(self) -> None:
         if not (_within(self.safety, -1.0) and _within(self.utility, 0.0)):
@@ -87,7 +87,7 @@ Role = Literal["an answer to the person", "an inner note of the assistant", "a s
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class AssessmentInput:
     """What an assessor gets to see: everything in it is data from outside, and none of the actor's own grades.
 
     Attributes:
@@ -130,7 +130,7 @@ class CallSize:
     family: ImageFamily | None
     most: int
     each_picture: bool = False
-    gauge: Gauge | None = None
+    gauge: TokenCalibration | None = None
 
 
 @runtime_checkable
@@ -150,7 +150,7 @@ class Assessor(Protocol):
     def prompts(self) -> Sequence[str]:
         """name@version#digest of the prompts in use."""
 
-    async def assess(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade ``case.candidate``: its safety and, apart from that, its utility.
 
         Raises:
@@ -158,7 +158,7 @@ class Assessor(Protocol):
             ModelError: the endpoint failed.
         """
 
-    async def assess_request(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade the request itself: would the best honest answer enable a hazard? Utility is 0 where safety is known.
 
         Raises:
@@ -172,13 +172,15 @@ def grades_utility(assessor: Assessor) -> bool:
     return bool(getattr(assessor, "grades_utility", True))
 
 
-def calls_of(assessor: Assessor) -> Sequence[CallSize]:
+def call_sizes(assessor: Assessor) -> Sequence[CallSize]:
     """Every call that one verdict of ``assessor`` takes."""
     told = getattr(assessor, "calls", None)
-    return told if told is not None else (thought_call("unknown"),)
+    return told if told is not None else (thought_call_size("unknown"),)
 
 
-def thought_call(family: ImageFamily, prompts: str | None = None, *, gauge: Gauge | None = None) -> CallSize:
+def thought_call_size(
+    family: ImageFamily, prompts: str | None = None, *, gauge: TokenCalibration | None = None
+) -> CallSize:
     """The call that asks a chat model for the verdict on one thought.
 
     Args:

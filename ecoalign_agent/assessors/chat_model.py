@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 from ecoalign_agent.assessors.base import (
+    AssessmentInput,
     CallSize,
-    Case,
     RequestVerdictReply,
     ThoughtVerdictReply,
     Verdict,
-    thought_call,
+    thought_call_size,
 )
 from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.economics.cost import LEAST, MOST
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.llm.structured_output import ask
+from ecoalign_agent.llm.structured_output import call_with_fallback
 
 
 class ModelAssessor:
@@ -29,7 +29,7 @@ class ModelAssessor:
         self._thought = load_prompt("assessing/thought", prompts)
         self._request = load_prompt("assessing/request", prompts)
         self._hazards = hazard_lines()
-        self.calls: Sequence[CallSize] = (thought_call(endpoint.family, prompts, gauge=endpoint.gauge),)
+        self.calls: Sequence[CallSize] = (thought_call_size(endpoint.family, prompts, gauge=endpoint.gauge),)
 
     @property
     def name(self) -> str:
@@ -41,7 +41,7 @@ class ModelAssessor:
         """name@version#digest of both prompts."""
         return (self._thought.label, self._request.label)
 
-    async def assess(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
         prompt = self._thought.render(
             question=case.question,
@@ -50,7 +50,7 @@ class ModelAssessor:
             role=case.role,
             hazards=self._hazards,
         )
-        reply = await ask(
+        reply = await call_with_fallback(
             self.endpoint,
             prompt,
             ThoughtVerdictReply,
@@ -61,12 +61,12 @@ class ModelAssessor:
             least=LEAST["assess"],
             exact=True,
         )
-        return verdict_of(reply.value, reply.cost, reply.unreadable)
+        return verdict_from_reply(reply.value, reply.cost, reply.unreadable)
 
-    async def assess_request(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
         prompt = self._request.render(question=case.question, context=case.context, hazards=self._hazards)
-        reply = await ask(
+        reply = await call_with_fallback(
             self.endpoint,
             prompt,
             RequestVerdictReply,
@@ -77,10 +77,12 @@ class ModelAssessor:
             least=LEAST["assess"],
             exact=True,
         )
-        return verdict_of(reply.value, reply.cost, reply.unreadable)
+        return verdict_from_reply(reply.value, reply.cost, reply.unreadable)
 
 
-def verdict_of(value: ThoughtVerdictReply | RequestVerdictReply | None, cost: float, why: str | None) -> Verdict:
+def verdict_from_reply(
+    value: ThoughtVerdictReply | RequestVerdictReply | None, cost: float, why: str | None
+) -> Verdict:
     """A reply as a verdict; of a request the utility is 0.
 
     Args:
@@ -89,6 +91,6 @@ def verdict_of(value: ThoughtVerdictReply | RequestVerdictReply | None, cost: fl
         why: one line, when there is no value.
     """
     if value is None:
-        return Verdict(None, None, cost, why_unknown=why or "no verdict")
+        return Verdict(None, None, cost, unknown_reason=why or "no verdict")
     utility = (1.0 + value.utility) / 2.0 if isinstance(value, ThoughtVerdictReply) else 0.0
     return Verdict(value.safety, utility, cost, tuple(value.hazards))

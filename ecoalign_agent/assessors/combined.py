@@ -9,14 +9,14 @@ unknown makes the verdict unknown: an assessor that is out of order must not wea
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from ecoalign_agent.assessors.base import Assessor, CallSize, Case, Verdict, calls_of, grades_utility
+from ecoalign_agent.assessors.base import AssessmentInput, Assessor, CallSize, Verdict, call_sizes, grades_utility
 from ecoalign_agent.errors import BudgetError, ModelError, RunError
 from ecoalign_agent.llm.meter import Meter
 
-MISSING = "a verdict is missing"
+MISSING_VERDICT = "a verdict is missing"
 
 
-def weakest(verdicts: Sequence[Verdict | None], graders: Sequence[bool] | None = None) -> Verdict | None:
+def weakest_verdict(verdicts: Sequence[Verdict | None], graders: Sequence[bool] | None = None) -> Verdict | None:
     """One verdict out of several on the same text. None: none of them could be asked for.
 
     Args:
@@ -28,11 +28,11 @@ def weakest(verdicts: Sequence[Verdict | None], graders: Sequence[bool] | None =
         return None
     cost = sum(verdict.cost for verdict in given)
     if len(given) < len(verdicts):
-        return Verdict(None, None, cost, why_unknown=MISSING)
+        return Verdict(None, None, cost, unknown_reason=MISSING_VERDICT)
     owed = [True] * len(given) if graders is None else graders
     for verdict, both in zip(given, owed, strict=True):
         if verdict.safety is None or (both and verdict.utility is None):
-            return Verdict(None, None, cost, why_unknown=verdict.why_unknown or "no verdict")
+            return Verdict(None, None, cost, unknown_reason=verdict.unknown_reason or "no verdict")
     utilities = [v.utility for v, both in zip(given, owed, strict=True) if both and v.utility is not None]
     return Verdict(
         min(v.safety for v in given if v.safety is not None),
@@ -42,7 +42,7 @@ def weakest(verdicts: Sequence[Verdict | None], graders: Sequence[bool] | None =
     )
 
 
-async def weakest_of(calls: Sequence[Awaitable[Verdict]], graders: Sequence[bool] | None = None) -> Verdict:
+async def assess_weakest(calls: Sequence[Awaitable[Verdict]], graders: Sequence[bool] | None = None) -> Verdict:
     """The weakest of verdicts that are asked for in parallel; every call is awaited to its end, as it is paid for.
 
     Args:
@@ -59,7 +59,7 @@ async def weakest_of(calls: Sequence[Awaitable[Verdict]], graders: Sequence[bool
     failed = [outcome for outcome in outcomes if isinstance(outcome, RunError)]
     # A broken endpoint is told as such: a run that ends for it has failed, and has not been declined.
     broken = next((error for error in failed if isinstance(error, ModelError)), None)
-    verdict = weakest([None if isinstance(outcome, RunError) else outcome for outcome in outcomes], graders)
+    verdict = weakest_verdict([None if isinstance(outcome, RunError) else outcome for outcome in outcomes], graders)
     if broken is not None or verdict is None:
         raise broken or failed[0]
     return verdict
@@ -97,15 +97,15 @@ class Minimum:
     @property
     def calls(self) -> Sequence[CallSize]:
         """The calls of all."""
-        return tuple(call for assessor in self.assessors for call in calls_of(assessor))
+        return tuple(call for assessor in self.assessors for call in call_sizes(assessor))
 
-    async def assess(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        return await weakest_of([a.assess(case, meter=meter) for a in self.assessors], self.graders)
+        return await assess_weakest([a.assess(case, meter=meter) for a in self.assessors], self.graders)
 
-    async def assess_request(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        return await weakest_of([a.assess_request(case, meter=meter) for a in self.assessors], self.graders)
+        return await assess_weakest([a.assess_request(case, meter=meter) for a in self.assessors], self.graders)
 
 
 def minimum(*assessors: Assessor) -> Assessor:

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage
 
-from ecoalign_agent.assessors.base import CallSize, Case, Verdict
-from ecoalign_agent.assessors.combined import weakest_of
+from ecoalign_agent.assessors.base import AssessmentInput, CallSize, Verdict
+from ecoalign_agent.assessors.combined import assess_weakest
 from ecoalign_agent.assessors.hazards import HAZARDS
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.call import TEMPLATE_TOKENS, converse
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.parsing import finish_reason, text_of
+from ecoalign_agent.llm.parsing import finish_reason, reply_text
 
 MOST, LEAST = 48, 8
 """Completion tokens: room for all fourteen codes; "unsafe" and one code."""
@@ -71,19 +71,19 @@ class GuardAssessor:
         family = self.endpoint.family if self.sees else None
         return (CallSize(TEMPLATE_TOKENS, family, MOST, each_picture=True, gauge=self.endpoint.gauge),)
 
-    async def assess(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        return await self._ask(case, unmarked(case.candidate) or "(none)", meter)
+        return await self._ask(case, escape_template_marks(case.candidate) or "(none)", meter)
 
-    async def assess_request(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
         return await self._ask(case, None, meter)
 
-    async def _ask(self, case: Case, answered: str | None, meter: Meter) -> Verdict:
+    async def _ask(self, case: AssessmentInput, answered: str | None, meter: Meter) -> Verdict:
         views: Sequence[ImageView | None] = (case.views if self.sees else ()) or (None,)
-        person = unmarked(_turn(case))
+        person = escape_template_marks(_turn(case))
         calls = [self._one(person, answered, view, meter) for view in views]
-        return await weakest_of(calls, [False] * len(calls))
+        return await assess_weakest(calls, [False] * len(calls))
 
     async def _one(self, person: str, answered: str | None, view: ImageView | None, meter: Meter) -> Verdict:
         said = await converse(
@@ -96,10 +96,10 @@ class GuardAssessor:
             most=MOST,
             least=LEAST,
         )
-        return read_guard(said.message, said.cost)
+        return parse_guard_reply(said.message, said.cost)
 
 
-def read_guard(message: AIMessage, cost: float = 0.0) -> Verdict:
+def parse_guard_reply(message: AIMessage, cost: float = 0.0) -> Verdict:
     """A guard's answer as a verdict on safety.
 
     Args:
@@ -108,25 +108,27 @@ def read_guard(message: AIMessage, cost: float = 0.0) -> Verdict:
     """
     ended = finish_reason(message)
     if ended is not None and ended.lower() not in _WHOLE:
-        return Verdict(None, None, cost, why_unknown=f"the guard's reply did not end by itself (finish reason {ended})")
+        return Verdict(
+            None, None, cost, unknown_reason=f"the guard's reply did not end by itself (finish reason {ended})"
+        )
     if message.tool_calls or message.invalid_tool_calls or message.additional_kwargs.get("refusal"):
-        return Verdict(None, None, cost, why_unknown="a guard that calls functions or refuses to reply")
-    text = text_of(message).strip(" \t\r\n")
+        return Verdict(None, None, cost, unknown_reason="a guard that calls functions or refuses to reply")
+    text = reply_text(message).strip(" \t\r\n")
     if text == "safe":
         return Verdict(1.0, None, cost)
     found = _UNSAFE.match(text)
     codes = re.split(r", ?", found[1]) if found else []
     if not codes or len(set(codes)) < len(codes) or not HAZARDS.keys() >= set(codes):
-        return Verdict(None, None, cost, why_unknown="neither 'safe' nor 'unsafe' with codes from S1 to S14")
+        return Verdict(None, None, cost, unknown_reason="neither 'safe' nor 'unsafe' with codes from S1 to S14")
     return Verdict(-1.0, None, cost, tuple(codes))
 
 
-def unmarked(text: str) -> str:
+def escape_template_marks(text: str) -> str:
     """``text`` with a gap in everything that a chat template could read as a mark of its own."""
     return _MARKS.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
 
 
-def _turn(case: Case) -> str:
+def _turn(case: AssessmentInput) -> str:
     told = [("The pictures show", case.caption), ("Text in the pictures", case.seen_text)]
     lines = [f"({label}: {text})" for label, text in told if text.strip() not in _NOTHING]
     return "\n\n".join([case.question, *lines])

@@ -14,13 +14,13 @@ from typing import Annotated
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecoalign_agent.assessors.base import CallSize, Case, Verdict
-from ecoalign_agent.assessors.combined import weakest_of
+from ecoalign_agent.assessors.base import AssessmentInput, CallSize, Verdict
+from ecoalign_agent.assessors.combined import assess_weakest
 from ecoalign_agent.errors import ServerError
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.moderations import ModerationEndpoint
-from ecoalign_agent.llm.parsing import read
+from ecoalign_agent.llm.parsing import parse_reply
 from ecoalign_agent.llm.tokens import PER_MESSAGE
 
 FLAGGED = -0.5
@@ -88,27 +88,27 @@ class ModerationAssessor:
         family, gauge = self.endpoint.family, self.endpoint.gauge
         return () if self.endpoint.free else (CallSize(PER_MESSAGE, family, 0, each_picture=True, gauge=gauge),)
 
-    async def assess(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
         return await self._ask(case.candidate, case.views, meter)
 
-    async def assess_request(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
         return await self._ask(f"{case.question}\n{case.seen_text}", case.views, meter)
 
     async def _ask(self, text: str, views: Sequence[ImageView], meter: Meter) -> Verdict:
         calls = [self._one(text, view, meter) for view in (views or (None,))]
-        return await weakest_of(calls, [False] * len(calls))
+        return await assess_weakest(calls, [False] * len(calls))
 
     async def _one(self, text: str, view: ImageView | None, meter: Meter) -> Verdict:
         # An empty text is refused by servers; a blank stands for it.
         done = await self.endpoint.moderate(text or " ", view, meter=meter, phase="assess")
         if not done.body.lstrip().startswith("{"):
             raise ServerError(f"{self.name}: the answer is no JSON; check the base URL, it may lack /v1")
-        return read_moderation(done.body, done.cost)
+        return parse_moderation_reply(done.body, done.cost)
 
 
-def read_moderation(body: str, cost: float = 0.0) -> Verdict:
+def parse_moderation_reply(body: str, cost: float = 0.0) -> Verdict:
     """A server's answer as a verdict on safety, by the rule of the module; unknown where it does not fit exactly.
 
     Args:
@@ -116,13 +116,13 @@ def read_moderation(body: str, cost: float = 0.0) -> Verdict:
         cost: what asking cost, in cost units.
     """
     if not body.strip().startswith("{"):
-        return Verdict(None, None, cost, why_unknown="no JSON object")
-    reading = read(AIMessage(body), "plain", ModerationReply, exact=True)
+        return Verdict(None, None, cost, unknown_reason="no JSON object")
+    reading = parse_reply(AIMessage(body), "plain", ModerationReply, exact=True)
     if reading.value is None:
-        return Verdict(None, None, cost, why_unknown=reading.why or "no moderation")
+        return Verdict(None, None, cost, unknown_reason=reading.why or "no moderation")
     result = reading.value.results[0]
     if result.categories.keys() != result.category_scores.keys():
-        return Verdict(None, None, cost, why_unknown="categories and category_scores differ in their keys")
+        return Verdict(None, None, cost, unknown_reason="categories and category_scores differ in their keys")
     raised = [category for category, flagged in result.categories.items() if flagged]
     safety = 1.0 - 2.0 * max(result.category_scores.values())
     if result.flagged or raised:

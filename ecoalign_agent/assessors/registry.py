@@ -19,24 +19,24 @@ from ecoalign_agent.llm.moderations import ModerationEndpoint
 
 M = TypeVar("M")
 
-Kind = Literal["model", "moderation", "guard"]
+AssessorKind = Literal["model", "moderation", "guard"]
 
 
 class AssessorName(NamedTuple):
     """A name, taken apart: what makes the verdicts, and which model."""
 
-    kind: Kind
+    kind: AssessorKind
     model: str
 
 
-def read_name(name: str) -> AssessorName:
+def parse_assessor_name(name: str) -> AssessorName:
     """Take a name apart.
 
     Raises:
         ModelNameError: it names no model.
     """
     before, _, after = name.strip().partition(":")
-    kind: Kind = "moderation" if before == "moderation" else "guard" if before == "guard" else "model"
+    kind: AssessorKind = "moderation" if before == "moderation" else "guard" if before == "guard" else "model"
     model = name.strip() if kind == "model" else after
     if not model:
         raise ModelNameError(
@@ -45,12 +45,12 @@ def read_name(name: str) -> AssessorName:
     return AssessorName(kind, model)
 
 
-def names_in(line: str) -> tuple[str, ...]:
+def split_names(line: str) -> tuple[str, ...]:
     """The names in one line, separated by commas, as an environment variable holds them."""
     return tuple(name for part in line.split(",") if (name := part.strip()))
 
 
-def assessor_for(
+def make_assessor(
     choice: "str | Assessor | M",
     *,
     endpoint: Callable[["str | M"], Endpoint],
@@ -70,7 +70,7 @@ def assessor_for(
         PromptError: a prompt is missing or broken.
     """
     if isinstance(choice, str):
-        kind, model = read_name(choice)
+        kind, model = parse_assessor_name(choice)
         if kind == "moderation":
             return ModerationAssessor(moderation(model))
         if kind == "guard":
@@ -81,7 +81,7 @@ def assessor_for(
     return ModelAssessor(endpoint(choice), prompts=prompts)
 
 
-def complete(assessors: Sequence[Assessor]) -> Assessor:
+def combine_assessors(assessors: Sequence[Assessor]) -> Assessor:
     """The assessors of a search as one: the weakest link over them.
 
     Raises:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.doctor import DoctorReport
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.llm.endpoint import Endpoint
-    from ecoalign_agent.llm.endpoint_profile import KnownEndpoint
+    from ecoalign_agent.llm.endpoint_profile import EndpointProfile
     from ecoalign_agent.settings import Settings
 
 DOCTOR = """Ask a model's endpoint what it can do, in at most eight small calls, and show what the search will use.
@@ -89,23 +89,23 @@ def _settings(model: str | None, base_url: str | None) -> "Settings":
 
 async def _examined(
     settings: "Settings", output: "Output", *, refresh: bool
-) -> "tuple[DoctorReport, KnownEndpoint | None]":
+) -> "tuple[DoctorReport, EndpointProfile | None]":
     """What is kept of the endpoint, else what it answers now.
 
     Raises:
         ModelNameError: the model can't be built.
         ModelError: its endpoint does not answer.
     """
-    from ecoalign_agent.llm.endpoint_profile import file_of, identity_of, read_kept
+    from ecoalign_agent.llm.endpoint_profile import endpoint_identity, profile_path, read_profile
     from ecoalign_agent.llm.probe import examine
 
     async with _unprejudiced(settings) as endpoint:
         if settings.model == "offline":
             return await _report(settings, None, notes=[OFFLINE]), None
         folder = None if refresh else settings.cache_folder
-        kept = read_kept(folder, identity_of(endpoint))
+        kept = read_profile(folder, endpoint_identity(endpoint))
         if kept.known is not None and folder is not None:
-            file = str(file_of(folder, kept.known.identity))
+            file = str(profile_path(folder, kept.known.identity))
             return await _report(settings, kept.known, path=file), kept.known
 
         def tell(what: str, number: int) -> None:
@@ -129,23 +129,23 @@ async def _unprejudiced(settings: "Settings") -> AsyncIterator["Endpoint"]:
         await endpoint.aclose()
 
 
-def _keep(known: "KnownEndpoint", settings: "Settings") -> tuple[str | None, list[str]]:
+def _keep(known: "EndpointProfile", settings: "Settings") -> tuple[str | None, list[str]]:
     """Keep what was found; returns the file, or why there is none. It was paid for: it is shown in any case."""
     from ecoalign_agent.errors import RunError
-    from ecoalign_agent.llm.endpoint_profile import write_kept
+    from ecoalign_agent.llm.endpoint_profile import write_profile
 
     if settings.cache_folder is None or not known.model:
         why = "the model tells no name" if settings.cache_folder is not None else "ECOALIGN_CACHE is off"
         return None, [f"not kept: {why}; a search finds out by itself what it needs"]
     try:
-        return str(write_kept(settings.cache_folder, known)), []
+        return str(write_profile(settings.cache_folder, known)), []
     except RunError as error:
         return None, [str(error)]
 
 
 async def _report(
     settings: "Settings",
-    known: "KnownEndpoint | None",
+    known: "EndpointProfile | None",
     *,
     asked: int = 0,
     path: str | None = None,
@@ -154,12 +154,12 @@ async def _report(
     """What is told, with what a search would do that begins now: asked of an endpoint as the search asks it."""
     from ecoalign_agent.cli.render.doctor import DoctorReport, Use, as_data
     from ecoalign_agent.images.image import OVERVIEW
-    from ecoalign_agent.llm.endpoint_profile import start_from
+    from ecoalign_agent.llm.endpoint_profile import apply_profile
     from ecoalign_agent.llm.probe_calls import Balls
 
     async with _unprejudiced(settings) as endpoint:
         if known is not None and (path is not None or not asked):
-            start_from(endpoint, known)
+            apply_profile(endpoint, known)
         use = Use(
             proposals=list(endpoint.rungs(Balls, exact=False)),
             verdicts=list(endpoint.rungs(Balls, exact=True)),
@@ -179,7 +179,7 @@ async def _report(
         )
 
 
-def _show(output: "Output", report: "DoctorReport", known: "KnownEndpoint | None") -> None:
+def _show(output: "Output", report: "DoctorReport", known: "EndpointProfile | None") -> None:
     import sys
 
     from ecoalign_agent.cli.render.doctor import doctor_lines, doctor_table

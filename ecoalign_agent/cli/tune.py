@@ -170,11 +170,11 @@ async def _tuned(job: _Job, label: str | None, notes: list[str], output: "Output
 
 def _asked(model: str | None, assessor: list[str] | None, agent: "EcoAlign") -> list[str]:
     """The models that answer and grade, by name, the answering one first."""
-    from ecoalign_agent.assessors.registry import names_in
+    from ecoalign_agent.assessors.registry import split_names
     from ecoalign_agent.settings import read_settings
 
     settings = read_settings()
-    return [model or settings.model, *(assessor or agent.policy.assessors or names_in(settings.assessor or ""))]
+    return [model or settings.model, *(assessor or agent.policy.assessors or split_names(settings.assessor or ""))]
 
 
 def _judging(judge: str | None, base_url: str | None) -> "Endpoint | None":

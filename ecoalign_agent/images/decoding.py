@@ -26,15 +26,15 @@ from PIL import (
 )
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.images.file_checks import bounded_layout
+from ecoalign_agent.images.file_checks import check_layout
 
-MOST_PIXELS = 20_000_000
+MAX_PIXELS = 20_000_000
 """A picture may have at most so many pixels, read from its header before anything is decoded. Ours."""
 
-MOST_FRAME_SIDE = 65_500
+MAX_SIDE = 65_500
 """No side may be longer, in pixels: what a JPEG can hold, and so what can be sent on."""
 
-LARGE = 2_000_000
+LARGE_PIXELS = 2_000_000
 """From so many pixels on, one picture is decoded at a time: 20 megapixels take 80 MB. Ours."""
 
 _Reader = Callable[[io.BytesIO], ImageFile.ImageFile]
@@ -74,7 +74,7 @@ def read_header(data: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
         width, height = struct.unpack(">II", data[16:24])
         check_size(width, height, name)
     try:
-        picture = reader(io.BytesIO(bounded_layout(data, mime, name)))
+        picture = reader(io.BytesIO(check_layout(data, mime, name)))
     except ImageError:
         raise
     except Exception as error:  # a damaged header fails as any of a dozen types; never goes on
@@ -91,14 +91,16 @@ def check_size(width: int, height: int, name: str) -> None:
     """
     if width < 1 or height < 1:
         raise ImageError(f"{name}: its header says {width}×{height} pixels; both sides must be at least 1")
-    if width * height > MOST_PIXELS or max(width, height) > MOST_FRAME_SIDE:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise ImageError(
             f"{name}: {width}×{height} pixels are {width * height / 1e6:.1f} megapixels, "
-            f"at most {MOST_PIXELS / 1e6:g} are allowed; shrink it first"
+            f"at most {MAX_PIXELS / 1e6:g} are allowed; shrink it first"
         )
 
 
-def decode(picture: ImageFile.ImageFile, name: str, mime: str, *, least: int | None = None) -> tuple[Image.Image, bool]:
+def decode_image(
+    picture: ImageFile.ImageFile, name: str, mime: str, *, least: int | None = None
+) -> tuple[Image.Image, bool]:
     """Decode the first frame: RGB, transparency on white, upright by its EXIF orientation.
 
     Args:
@@ -116,8 +118,8 @@ def decode(picture: ImageFile.ImageFile, name: str, mime: str, *, least: int | N
     """
     try:
         if least is not None:
-            picture.draft(None, fitted(picture.size, least))
-        if picture.width * picture.height > LARGE:
+            picture.draft(None, fit_size(picture.size, least))
+        if picture.width * picture.height > LARGE_PIXELS:
             return _alone().submit(_decoded, picture).result()
         return _decoded(picture)
     except Exception as error:  # decoders fail as any of a dozen types; never goes on
@@ -147,19 +149,19 @@ def _decoded(picture: ImageFile.ImageFile) -> tuple[Image.Image, bool]:
         return _upright(picture)
 
 
-def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
+def fit_size(size: tuple[int, int], side: int) -> tuple[int, int]:
     """``size`` fitted into a square of ``side`` pixels, each side at least 1; never enlarged."""
     scale = min(1.0, side / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def resized(picture: Image.Image, side: int) -> Image.Image:
+def fit_image(picture: Image.Image, side: int) -> Image.Image:
     """``picture`` fitted into ``side`` × ``side`` by LANCZOS; itself when it already fits."""
-    size = fitted(picture.size, side)
+    size = fit_size(picture.size, side)
     return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
-def encoded(picture: Image.Image) -> tuple[bytes, str]:
+def encode_image(picture: Image.Image) -> tuple[bytes, str]:
     """An RGB picture as it is sent, and its mime type.
 
     Drawings and screenshots (at most 4 096 colours) go as PNG, so that text stays crisp; photographs as JPEG.
@@ -172,7 +174,7 @@ def encoded(picture: Image.Image) -> tuple[bytes, str]:
     return out.getvalue(), "image/jpeg"
 
 
-def lossless(picture: Image.Image, name: str) -> tuple[Image.Image, bytes]:
+def encode_pil(picture: Image.Image, name: str) -> tuple[Image.Image, bytes]:
     """A PIL picture given by the caller: its pixels, RGB and upright, and the same as PNG bytes.
 
     Raises:

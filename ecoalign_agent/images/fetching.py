@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.images.sources import MOST_BYTES, Found, too_large, unfetched
-from ecoalign_agent.images.url_policy import Address, allowed_hosts, closed, parse, shown
+from ecoalign_agent.images.sources import MAX_IMAGE_BYTES, ImageFile, file_too_large, url_not_fetched
+from ecoalign_agent.images.url_policy import ImageUrl, allowed_hosts, closed_reason, display_url, parse_image_url
 
 if TYPE_CHECKING:
     import httpx
 
-MOST_REDIRECTS = 3
+MAX_REDIRECTS = 3
 """Redirects that are followed."""
 
-MOST_SECONDS = 10.0
+MAX_SECONDS = 10.0
 """Seconds that one picture may take in all, with names, redirects and the slowest drip."""
 
 _MOST_ADDRESSES = 4
@@ -40,7 +40,7 @@ Connector = Callable[[], "httpx.AsyncBaseTransport"]
 """Makes what sends one request. The request's URL names the checked network address, not the host."""
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
+async def resolve_host(host: str, port: int) -> Sequence[str]:
     """Every address of ``host``, by the system's resolver.
 
     Raises:
@@ -50,7 +50,7 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-def connect() -> "httpx.AsyncBaseTransport":
+def open_transport() -> "httpx.AsyncBaseTransport":
     """One connection, straight: no proxy and no certificates of the environment, no retry."""
     import httpx  # noqa: PLC0415 - only where an address is fetched
 
@@ -58,7 +58,7 @@ def connect() -> "httpx.AsyncBaseTransport":
 
 
 @dataclass(frozen=True, slots=True)
-class Fetcher:
+class ImageFetcher:
     """Fetches pictures from the hosts that were allowed.
 
     Attributes:
@@ -69,12 +69,12 @@ class Fetcher:
     """
 
     hosts: frozenset[tuple[str, int]] = frozenset()
-    resolver: Resolver = resolve
-    connector: Connector = connect
-    seconds: float = MOST_SECONDS
+    resolver: Resolver = resolve_host
+    connector: Connector = open_transport
+    seconds: float = MAX_SECONDS
 
     @classmethod
-    def at(cls, hosts: Iterable[str]) -> "Fetcher":
+    def at(cls, hosts: Iterable[str]) -> "ImageFetcher":
         """A fetcher for ``hosts``, each written ``images.example.org`` or with a port.
 
         Raises:
@@ -82,32 +82,32 @@ class Fetcher:
         """
         return cls(allowed_hosts(hosts))
 
-    async def fetch(self, url: str) -> Found:
+    async def fetch(self, url: str) -> ImageFile:
         """The bytes behind ``url``; not yet known to be a picture.
 
         Raises:
             ImageError: nothing is allowed, or the address, a redirect, the server or what it sent is not as it must be.
         """
         if not self.hosts:
-            raise unfetched(url)
-        name = shown(url)
+            raise url_not_fetched(url)
+        name = display_url(url)
         try:
             async with asyncio.timeout(self.seconds):
-                return Found(await self._followed(parse(url), name), name)
+                return ImageFile(await self._followed(parse_image_url(url), name), name)
         except TimeoutError as error:
             raise ImageError(
                 f"{name}: did not come within {self.seconds:g} s; download it and pass the file"
             ) from error
 
-    async def _followed(self, address: Address, name: str) -> bytes:
-        for _ in range(MOST_REDIRECTS + 1):
+    async def _followed(self, address: ImageUrl, name: str) -> bytes:
+        for _ in range(MAX_REDIRECTS + 1):
             answer = await self._asked(address, name)
             if isinstance(answer, bytes):
                 return answer
             address = answer
-        raise ImageError(f"{name}: more than {MOST_REDIRECTS} redirects; give the address that it ends at")
+        raise ImageError(f"{name}: more than {MAX_REDIRECTS} redirects; give the address that it ends at")
 
-    async def _asked(self, address: Address, name: str) -> bytes | Address:
+    async def _asked(self, address: ImageUrl, name: str) -> bytes | ImageUrl:
         import httpx  # noqa: PLC0415 - as above
 
         reached: list[str] = await self._checked(address)
@@ -122,7 +122,7 @@ class Fetcher:
                 raise _unreached(address, name, error) from error
         raise AssertionError("a host without an address passed its check")
 
-    async def _asked_at(self, checked: str, address: Address, name: str) -> bytes | Address:
+    async def _asked_at(self, checked: str, address: ImageUrl, name: str) -> bytes | ImageUrl:
         import httpx  # noqa: PLC0415 - as above
 
         request = httpx.Request(
@@ -146,38 +146,39 @@ class Fetcher:
             finally:
                 await response.aclose()
 
-    async def _checked(self, address: Address) -> list[str]:
+    async def _checked(self, address: ImageUrl) -> list[str]:
         """The network addresses behind a host, resolved once, and every one of them checked."""
         if (address.host, address.port) not in self.hosts:
             raise ImageError(
-                f"{shown(address.url)}: {address.authority} is not among the allowed hosts; "
+                f"{display_url(address.url)}: {address.authority} is not among the allowed hosts; "
                 "download it and pass the file, or allow that host too (--allow-image-host)"
             )
         try:
             found = await self.resolver(address.host, address.port)
         except (OSError, UnicodeError) as error:
             raise ImageError(
-                f"{shown(address.url)}: no network address found for {address.host}: "
+                f"{display_url(address.url)}: no network address found for {address.host}: "
                 f"{getattr(error, 'strerror', None) or error}"
             ) from error
         for one in found:
-            if (why := closed(one)) is not None:
+            if (why := closed_reason(one)) is not None:
                 raise ImageError(
-                    f"{shown(address.url)}: {address.host} leads to {one}, {why}; such addresses are never fetched"
+                    f"{display_url(address.url)}: {address.host} leads to {one}, {why}; "
+                    "such addresses are never fetched"
                 )
         if not found:
-            raise ImageError(f"{shown(address.url)}: no network address found for {address.host}")
+            raise ImageError(f"{display_url(address.url)}: no network address found for {address.host}")
         return list(dict.fromkeys(found))[:_MOST_ADDRESSES]
 
 
-def _unreached(address: Address, name: str, error: Exception) -> ImageError:
+def _unreached(address: ImageUrl, name: str, error: Exception) -> ImageError:
     reason = " ".join(str(error).split())[:160] or type(error).__name__
     return ImageError(
         f"{name}: can't be fetched from {address.authority}: {reason}; try again, or download it and pass the file"
     )
 
 
-async def _read(response: "httpx.Response", address: Address, name: str) -> bytes | Address:
+async def _read(response: "httpx.Response", address: ImageUrl, name: str) -> bytes | ImageUrl:
     """The content, or where the server sends us instead.
 
     Raises:
@@ -194,25 +195,27 @@ async def _read(response: "httpx.Response", address: Address, name: str) -> byte
     if kind != "image/*" and not _PICTURE_TYPES.fullmatch(kind):
         raise ImageError(f"{name}: {address.authority} sends {kind[:60]!r}, not a picture; check the address")
     told = headers.get("content-length", "")
-    if told.isdecimal() and len(told) < 20 and int(told) > MOST_BYTES:
-        raise too_large(name, int(told))
+    if told.isdecimal() and len(told) < 20 and int(told) > MAX_IMAGE_BYTES:
+        raise file_too_large(name, int(told))
     content = bytearray()
     async for part in response.aiter_raw():
         content += part
-        if len(content) > MOST_BYTES:
-            raise too_large(name, len(content))
+        if len(content) > MAX_IMAGE_BYTES:
+            raise file_too_large(name, len(content))
     return bytes(content)
 
 
-def _next(location: str, address: Address, name: str) -> Address:
+def _next(location: str, address: ImageUrl, name: str) -> ImageUrl:
     if not location or not location.isascii() or not location.isprintable() or re.search(r"[\s\\]", location):
         raise ImageError(f"{name}: {address.authority} redirects without saying plainly where to; give another address")
     try:
         # Joined only after the check above: joining would drop what must not be there.
         following = urljoin(address.url, location)
     except ValueError as error:
-        raise ImageError(f"{name}: {address.authority} redirects to {shown(location)}, which is no address") from error
+        raise ImageError(
+            f"{name}: {address.authority} redirects to {display_url(location)}, which is no address"
+        ) from error
     try:
-        return parse(following)
+        return parse_image_url(following)
     except ImageError as error:
         raise ImageError(f"{name}: redirects to {error}") from error

@@ -11,25 +11,25 @@ from collections.abc import Callable
 
 from ecoalign_agent.errors import ImageError
 
-MOST_PARTS = 20_000
+MAX_PARTS = 20_000
 """Chunks, segments or blocks that a file may have. Ours: 20 MB in parts of a kilobyte."""
 
-MOST_SCANS = 100
+MAX_SCANS = 100
 """Scans of one JPEG; an encoder writes about ten, and each is a pass over all pixels. Ours."""
 
-MOST_EXIF = 200_000
+MAX_EXIF_BYTES = 200_000
 """Bytes of EXIF; a JPEG's holds 64 KB. Ours."""
 
-MOST_VALUES = 65_536
+MAX_TAG_VALUES = 65_536
 """Values of one TIFF tag, of its strips' places too: a strip for each row of the longest side. Ours."""
 
-MOST_TAGS = 512
+MAX_TAGS = 512
 """Entries of a TIFF or EXIF directory; a camera writes some fifty. Ours."""
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-def bounded_layout(data: bytes, mime: str, name: str) -> bytes:
+def check_layout(data: bytes, mime: str, name: str) -> bytes:
     """``data`` as its reader may have it: the same, or without text that would be unpacked for nobody.
 
     Args:
@@ -52,7 +52,7 @@ def _png(data: bytes, name: str) -> bytes:
         size, kind = struct.unpack_from(">I4s", data, place)
         end = place + 12 + size
         if kind == b"eXIf":
-            _exif(data[place + 8 : place + 8 + min(size, MOST_EXIF)], size, name)
+            _exif(data[place + 8 : place + 8 + min(size, MAX_EXIF_BYTES)], size, name)
         if _idle(kind, size, data[place + 8 : place + 98]):
             kept.append(data[since:place])
             since = end
@@ -70,7 +70,7 @@ def _idle(kind: bytes, size: int, beginning: bytes) -> bool:
     if kind == b"iTXt":
         # A keyword of 79 letters at the most, a zero, and whether what follows is compressed.
         return beginning.partition(b"\0")[2][:1] != b"\0"
-    return kind == b"zTXt" or (kind == b"tEXt" and size > MOST_EXIF)
+    return kind == b"zTXt" or (kind == b"tEXt" and size > MAX_EXIF_BYTES)
 
 
 def _jpeg(data: bytes, name: str) -> bytes:
@@ -110,8 +110,8 @@ def _bound_scans(data: bytes, place: int, name: str) -> None:
         parts += 1
         scans += marker == 0xDA
         _bound(parts, name)
-        if scans > MOST_SCANS:
-            raise ImageError(f"{name}: a JPEG of more than {MOST_SCANS} scans; save it again")
+        if scans > MAX_SCANS:
+            raise ImageError(f"{name}: a JPEG of more than {MAX_SCANS} scans; save it again")
         alone = marker in {0x01, 0xD8}
         place = found.end() + (0 if alone else int.from_bytes(data[found.end() : found.end() + 2], "big"))
 
@@ -149,14 +149,15 @@ def _bound_directory(data: bytes | bytearray, name: str) -> None:
     if place + 2 > len(data):
         return
     (entries,) = struct.unpack_from(f"{order}H", data, place)
-    if entries > MOST_TAGS:
-        raise ImageError(f"{name}: {entries:,} tags, at most {MOST_TAGS} are allowed; save it again")
+    if entries > MAX_TAGS:
+        raise ImageError(f"{name}: {entries:,} tags, at most {MAX_TAGS} are allowed; save it again")
     for entry in range(min(entries, (len(data) - place - 2) // 12)):
         tag, kind, count = struct.unpack_from(f"{order}HHI", data, place + 2 + 12 * entry)
         # Bytes, letters and opaque data stay bytes; of everything else each value becomes an object.
-        if kind not in {1, 2, 6, 7} and count > MOST_VALUES:
+        if kind not in {1, 2, 6, 7} and count > MAX_TAG_VALUES:
             raise ImageError(
-                f"{name}: its TIFF tag {tag} has {count:,} values, at most {MOST_VALUES:,} are allowed; save it again"
+                f"{name}: its TIFF tag {tag} has {count:,} values, "
+                f"at most {MAX_TAG_VALUES:,} are allowed; save it again"
             )
 
 
@@ -167,19 +168,19 @@ def _webp(data: bytes, name: str) -> bytes:
         _bound(parts, name)
         kind, size = struct.unpack_from("<4sI", data, place)
         if kind == b"EXIF":
-            _exif(data[place + 8 : place + 8 + min(size, MOST_EXIF)].removeprefix(b"Exif\0\0"), size, name)
+            _exif(data[place + 8 : place + 8 + min(size, MAX_EXIF_BYTES)].removeprefix(b"Exif\0\0"), size, name)
         place += 8 + size + (size & 1)
     return data
 
 
 def _bound(parts: int, name: str) -> None:
-    if parts > MOST_PARTS:
-        raise ImageError(f"{name}: a file of more than {MOST_PARTS:,} parts, which no picture needs; save it again")
+    if parts > MAX_PARTS:
+        raise ImageError(f"{name}: a file of more than {MAX_PARTS:,} parts, which no picture needs; save it again")
 
 
 def _exif(block: bytes | bytearray, size: int, name: str) -> None:
-    if size > MOST_EXIF:
-        raise ImageError(f"{name}: {size:,} bytes of EXIF, at most {MOST_EXIF:,} are allowed; save it without")
+    if size > MAX_EXIF_BYTES:
+        raise ImageError(f"{name}: {size:,} bytes of EXIF, at most {MAX_EXIF_BYTES:,} are allowed; save it without")
     _bound_directory(block, name)
 
 

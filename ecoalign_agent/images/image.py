@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ecoalign_agent.images.image_tokens import Detail
-from ecoalign_agent.images.sources import Found, Source, read_source
+from ecoalign_agent.images.sources import ImageFile, PictureSource, read_source
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -59,7 +59,7 @@ class ImageView:
         return {"type": "image_url", "image_url": {"url": self._url, "detail": self.detail}}
 
 
-class Darkroom:
+class PixelCache:
     """Full-size pixels of the pictures last looked at closely, bounded by their number in all; the last one stays."""
 
     def __init__(self, most: int) -> None:
@@ -95,12 +95,12 @@ class Picture:
         decodes: how often the file was decoded so far, reduced or in full.
     """
 
-    def __init__(self, found: Found, darkroom: Darkroom) -> None:
+    def __init__(self, found: ImageFile, darkroom: PixelCache) -> None:
         """Check and decode what was found. Blocks."""
         from ecoalign_agent.images import decoding as tools  # noqa: PLC0415 - Pillow is loaded with the first picture
 
         self.data = found.data
-        self.digest = digest_of(found.data)
+        self.digest = image_digest(found.data)
         self.decodes = 0
         self._name = found.name
         self._darkroom = darkroom
@@ -111,16 +111,16 @@ class Picture:
         pixels = found.pixels
         if pixels is None:
             self.decodes = 1
-            pixels, turned = tools.decode(header, found.name, self.mime, least=OVERVIEW)
+            pixels, turned = tools.decode_image(header, found.name, self.mime, least=OVERVIEW)
             if turned:
                 self.width, self.height = self.height, self.width
         if pixels.size == (self.width, self.height):
             darkroom.keep(self.digest, pixels)
         # Kept small for good; full-size pixels may leave the darkroom and be decoded again.
-        self._overview = tools.resized(pixels, OVERVIEW)
+        self._overview = tools.fit_image(pixels, OVERVIEW)
 
     @classmethod
-    async def open(cls, source: Source) -> "Picture":
+    async def open(cls, source: PictureSource) -> "Picture":
         """Read, check and decode a picture, in a thread.
 
         Args:
@@ -129,7 +129,7 @@ class Picture:
         Raises:
             ImageError: missing, empty, a folder, no picture, cut short, more than 20 MB or more than 20 megapixels.
         """
-        return await asyncio.to_thread(lambda: cls(read_source(source), Darkroom(0)))
+        return await asyncio.to_thread(lambda: cls(read_source(source), PixelCache(0)))
 
     async def small(self, side: int = OVERVIEW) -> ImageView:
         """The whole picture within ``side`` × ``side`` pixels, never enlarged, as ``detail: low``. Made once a side."""
@@ -167,7 +167,7 @@ class Picture:
             return held
         self.decodes += 1
         header, mime = tools.read_header(self.data, self._name)
-        pixels, _ = tools.decode(header, self._name, mime)
+        pixels, _ = tools.decode_image(header, self._name, mime)
         self._darkroom.keep(self.digest, pixels)
         return pixels
 
@@ -189,11 +189,11 @@ class Picture:
 def _view(pixels: "Image.Image", most: int, detail: Detail) -> ImageView:
     from ecoalign_agent.images import decoding as tools  # noqa: PLC0415 - as above
 
-    fitted = tools.resized(pixels, most)
-    data, mime = tools.encoded(fitted)
+    fitted = tools.fit_image(pixels, most)
+    data, mime = tools.encode_image(fitted)
     return ImageView(data, mime, fitted.width, fitted.height, detail)
 
 
-def digest_of(data: bytes) -> str:
+def image_digest(data: bytes) -> str:
     """A file's name by content: first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(data).hexdigest()[:16]

@@ -13,7 +13,7 @@ from langchain_core.messages import HumanMessage
 from ecoalign_agent.errors import ImageError, UsageError
 from ecoalign_agent.images.image_tokens import Detail
 from ecoalign_agent.images.sources import read_source
-from ecoalign_agent.images.url_policy import looks_like_address
+from ecoalign_agent.images.url_policy import looks_like_url
 
 ImageSource = bytes | str
 """A picture as a request names it: a file's content, a data URL or an address."""
@@ -85,14 +85,14 @@ def checked_image_source(image: object) -> ImageSource:
         UsageError: it is neither bytes nor a data URL nor an address.
     """
     # A path would let whoever sends JSON read files from here; an address goes through the fetcher's checks.
-    if isinstance(image, bytes) or (isinstance(image, str) and (image[:5].lower() == "data:" or is_address(image))):
+    if isinstance(image, bytes) or (isinstance(image, str) and (image[:5].lower() == "data:" or is_url(image))):
         return image
     raise UsageError(f"an image in a request is bytes or a data URL, not {str(image)[:40]!r}")
 
 
-def is_address(image: object) -> bool:
+def is_url(image: object) -> bool:
     """Whether a picture is named by its URL."""
-    return isinstance(image, str) and looks_like_address(image)
+    return isinstance(image, str) and looks_like_url(image)
 
 
 def _image(block: Mapping[str, Any]) -> MessageImage:

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Union
 from urllib.parse import unquote_to_bytes
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.images.url_policy import looks_like_address, shown
+from ecoalign_agent.images.url_policy import display_url, looks_like_url
 
 if TYPE_CHECKING:
     from PIL import Image
 
-MOST_BYTES = 20_000_000
+MAX_IMAGE_BYTES = 20_000_000
 """A picture's file may hold at most so many bytes. Ours."""
 
-Source = Union[str, bytes, "os.PathLike[str]", "Image.Image"]
+PictureSource = Union[str, bytes, "os.PathLike[str]", "Image.Image"]
 """A path, a file's content, a data URL, a PIL picture; and an https URL, where its host is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ImageFile:
     """What was read.
 
     Attributes:
@@ -41,36 +41,36 @@ class Found:
     pixels: "Image.Image | None" = None
 
 
-def read_source(source: Source) -> Found:
+def read_source(source: PictureSource) -> ImageFile:
     """The bytes behind ``source``.
 
     Raises:
         ImageError: missing, a folder, no regular file, more than ``MOST_BYTES``, a broken data URL, or an address.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return Found(_bounded(bytes(source), "the bytes given"), "the bytes given")
+        return ImageFile(_bounded(bytes(source), "the bytes given"), "the bytes given")
     if isinstance(source, str) and source[:5].lower() == "data:":
-        return Found(_from_data_url(source), "the data URL")
+        return ImageFile(_from_data_url(source), "the data URL")
     if isinstance(source, str | os.PathLike):
         return _from_path(os.fspath(source))
     return _from_pil(source)
 
 
-def _from_pil(picture: "Image.Image") -> Found:
+def _from_pil(picture: "Image.Image") -> ImageFile:
     from PIL import Image  # noqa: PLC0415 - Pillow is loaded with the first picture, not before
 
-    from ecoalign_agent.images.decoding import lossless  # noqa: PLC0415 - as above
+    from ecoalign_agent.images.decoding import encode_pil  # noqa: PLC0415 - as above
 
     if not isinstance(picture, Image.Image):
         raise ImageError(f"{type(picture).__name__}: not a picture; give a path, bytes, a data URL or a PIL image")
-    pixels, data = lossless(picture, "the picture given")
+    pixels, data = encode_pil(picture, "the picture given")
     # The byte cap is for files: PNG of 20 megapixels of noise is larger, and the pixel cap already holds.
-    return Found(data, "the picture given", pixels)
+    return ImageFile(data, "the picture given", pixels)
 
 
-def _from_path(path: str) -> Found:
-    if looks_like_address(path):
-        raise unfetched(path)
+def _from_path(path: str) -> ImageFile:
+    if looks_like_url(path):
+        raise url_not_fetched(path)
     name = _shown(path)
     try:
         found = Path(path).stat()
@@ -78,11 +78,11 @@ def _from_path(path: str) -> Found:
             raise ImageError(f"{name}: a folder, not a picture; name a file in it")
         if not stat.S_ISREG(found.st_mode):
             raise ImageError(f"{name}: not a regular file; give a picture's file")
-        if found.st_size > MOST_BYTES:
-            raise too_large(name, found.st_size)
+        if found.st_size > MAX_IMAGE_BYTES:
+            raise file_too_large(name, found.st_size)
         # One byte more than allowed shows a file that grew since it was looked at.
         with Path(path).open("rb") as file:
-            return Found(_bounded(file.read(MOST_BYTES + 1), name), name)
+            return ImageFile(_bounded(file.read(MAX_IMAGE_BYTES + 1), name), name)
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file") from error
     except (OSError, ValueError) as error:  # no permission, a name too long, a zero byte in it
@@ -96,8 +96,8 @@ def _from_data_url(url: str) -> bytes:
     if not comma:
         raise ImageError(f"{name}: no comma after its type; it must read data:image/…;base64,…")
     # Four characters of base64 hold three bytes; escapes take up to three characters a byte.
-    if len(body) > 4 * MOST_BYTES:
-        raise too_large(name, len(body) * 3 // 4)
+    if len(body) > 4 * MAX_IMAGE_BYTES:
+        raise file_too_large(name, len(body) * 3 // 4)
     try:
         if head.lower().rstrip().endswith(";base64"):
             data = base64.b64decode("".join(unquote_to_bytes(body).decode("ascii").split()), validate=True)
@@ -109,20 +109,20 @@ def _from_data_url(url: str) -> bytes:
 
 
 def _bounded(data: bytes, name: str) -> bytes:
-    if len(data) > MOST_BYTES:
-        raise too_large(name, len(data))
+    if len(data) > MAX_IMAGE_BYTES:
+        raise file_too_large(name, len(data))
     return data
 
 
-def too_large(name: str, size: int) -> ImageError:
+def file_too_large(name: str, size: int) -> ImageError:
     """What is said of ``size`` bytes where ``MOST_BYTES`` are allowed."""
-    return ImageError(f"{name}: {size:,} bytes, at most {MOST_BYTES:,} are allowed; shrink it first")
+    return ImageError(f"{name}: {size:,} bytes, at most {MAX_IMAGE_BYTES:,} are allowed; shrink it first")
 
 
-def unfetched(url: str) -> ImageError:
+def url_not_fetched(url: str) -> ImageError:
     """What is said of a URL where none may be fetched."""
     return ImageError(
-        f"{shown(url)}: image URLs are not fetched: download it and pass the file, "
+        f"{display_url(url)}: image URLs are not fetched: download it and pass the file, "
         "or allow its host (--allow-image-host, image_hosts)"
     )
 

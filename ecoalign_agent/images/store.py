@@ -11,31 +11,12 @@ from functools import cache
 from typing import TypeVar
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.images.fetching import Fetcher
-from ecoalign_agent.images.image import OVERVIEW, Darkroom, ImageView, Picture, Region, digest_of
-from ecoalign_agent.images.image_tokens import Detail, ImageFamily, family_of, image_tokens
-from ecoalign_agent.images.sources import MOST_BYTES, Found, Source, read_source, unfetched
-from ecoalign_agent.images.url_policy import looks_like_address
+from ecoalign_agent.images.fetching import ImageFetcher
+from ecoalign_agent.images.image import Picture, PixelCache, image_digest
+from ecoalign_agent.images.sources import ImageFile, PictureSource, read_source
+from ecoalign_agent.images.url_policy import looks_like_url
 
-__all__ = [
-    "MOST_BYTES",
-    "OVERVIEW",
-    "Detail",
-    "Fetcher",
-    "Gallery",
-    "ImageFamily",
-    "ImageView",
-    "Picture",
-    "Region",
-    "Source",
-    "family_of",
-    "image_tokens",
-    "looks_like_address",
-    "unfetched",
-]
-
-
-AT_ONCE = 4
+MAX_CONCURRENT_READS = 4
 """Pictures that a process reads at the same time; others wait, so that many large ones don't add up. Ours."""
 
 T = TypeVar("T")
@@ -45,7 +26,7 @@ R = TypeVar("R")
 @cache
 def _studio() -> ThreadPoolExecutor:
     # Threads of its own: pictures that wait for their turn must not hold up whatever else goes on in threads.
-    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pictures")
+    return ThreadPoolExecutor(MAX_CONCURRENT_READS, thread_name_prefix="pictures")
 
 
 def _forgetful(opening: Callable[[T], R], source: T) -> R:
@@ -60,7 +41,7 @@ def _forgetful(opening: Callable[[T], R], source: T) -> R:
         raise
 
 
-def _look_at_header(found: Found) -> None:
+def _look_at_header(found: ImageFile) -> None:
     """Refuse what its header gives away, before its content is so much as hashed: that takes 30 ms for 20 MB."""
     from ecoalign_agent.images.decoding import read_header  # noqa: PLC0415 - Pillow is loaded with the first picture
 
@@ -68,7 +49,7 @@ def _look_at_header(found: Found) -> None:
         read_header(found.data, found.name)
 
 
-class Gallery:
+class ImageStore:
     """Pictures by content: one that comes again is not decoded again. Safe for several event loops and threads.
 
     Bounded three ways: pictures, bytes of their files, and pixels held for crops. The least recently opened goes first;
@@ -87,28 +68,28 @@ class Gallery:
         *,
         most_bytes: int = 256_000_000,
         most_pixels: int = 80_000_000,
-        fetcher: Fetcher | None = None,
+        fetcher: ImageFetcher | None = None,
     ) -> None:
         self._most = most
         self._most_bytes = most_bytes
-        self._darkroom = Darkroom(most_pixels)
+        self._darkroom = PixelCache(most_pixels)
         self._shelf: OrderedDict[str, Picture] = OrderedDict()
         self._names: OrderedDict[str, str] = OrderedDict()
         self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
-        self._fetcher = fetcher or Fetcher()
+        self._fetcher = fetcher or ImageFetcher()
 
     def __len__(self) -> int:
         return len(self._shelf)
 
-    async def open(self, source: Source) -> Picture:
+    async def open(self, source: PictureSource) -> Picture:
         """As :meth:`Picture.open`, and an https URL where its host is allowed; the same content gives the same Picture.
 
         Raises:
             ImageError: as there, and as in :meth:`Fetcher.fetch`.
         """
         loop = asyncio.get_running_loop()
-        if isinstance(source, str) and looks_like_address(source):
+        if isinstance(source, str) and looks_like_url(source):
             return await loop.run_in_executor(_studio(), _forgetful, self._opened, await self._fetcher.fetch(source))
         return await loop.run_in_executor(_studio(), _forgetful, self._open, source)
 
@@ -117,7 +98,7 @@ class Gallery:
         """Whether URLs are fetched from any host at all."""
         return bool(self._fetcher.hosts)
 
-    async def read(self, source: Source) -> bytes:
+    async def read(self, source: PictureSource) -> bytes:
         """The content of a picture's file: its header is checked, nothing is decoded. What a request carries.
 
         Opening the content later calls the picture by the name that it has here. A PIL picture is encoded, which can
@@ -127,7 +108,7 @@ class Gallery:
             ImageError: as in :meth:`open`, but for what only decoding shows: a file that is cut short.
         """
         loop = asyncio.get_running_loop()
-        if isinstance(source, str) and looks_like_address(source):
+        if isinstance(source, str) and looks_like_url(source):
             return await loop.run_in_executor(_studio(), _forgetful, self._checked, await self._fetcher.fetch(source))
         return await loop.run_in_executor(_studio(), _forgetful, self._read, source)
 
@@ -139,29 +120,29 @@ class Gallery:
         """
         return await self.open(data)
 
-    def _read(self, source: Source) -> bytes:
+    def _read(self, source: PictureSource) -> bytes:
         return self._checked(read_source(source))
 
-    def _checked(self, found: Found) -> bytes:
+    def _checked(self, found: ImageFile) -> bytes:
         if found.pixels is not None:
             return self._opened(found).data
         _look_at_header(found)
         with self._lock:
-            self._names[digest_of(found.data)] = found.name
+            self._names[image_digest(found.data)] = found.name
             while len(self._names) > self._most:
                 self._names.popitem(last=False)
         return found.data
 
-    def _open(self, source: Source) -> Picture:
+    def _open(self, source: PictureSource) -> Picture:
         found = read_source(source)
         _look_at_header(found)
         if isinstance(source, bytes):
             with self._lock:
-                found = replace(found, name=self._names.get(digest_of(found.data), found.name))
+                found = replace(found, name=self._names.get(image_digest(found.data), found.name))
         return self._opened(found)
 
-    def _opened(self, found: Found) -> Picture:
-        digest = digest_of(found.data)
+    def _opened(self, found: ImageFile) -> Picture:
+        digest = image_digest(found.data)
         with self._lock:
             turn = self._turns.setdefault(digest, threading.Lock())
         try:

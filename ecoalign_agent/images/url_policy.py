@@ -48,7 +48,7 @@ _ISATAP = {0x0000_5EFE, 0x0200_5EFE}
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ImageUrl:
     """An https URL, taken apart.
 
     Attributes:
@@ -73,12 +73,12 @@ class Address:
         return f"https://{self.authority}{self.target}"
 
 
-def looks_like_address(text: str) -> bool:
+def looks_like_url(text: str) -> bool:
     """Whether ``text`` is meant as a URL, however badly written, rather than as a file's path or a data URL."""
     return _ADDRESS_LIKE.match(text) is not None
 
 
-def shown(url: str) -> str:
+def display_url(url: str) -> str:
     """A URL as errors name it: on one line, not endless, and without what may be secret in it, query and user."""
     bare = re.split(r"[?#]", url, maxsplit=1)[0]
     bare = re.sub(r"(:[/\\]*)[^/\\]*@", r"\1…@", bare, count=1)
@@ -86,14 +86,14 @@ def shown(url: str) -> str:
     return line if len(line) <= 200 else f"{line[:100]}…{line[-60:]}"
 
 
-def parse(url: str) -> Address:
+def parse_image_url(url: str) -> ImageUrl:
     """Take an https URL apart, strictly: what two readers could read in two ways is refused.
 
     Raises:
         ImageError: another scheme, a user, a fragment, white space, control characters or backslashes, a host in an
             unusual notation, or a port that is none.
     """
-    name = shown(url)
+    name = display_url(url)
     if not url[:6].lower() == "https:":
         raise ImageError(f"{name}: only https addresses are fetched; write https:// or download it and pass the file")
     if len(url) > _LONGEST:
@@ -109,12 +109,12 @@ def parse(url: str) -> Address:
     # Not ASCII: as bytes of UTF-8, as a browser sends it. The rest stays as it was written.
     target = quote(rest if rest.startswith("/") else f"/{rest}", safe="".join(map(chr, range(33, 127))))
     try:
-        return Address(host_of(shape["host"]), _port(shape["port"]), target)
+        return ImageUrl(normalized_host(shape["host"]), _port(shape["port"]), target)
     except ValueError as error:
         raise ImageError(f"{name}: {error}") from error
 
 
-def host_of(text: str) -> str:
+def normalized_host(text: str) -> str:
     """A host in the one form in which hosts are compared: lower case, ASCII, addresses without brackets.
 
     Raises:
@@ -154,14 +154,14 @@ def _entry(entry: str) -> tuple[str, int]:
     try:
         if shape is None or "/" in entry or "*" in entry:
             raise ValueError("no scheme, no path, no wildcard: each host by its own name")  # noqa: TRY301 - one message
-        return host_of(shape[1]), _port(shape[2])
+        return normalized_host(shape[1]), _port(shape[2])
     except ValueError as error:
         raise UsageError(
-            f"allowed image host {shown(entry)!r}: {error}; write images.example.org or images.example.org:8443"
+            f"allowed image host {display_url(entry)!r}: {error}; write images.example.org or images.example.org:8443"
         ) from error
 
 
-def closed(address: str) -> str | None:
+def closed_reason(address: str) -> str | None:
     """Why a network address is not in the open; None: it is a globally routable unicast address.
 
     Args:
@@ -179,7 +179,7 @@ def closed(address: str) -> str | None:
 
 def _closed_6(ip: ipaddress.IPv6Address) -> str | None:
     if ip in _NAT64:
-        inner = closed(str(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)))
+        inner = closed_reason(str(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)))
         return None if inner is None else f"leads to an IPv4 address that is {inner}"
     # Everything else that carries an IPv4 address lies outside 2000::/3 or in a network named above, but for ISATAP.
     if ip not in _OPEN_6 or not ip.is_global or any(ip in network for network in _CLOSED_6):

@@ -13,7 +13,7 @@ from ecoalign_agent.assessors.base import Role, Verdict
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Result
-from ecoalign_agent.images.sources import Source
+from ecoalign_agent.images.sources import PictureSource
 from ecoalign_agent.integrations.conversation import exchange_of
 from ecoalign_agent.integrations.run_budget import Purse
 from ecoalign_agent.llm.tokens import text_tokens
@@ -32,7 +32,7 @@ class Agent(Protocol):
     def with_policy(self, policy: Policy) -> "Agent":
         """The same agent under another policy."""
 
-    async def ask(self, question: str, images: Sequence[Source] = (), *, run_id: str | None = None) -> Result:
+    async def ask(self, question: str, images: Sequence[PictureSource] = (), *, run_id: str | None = None) -> Result:
         """Answer one question within the policy's budget.
 
         Raises:
@@ -45,7 +45,7 @@ class Agent(Protocol):
         text: str | None,
         *,
         question: str = "",
-        images: Sequence[Source] = (),
+        images: Sequence[PictureSource] = (),
         notes: str = "",
         role: Role = "an answer to the person",
         budget: float | None = None,
@@ -103,7 +103,7 @@ async def verdict_on(
             budget=purse.left,
         )
     except UsageError as error:
-        return Verdict(None, None, 0.0, why_unknown=str(error))
+        return Verdict(None, None, 0.0, unknown_reason=str(error))
     purse.book(verdict.cost)
     return verdict
 
@@ -116,7 +116,7 @@ async def verdict_on_message(
     if isinstance(artifact, Result) and artifact.answer == text:
         return Verdict(1.0 if artifact.safety is None else artifact.safety, artifact.utility, 0.0)
     if not text:
-        return Verdict(None, None, 0.0, why_unknown="it holds no text")
+        return Verdict(None, None, 0.0, unknown_reason="it holds no text")
     return await verdict_on(agent, text, messages, purse)
 
 

@@ -39,7 +39,7 @@ def refusal(verdict: Verdict) -> str:
 def refused_call(name: str, verdict: Verdict) -> str:
     """What a model is told of a tool call that was not made."""
     if verdict.safety is None:
-        why = f"its safety could not be checked ({verdict.why_unknown or 'no verdict'}), and unknown is not safe"
+        why = f"its safety could not be checked ({verdict.unknown_reason or 'no verdict'}), and unknown is not safe"
     else:
         hazards = f", hazards {', '.join(verdict.hazards)}" if verdict.hazards else ""
         why = f"it was found unsafe (safety {verdict.safety:.2f}{hazards})"

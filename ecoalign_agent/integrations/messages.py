@@ -62,7 +62,7 @@ def refused(message: AIMessage, verdict: Verdict) -> AIMessage: ...
 def refused(message: AIMessage | ToolMessage, verdict: Verdict) -> AIMessage | ToolMessage:
     """What stands in for a last message, under its id: nothing of what it held is kept."""
     told = {"status": "refused", "safety": verdict.safety, "hazards": list(verdict.hazards)}
-    metadata = {NAME: told | {"why_unknown": verdict.why_unknown}}
+    metadata = {NAME: told | {"why_unknown": verdict.unknown_reason}}
     if isinstance(message, ToolMessage):
         return ToolMessage(
             refusal(verdict),

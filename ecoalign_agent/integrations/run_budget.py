@@ -15,7 +15,7 @@ from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.images.image_tokens import family_of, image_tokens
 from ecoalign_agent.integrations.conversation import pictures_in
-from ecoalign_agent.llm.tokens import PER_MESSAGE, text_tokens, usage_of
+from ecoalign_agent.llm.tokens import PER_MESSAGE, reported_usage, text_tokens
 
 SEARCHER = "ecoalign"
 """Who speaks in messages of our making; the usage of a search says nothing about a reply of the plain model."""
@@ -122,7 +122,7 @@ def _under_way(messages: Sequence[BaseMessage]) -> int:
 def reply_cost(messages: Sequence[BaseMessage], prompt: Usage, tariff: Tariff) -> float:
     """What the plain model's replies did cost; where it reports nothing usable, what is estimated: never nothing."""
     replies = [m for m in messages if isinstance(m, AIMessage)]
-    return sum(tariff.cost(usage_of(reply, prompt, written(reply))) for reply in replies)
+    return sum(tariff.cost(reported_usage(reply, prompt, written(reply))) for reply in replies)
 
 
 def tool_cost(message: object) -> float:

@@ -26,18 +26,18 @@ from ecoalign_agent.economics.budget import Phase
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError, ModelTimeoutError
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.endpoint import Endpoint, Rung
-from ecoalign_agent.llm.failures import AttemptError, Failure, failure_of
+from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
+from ecoalign_agent.llm.failures import AttemptError, Failure, classify_failure
 from ecoalign_agent.llm.json_schema import sent_schema
-from ecoalign_agent.llm.meter import Meter, digest_of, message_text, read_message
-from ecoalign_agent.llm.parsing import written_by
-from ecoalign_agent.llm.prompts import Rendered
-from ecoalign_agent.llm.rate_limit import Rate, retrying
-from ecoalign_agent.llm.tokens import told_prompt, usage_of, words_estimate
+from ecoalign_agent.llm.meter import Meter, dump_message, load_message, request_digest
+from ecoalign_agent.llm.parsing import visible_output
+from ecoalign_agent.llm.prompts import RenderedPrompt
+from ecoalign_agent.llm.rate_limit import RateLimiter, retrying
+from ecoalign_agent.llm.tokens import estimate_text_tokens, reported_prompt, reported_usage
 
 
 @asynccontextmanager
-async def place(name: str, places: asyncio.Semaphore, rate: Rate, meter: Meter) -> AsyncIterator[None]:
+async def place(name: str, places: asyncio.Semaphore, rate: RateLimiter, meter: Meter) -> AsyncIterator[None]:
     """Hold one of the places, when a request may be made; waiting for it costs nothing, and ends at the deadline.
 
     Args:
@@ -76,40 +76,40 @@ _JSON_PLEASE = "\nReply with one JSON object and nothing else.\n"
 class Question(Generic[T]):
     """What is asked, of nobody in particular. The parameters are those of ``ask``."""
 
-    prompt: Rendered
+    prompt: RenderedPrompt
     schema: type[T]
     images: Sequence[ImageView]
     most: int
     least: int
     exact: bool
 
-    def system(self, rung: Rung) -> str:
+    def system(self, rung: OutputMode) -> str:
         """The system message. Servers refuse JSON mode for prompts that don't ask for JSON: there it is made to."""
         if rung == "json_mode" and "json" not in (self.prompt.system + self.prompt.user).lower():
             return self.prompt.system + _JSON_PLEASE
         return self.prompt.system
 
-    def messages(self, rung: Rung) -> list[BaseMessage]:
+    def messages(self, rung: OutputMode) -> list[BaseMessage]:
         """The prompt as chat messages."""
         user = HumanMessage(self.prompt.user)
         if self.images:
             user = HumanMessage([{"type": "text", "text": self.prompt.user}, *(view.block() for view in self.images)])
         return [SystemMessage(self.system(rung)), user]
 
-    def words(self, rung: Rung) -> int:
+    def words(self, rung: OutputMode) -> int:
         """Tokens of the prompt's text, by our estimate."""
         travels = sent_schema(self.schema).tokens if rung in {"json_schema", "function_calling"} else 0
-        return words_estimate([self.system(rung), self.prompt.user], schema_tokens=travels)
+        return estimate_text_tokens([self.system(rung), self.prompt.user], schema_tokens=travels)
 
-    def estimate(self, endpoint: Endpoint, rung: Rung) -> Usage:
+    def estimate(self, endpoint: Endpoint, rung: OutputMode) -> Usage:
         """What the prompt will use at ``endpoint``, in tokens, corrected by what was learnt of it."""
         return endpoint.gauge.estimate(self.words(rung), self.images)
 
-    def digest(self, endpoint: Endpoint, rung: Rung) -> str:
+    def digest(self, endpoint: Endpoint, rung: OutputMode) -> str:
         """Of the messages as they are sent, without what is drawn for this call alone, and of how they are asked."""
         sent = [f"{message.type} {self.prompt.unmarked(message.content)}" for message in self.messages(rung)]
         travels = repr(sent_schema(self.schema)) if rung in {"json_schema", "function_calling"} else ""
-        return digest_of([endpoint.name, rung, travels, *sent])
+        return request_digest([endpoint.name, rung, travels, *sent])
 
 
 @dataclass(slots=True)
@@ -160,7 +160,7 @@ class Asking(Generic[T]):
     tally: Tally = field(default_factory=Tally)
 
 
-async def attempt(asking: Asking[T], rung: Rung) -> AIMessage:
+async def attempt(asking: Asking[T], rung: OutputMode) -> AIMessage:
     """Make one request and book it; one that this step made before its process ended is booked, and not made again.
 
     Raises:
@@ -172,7 +172,7 @@ async def attempt(asking: Asking[T], rung: Rung) -> AIMessage:
     digest = asking.question.digest(asking.endpoint, rung)
     for kept in await journal.recall(digest):
         _book(asking, kept.usage, kept.seconds, reserved=0.0)
-        message = None if kept.answer is None else read_message(kept.answer)
+        message = None if kept.answer is None else load_message(kept.answer)
         if message is not None:
             tally.failure = None
             _learn(asking, rung, message)
@@ -183,11 +183,11 @@ async def attempt(asking: Asking[T], rung: Rung) -> AIMessage:
         if failed.failure.billed:
             await journal.keep(digest, None, *tally.last)
         raise
-    await journal.keep(digest, message_text(message), *tally.last)
+    await journal.keep(digest, dump_message(message), *tally.last)
     return message
 
 
-async def _made(asking: Asking[T], rung: Rung) -> AIMessage:
+async def _made(asking: Asking[T], rung: OutputMode) -> AIMessage:
     """Make one request and book it.
 
     Raises:
@@ -210,7 +210,7 @@ async def _made(asking: Asking[T], rung: Rung) -> AIMessage:
         try:
             async with asyncio.timeout(limit):
                 message = await endpoint.call(question.messages(rung), rung, question.schema, most=cap)
-            used = usage_of(message, prompt, written_by(message))
+            used = reported_usage(message, prompt, visible_output(message))
             _learn(asking, rung, message)
             if used.estimated:
                 # Our own estimate is on the high side; the server was told to write no more than this.
@@ -235,9 +235,9 @@ def _book(asking: Asking[T], used: Usage, seconds: float, *, reserved: float) ->
     asking.tally.add(used, cost, seconds)
 
 
-def _learn(asking: Asking[T], rung: Rung, message: AIMessage) -> None:
+def _learn(asking: Asking[T], rung: OutputMode, message: AIMessage) -> None:
     """Let the endpoint remember what it reported for this prompt."""
-    told = told_prompt(message)
+    told = reported_prompt(message)
     if told is not None:
         question = asking.question
         asking.endpoint.gauge.learn(question.words(rung), question.images, prompt=told[0], image=told[1])
@@ -261,7 +261,7 @@ def _failure(error: Exception, endpoint: Endpoint, limit: float) -> Failure:
     if type(error) is TimeoutError:
         message = f"{endpoint.name}: no answer within {limit:.3g} s; try again, or raise the time-out or the deadline"
         return Failure(ModelTimeoutError(message), cause=error)
-    return failure_of(
+    return classify_failure(
         error,
         name=endpoint.name,
         address=endpoint.facts.address,
@@ -283,7 +283,7 @@ class _Conversation(Question[BaseModel]):
 
     answered: str | None
 
-    def messages(self, rung: Rung) -> list[BaseMessage]:
+    def messages(self, rung: OutputMode) -> list[BaseMessage]:
         """The turns as chat messages."""
         del rung
         person = HumanMessage(self.prompt.user)
@@ -291,11 +291,11 @@ class _Conversation(Question[BaseModel]):
             person = HumanMessage([{"type": "text", "text": self.prompt.user}, *(view.block() for view in self.images)])
         return [person] if self.answered is None else [person, AIMessage(self.answered)]
 
-    def words(self, rung: Rung) -> int:
+    def words(self, rung: OutputMode) -> int:
         """Tokens of the turns' text, by our estimate; the template's own text comes on top."""
         del rung
         texts = [self.prompt.user] if self.answered is None else [self.prompt.user, self.answered]
-        return words_estimate(texts, schema_tokens=TEMPLATE_TOKENS)
+        return estimate_text_tokens(texts, schema_tokens=TEMPLATE_TOKENS)
 
 
 TEMPLATE_TOKENS = 700
@@ -329,7 +329,7 @@ async def converse(
         BudgetError: the first attempt does not fit into what is free; nothing was asked.
         ModelError: the endpoint failed, and retrying did not help; or the deadline passed.
     """
-    turns = Rendered(system="", user=person, name="conversation", version=1, digest="")
+    turns = RenderedPrompt(system="", user=person, name="conversation", version=1, digest="")
     # A plain call: no schema goes along, and none is read back.
     question = _Conversation(turns, BaseModel, images, most, least, exact=True, answered=answered)
     asking: Asking[BaseModel] = Asking(endpoint, question, meter, phase)

@@ -29,12 +29,12 @@ from pydantic import BaseModel, SecretStr
 
 from ecoalign_agent.images.image_tokens import ImageFamily, family_of
 from ecoalign_agent.llm.json_schema import sent_schema
-from ecoalign_agent.llm.rate_limit import Rate
-from ecoalign_agent.llm.tokens import Gauge, ImageScale
+from ecoalign_agent.llm.rate_limit import RateLimiter
+from ecoalign_agent.llm.tokens import ImageScale, TokenCalibration
 
-Rung = Literal["json_schema", "function_calling", "json_mode", "plain"]
+OutputMode = Literal["json_schema", "function_calling", "json_mode", "plain"]
 
-LADDER: tuple[Rung, ...] = ("json_schema", "function_calling", "json_mode", "plain")
+OUTPUT_MODES: tuple[OutputMode, ...] = ("json_schema", "function_calling", "json_mode", "plain")
 """All rungs, in order of trial."""
 
 MaxTokensField = Literal["max_completion_tokens", "max_tokens"]
@@ -52,13 +52,13 @@ class Capabilities:
     """
 
     def __init__(
-        self, rungs: tuple[Rung, ...] = LADDER, *, max_tokens_field: MaxTokensField | None = "max_tokens"
+        self, rungs: tuple[OutputMode, ...] = OUTPUT_MODES, *, max_tokens_field: MaxTokensField | None = "max_tokens"
     ) -> None:
         self.max_tokens_field = max_tokens_field
-        self.refused: dict[Rung, str] = {}
+        self.refused: dict[OutputMode, str] = {}
         self._rungs = rungs
-        self._proven: set[Rung] = set()
-        self._silent: dict[Rung, int] = {}
+        self._proven: set[OutputMode] = set()
+        self._silent: dict[OutputMode, int] = {}
 
     def rename_cap(self) -> None:
         """Call the cap by its other name from now on, where it has one."""
@@ -66,25 +66,25 @@ class Capabilities:
             other: MaxTokensField = "max_tokens" if self.max_tokens_field != "max_tokens" else "max_completion_tokens"
             self.max_tokens_field = other
 
-    def rungs(self) -> list[Rung]:
+    def rungs(self) -> list[OutputMode]:
         """The rungs still worth trying, in order of trial; never empty."""
         return [rung for rung in self._rungs if rung not in self.refused] or ["plain"]
 
-    def cannot(self, rung: Rung, why: str) -> None:
+    def cannot(self, rung: OutputMode, why: str) -> None:
         """Remember that ``rung`` does not work here; plain text can't be given up."""
         if rung != "plain":
             self.refused.setdefault(rung, why)
 
-    def works(self, rung: Rung) -> None:
+    def works(self, rung: OutputMode) -> None:
         """Remember that ``rung`` gave a readable reply."""
         self._proven.add(rung)
         self._silent.pop(rung, None)
 
-    def proven(self, rung: Rung) -> bool:
+    def proven(self, rung: OutputMode) -> bool:
         """Whether ``rung`` gave a readable reply before."""
         return rung in self._proven
 
-    def silent(self, rung: Rung) -> bool:
+    def silent(self, rung: OutputMode) -> bool:
         """Note a reply without any JSON on ``rung``; the second in a row gives the rung up. Returns whether it did."""
         self._silent[rung] = self._silent.get(rung, 0) + 1
         if self._silent[rung] >= _SILENT_TWICE:
@@ -114,11 +114,11 @@ class ModelFacts:
     address: str
     secrets: tuple[str, ...]
     ceiling: int | None
-    rungs: tuple[Rung, ...]
+    rungs: tuple[OutputMode, ...]
     max_tokens_field: MaxTokensField | None
 
 
-def facts_of(model: BaseChatModel) -> ModelFacts:
+def model_facts(model: BaseChatModel) -> ModelFacts:
     """Look a model over, without a call."""
     module = _openai_module()
     compatible = module is not None and isinstance(model, module.BaseChatOpenAI)
@@ -131,7 +131,7 @@ def facts_of(model: BaseChatModel) -> ModelFacts:
         address=address,
         secrets=_secrets(model),
         ceiling=cap if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else None,
-        rungs=LADDER if compatible else _other_rungs(model),
+        rungs=OUTPUT_MODES if compatible else _other_rungs(model),
         max_tokens_field=_compatible_field(address) if compatible else _other_field(model),
     )
 
@@ -146,7 +146,7 @@ def metered_copy(model: BaseChatModel) -> tuple[BaseChatModel, Any]:
     if not streams:
         return model, None
     root = getattr(model, "root_async_client", None)
-    if not facts_of(model).compatible or root is None:
+    if not model_facts(model).compatible or root is None:
         return model.model_copy(update={"disable_streaming": True}), None
     client = None
     if not (getattr(model, "http_async_client", None) or getattr(model, "openai_proxy", None)):
@@ -186,7 +186,7 @@ def _other_field(model: BaseChatModel) -> MaxTokensField | None:
     return "max_tokens" if takes_any or "max_tokens" in parameters else None
 
 
-def _other_rungs(model: BaseChatModel) -> tuple[Rung, ...]:
+def _other_rungs(model: BaseChatModel) -> tuple[OutputMode, ...]:
     takes_tools = type(model).bind_tools is not BaseChatModel.bind_tools
     return ("function_calling", "plain") if takes_tools else ("plain",)
 
@@ -262,10 +262,10 @@ class Endpoint:
         self.model = model
         self.timeout = timeout
         self.backoff = backoff
-        self.rate = Rate(requests_per_minute)
-        self.facts = facts_of(model)
+        self.rate = RateLimiter(requests_per_minute)
+        self.facts = model_facts(model)
         self.family: ImageFamily = family_of(self.facts.model_name or name)
-        self.gauge = Gauge(name, self.family)
+        self.gauge = TokenCalibration(name, self.family)
         self.capabilities = Capabilities(self.facts.rungs, max_tokens_field=self.facts.max_tokens_field)
         self._concurrency = concurrency
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = WeakKeyDictionary()
@@ -279,7 +279,7 @@ class Endpoint:
         """Places for calls on the running event loop: hold one while calling."""
         return self._here().turn
 
-    def rungs(self, schema: type[BaseModel], *, exact: bool) -> list[Rung]:
+    def rungs(self, schema: type[BaseModel], *, exact: bool) -> list[OutputMode]:
         """The rungs worth trying for a reply, in order.
 
         An exact reply must be seen as the model wrote it, and langchain-openai hands on a call's arguments parsed, the
@@ -295,7 +295,7 @@ class Endpoint:
         return rungs
 
     async def call(
-        self, messages: Sequence[BaseMessage], rung: Rung, schema: type[BaseModel], *, most: int
+        self, messages: Sequence[BaseMessage], rung: OutputMode, schema: type[BaseModel], *, most: int
     ) -> AIMessage:
         """Make one request and no other; whatever the integration raises comes through.
 
@@ -339,7 +339,7 @@ class Endpoint:
             here.with_tool[schema] = here.model.bind_tools([sent.tool], tool_choice=sent.name)
         return here.with_tool[schema]
 
-    def _arguments(self, rung: Rung, schema: type[BaseModel], most: int) -> dict[str, Any]:
+    def _arguments(self, rung: OutputMode, schema: type[BaseModel], most: int) -> dict[str, Any]:
         cap = self.capabilities.max_tokens_field
         if not self.facts.compatible:
             return {} if cap is None else {cap: most}

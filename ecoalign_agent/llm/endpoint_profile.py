@@ -25,7 +25,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from ecoalign_agent.errors import RunError
 from ecoalign_agent.images.image import OVERVIEW, ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily
-from ecoalign_agent.llm.endpoint import Endpoint, MaxTokensField, Rung
+from ecoalign_agent.llm.endpoint import Endpoint, MaxTokensField, OutputMode
 
 S = TypeVar("S", bound=str)
 
@@ -48,7 +48,7 @@ ParallelState = Literal["overlap", "serialised", "limited", "unknown"]
 """Two calls at once: both under way, one after the other, or one of them answered 429."""
 
 
-class Finding(BaseModel, Generic[S]):
+class ProbeFinding(BaseModel, Generic[S]):
     """One thing found out.
 
     Attributes:
@@ -62,7 +62,7 @@ class Finding(BaseModel, Generic[S]):
     why: str = Field(default="", max_length=500)
 
 
-class KnownEndpoint(BaseModel):
+class EndpointProfile(BaseModel):
     """What one endpoint can do. Holds no key, and no address with a name and password in it.
 
     Attributes:
@@ -98,18 +98,18 @@ class KnownEndpoint(BaseModel):
     base_url: str
     model: str
     asked_at: AwareDatetime
-    rungs: dict[Rung, Finding[RungState]]
-    images: Finding[ImageState]
+    rungs: dict[OutputMode, ProbeFinding[RungState]]
+    images: ProbeFinding[ImageState]
     image_family: ImageFamily
     image_estimated: int = Field(ge=1)
     image_counted: int | None = Field(default=None, ge=0)
-    usage: Finding[UsageState]
+    usage: ProbeFinding[UsageState]
     prompt_estimated: int = Field(ge=1)
     prompt_counted: int | None = Field(default=None, ge=0)
-    streaming: Finding[StreamState]
+    streaming: ProbeFinding[StreamState]
     max_tokens_field: MaxTokensField | Literal["none"] | None
-    cap: Finding[CapState]
-    parallel: Finding[ParallelState]
+    cap: ProbeFinding[CapState]
+    parallel: ProbeFinding[ParallelState]
     latency: float | None = Field(default=None, ge=0)
     calls: int = Field(ge=0)
     cost: float = Field(ge=0)
@@ -123,13 +123,13 @@ class KnownEndpoint(BaseModel):
         return self.image_counted / self.image_estimated if self.image_counted else None
 
     @property
-    def identity(self) -> "Identity":
+    def identity(self) -> "EndpointIdentity":
         """Which endpoint this is about."""
-        return Identity(self.provider, self.base_url, self.model)
+        return EndpointIdentity(self.provider, self.base_url, self.model)
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class EndpointIdentity:
     """Which endpoint: what two endpoints that share their knowledge have in common. Never a key."""
 
     provider: str
@@ -142,13 +142,13 @@ class Identity:
         return hashlib.sha256(json.dumps([self.provider, self.base_url, self.model]).encode()).hexdigest()
 
 
-def identity_of(endpoint: Endpoint) -> Identity | None:
+def endpoint_identity(endpoint: Endpoint) -> EndpointIdentity | None:
     """Which endpoint this is; None: its model tells no name, so that nothing can be remembered of it."""
     name = endpoint.facts.model_name
-    return Identity(type(endpoint.model).__name__, _base_url(endpoint.model), name) if name else None
+    return EndpointIdentity(type(endpoint.model).__name__, _base_url(endpoint.model), name) if name else None
 
 
-def start_from(endpoint: Endpoint, known: KnownEndpoint) -> None:
+def apply_profile(endpoint: Endpoint, known: EndpointProfile) -> None:
     """Let a new endpoint start from what is known of it, without a call."""
     day = f"{known.asked_at:%Y-%m-%d}"
     for rung, finding in known.rungs.items():
@@ -176,26 +176,28 @@ def _base_url(model: BaseChatModel) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}{parts.path.rstrip('/')}" if parts.hostname else ""
 
 
-KEPT_FOR = timedelta(days=30)
+MAX_PROFILE_AGE = timedelta(days=30)
 """How long knowledge is used: servers are updated, and models exchanged under the same name. Ours."""
 
 _MOST_BYTES = 100_000
 _SKEW = timedelta(days=1)
 
 
-class Kept(NamedTuple):
+class CachedProfile(NamedTuple):
     """What the disk has to say: knowledge, or why there is none where a file stands; both None: there is no file."""
 
-    known: KnownEndpoint | None
+    known: EndpointProfile | None
     note: str | None
 
 
-def file_of(folder: Path, identity: Identity) -> Path:
+def profile_path(folder: Path, identity: EndpointIdentity) -> Path:
     """Where the knowledge of an endpoint is kept."""
     return folder / f"endpoint-{identity.digest[:32]}.json"
 
 
-def read_kept(folder: Path | None, identity: Identity | None, *, now: datetime | None = None) -> Kept:
+def read_profile(
+    folder: Path | None, identity: EndpointIdentity | None, *, now: datetime | None = None
+) -> CachedProfile:
     """What is kept of an endpoint. Never raises for what it finds.
 
     Args:
@@ -204,21 +206,21 @@ def read_kept(folder: Path | None, identity: Identity | None, *, now: datetime |
         now: the present; None: the clock's.
     """
     if folder is None or identity is None:
-        return Kept(None, None)
-    path = file_of(folder, identity)
+        return CachedProfile(None, None)
+    path = profile_path(folder, identity)
     try:
         with path.open("rb") as file:
             known = _checked(file.read(_MOST_BYTES + 1), identity, now or datetime.now(UTC))
     except FileNotFoundError:
-        return Kept(None, None)
+        return CachedProfile(None, None)
     except OSError as error:
         return _ignored(path, f"it can't be read ({error.strerror or error})")
     except ValueError as error:
         return _ignored(path, str(error))
-    return Kept(known, None)
+    return CachedProfile(known, None)
 
 
-def _checked(data: bytes, identity: Identity, now: datetime) -> KnownEndpoint:
+def _checked(data: bytes, identity: EndpointIdentity, now: datetime) -> EndpointProfile:
     """What a file holds, as far as it can be used.
 
     Raises:
@@ -227,7 +229,7 @@ def _checked(data: bytes, identity: Identity, now: datetime) -> KnownEndpoint:
     if len(data) > _MOST_BYTES:
         raise ValueError(f"it is larger than {_MOST_BYTES:,} bytes")
     try:
-        known = KnownEndpoint.model_validate_json(data)
+        known = EndpointProfile.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = "".join(f"{part}: " for part in first["loc"][:1])
@@ -235,20 +237,20 @@ def _checked(data: bytes, identity: Identity, now: datetime) -> KnownEndpoint:
     if known.identity != identity:
         raise ValueError("it is about another endpoint")
     age = now - known.asked_at
-    if age > KEPT_FOR:
-        raise ValueError(f"it is {age.days} days old, at most {KEPT_FOR.days} are used")
+    if age > MAX_PROFILE_AGE:
+        raise ValueError(f"it is {age.days} days old, at most {MAX_PROFILE_AGE.days} are used")
     if age < -_SKEW:
         raise ValueError(f"its date, {known.asked_at:%Y-%m-%d}, is yet to come")
     return known
 
 
-def write_kept(folder: Path, known: KnownEndpoint) -> Path:
+def write_profile(folder: Path, known: EndpointProfile) -> Path:
     """Keep what is known of an endpoint; a reader sees the old file or the new one, never a part.
 
     Raises:
         RunError: the folder can't be written.
     """
-    path = file_of(folder, known.identity)
+    path = profile_path(folder, known.identity)
     unfinished = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -267,5 +269,7 @@ def write_kept(folder: Path, known: KnownEndpoint) -> Path:
     return path
 
 
-def _ignored(path: Path, why: str) -> Kept:
-    return Kept(None, f"what is kept of this endpoint is not used: {why}; 'ecoalign doctor' asks it anew ({path})")
+def _ignored(path: Path, why: str) -> CachedProfile:
+    return CachedProfile(
+        None, f"what is kept of this endpoint is not used: {why}; 'ecoalign doctor' asks it anew ({path})"
+    )

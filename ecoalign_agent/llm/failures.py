@@ -79,14 +79,14 @@ class AttemptError(Exception):
         self.failure = failure
 
 
-def redacted(text: str, secrets: Sequence[str] = ()) -> str:
+def redact(text: str, secrets: Sequence[str] = ()) -> str:
     """``text`` on one line, without ``secrets``, anything that looks like a key, or a user's name in an address."""
     for secret in secrets:
         text = text.replace(secret, "[redacted]")
     return " ".join(_USER_IN_URL.sub("", _KEY_LIKE.sub("[redacted]", text)).split())
 
 
-def failure_of(error: Exception, *, name: str, address: str, secrets: Sequence[str], compatible: bool) -> Failure:
+def classify_failure(error: Exception, *, name: str, address: str, secrets: Sequence[str], compatible: bool) -> Failure:
     """What a model call's exception means.
 
     Args:
@@ -99,8 +99,8 @@ def failure_of(error: Exception, *, name: str, address: str, secrets: Sequence[s
     if isinstance(error, Warning) and isinstance(error.__context__, Exception):
         # langchain-openai warns of some rejections before it raises them; where warnings are errors, that hides them.
         error = error.__context__
-    text = redacted(_told(error), secrets)
-    clean = all(redacted(str(e), secrets) == " ".join(str(e).split()) for e in _chain(error))
+    text = redact(_told(error), secrets)
+    clean = all(redact(str(e), secrets) == " ".join(str(e).split()) for e in _chain(error))
     case = _Case(
         error=error,
         name=name,

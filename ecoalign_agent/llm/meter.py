@@ -38,7 +38,7 @@ class CallStore(Protocol):
         """Keep one entry; when this returns, it outlives the process."""
 
 
-class KeptCall(BaseModel):
+class RecordedCall(BaseModel):
     """One request that was paid for.
 
     Attributes:
@@ -78,10 +78,10 @@ class CallJournal:
 
     def __init__(self, store: CallStore) -> None:
         self._store = store
-        self._left: dict[str, list[KeptCall]] | None = None
+        self._left: dict[str, list[RecordedCall]] | None = None
         self._reading = asyncio.Lock()
 
-    async def recall(self, digest: str) -> list[KeptCall]:
+    async def recall(self, digest: str) -> list[RecordedCall]:
         """What was paid for this request before, each for one taker: what was lost, then at most one answer."""
         async with self._reading:
             if self._left is None:
@@ -96,7 +96,7 @@ class CallJournal:
 
     async def keep(self, digest: str, answer: str | None, used: Usage, seconds: float) -> None:
         """Keep what came of a request that was paid for."""
-        entry = KeptCall(
+        entry = RecordedCall(
             digest=digest,
             answer=answer,
             text=used.text,
@@ -109,7 +109,7 @@ class CallJournal:
         await self._store.keep(entry.model_dump_json())
 
 
-def digest_of(parts: Iterable[str | bytes]) -> str:
+def request_digest(parts: Iterable[str | bytes]) -> str:
     """A digest of a request's parts, in order; none can be moved into its neighbour."""
     whole = hashlib.sha256()
     for part in parts:
@@ -119,12 +119,12 @@ def digest_of(parts: Iterable[str | bytes]) -> str:
     return whole.hexdigest()
 
 
-def message_text(message: AIMessage) -> str:
+def dump_message(message: AIMessage) -> str:
     """A reply as JSON text: plain data, whatever an integration put into its metadata."""
     return json.dumps(message.model_dump(exclude={"type"}), default=str)
 
 
-def read_message(text: str) -> AIMessage | None:
+def load_message(text: str) -> AIMessage | None:
     """The reply that ``message_text`` wrote; None: it is not one."""
     try:
         return AIMessage.model_validate(json.loads(text))
@@ -132,12 +132,12 @@ def read_message(text: str) -> AIMessage | None:
         return None
 
 
-def _readable(entries: Iterable[Any]) -> list[KeptCall]:
+def _readable(entries: Iterable[Any]) -> list[RecordedCall]:
     """The entries that are whole; one that is not is as good as none: its call is made again."""
     found = []
     for entry in entries:
         try:
-            found.append(KeptCall.model_validate_json(entry))
+            found.append(RecordedCall.model_validate_json(entry))
         except ValidationError:
             continue
     return found

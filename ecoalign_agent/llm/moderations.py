@@ -21,10 +21,10 @@ from ecoalign_agent.errors import BudgetError, ModelTimeoutError, NotFoundError
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily, family_of, image_tokens
 from ecoalign_agent.llm.call import place
-from ecoalign_agent.llm.failures import AttemptError, Failure, failure_of
-from ecoalign_agent.llm.meter import Meter, digest_of
-from ecoalign_agent.llm.rate_limit import Rate, retrying
-from ecoalign_agent.llm.tokens import PER_MESSAGE, Gauge, text_tokens
+from ecoalign_agent.llm.failures import AttemptError, Failure, classify_failure
+from ecoalign_agent.llm.meter import Meter, request_digest
+from ecoalign_agent.llm.rate_limit import RateLimiter, retrying
+from ecoalign_agent.llm.tokens import PER_MESSAGE, TokenCalibration, text_tokens
 
 
 @dataclass(slots=True)
@@ -107,11 +107,11 @@ class ModerationEndpoint:
         self.model = model
         self.name = f"moderation:{model}"
         self.free = free
-        self.rate = Rate(requests_per_minute)
+        self.rate = RateLimiter(requests_per_minute)
         # The omni models are built on GPT-4o, which counts tiles; elsewhere the largest formula stands.
         known = family_of(model)
         self.family: ImageFamily = "openai-tiles" if known == "unknown" and model.startswith("omni") else known
-        self.gauge = Gauge(self.name, self.family)
+        self.gauge = TokenCalibration(self.name, self.family)
         self.official = base_url is None or (urlsplit(base_url).hostname or "").endswith("openai.com")
         self._base_url, self._key = base_url, api_key
         self._concurrency, self._timeout, self._backoff = concurrency, timeout, backoff
@@ -163,7 +163,7 @@ class ModerationEndpoint:
             await self._made(asking)
             return
         picture = () if view is None else (view.mime, view.data)
-        digest = digest_of([self.name, asking.text, *picture])
+        digest = request_digest([self.name, asking.text, *picture])
         for kept in await journal.recall(digest):
             used = kept.usage
             asking.done.cost += meter.settle(
@@ -212,7 +212,7 @@ class ModerationEndpoint:
             message = f"{self.name}: no answer within {limit:.3g} s; try again, or raise the time-out or the deadline"
             return Failure(ModelTimeoutError(message), cause=error)
         secrets = [self._key.get_secret_value()] if len(self._key.get_secret_value()) >= 4 else []
-        return failure_of(error, name=self.name, address=self._address, secrets=secrets, compatible=False)
+        return classify_failure(error, name=self.name, address=self._address, secrets=secrets, compatible=False)
 
     def _here(self) -> _Here:
         loop = asyncio.get_running_loop()

@@ -13,11 +13,11 @@ from typing import Any, Generic, Literal, TypeVar
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
 
-from ecoalign_agent.llm.endpoint import Rung
+from ecoalign_agent.llm.endpoint import OutputMode
 
 T = TypeVar("T", bound=BaseModel)
 
-Kind = Literal["value", "silent", "mismatch", "final"]
+ReplyKind = Literal["value", "silent", "mismatch", "final"]
 """Read; no JSON at all; JSON that is broken or does not fit; an end that asking in another form can't change."""
 
 _CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
@@ -38,7 +38,7 @@ _MOST_STARTS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
+class ParsedReply(Generic[T]):
     """What a reply says.
 
     Attributes:
@@ -47,19 +47,19 @@ class Reading(Generic[T]):
         why: one line, when there is no value.
     """
 
-    kind: Kind
+    kind: ReplyKind
     value: T | None = None
     why: str | None = None
 
 
 class _Unreadable(Exception):  # noqa: N818 - never leaves this module: a way out of nested reading, not an error
-    def __init__(self, kind: Kind, why: str) -> None:
+    def __init__(self, kind: ReplyKind, why: str) -> None:
         super().__init__(why)
         self.kind = kind
         self.why = why
 
 
-def read(message: AIMessage, rung: Rung, schema: type[T], *, exact: bool) -> Reading[T]:
+def parse_reply(message: AIMessage, rung: OutputMode, schema: type[T], *, exact: bool) -> ParsedReply[T]:
     """Read one reply.
 
     Args:
@@ -72,23 +72,23 @@ def read(message: AIMessage, rung: Rung, schema: type[T], *, exact: bool) -> Rea
         _require_whole(message)
         found = _from_call(message, exact=exact) if rung == "function_calling" else None
         if found is None:
-            text = text_of(message)
+            text = reply_text(message)
             found = _strictly(text) if exact else _leniently(text, repair=rung == "plain")
-        return Reading("value", _validated(found, schema, exact=exact))
+        return ParsedReply("value", _validated(found, schema, exact=exact))
     except _Unreadable as unreadable:
-        return Reading(unreadable.kind, why=unreadable.why)
+        return ParsedReply(unreadable.kind, why=unreadable.why)
 
 
-def text_of(message: AIMessage) -> str:
+def reply_text(message: AIMessage) -> str:
     """The text blocks of a reply, joined; reasoning and function calls are no text."""
     return message.content if isinstance(message.content, str) else str(message.text)
 
 
-def written_by(message: AIMessage) -> str:
+def visible_output(message: AIMessage) -> str:
     """Everything the model visibly wrote, for an estimate of its tokens: text and the arguments of calls."""
     calls = [json.dumps(call["args"]) for call in message.tool_calls]
     broken = [str(call.get("args") or "") for call in message.invalid_tool_calls]
-    return "".join([text_of(message), *calls, *broken])
+    return "".join([reply_text(message), *calls, *broken])
 
 
 def finish_reason(message: AIMessage) -> str | None:
@@ -121,7 +121,7 @@ def _from_call(message: AIMessage, *, exact: bool) -> dict[str, Any] | None:
         raise _Unreadable("mismatch", "a function call whose arguments are not JSON")
     if any(call["name"] != calls[0]["name"] or call["args"] != calls[0]["args"] for call in calls):
         raise _Unreadable("mismatch", f"{len(calls)} function calls that differ")
-    if exact and (len(calls) > 1 or text_of(message).strip()):
+    if exact and (len(calls) > 1 or reply_text(message).strip()):
         # Text beside a verdict's call is a second place where a verdict could stand.
         raise _Unreadable("mismatch", f"{len(calls)} function calls and text where one call is due")
     raw = message.additional_kwargs.get("tool_calls")

@@ -16,8 +16,8 @@ from typing import Any
 
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.call import Question
-from ecoalign_agent.llm.endpoint import Endpoint, Rung
-from ecoalign_agent.llm.endpoint_profile import CapState, Finding, KnownEndpoint, RungState, identity_of
+from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
+from ecoalign_agent.llm.endpoint_profile import CapState, EndpointProfile, ProbeFinding, RungState, endpoint_identity
 from ecoalign_agent.llm.probe_calls import (
     AnyObject,
     Balls,
@@ -45,7 +45,11 @@ from ecoalign_agent.llm.probe_findings import (
 from ecoalign_agent.llm.structured_output import rename_cap
 
 _PAIR = 2
-_SPOKEN: dict[Rung, str] = {"json_schema": "JSON schema", "function_calling": "function call", "json_mode": "JSON mode"}
+_SPOKEN: dict[OutputMode, str] = {
+    "json_schema": "JSON schema",
+    "function_calling": "function call",
+    "json_mode": "JSON mode",
+}
 
 
 @dataclass(slots=True)
@@ -54,7 +58,7 @@ class _Replies:
 
     bare: Told
     pictured: Told
-    forms: dict[Rung, tuple[Told, Finding[RungState]]]
+    forms: dict[OutputMode, tuple[Told, ProbeFinding[RungState]]]
     one: Told
     other: Told
     streamed: Told | None
@@ -66,7 +70,7 @@ def _unheard(what: str, number: int) -> None:
 
 async def examine(
     endpoint: Endpoint, *, parallel: bool = True, tell: Callable[[str, int], None] = _unheard
-) -> KnownEndpoint:
+) -> EndpointProfile:
     """Ask an endpoint what it can do.
 
     Args:
@@ -80,7 +84,7 @@ async def examine(
     begun = time.perf_counter()
     number = any_number()
     picture = await asyncio.to_thread(numbered, number)
-    structured: list[Rung] = [rung for rung in endpoint.facts.rungs if rung != "plain"]
+    structured: list[OutputMode] = [rung for rung in endpoint.facts.rungs if rung != "plain"]
     inquiry = Inquiry(endpoint, tell, planned=2 + len(structured) + _PAIR)
     bare = await _first(inquiry)
     pictured = await inquiry.ask("a picture", look(picture))
@@ -93,8 +97,8 @@ async def examine(
     before, after = (None if c is None or c.used is None else c.used.prompt for c in reported[:2])
     usage = usage_finding([c for c in reported if c is not None])
     short = [told for told in (bare, pictured, *(told for told, _ in forms.values())) if told.message is not None]
-    identity, field, ledger = identity_of(endpoint), endpoint.capabilities.max_tokens_field, inquiry.meter.ledger
-    return KnownEndpoint(
+    identity, field, ledger = endpoint_identity(endpoint), endpoint.capabilities.max_tokens_field, inquiry.meter.ledger
+    return EndpointProfile(
         provider=type(endpoint.model).__name__,
         base_url="" if identity is None else identity.base_url,
         model=endpoint.facts.model_name,
@@ -115,7 +119,7 @@ async def examine(
         cap=cap,
         parallel=parallel_finding(replies.one, replies.other, limited_before=limited)
         if parallel
-        else Finding(state="unknown", why="not asked: one call at a time is allowed"),
+        else ProbeFinding(state="unknown", why="not asked: one call at a time is allowed"),
         latency=statistics.median(told.seconds for told in short),
         calls=inquiry.asked,
         cost=ledger.cost,
@@ -139,13 +143,13 @@ async def _first(inquiry: Inquiry) -> Told:
     return told
 
 
-async def _form(inquiry: Inquiry, rung: Rung) -> tuple[Told, Finding[RungState]]:
+async def _form(inquiry: Inquiry, rung: OutputMode) -> tuple[Told, ProbeFinding[RungState]]:
     """One way of asking for structured output. JSON mode binds to no schema: there any object will do."""
     schema = AnyObject if rung == "json_mode" else Balls
     if rung not in inquiry.endpoint.rungs(schema, exact=False):
         inquiry.planned -= 1
         why = inquiry.endpoint.capabilities.refused.get(rung, "the model's class does not take it")
-        return Told(why=why), Finding(state="refused", why=why)
+        return Told(why=why), ProbeFinding(state="refused", why=why)
     told = await inquiry.ask(_SPOKEN[rung], form(schema), rung)
     return told, rung_finding(told, rung, schema)
 
@@ -183,12 +187,12 @@ async def _alone(inquiry: Inquiry, what: str, second: Endpoint, failed: Told) ->
     return await inquiry.once(f"{what}, alone", count(), endpoint=second, planned=False)
 
 
-async def _cap(inquiry: Inquiry, counting: Sequence[Told]) -> Finding[CapState]:
+async def _cap(inquiry: Inquiry, counting: Sequence[Told]) -> ProbeFinding[CapState]:
     """Whether the cap holds; where it does not, and a call is to spare, whether it does under its other name."""
     endpoint = inquiry.endpoint
     field, estimate = endpoint.capabilities.max_tokens_field, bare_estimate(count(), "plain", endpoint)
     if field is None:
-        return Finding(state="ignored", why="the model's class takes no cap")
+        return ProbeFinding(state="ignored", why="the model's class takes no cap")
     found = cap_finding(counting, estimate)
     if found.state != "ignored" or not endpoint.facts.compatible or inquiry.spare < 1:
         return found
@@ -196,14 +200,14 @@ async def _cap(inquiry: Inquiry, counting: Sequence[Told]) -> Finding[CapState]:
     told = await inquiry.once("the other name of the cap", count(), planned=False)
     renamed = cap_finding([told], estimate)
     if renamed.state == "honoured":
-        return Finding(state="honoured", why=f"{renamed.why}; {field} is not heeded")
+        return ProbeFinding(state="honoured", why=f"{renamed.why}; {field} is not heeded")
     endpoint.capabilities.max_tokens_field = field
     return found
 
 
 def _counts(endpoint: Endpoint, replies: _Replies, picture: ImageView) -> list[Count | None]:
     """What each reply that was not streamed reported; the one without a picture first, then the one with it."""
-    asked: list[tuple[Told, Question[Any], Rung]] = [
+    asked: list[tuple[Told, Question[Any], OutputMode]] = [
         (replies.bare, look(None), "plain"),
         (replies.pictured, look(picture), "plain"),
         *((told, form(Balls), rung) for rung, (told, _) in replies.forms.items()),

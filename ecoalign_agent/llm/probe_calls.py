@@ -22,11 +22,11 @@ from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.errors import ModelTimeoutError, UnreachableError
 from ecoalign_agent.images.image import OVERVIEW, ImageView
 from ecoalign_agent.llm.call import Asking, Question, attempt
-from ecoalign_agent.llm.endpoint import Endpoint, Rung
+from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
 from ecoalign_agent.llm.failures import AttemptError, Failure
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.llm.rate_limit import LONGEST_WAIT
+from ecoalign_agent.llm.rate_limit import MAX_WAIT
 
 
 class StreamedEndpoint(Endpoint):
@@ -40,7 +40,7 @@ class StreamedEndpoint(Endpoint):
         return streamed
 
     async def call(
-        self, messages: Sequence[BaseMessage], rung: Rung, schema: type[BaseModel], *, most: int
+        self, messages: Sequence[BaseMessage], rung: OutputMode, schema: type[BaseModel], *, most: int
     ) -> AIMessage:
         """Make one request, streamed; returns the chunks joined.
 
@@ -77,13 +77,13 @@ def numbered(number: int) -> ImageView:
     """``number``, dark on white, as large as the picture that a scan sends, and sent like it. Blocks for some 10 ms."""
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - Pillow is loaded with the first picture
 
-    from ecoalign_agent.images.decoding import encoded  # noqa: PLC0415 - as above
+    from ecoalign_agent.images.decoding import encode_image  # noqa: PLC0415 - as above
 
     picture = Image.new("RGB", (OVERVIEW, OVERVIEW), (255, 255, 255))
     ImageDraw.Draw(picture).text(
         (OVERVIEW // 2, OVERVIEW // 2), str(number), font=ImageFont.load_default(280), fill=(20, 24, 40), anchor="mm"
     )
-    data, mime = encoded(picture)
+    data, mime = encode_image(picture)
     return ImageView(data, mime, OVERVIEW, OVERVIEW, "low")
 
 
@@ -127,7 +127,7 @@ def count() -> Question[AnyObject]:
     return Question(load_prompt("doctor/count").render(), AnyObject, (), COUNT_CAP, 1, exact=False)
 
 
-def bare_estimate(question: Question[Any], rung: Rung, endpoint: Endpoint) -> Usage:
+def bare_estimate(question: Question[Any], rung: OutputMode, endpoint: Endpoint) -> Usage:
     """What a prompt uses by our formulas alone, in tokens, whatever was learnt of the endpoint since."""
     return Usage(text=question.words(rung), image=endpoint.images.formula(question.images))
 
@@ -197,7 +197,7 @@ class Inquiry:
         self,
         what: str,
         question: Question[Any],
-        rung: Rung = "plain",
+        rung: OutputMode = "plain",
         *,
         endpoint: Endpoint | None = None,
         planned: bool = True,
@@ -223,7 +223,7 @@ class Inquiry:
         self,
         what: str,
         question: Question[Any],
-        rung: Rung = "plain",
+        rung: OutputMode = "plain",
         *,
         endpoint: Endpoint | None = None,
         planned: bool = True,
@@ -255,7 +255,7 @@ class Inquiry:
         if failure is None or not failure.retry:
             return None
         wait = self.endpoint.backoff if failure.retry_after is None else failure.retry_after
-        return wait if wait <= LONGEST_WAIT else None
+        return wait if wait <= MAX_WAIT else None
 
 
 def _short(failure: Failure) -> str:

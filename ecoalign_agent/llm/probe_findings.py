@@ -8,19 +8,19 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
 from ecoalign_agent.economics.cost import Usage
-from ecoalign_agent.llm.endpoint import Rung
+from ecoalign_agent.llm.endpoint import OutputMode
 from ecoalign_agent.llm.endpoint_profile import (
     CapState,
-    Finding,
     ImageState,
     ParallelState,
+    ProbeFinding,
     RungState,
     StreamState,
     UsageState,
 )
-from ecoalign_agent.llm.parsing import finish_reason, read, text_of, written_by
+from ecoalign_agent.llm.parsing import finish_reason, parse_reply, reply_text, visible_output
 from ecoalign_agent.llm.probe_calls import COUNT_CAP, Seen, Told
-from ecoalign_agent.llm.tokens import text_tokens, usage_of
+from ecoalign_agent.llm.tokens import reported_usage, text_tokens
 
 _ABOUT_PICTURES = re.compile(r"\b(?:images?|vision|multi-?modal|mmproj|pictures?)\b", re.IGNORECASE)
 
@@ -36,37 +36,37 @@ _TOKEN = 20
 """Characters that no token is longer than, on the average of a text."""
 
 
-def rung_finding(told: Told, rung: Rung, schema: type[BaseModel]) -> Finding[RungState]:
+def rung_finding(told: Told, rung: OutputMode, schema: type[BaseModel]) -> ProbeFinding[RungState]:
     """Whether a way of asking works, by one reply to it."""
     if told.message is None:
-        return Finding(state="refused" if told.refused else "unknown", why=told.why)
-    reading = read(told.message, rung, schema, exact=False)
+        return ProbeFinding(state="refused" if told.refused else "unknown", why=told.why)
+    reading = parse_reply(told.message, rung, schema, exact=False)
     if reading.kind == "final":
-        return Finding(state="unknown", why=reading.why or "")
+        return ProbeFinding(state="unknown", why=reading.why or "")
     if reading.kind != "value":
-        return Finding(state="ignored", why=reading.why or "")
-    strictly = read(told.message, rung, schema, exact=True)
+        return ProbeFinding(state="ignored", why=reading.why or "")
+    strictly = parse_reply(told.message, rung, schema, exact=True)
     if strictly.kind != "value":
-        return Finding(state="inexact", why=strictly.why or "")
-    return Finding(state="works")
+        return ProbeFinding(state="inexact", why=strictly.why or "")
+    return ProbeFinding(state="works")
 
 
-def image_finding(told: Told, number: int) -> Finding[ImageState]:
+def image_finding(told: Told, number: int) -> ProbeFinding[ImageState]:
     """Whether the number in a picture was read."""
     if told.message is None:
         about = told.failure is not None and told.failure.status is not None and not told.limited
         refused = told.refused or (about and _ABOUT_PICTURES.search(told.why) is not None)
-        return Finding(state="refused" if refused else "unknown", why=told.why)
-    reading = read(told.message, "plain", Seen, exact=False)
+        return ProbeFinding(state="refused" if refused else "unknown", why=told.why)
+    reading = parse_reply(told.message, "plain", Seen, exact=False)
     if reading.kind == "final":
-        return Finding(state="unknown", why=reading.why or "")
+        return ProbeFinding(state="unknown", why=reading.why or "")
     found = [str(reading.value.number)] if reading.value is not None and reading.value.number is not None else []
-    found = found or ([] if reading.value is not None else re.findall(r"\d+", text_of(told.message)))
+    found = found or ([] if reading.value is not None else re.findall(r"\d+", reply_text(told.message)))
     if str(number) in found:
-        return Finding(state="yes", why=f"read {number}")
+        return ProbeFinding(state="yes", why=f"read {number}")
     if found:
-        return Finding(state="misread", why=f"read {found[0][:12]} where {number} stands")
-    return Finding(state="blind", why=f"told of no number where {number} stands")
+        return ProbeFinding(state="misread", why=f"read {found[0][:12]} where {number} stands")
+    return ProbeFinding(state="blind", why=f"told of no number where {number} stands")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Count:
     @property
     def used(self) -> Usage | None:
         """The server's own count; None: it reports none, or none that can be one."""
-        used = usage_of(self.message, self.estimate, written_by(self.message))
+        used = reported_usage(self.message, self.estimate, visible_output(self.message))
         return None if used.estimated else used
 
     @property
@@ -94,60 +94,60 @@ class Count:
         # Pictures are counted in so many ways that they are left out here; they have their own row.
         if used.prompt < text / 4 or (not self.estimate.image and used.prompt > 2 * text + 300):
             return f"{used.prompt:,} prompt tokens where we estimate {self.estimate.prompt:,}"
-        written = text_tokens(written_by(self.message))
+        written = text_tokens(visible_output(self.message))
         if used.completion < written / 6:
             return f"{used.completion:,} completion tokens for a text of about {written:,}"
         return None
 
 
-def usage_finding(counts: Sequence[Count]) -> Finding[UsageState]:
+def usage_finding(counts: Sequence[Count]) -> ProbeFinding[UsageState]:
     """Whether replies report what they used, and whether it can be right."""
     if not counts:
-        return Finding(state="unknown")
+        return ProbeFinding(state="unknown")
     doubt = next((count.doubt for count in counts if count.doubt is not None), None)
     if doubt is not None:
-        return Finding(state="implausible", why=doubt)
+        return ProbeFinding(state="implausible", why=doubt)
     silent = sum(count.used is None for count in counts)
     if silent == 0:
-        return Finding(state="plausible")
+        return ProbeFinding(state="plausible")
     if silent == len(counts):
-        return Finding(state="absent")
-    return Finding(state="partly", why=f"{len(counts) - silent} of {len(counts)} replies report it")
+        return ProbeFinding(state="absent")
+    return ProbeFinding(state="partly", why=f"{len(counts) - silent} of {len(counts)} replies report it")
 
 
-def stream_finding(told: Told | None, estimate: Usage) -> Finding[StreamState]:
+def stream_finding(told: Told | None, estimate: Usage) -> ProbeFinding[StreamState]:
     """Whether a streamed reply reports its usage."""
     if told is None:
-        return Finding(state="no streaming")
+        return ProbeFinding(state="no streaming")
     if told.message is None:
-        return Finding(state="refused" if told.refused else "unknown", why=told.why)
+        return ProbeFinding(state="refused" if told.refused else "unknown", why=told.why)
     reported = Count(told.message, estimate).used is not None
-    return Finding(state="usage" if reported else "no usage")
+    return ProbeFinding(state="usage" if reported else "no usage")
 
 
-def cap_finding(tolds: Sequence[Told], estimate: Usage) -> Finding[CapState]:
+def cap_finding(tolds: Sequence[Told], estimate: Usage) -> ProbeFinding[CapState]:
     """Whether a reply that wants to be longer ends where its cap says: by its reason, its count and its length."""
     verdicts = [_capped(told.message, estimate) for told in tolds if told.message is not None]
     # One reply that went on is proof; that another ended is none against it.
     for state in ("ignored", "honoured", "unknown"):
         if (found := next((verdict for verdict in verdicts if verdict.state == state), None)) is not None:
             return found
-    return Finding(state="unknown", why=next((told.why for told in tolds if told.why), ""))
+    return ProbeFinding(state="unknown", why=next((told.why for told in tolds if told.why), ""))
 
 
-def _capped(message: AIMessage, estimate: Usage) -> Finding[CapState]:
-    count, written = Count(message, estimate), written_by(message)
+def _capped(message: AIMessage, estimate: Usage) -> ProbeFinding[CapState]:
+    count, written = Count(message, estimate), visible_output(message)
     told = (finish_reason(message) or "").lower()
     completion = None if count.used is None or count.doubt is not None else count.used.completion
     if (completion is not None and completion > COUNT_CAP + 1) or len(written) > COUNT_CAP * _TOKEN:
         how = f"{len(written):,} characters" if completion is None else f"{completion:,} tokens"
-        return Finding(state="ignored", why=f"{how} came where {COUNT_CAP} tokens were allowed")
+        return ProbeFinding(state="ignored", why=f"{how} came where {COUNT_CAP} tokens were allowed")
     if told in _CUT_OFF:
-        return Finding(state="honoured", why=f"cut off at {COUNT_CAP} tokens")
-    return Finding(state="unknown", why=f"the reply ended by itself after {len(written):,} characters")
+        return ProbeFinding(state="honoured", why=f"cut off at {COUNT_CAP} tokens")
+    return ProbeFinding(state="unknown", why=f"the reply ended by itself after {len(written):,} characters")
 
 
-def parallel_finding(one: Told, other: Told, *, limited_before: bool) -> Finding[ParallelState]:
+def parallel_finding(one: Told, other: Told, *, limited_before: bool) -> ProbeFinding[ParallelState]:
     """Whether two equal calls at once run side by side.
 
     Args:
@@ -156,15 +156,15 @@ def parallel_finding(one: Told, other: Told, *, limited_before: bool) -> Finding
         limited_before: a call that was alone was answered 429 too.
     """
     if one.limited or other.limited:
-        return Finding(state="limited", why=f"429 with two calls open{', and with one' if limited_before else ''}")
+        return ProbeFinding(state="limited", why=f"429 with two calls open{', and with one' if limited_before else ''}")
     if one.message is None or other.message is None:
-        return Finding(state="unknown", why=one.why or other.why)
+        return ProbeFinding(state="unknown", why=one.why or other.why)
     quick, slow = sorted((one.seconds, other.seconds))
     seen = f"{quick:.2f} s and {slow:.2f} s"
     if slow < _TOO_QUICK:
-        return Finding(state="unknown", why=f"too quick to tell: {seen}")
+        return ProbeFinding(state="unknown", why=f"too quick to tell: {seen}")
     if slow <= _OVERLAP * quick:
-        return Finding(state="overlap", why=seen)
+        return ProbeFinding(state="overlap", why=seen)
     if slow >= _SERIAL * quick:
-        return Finding(state="serialised", why=seen)
-    return Finding(state="unknown", why=f"{seen}: neither alike nor one after the other")
+        return ProbeFinding(state="serialised", why=seen)
+    return ProbeFinding(state="unknown", why=f"{seen}: neither alike nor one after the other")

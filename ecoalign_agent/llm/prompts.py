@@ -29,7 +29,7 @@ _SYSTEM, _USER = "# System\n", "# User\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedPrompt:
     """A prompt with its inputs in place, ready to be sent.
 
     Attributes:
@@ -61,7 +61,7 @@ class Prompt:
     version: int
     source: str
     inputs: frozenset[str]
-    fenced: frozenset[str]
+    delimited: frozenset[str]
     digest: str
     system: Template = field(repr=False)
     user: Template = field(repr=False)
@@ -71,7 +71,7 @@ class Prompt:
         """Name, version and digest in one string, as results and traces record it."""
         return f"{self.name}@{self.version}#{self.digest}"
 
-    def render(self, marker: str | None = None, **inputs: str) -> Rendered:
+    def render(self, marker: str | None = None, **inputs: str) -> RenderedPrompt:
         """Put ``inputs`` in place; user text with ``$`` or ``{`` is never expanded.
 
         Args:
@@ -85,8 +85,8 @@ class Prompt:
             missing, extra = sorted(self.inputs - inputs.keys()), sorted(inputs.keys() - self.inputs)
             raise PromptError(f"prompt {self.name}: missing inputs {missing}, unknown inputs {extra}")
         marker = marker or _marker_absent_from(inputs.values())
-        values = {k: _fence(k, v, marker) if k in self.fenced else v for k, v in inputs.items()} | {"marker": marker}
-        return Rendered(
+        values = {k: _fence(k, v, marker) if k in self.delimited else v for k, v in inputs.items()} | {"marker": marker}
+        return RenderedPrompt(
             self.system.substitute(values), self.user.substitute(values), self.name, self.version, self.digest, marker
         )
 
@@ -168,7 +168,7 @@ def _marker_absent_from(values: Iterable[str]) -> str:
 _OPENING = re.compile(r"\s*<[a-z_]+ ([0-9A-Za-z]{4,32})>\n")
 
 
-def words_of(content: str | list[Any], pictures: list[MessageImage]) -> str:
+def read_message_content(content: str | list[Any], pictures: list[MessageImage]) -> str:
     """The words of a message's content, its blocks a line each; its pictures are added to ``pictures``.
 
     Blocks that are neither, and pictures that can't be used, are left out: stand-in models take what comes.
@@ -184,18 +184,18 @@ def words_of(content: str | list[Any], pictures: list[MessageImage]) -> str:
     return "\n".join(texts)
 
 
-def marker_of(user: str, system: str) -> str | None:
+def delimiter_marker(user: str, system: str) -> str | None:
     """The marker of the fence that a user message opens with; None: the system message names no such marker."""
     opening = _OPENING.match(user)
     return opening.group(1) if opening is not None and opening.group(1) in system else None
 
 
-def fenced(user: str, system: str) -> dict[str, str]:
+def delimited_inputs(user: str, system: str) -> dict[str, str]:
     """The content of each fence of a user message by its name; "(none)" reads as "".
 
     Only fences with the marker that the system message names count: one imitated inside the data stays text.
     """
-    marker = marker_of(user, system)
+    marker = delimiter_marker(user, system)
     if marker is None:
         return {}
     fence = re.compile(rf"<([a-z_]+) {marker}>\n(.*?)\n?</\1 {marker}>", re.DOTALL)

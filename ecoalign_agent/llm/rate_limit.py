@@ -26,10 +26,10 @@ from ecoalign_agent.errors import RateLimitError
 from ecoalign_agent.llm.failures import AttemptError, Failure
 from ecoalign_agent.llm.meter import Meter
 
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """Attempts at one request, the first included."""
 
-LONGEST_WAIT = 60.0
+MAX_WAIT = 60.0
 """Seconds that a server may ask to wait: quotas are counted by the minute.
 
 Asked for more, nobody waits and nobody asks again too early: the failure is told at once, with the wait.
@@ -48,7 +48,7 @@ def retrying(meter: Meter, *, backoff: float) -> AsyncRetrying:
         left = meter.seconds_left()
         wait = state.upcoming_sleep
         # A wait that outlasts the deadline is not begun: the failure is told at once.
-        return state.attempt_number >= ATTEMPTS or wait > LONGEST_WAIT or (left is not None and wait >= left)
+        return state.attempt_number >= MAX_ATTEMPTS or wait > MAX_WAIT or (left is not None and wait >= left)
 
     def pause(state: tenacity.RetryCallState) -> float:
         failure = _failure_in(state)
@@ -60,7 +60,7 @@ def retrying(meter: Meter, *, backoff: float) -> AsyncRetrying:
 
     def give_up(state: tenacity.RetryCallState) -> NoReturn:
         failure = _failure_in(state)
-        if failure is not None and state.attempt_number < ATTEMPTS:
+        if failure is not None and state.attempt_number < MAX_ATTEMPTS:
             raise AttemptError(_naming_the_wait(failure, meter.seconds_left()))
         assert state.outcome is not None  # noqa: S101 - nothing is given up before it was tried
         state.outcome.result()
@@ -85,12 +85,12 @@ def _naming_the_wait(failure: Failure, left: float | None) -> Failure:
     asked = failure.retry_after
     if asked is None:
         return failure
-    longest = f"the longest wait is {LONGEST_WAIT:g} s"
-    why = longest if asked > LONGEST_WAIT or left is None else f"the deadline is in {left:.3g} s"
+    longest = f"the longest wait is {MAX_WAIT:g} s"
+    why = longest if asked > MAX_WAIT or left is None else f"the deadline is in {left:.3g} s"
     return replace(failure, error=type(failure.error)(f"{failure.error}; it asks to wait {asked:.6g} s, {why}"))
 
 
-class Rate:
+class RateLimiter:
     """When an endpoint's next request may be made. Usable on several event loops at once."""
 
     def __init__(self, most: int | None = None, *, within: float = 60.0) -> None:
@@ -121,7 +121,7 @@ class Rate:
         A server that asks for more than ``LONGEST_WAIT`` is not waited for: each call is told so when it asks.
         """
         wait = failure.retry_after
-        if failure.retry and wait is not None and wait <= LONGEST_WAIT:
+        if failure.retry and wait is not None and wait <= MAX_WAIT:
             with self._lock:
                 self._paused_until = max(self._paused_until, time.monotonic() + wait)
 

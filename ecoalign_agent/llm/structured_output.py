@@ -21,11 +21,11 @@ from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.call import Asking, Question, attempt
-from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, Rung
+from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, OutputMode
 from ecoalign_agent.llm.failures import AttemptError, Failure
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.parsing import Reading, finish_reason, read, text_of
-from ecoalign_agent.llm.prompts import Rendered
+from ecoalign_agent.llm.parsing import ParsedReply, finish_reason, parse_reply, reply_text
+from ecoalign_agent.llm.prompts import RenderedPrompt
 from ecoalign_agent.llm.rate_limit import retrying
 
 T = TypeVar("T", bound=BaseModel)
@@ -46,8 +46,8 @@ class Outcome(Generic[T]):
         message: the last reply; None: there is none.
     """
 
-    reading: Reading[T]
-    rung: Rung
+    reading: ParsedReply[T]
+    rung: OutputMode
     message: AIMessage | None
 
 
@@ -59,8 +59,8 @@ async def down_the_ladder(asking: Asking[T]) -> Outcome[T]:
         ModelError: the endpoint failed, or the deadline passed.
     """
     capabilities = asking.endpoint.capabilities
-    outcome: Outcome[T] = Outcome(Reading("final", why="no other way of asking fits the budget"), "plain", None)
-    suspects: dict[Rung, str] = {}
+    outcome: Outcome[T] = Outcome(ParsedReply("final", why="no other way of asking fits the budget"), "plain", None)
+    suspects: dict[OutputMode, str] = {}
     spare = True
     for rung in asking.endpoint.rungs(asking.question.schema, exact=asking.question.exact):
         try:
@@ -78,7 +78,9 @@ async def down_the_ladder(asking: Asking[T]) -> Outcome[T]:
         # The server took this request: so it was the rung that it refused before, not the question.
         for suspect in list(suspects):
             capabilities.cannot(suspect, suspects.pop(suspect))
-        outcome = Outcome(read(message, rung, asking.question.schema, exact=asking.question.exact), rung, message)
+        outcome = Outcome(
+            parse_reply(message, rung, asking.question.schema, exact=asking.question.exact), rung, message
+        )
         if outcome.reading.kind == "value":
             capabilities.works(rung)
         if outcome.reading.kind in {"value", "final"}:
@@ -91,7 +93,7 @@ async def down_the_ladder(asking: Asking[T]) -> Outcome[T]:
     return outcome
 
 
-async def _on(asking: Asking[T], rung: Rung) -> AIMessage:
+async def _on(asking: Asking[T], rung: OutputMode) -> AIMessage:
     """One reply on one rung, retried, and asked again under the other name of the token cap where that was refused."""
     capabilities = asking.endpoint.capabilities
     field = capabilities.max_tokens_field
@@ -108,7 +110,7 @@ async def _on(asking: Asking[T], rung: Rung) -> AIMessage:
         raise
 
 
-async def _retried(asking: Asking[T], rung: Rung) -> AIMessage:
+async def _retried(asking: Asking[T], rung: OutputMode) -> AIMessage:
     asking.tally.failure = None
     failures: list[AttemptError] = []
     try:
@@ -133,7 +135,7 @@ async def _retried(asking: Asking[T], rung: Rung) -> AIMessage:
     return message
 
 
-def _rejects(rung: Rung, failure: Failure, capabilities: Capabilities) -> bool:
+def _rejects(rung: OutputMode, failure: Failure, capabilities: Capabilities) -> bool:
     """Whether a failure may be about the rung rather than about the question: then the next rung is worth a try."""
     if rung == "plain" or failure.hopeless or failure.status not in {400, 404, 422, 501}:
         return False
@@ -156,7 +158,7 @@ def rename_cap(capabilities: Capabilities, failure: Failure) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Generic[T]):
+class ModelReply(Generic[T]):
     """What came of one question.
 
     Attributes:
@@ -175,16 +177,16 @@ class Reply(Generic[T]):
     usage: Usage
     cost: float
     finish_reason: str | None
-    rung: Rung
+    rung: OutputMode
     unreadable: str | None
     seconds: float
     calls: int
     text: str | None
 
 
-async def ask(
+async def call_with_fallback(
     endpoint: Endpoint,
-    prompt: Rendered,
+    prompt: RenderedPrompt,
     schema: type[T],
     *,
     images: Sequence[ImageView] = (),
@@ -193,7 +195,7 @@ async def ask(
     most: int,
     least: int = 32,
     exact: bool = False,
-) -> Reply[T]:
+) -> ModelReply[T]:
     """Ask one question and read the reply, going down the ladder where the endpoint can't do better.
 
     Args:
@@ -216,7 +218,7 @@ async def ask(
     asking = Asking(endpoint, question, meter, phase)
     outcome = await down_the_ladder(asking)
     tally = asking.tally
-    return Reply(
+    return ModelReply(
         value=outcome.reading.value,
         usage=tally.usage,
         cost=tally.cost,
@@ -225,5 +227,5 @@ async def ask(
         unreadable=outcome.reading.why,
         seconds=tally.seconds,
         calls=tally.calls,
-        text=None if outcome.message is None else text_of(outcome.message),
+        text=None if outcome.message is None else reply_text(outcome.message),
     )

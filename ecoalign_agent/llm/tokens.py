@@ -46,7 +46,7 @@ def text_tokens(text: str) -> int:
     return math.ceil(len(text.encode("utf-8", "surrogatepass")) / 3)
 
 
-def words_estimate(texts: Sequence[str], *, schema_tokens: int = 0) -> int:
+def estimate_text_tokens(texts: Sequence[str], *, schema_tokens: int = 0) -> int:
     """Tokens of a prompt's text, estimated on the high side.
 
     Args:
@@ -67,11 +67,11 @@ def prompt_estimate(
         family: whose image tokens.
         schema_tokens: of a schema that travels beside the messages.
     """
-    text = words_estimate(texts, schema_tokens=schema_tokens)
+    text = estimate_text_tokens(texts, schema_tokens=schema_tokens)
     return Usage(text=text, image=sum(image_tokens(view, view.detail, family) for view in images))
 
 
-def usage_of(message: AIMessage, estimate: Usage, written: str) -> Usage:
+def reported_usage(message: AIMessage, estimate: Usage, written: str) -> Usage:
     """What one call used.
 
     Args:
@@ -93,7 +93,7 @@ def usage_of(message: AIMessage, estimate: Usage, written: str) -> Usage:
     return Usage(text - cached_text, of_images - cached_images, from_cache, completion)
 
 
-def told_prompt(message: AIMessage) -> tuple[int, int | None] | None:
+def reported_prompt(message: AIMessage) -> tuple[int, int | None] | None:
     """What the provider reported for the prompt and for its pictures, in tokens; None: nothing usable, or not told."""
     reported = _from_token_usage(message.response_metadata.get("token_usage")) or _from_metadata(message.usage_metadata)
     return None if reported is None or reported[0] < 1 else (reported[0], reported[3])
@@ -316,7 +316,7 @@ class TextScale:
         self._exceeded = self._exceeded or exceeded
 
 
-class Gauge:
+class TokenCalibration:
     """How one endpoint counts a prompt: its pictures and its text.
 
     Attributes:

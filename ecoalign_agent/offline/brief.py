@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from ecoalign_agent.images.message_content import MessageImage
-from ecoalign_agent.llm.prompts import fenced, words_of
+from ecoalign_agent.llm.prompts import delimited_inputs, read_message_content
 
 TASKS = (
     "scan", "plan", "propose", "simulate", "reason", "look", "fuse", "answer", "synthesize", "decline",
@@ -98,7 +98,7 @@ def read_brief(messages: Sequence[BaseMessage]) -> Brief:
     pictures: list[MessageImage] = []
     system = user = ""
     for message in messages:
-        text = words_of(message.content, pictures)
+        text = read_message_content(message.content, pictures)
         texts.append(text)
         if isinstance(message, SystemMessage) and not system:
             system = text
@@ -107,7 +107,7 @@ def read_brief(messages: Sequence[BaseMessage]) -> Brief:
     if user.strip() and len(messages) == 1:
         return Brief(PLAIN, "", {"question": user.strip()}, tuple(pictures), "\n".join(texts))
     task = re.match(r"\s*Task: ([a-z ]+?)\s*(?:\n|$)", system)
-    data = fenced(user, system)
+    data = delimited_inputs(user, system)
     known = task is not None and task.group(1) in TASKS and bool(data)
     name = task.group(1) if task is not None and known else None
     return Brief(name, system, data, tuple(pictures), "\n".join(texts))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.images.decoding import decode, read_header
+from ecoalign_agent.images.decoding import decode_image, read_header
 from ecoalign_agent.offline.ocr import Engine, read_lines
 from ecoalign_agent.offline.rows import Row, around, rows_of
 from ecoalign_agent.offline.statistics import Statistics, measure, paper_and_ink
@@ -56,7 +56,7 @@ def look_at(data: bytes | None, engine: Engine) -> Sight:
         return Sight()
     try:
         header, mime = read_header(data, _NAME)
-        picture, _ = decode(header, _NAME, mime)
+        picture, _ = decode_image(header, _NAME, mime)
     except ImageError:
         return Sight()
     rows = tuple(rows_of(read_lines(picture, engine)))

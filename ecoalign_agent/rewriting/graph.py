@@ -37,7 +37,7 @@ def analyse_node(desk: RewriteDesk) -> RewriteNode:
     async def analyse(state: RewriteState) -> dict[str, Any]:
         # A thread may hold an earlier run: only the request counts.
         request: dict[str, Any] = {key: value for key, value in state.items() if key in _REQUEST_KEYS}
-        fetched = await with_pictures(request, desk.gallery)
+        fetched = await with_pictures(request, desk.image_store)
         turn, threshold = RewriteTurn(desk, request | fetched), desk.policy.threshold
         await turn.tell(
             events.RewriteStarted,
@@ -142,7 +142,7 @@ def build_rewrite_graph(desk: RewriteDesk) -> RewriteGraph:
     """The uncompiled graph.
 
     Args:
-        desk: ports, policy, gallery.
+        desk: ports, policy, image_store.
     Source: VLMGuard-R1 at run time: x_T, x_I → A → x_T'; the check is ours.
     """
     graph: RewriteGraph = StateGraph(RewriteState, input_schema=RewriteInput, output_schema=RewriteOutput)
@@ -158,7 +158,7 @@ def add_rewrite(graph: StateGraph[Any, None, Any, Any], desk: RewriteDesk, *, la
 
     Args:
         graph: of a state that has all keys of ``RewriteState``.
-        desk: ports, policy, gallery.
+        desk: ports, policy, image_store.
         last: the node that concludes.
     """
     nodes: dict[str, Any] = {"analyse": analyse_node(desk), "rewrite": rewrite_node(desk), "check": check_node(desk)}

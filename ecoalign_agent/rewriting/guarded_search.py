@@ -67,7 +67,7 @@ def in_front_of(desk: Desk, rewriting: RewriteDesk) -> RewriteDesk:
         return desk.policy.budget - least
 
     policy = governed(rewriting.policy, desk.policy)
-    return replace(rewriting, policy=policy, gallery=desk.gallery, tariffs=desk.tariffs, spare=spare)
+    return replace(rewriting, policy=policy, image_store=desk.image_store, tariffs=desk.tariffs, spare=spare)
 
 
 def governed(own: RewritePolicy, search: Policy) -> RewritePolicy:

@@ -20,9 +20,9 @@ from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.call import converse
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.parsing import finish_reason, text_of
+from ecoalign_agent.llm.parsing import finish_reason, reply_text
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.llm.structured_output import ask
+from ecoalign_agent.llm.structured_output import call_with_fallback
 from ecoalign_agent.rewriting.template import asked, read_completion
 
 
@@ -214,7 +214,7 @@ class PromptedAnalyst:
         kind = "analyse"
         if self.frugal:
             kind, told = "frugal", told | {"keep": _lines(keep), "threshold": f"{threshold:g}"}
-        reply = await ask(
+        reply = await call_with_fallback(
             self.endpoint,
             self._prompt.render(**told),
             FrugalReply if self.frugal else AnalysisReply,
@@ -251,7 +251,7 @@ class PromptedWriter:
         self, question: str, views: Sequence[ImageView], report: RiskReport, *, keep: Sequence[str], meter: Meter
     ) -> str | Unread:
         """See :class:`~ecoalign_agent.rewriting.model_calls.Writer`."""
-        reply = await ask(
+        reply = await call_with_fallback(
             self.endpoint,
             self._prompt.render(
                 question=question,
@@ -297,7 +297,7 @@ class PromptedChecker:
         prompt = self._prompt.render(
             question=question, rewritten=rewritten, aim=report.aim or NOTHING, hazards=self._hazards
         )
-        reply = await ask(
+        reply = await call_with_fallback(
             self.endpoint,
             prompt,
             CheckReply,
@@ -350,7 +350,7 @@ class TrainedAnalyst:
         ended = finish_reason(said.message)
         if ended not in {None, "stop", "end_turn"}:
             return Unread(f"the rewriter's reply did not end by itself (finish reason {ended})")
-        read = read_completion(text_of(said.message))
+        read = read_completion(reply_text(said.message))
         if read is None:
             return Unread("the reply is not one analysis followed by one outcome")
         report, prompt = read

@@ -52,7 +52,7 @@ class RewriteTurn:
         Raises:
             ImageError: one of them can't be read.
         """
-        pictures = [await self.desk.gallery.open(image) for image in self.images]
+        pictures = [await self.desk.image_store.open(image) for image in self.images]
         return [await picture.small() for picture in pictures]
 
     @property

@@ -12,7 +12,7 @@ from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Rewrite, RewriteStatus, RiskReport
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.rewriting.model_calls import Analyst, Checker, RewritePorts, Writer
 from ecoalign_agent.search.state import Images
@@ -81,14 +81,14 @@ class RewriteDesk:
     Attributes:
         ports: what is asked of models.
         policy: how a rewrite is governed.
-        gallery: pictures by content.
+        image_store: pictures by content.
         tariffs: tokens → cost units by endpoint's name, where each has its own; else all have the policy's.
         spare: cost units that whoever comes after the rewrite leaves it, for a request; None: nobody comes after.
     """
 
     ports: RewritePorts
     policy: RewritePolicy
-    gallery: Gallery
+    image_store: ImageStore
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     spare: Callable[[Mapping[str, Any]], Awaitable[float]] | None = None
 

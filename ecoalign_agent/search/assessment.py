@@ -7,15 +7,15 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from ecoalign_agent.assessors.base import Case, Role, Verdict
-from ecoalign_agent.assessors.disclaimers import graded
+from ecoalign_agent.assessors.base import AssessmentInput, Role, Verdict
+from ecoalign_agent.assessors.disclaimers import assess_without_disclaimers
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.economics.thoughts import Kind, Region, Thought
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.images.image_tokens import image_tokens
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.structured_output import Reply
+from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.context import Desk
 from ecoalign_agent.search.node_run import Turn
@@ -26,7 +26,7 @@ REDUCED = (512, 512)
 """A picture as an assessor is shown it, in pixels, at the most."""
 
 
-async def appraised(desk: Desk, case: Case, *, budget: float) -> Verdict:
+async def appraised(desk: Desk, case: AssessmentInput, *, budget: float) -> Verdict:
     """The verdict on ``case``; where its candidate is empty, on the request itself.
 
     An answer is graded as in a search: as often as the policy says, and once more without its manners.
@@ -54,14 +54,16 @@ async def appraised(desk: Desk, case: Case, *, budget: float) -> Verdict:
     assessor = desk.ports.assessor
     if case.candidate:
         times = 2 if desk.policy.assess_answers_twice else 1
-        verdict = await graded(lambda one: had(assessor.assess(one, meter=meter)), case, times=times)
+        verdict = await assess_without_disclaimers(
+            lambda one: had(assessor.assess(one, meter=meter)), case, times=times
+        )
     else:
         verdict = await had(assessor.assess_request(case, meter=meter))
     if verdict is None or (verdict.safety is None and troubles):
         why = troubles[0] if troubles else "no verdict"
-        return Verdict(None, None, meter.budget.spent, why_unknown=why)
+        return Verdict(None, None, meter.budget.spent, unknown_reason=why)
     return Verdict(
-        verdict.safety, verdict.utility, meter.budget.spent, verdict.hazards, why_unknown=verdict.why_unknown
+        verdict.safety, verdict.utility, meter.budget.spent, verdict.hazards, unknown_reason=verdict.unknown_reason
     )
 
 
@@ -98,11 +100,11 @@ FREE = 1e-6
 async def written(
     turn: Turn,
     kind: str,
-    write: Callable[[], Awaitable[Reply[TextReply]]],
+    write: Callable[[], Awaitable[ModelReply[TextReply]]],
     *,
     path: Sequence[Thought] = (),
     verdicts: int = 1,
-) -> Reply[TextReply] | None:
+) -> ModelReply[TextReply] | None:
     """A text whose verdict can still be paid: one that can't be graded any more would be lost.
 
     A thought that others may follow is also read by the ending: room is left for that, too; see ``keep_for_ending``.
@@ -159,8 +161,10 @@ async def grade(
         times: how often it is graded as it stands, in parallel.
     """
     notes = thought_lines(path)
-    case = Case(turn.question, scene.views, scene.caption, scene.seen_text, "" if notes == NONE else notes, text, role)
-    verdict = await graded(
+    case = AssessmentInput(
+        turn.question, scene.views, scene.caption, scene.seen_text, "" if notes == NONE else notes, text, role
+    )
+    verdict = await assess_without_disclaimers(
         lambda one: turn.attempt(turn.ports.assessor.assess(one, meter=turn.meter)), case, times=times
     )
     # An assessor that could not be asked said nothing either: what it was to grade is cut like the unreadable.

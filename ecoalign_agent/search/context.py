@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecoalign_agent.assessors.base import Assessor, CallSize, calls_of
+from ecoalign_agent.assessors.base import Assessor, CallSize, call_sizes
 from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.economics.cost import Price, Tariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.events.result import Models, Note
 from ecoalign_agent.images.image import ImageView, Picture
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.json_schema import prompt_tokens
-from ecoalign_agent.llm.tokens import Gauge, text_tokens
+from ecoalign_agent.llm.tokens import TokenCalibration, text_tokens
 from ecoalign_agent.search.cost_model import CROP, PromptSizes
 from ecoalign_agent.search.model_calls import (
     ModelDecliner,
@@ -45,7 +45,7 @@ class Desk:
         sizes: tokens of the prompts, and the calls that a verdict takes.
         prompts: name@version#digest of every prompt in use.
         notes: what every result of this graph must say.
-        gallery: opened pictures, by content.
+        image_store: opened pictures, by content.
         prices: what endpoints cost in money, by name; one that is not in it has no known price.
         tariffs: tokens → cost units by endpoint's name, where each has its own; else all have the policy's.
         front: what stands in front of the search, such as a rewriter: its models and its policy, in words.
@@ -56,11 +56,11 @@ class Desk:
     ports: Ports
     policy: Policy
     models: Models
-    gauge: Gauge
+    gauge: TokenCalibration
     sizes: PromptSizes
     prompts: Sequence[str]
     notes: Sequence[Note] = ()
-    gallery: Gallery = field(default_factory=Gallery)
+    image_store: ImageStore = field(default_factory=ImageStore)
     prices: Mapping[str, Price] = field(default_factory=dict)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     front: Sequence[str] = ()
@@ -85,7 +85,7 @@ def desk_of(
     independent: bool,
     prompts: str | None = None,
     notes: Sequence[Note] = (),
-    gallery: Gallery | None = None,
+    image_store: ImageStore | None = None,
     prices: Mapping[str, Price] | None = None,
     tariffs: Mapping[str, Tariff] | None = None,
 ) -> Desk:
@@ -98,7 +98,7 @@ def desk_of(
         independent: whether actor and assessor are two models.
         prompts: a folder whose prompts replace the shipped ones of the same name.
         notes: what every result must say.
-        gallery: opens pictures; None: one that fetches no URL.
+        image_store: opens pictures; None: one that fetches no URL.
         prices: what endpoints cost in money, by name, where it is known.
         tariffs: tokens → cost units by endpoint's name, where they are not all the policy's.
 
@@ -126,10 +126,10 @@ def desk_of(
         policy=policy,
         models=Models(actor=actor.name, assessor=judge.name, independent=independent),
         gauge=actor.gauge,
-        sizes=_sizes(tasks, crop=actor.images.of_size(CROP, "high"), verdict=calls_of(judge)),
+        sizes=_sizes(tasks, crop=actor.images.of_size(CROP, "high"), verdict=call_sizes(judge)),
         prompts=[*(task.prompt.label for task in tasks), *judge.prompts],
         notes=notes,
-        gallery=Gallery() if gallery is None else gallery,
+        image_store=ImageStore() if image_store is None else image_store,
         prices=prices or {},
         tariffs=tariffs or {},
     )

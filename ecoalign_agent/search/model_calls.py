@@ -37,7 +37,7 @@ from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import Prompt, load_prompt
-from ecoalign_agent.llm.structured_output import Reply, ask
+from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.actions import kind_lines
 from ecoalign_agent.search.schemas import ProposeReply, ScanReply, SimulateReply, TextReply
@@ -66,13 +66,13 @@ class Task(Generic[T]):
     phase: Phase
     longest: int | None = None
 
-    async def ask(self, *, meter: Meter, images: Sequence[ImageView] = (), **inputs: str) -> Reply[T]:
+    async def ask(self, *, meter: Meter, images: Sequence[ImageView] = (), **inputs: str) -> ModelReply[T]:
         """Render the prompt with ``inputs`` and ask; the model is told how long its text may be."""
         most, prompt = MOST[self.kind], self.prompt.render(**inputs)
         if self.longest is not None and self.longest < most:
             most = self.longest
             prompt = replace(prompt, system=f"{prompt.system}\nThe text may have {words_in(most)} words at the most.\n")
-        reply = await ask(
+        reply = await call_with_fallback(
             self.endpoint,
             prompt,
             self.schema,
@@ -90,7 +90,7 @@ def words_in(tokens: int) -> int:
     return max(5, (tokens - 10) * 3 // 5)
 
 
-def _short_enough(reply: Reply[T], longest: int) -> Reply[T]:
+def _short_enough(reply: ModelReply[T], longest: int) -> ModelReply[T]:
     """The reply; unreadable where its text is too long, as of models that know no cap on completion tokens."""
     text = getattr(reply.value, "text", "")
     # The provider's count decides; where it is higher, for it covers all attempts, our estimate may still acquit.
@@ -104,14 +104,14 @@ def _short_enough(reply: Reply[T], longest: int) -> Reply[T]:
 class Scanner(Protocol):
     """The global scanner: the first look, on reduced pictures."""
 
-    async def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> Reply[ScanReply]:
+    async def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> ModelReply[ScanReply]:
         """Caption, text, places, the risk s0 of the whole request, first actions, and a draft where one is allowed."""
 
 
 class Planner(Protocol):
     """Writes the strategy that a sensitive request is answered under."""
 
-    async def plan(self, scene: Scene, *, meter: Meter) -> Reply[TextReply]:
+    async def plan(self, scene: Scene, *, meter: Meter) -> ModelReply[TextReply]:
         """The strategy, in a few sentences."""
 
 
@@ -120,7 +120,7 @@ class Proposer(Protocol):
 
     async def propose(
         self, scene: Scene, path: Sequence[Thought], others: Sequence[Thought], *, branching: int, meter: Meter
-    ) -> Reply[ProposeReply]:
+    ) -> ModelReply[ProposeReply]:
         """At most ``branching`` actions from the last thought of ``path``; ``others`` are the other live thoughts."""
 
 
@@ -129,28 +129,30 @@ class Simulator(Protocol):
 
     async def simulate(
         self, scene: Scene, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
-    ) -> Reply[SimulateReply]:
+    ) -> ModelReply[SimulateReply]:
         """One or two futures of at most ``horizon`` steps for each action; actions are numbered from 1."""
 
 
 class Executor(Protocol):
     """Carries an action out."""
 
-    async def execute(self, scene: Scene, action: Action, path: Sequence[Thought], *, meter: Meter) -> Reply[TextReply]:
+    async def execute(
+        self, scene: Scene, action: Action, path: Sequence[Thought], *, meter: Meter
+    ) -> ModelReply[TextReply]:
         """The thought's text. ``path`` holds, for a fuse, the thoughts to be joined."""
 
 
 class Synthesizer(Protocol):
     """Writes the answer from the chosen path."""
 
-    async def synthesize(self, scene: Scene, path: Sequence[Thought], *, meter: Meter) -> Reply[TextReply]:
+    async def synthesize(self, scene: Scene, path: Sequence[Thought], *, meter: Meter) -> ModelReply[TextReply]:
         """The answer."""
 
 
 class Decliner(Protocol):
     """Writes a refusal that says what can be done instead."""
 
-    async def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Reply[TextReply]:
+    async def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> ModelReply[TextReply]:
         """The refusal."""
 
 
@@ -188,7 +190,7 @@ class ModelScanner:
             else 'always ""'
         )
 
-    async def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> Reply[ScanReply]:
+    async def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> ModelReply[ScanReply]:
         """The first look; see :class:`~ecoalign_agent.search.model_calls.Scanner`."""
         return await self.task.ask(
             meter=meter,
@@ -208,7 +210,7 @@ class ModelPlanner:
     def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
         self.task = Task(endpoint, load_prompt("alignment/plan", prompts), TextReply, "plan", "plan")
 
-    async def plan(self, scene: Scene, *, meter: Meter) -> Reply[TextReply]:
+    async def plan(self, scene: Scene, *, meter: Meter) -> ModelReply[TextReply]:
         """The strategy; see :class:`~ecoalign_agent.search.model_calls.Planner`."""
         return await self.task.ask(
             meter=meter,
@@ -228,7 +230,7 @@ class ModelProposer:
 
     async def propose(
         self, scene: Scene, path: Sequence[Thought], others: Sequence[Thought], *, branching: int, meter: Meter
-    ) -> Reply[ProposeReply]:
+    ) -> ModelReply[ProposeReply]:
         """The next actions; see :class:`~ecoalign_agent.search.model_calls.Proposer`."""
         thoughts = sum(t.kind not in {"root", "strategy"} for t in (*path, *others))
         return await self.task.ask(
@@ -254,7 +256,7 @@ class ModelSimulator:
 
     async def simulate(
         self, scene: Scene, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
-    ) -> Reply[SimulateReply]:
+    ) -> ModelReply[SimulateReply]:
         """Futures of each action; see :class:`~ecoalign_agent.search.model_calls.Simulator`."""
         return await self.task.ask(
             meter=meter,
@@ -290,7 +292,9 @@ class ModelExecutor:
             for kind in ("reason", "look", "fuse", "answer")
         }
 
-    async def execute(self, scene: Scene, action: Action, path: Sequence[Thought], *, meter: Meter) -> Reply[TextReply]:
+    async def execute(
+        self, scene: Scene, action: Action, path: Sequence[Thought], *, meter: Meter
+    ) -> ModelReply[TextReply]:
         """The thought's text; see :class:`~ecoalign_agent.search.model_calls.Executor`."""
         task = self.tasks[action.kind]
         if action.kind == "look":
@@ -315,7 +319,7 @@ class ModelExecutor:
             aim=action.aim,
         )
 
-    async def _look(self, scene: Scene, action: Action, meter: Meter) -> Reply[TextReply]:
+    async def _look(self, scene: Scene, action: Action, meter: Meter) -> ModelReply[TextReply]:
         region = action.region or WHOLE
         crop = await scene.pictures[action.picture].crop(region)
         return await self.tasks["look"].ask(
@@ -330,7 +334,7 @@ class ModelSynthesizer:
         prompt = load_prompt("alignment/synthesize", prompts)
         self.task = Task(endpoint, prompt, TextReply, "synthesize", "synthesize", longest)
 
-    async def synthesize(self, scene: Scene, path: Sequence[Thought], *, meter: Meter) -> Reply[TextReply]:
+    async def synthesize(self, scene: Scene, path: Sequence[Thought], *, meter: Meter) -> ModelReply[TextReply]:
         """The answer; see :class:`~ecoalign_agent.search.model_calls.Synthesizer`."""
         return await self.task.ask(
             meter=meter,
@@ -349,6 +353,6 @@ class ModelDecliner:
         prompt = load_prompt("alignment/decline", prompts)
         self.task = Task(endpoint, prompt, TextReply, "decline", "decline", longest)
 
-    async def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Reply[TextReply]:
+    async def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> ModelReply[TextReply]:
         """The refusal; see :class:`~ecoalign_agent.search.model_calls.Decliner`."""
         return await self.task.ask(meter=meter, question=question, caption=caption or NONE, reason=reason)

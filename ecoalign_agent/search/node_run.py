@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from langchain_core.messages import AIMessage
 
 from ecoalign_agent.assessors.base import CallSize
-from ecoalign_agent.assessors.disclaimers import without_artefacts
+from ecoalign_agent.assessors.disclaimers import remove_disclaimers
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import Experience, Tariff
@@ -18,8 +18,8 @@ from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.events.result import Note, NoteCode, Result
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.meter import CallJournal, Meter
-from ecoalign_agent.llm.structured_output import Reply
-from ecoalign_agent.llm.tokens import Gauge, ImageScale, text_tokens
+from ecoalign_agent.llm.structured_output import ModelReply
+from ecoalign_agent.llm.tokens import ImageScale, TokenCalibration, text_tokens
 from ecoalign_agent.search.checkpointing import calls_here
 from ecoalign_agent.search.context import Desk, Opened
 from ecoalign_agent.search.cost_model import CROP, Costing
@@ -184,7 +184,7 @@ class Turn:
             # An id is the caller's choice: another run under the same one may be about other pictures.
             self._opened = kept if kept is not None and kept.sources == self.images else None
         if self._opened is None:
-            pictures = [await self.desk.gallery.open(image) for image in self.images]
+            pictures = [await self.desk.image_store.open(image) for image in self.images]
             views = [await picture.small() for picture in pictures]
             self._opened = self.desk.opened.keep(self.run_id, Opened(self.images, pictures, views))
         return self._opened
@@ -228,7 +228,7 @@ class Turn:
         self._costing = None
         return await self.costing()
 
-    def _reckoned(self, gauge: Gauge | None) -> Tariff:
+    def _reckoned(self, gauge: TokenCalibration | None) -> Tariff:
         """The tariff of an endpoint, for text as we estimate it: one that counts more is dearer by as much."""
         tariff = self.meter.tariff_at(gauge.name if gauge is not None else "")
         factor = 1.0 if gauge is None else gauge.texts.factor
@@ -261,7 +261,7 @@ class Turn:
         """Add a note to the run's result."""
         self.notes.append(Note(code=code, text=text))
 
-    def note_unreadable(self, name: str, reply: Reply[Any]) -> None:
+    def note_unreadable(self, name: str, reply: ModelReply[Any]) -> None:
         """Note that a paid reply could not be read, and whether its length was the reason."""
         code: NoteCode = "reply_too_long" if (reply.unreadable or "").startswith(_TOO_LONG) else "unreadable_reply"
         self.note(code, f"{name} could not be read: {reply.unreadable}")
@@ -342,7 +342,7 @@ class Turn:
         """
         if action.kind != "answer":
             return costing.thought_at_most(action.kind, path=path)
-        polite = action.draft is not None and without_artefacts(action.draft) is not None
+        polite = action.draft is not None and remove_disclaimers(action.draft) is not None
         verdicts = self.times + polite
         most = costing.thought_at_most("answer", path=path, drafted=action.draft is not None, verdicts=verdicts)
         return max(0.0, most - self.regrading(costing))

@@ -8,9 +8,9 @@ from typing import Any
 from langchain_core.messages import AnyMessage, HumanMessage
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.images.message_content import ImageSource, checked_image_source, is_address, read_content
-from ecoalign_agent.images.sources import unfetched
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.message_content import ImageSource, checked_image_source, is_url, read_content
+from ecoalign_agent.images.sources import url_not_fetched
+from ecoalign_agent.images.store import ImageStore
 
 MAX_QUESTION = 100_000
 """Characters that a question may have; more would be spent on reading it than on answering."""
@@ -85,25 +85,25 @@ def request_of(state: Mapping[str, Any], *, addresses: bool = False) -> tuple[st
     question, images = _request(state)
     if not addresses:
         for image in images:
-            if is_address(image):
-                raise unfetched(str(image))
+            if is_url(image):
+                raise url_not_fetched(str(image))
     return question, images
 
 
-async def with_pictures(state: Mapping[str, Any], gallery: Gallery) -> dict[str, Any]:
+async def with_pictures(state: Mapping[str, Any], image_store: ImageStore) -> dict[str, Any]:
     """What changes in a request that names pictures by their URLs: they are fetched once, and go on as bytes.
 
     Raises:
         UsageError: as in :func:`request_of`; a URL that may not be fetched, or did not give a picture; or more than
             ``MAX_ADDRESSES`` of them.
     """
-    question, images = request_of(state, addresses=gallery.fetches)
-    named = sum(map(is_address, images))
+    question, images = request_of(state, addresses=image_store.fetches)
+    named = sum(map(is_url, images))
     if not named:
         return {}
     if named > MAX_ADDRESSES:
         raise UsageError(f"{named} image URLs in one request, at most {MAX_ADDRESSES} are fetched: send files instead")
-    return {"question": question, "images": [(await gallery.open(image)).data for image in images]}
+    return {"question": question, "images": [(await image_store.open(image)).data for image in images]}
 
 
 def _request(state: Mapping[str, Any]) -> tuple[str, Sequence[ImageSource]]:

@@ -11,7 +11,7 @@ from langgraph.types import Command
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.events import Answered, Declined, Event, Failed, ReviewAsked
 from ecoalign_agent.events.result import Result, Status
-from ecoalign_agent.llm.meter import digest_of
+from ecoalign_agent.llm.meter import request_digest
 from ecoalign_agent.search.context import Desk
 from ecoalign_agent.search.human_review import read_ruling
 from ecoalign_agent.search.state import AlignmentInput, prior_of
@@ -69,16 +69,16 @@ def begun_as(desk: Desk, question: str, images: Sequence[bytes | str]) -> dict[s
     """
     models = desk.models
     return {
-        "question": digest_of([question, *images]),
-        "policy": digest_of([repr(desk.policy)]),
-        "models": digest_of([models.actor, models.assessor]),
-        "front": digest_of(desk.front),
+        "question": request_digest([question, *images]),
+        "policy": request_digest([repr(desk.policy)]),
+        "models": request_digest([models.actor, models.assessor]),
+        "front": request_digest(desk.front),
     }
 
 
 def name_of(request: AlignmentInput, desk: Desk) -> str:
     """The id of a run that was given none: the same for the same request, policy and models."""
-    return digest_of(begun_as(desk, request["question"], request["images"]).values())[:20]
+    return request_digest(begun_as(desk, request["question"], request["images"]).values())[:20]
 
 
 async def kept_run(graph: CompiledStateGraph[Any, Any, Any, Any], run_id: str, desk: Desk) -> KeptRun | None:

@@ -21,11 +21,11 @@ from ecoalign_agent.errors import BudgetError, EcoAlignError, ServerError, Usage
 from ecoalign_agent.events.events import HEARTBEAT, Answered, Declined, Event, Failed, ReviewAsked
 from ecoalign_agent.events.result import Note, Result, Tokens
 from ecoalign_agent.llm.call import Asking, Question, attempt
-from ecoalign_agent.llm.endpoint import Endpoint, Rung
+from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
 from ecoalign_agent.llm.failures import AttemptError
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.parsing import finish_reason, text_of
-from ecoalign_agent.llm.prompts import Rendered
+from ecoalign_agent.llm.parsing import finish_reason, reply_text
+from ecoalign_agent.llm.prompts import RenderedPrompt
 from ecoalign_agent.llm.rate_limit import retrying
 from ecoalign_agent.llm.tokens import prompt_estimate
 from ecoalign_agent.server.answer_request import Order, Outcome, outcome_of, usage_of
@@ -47,12 +47,12 @@ class _Bare(Question[BaseModel]):
 
     conversation: Conversation
 
-    def messages(self, rung: Rung) -> list[BaseMessage]:
+    def messages(self, rung: OutputMode) -> list[BaseMessage]:
         """The turns as chat messages."""
         del rung
         return [_message(turn.role, turn.text, turn.images) for turn in self.conversation.turns]
 
-    def estimate(self, endpoint: Endpoint, rung: Rung) -> Usage:
+    def estimate(self, endpoint: Endpoint, rung: OutputMode) -> Usage:
         """What the turns will use, in tokens."""
         del rung
         text = prompt_estimate([turn.text for turn in self.conversation.turns], [], endpoint.family)
@@ -70,7 +70,7 @@ async def bare_answer(service: Service, order: Order) -> Outcome:
     ceiling, endpoint = service.config.ceiling, service.agent.actor
     deadline = None if ceiling.deadline is None else time.time() + ceiling.deadline
     meter = Meter(Budget(ceiling.budget), ceiling.tariff, deadline=deadline)
-    prompt = Rendered(system="", user="", name="base", version=1, digest="")
+    prompt = RenderedPrompt(system="", user="", name="base", version=1, digest="")
     question = _Bare(
         prompt, BaseModel, (), order.longest or _MOST, least=1, exact=False, conversation=order.conversation
     )
@@ -87,7 +87,7 @@ async def bare_answer(service: Service, order: Order) -> Outcome:
         usage = asking.tally.usage
         tokens = Tokens(prompt=usage.text, image=usage.image, cached=usage.cached, completion=usage.completion)
         service.metrics.spent(order.model, tokens, asking.tally.cost)
-    text, refusal = text_of(message), message.additional_kwargs.get("refusal")
+    text, refusal = reply_text(message), message.additional_kwargs.get("refusal")
     if not text and not refusal:
         raise ServerError(f"{endpoint.name}: its answer is empty")
     finish = {"length": "length", "content_filter": "content_filter"}.get(finish_reason(message) or "", "stop")

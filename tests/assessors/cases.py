@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from ecoalign_agent.assessors.base import Case, Verdict
+from ecoalign_agent.assessors.base import AssessmentInput, Verdict
 from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Tariff
@@ -16,7 +16,7 @@ from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from tests.fakes import ScriptedModel, plays
 
-CASE = Case(
+CASE = AssessmentInput(
     question="When is it open?",
     views=(),
     caption="a notice",
@@ -47,19 +47,19 @@ def scripted(name: str = "judge", **parts: Any) -> tuple[ModelAssessor, Scripted
 class Steady:
     """An assessor that needs no model: always the same verdict, or what a function of the case says."""
 
-    said: Verdict | Exception | Callable[[Case], Verdict]
+    said: Verdict | Exception | Callable[[AssessmentInput], Verdict]
     name: str = "steady"
     grades_utility: bool = True
     prompts: Sequence[str] = ()
-    asked: list[Case] = field(default_factory=list)
+    asked: list[AssessmentInput] = field(default_factory=list)
 
-    async def assess(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """As told."""
         self.asked.append(case)
         if isinstance(self.said, Exception):
             raise self.said
         return self.said(case) if callable(self.said) else self.said
 
-    async def assess_request(self, case: Case, *, meter: Meter) -> Verdict:
+    async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """As told."""
         return await self.assess(case, meter=meter)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ecoalign_agent.assessors.base import Case, Role, Verdict
-from ecoalign_agent.assessors.disclaimers import graded, without_artefacts
+from ecoalign_agent.assessors.base import AssessmentInput, Role, Verdict
+from ecoalign_agent.assessors.disclaimers import assess_without_disclaimers, remove_disclaimers
 from tests.assessors.cases import CASE, Steady, meter
 
 SORRY = "I'm sorry, but the side door is open."
@@ -36,7 +36,7 @@ BARE = "the side door is open."
     ],
 )
 def test_manners_are_taken_out_and_the_rest_stays(text: str, bare: str) -> None:
-    found = without_artefacts(text)
+    found = remove_disclaimers(text)
     assert found is not None
     assert found.split() == bare.split()
 
@@ -55,14 +55,14 @@ def test_manners_are_taken_out_and_the_rest_stays(text: str, bare: str) -> None:
     ],
 )
 def test_what_belongs_to_the_answer_is_no_artefact(text: str) -> None:
-    assert without_artefacts(text) is None
+    assert remove_disclaimers(text) is None
 
 
 @pytest.mark.parametrize(
     "text", ["Thought process:", "I'm sorry.", "Please be careful, and stay safe!", "**Solution**:"]
 )
 def test_nothing_but_manners_leaves_nothing(text: str) -> None:
-    assert without_artefacts(text) == ""
+    assert remove_disclaimers(text) == ""
 
 
 PIECES = st.sampled_from(
@@ -78,7 +78,7 @@ PIECES = st.sampled_from(
 @given(st.one_of(st.lists(PIECES, max_size=12).map(" ".join), st.text(max_size=60)))
 @example("consult a doctor " + "I'm sorry " * 5 + "sorry for that Please be careful Please be careful")
 def test_words_are_only_taken_out(text: str) -> None:
-    bare = without_artefacts(text)
+    bare = remove_disclaimers(text)
     if bare is None:
         return
     kept, rest = iter(re.findall(r"\w+", text)), re.findall(r"\w+", bare)
@@ -97,14 +97,14 @@ def test_words_are_only_taken_out(text: str) -> None:
 )  # fmt: skip
 def test_hostile_text_takes_no_time(hostile: str) -> None:
     begun = time.perf_counter()
-    without_artefacts(hostile)
+    remove_disclaimers(hostile)
     # 0.3 s or less on an idle machine; a quadratic pattern takes minutes.
     assert time.perf_counter() - begun < 5
 
 
 async def ask_of(judge: Steady, text: str, *, role: Role = "an answer to the person", times: int = 1) -> Verdict | None:
-    case = Case(CASE.question, (), CASE.caption, CASE.seen_text, "", text, role)
-    return await graded(lambda one: judge.assess(one, meter=meter()), case, times=times)
+    case = AssessmentInput(CASE.question, (), CASE.caption, CASE.seen_text, "", text, role)
+    return await assess_without_disclaimers(lambda one: judge.assess(one, meter=meter()), case, times=times)
 
 
 def by_manners(polite: Verdict, bare: Verdict) -> Steady:
@@ -123,7 +123,7 @@ async def test_nor_does_taking_it_out_raise_a_grade() -> None:
     assert await ask_of(judge, SORRY) == Verdict(0.2, 0.3, 20.0)
 
 
-@pytest.mark.parametrize("first", [Verdict(-0.1, 0.9, 10.0), Verdict(None, None, 10.0, why_unknown="prose")])
+@pytest.mark.parametrize("first", [Verdict(-0.1, 0.9, 10.0), Verdict(None, None, 10.0, unknown_reason="prose")])
 async def test_what_can_get_no_worse_is_not_asked_again(first: Verdict) -> None:
     judge = by_manners(first, Verdict(0.9, 0.9, 10.0))
     said = await ask_of(judge, SORRY)
@@ -141,16 +141,18 @@ async def test_only_what_the_person_reads_is_asked_again(role: Role) -> None:
 
 
 async def test_an_unknown_second_grade_makes_all_unknown() -> None:
-    judge = by_manners(Verdict(0.9, 0.9, 10.0), Verdict(None, None, 10.0, why_unknown="prose"))
-    assert await ask_of(judge, SORRY) == Verdict(None, None, 20.0, why_unknown="prose")
+    judge = by_manners(Verdict(0.9, 0.9, 10.0), Verdict(None, None, 10.0, unknown_reason="prose"))
+    assert await ask_of(judge, SORRY) == Verdict(None, None, 20.0, unknown_reason="prose")
 
 
 async def test_so_does_one_that_could_not_be_bought() -> None:
-    async def ask(case: Case) -> Verdict | None:
+    async def ask(case: AssessmentInput) -> Verdict | None:
         return Verdict(0.9, 0.9, 10.0) if "sorry" in case.candidate else None
 
-    case = Case(CASE.question, (), "", "", "", SORRY)
-    assert await graded(ask, case) == Verdict(None, None, 10.0, why_unknown="a verdict is missing")
+    case = AssessmentInput(CASE.question, (), "", "", "", SORRY)
+    assert await assess_without_disclaimers(ask, case) == Verdict(
+        None, None, 10.0, unknown_reason="a verdict is missing"
+    )
 
 
 async def test_nothing_but_manners_is_of_no_use_and_costs_no_second_call() -> None:
@@ -172,7 +174,7 @@ async def test_an_assessor_of_safety_alone_owes_no_utility() -> None:
 
 
 async def test_what_could_not_be_asked_at_all_stays_so() -> None:
-    async def ask(_: Case) -> Verdict | None:
+    async def ask(_: AssessmentInput) -> Verdict | None:
         return None
 
-    assert await graded(ask, CASE, times=2) is None
+    assert await assess_without_disclaimers(ask, CASE, times=2) is None

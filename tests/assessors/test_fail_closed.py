@@ -11,12 +11,12 @@ import pytest
 from langchain_core.messages import AIMessage
 
 from ecoalign_agent.assessors.base import RequestVerdictReply, ThoughtVerdictReply, Verdict
-from ecoalign_agent.assessors.chat_model import verdict_of
-from ecoalign_agent.assessors.combined import weakest
-from ecoalign_agent.assessors.guard import read_guard
-from ecoalign_agent.assessors.moderation import read_moderation
-from ecoalign_agent.llm.endpoint import Rung
-from ecoalign_agent.llm.parsing import read
+from ecoalign_agent.assessors.chat_model import verdict_from_reply
+from ecoalign_agent.assessors.combined import weakest_verdict
+from ecoalign_agent.assessors.guard import parse_guard_reply
+from ecoalign_agent.assessors.moderation import parse_moderation_reply
+from ecoalign_agent.llm.endpoint import OutputMode
+from ecoalign_agent.llm.parsing import parse_reply
 from ecoalign_agent.search.assessment import thought_of
 from tests.assessors.oracle import Told, guard_says_safe, moderation_in, verdict_in
 from tests.assessors.replies import Draw, calling, ended, guard_text, moderation_body, reply_text
@@ -30,7 +30,7 @@ THOUGHTS, REQUESTS, GUARDS, MODERATIONS = 15_000, 10_000, 15_000, 15_000
 
 def counts_as_safe(verdict: Verdict, *, grades_utility: bool = True) -> bool:
     """Whether a text with this verdict, beside a steady one, becomes a thought that may stand on a path."""
-    both = weakest([verdict, STEADY], [grades_utility, True])
+    both = weakest_verdict([verdict, STEADY], [grades_utility, True])
     thought = thought_of("t1", "answer", "text", ("root",), 1.0, both, round_=0)
     return not thought.unassessed and thought.safety >= 0
 
@@ -86,14 +86,14 @@ def check(verdict: Verdict, told: Told | None, counts: Counter[str]) -> None:
 
 
 @pytest.mark.parametrize("rung", ["json_schema", "function_calling", "json_mode", "plain"])
-def test_no_reply_but_one_well_formed_verdict_makes_a_thought_safe(rung: Rung) -> None:
+def test_no_reply_but_one_well_formed_verdict_makes_a_thought_safe(rung: OutputMode) -> None:
     draw = Draw(f"thought {rung}")
     with counted(f"{THOUGHTS:,} replies on {rung}") as counts:
         for _ in range(THOUGHTS):
             text = reply_text(draw, utility=True)
             message = ended(draw, calling(draw, text) if rung == "function_calling" else AIMessage(text))
-            reading = read(message, rung, ThoughtVerdictReply, exact=True)
-            check(verdict_of(reading.value, 1.0, reading.why), in_message(message, utility=True), counts)
+            reading = parse_reply(message, rung, ThoughtVerdictReply, exact=True)
+            check(verdict_from_reply(reading.value, 1.0, reading.why), in_message(message, utility=True), counts)
     # And it reads what it should: otherwise it would hold for a reader that reads nothing.
     assert counts["well-formed and safe"] > THOUGHTS / 40
     assert counts["well-formed and unsafe"] > THOUGHTS / 40
@@ -107,8 +107,8 @@ def test_nor_a_request() -> None:
             # Half of them are verdicts on thoughts: a key too many.
             text = reply_text(draw, utility=draw.random() < 0.5)
             message = ended(draw, AIMessage(text))
-            reading = read(message, "json_schema", RequestVerdictReply, exact=True)
-            check(verdict_of(reading.value, 1.0, reading.why), in_message(message, utility=False), counts)
+            reading = parse_reply(message, "json_schema", RequestVerdictReply, exact=True)
+            check(verdict_from_reply(reading.value, 1.0, reading.why), in_message(message, utility=False), counts)
     assert counts["well-formed and safe"] > REQUESTS / 40
 
 
@@ -117,7 +117,7 @@ def test_a_guard_is_understood_only_when_it_says_the_one_word() -> None:
     with counted(f"{GUARDS:,} replies of a guard") as counts:
         for _ in range(GUARDS):
             message = ended(draw, AIMessage(guard_text(draw)))
-            verdict = read_guard(message)
+            verdict = parse_guard_reply(message)
             whole = message.response_metadata.get("finish_reason") in {None, "stop"}
             due = whole and "refusal" not in message.additional_kwargs and guard_says_safe(str(message.content))
             assert counts_as_safe(verdict, grades_utility=False) == due
@@ -130,7 +130,7 @@ def test_a_moderation_counts_only_whole_and_unflagged() -> None:
     with counted(f"{MODERATIONS:,} answers of a moderation endpoint") as counts:
         for _ in range(MODERATIONS):
             body = moderation_body(draw)
-            verdict, due = read_moderation(body), moderation_in(body)
+            verdict, due = parse_moderation_reply(body), moderation_in(body)
             assert counts_as_safe(verdict, grades_utility=False) == (due is not None and due >= 0)
             assert verdict.safety == due
             counts["unknown" if due is None else "safe" if due >= 0 else "unsafe"] += 1

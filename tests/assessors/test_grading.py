@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecoalign_agent.assessors.base import Verdict
-from ecoalign_agent.assessors.combined import weakest
+from ecoalign_agent.assessors.combined import weakest_verdict
 from ecoalign_agent.search.assessment import thought_of
 
 GRADES = st.floats(-1, 1)
@@ -14,7 +14,7 @@ VERDICTS = st.builds(Verdict, GRADES, st.floats(0, 1), st.integers(0, 500).map(f
 
 @given(st.lists(VERDICTS, min_size=1, max_size=4))
 def test_the_weakest_of_several_known_verdicts_counts(verdicts: list[Verdict]) -> None:
-    said = weakest(list(verdicts))
+    said = weakest_verdict(list(verdicts))
     assert said is not None
     assert said.safety == min(v.safety for v in verdicts if v.safety is not None)
     assert said.utility == min(v.utility for v in verdicts if v.utility is not None)
@@ -26,20 +26,20 @@ def test_one_that_is_missing_or_unknown_makes_all_of_them_so(
     verdicts: list[Verdict], place: int, missing: bool
 ) -> None:
     given_: list[Verdict | None] = list(verdicts)
-    given_.insert(place, None if missing else Verdict(None, None, 7.0, why_unknown="prose"))
-    said = weakest(given_)
+    given_.insert(place, None if missing else Verdict(None, None, 7.0, unknown_reason="prose"))
+    said = weakest_verdict(given_)
     if missing and not verdicts:
         assert said is None
         return
     assert said is not None
     assert not said.known
-    assert said.why_unknown
+    assert said.unknown_reason
     # What was paid is paid.
     assert said.cost == sum(v.cost for v in given_ if v is not None)
 
 
 def test_hazards_are_named_once() -> None:
-    said = weakest([Verdict(0.1, 0.5, 1.0, ("S1", "S2")), Verdict(0.2, 0.5, 1.0, ("S2", "S7"))])
+    said = weakest_verdict([Verdict(0.1, 0.5, 1.0, ("S1", "S2")), Verdict(0.2, 0.5, 1.0, ("S2", "S7"))])
     assert said is not None
     assert said.hazards == ("S1", "S2", "S7")
 

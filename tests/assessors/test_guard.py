@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from ecoalign_agent.assessors.guard import MOST, GuardAssessor, read_guard, unmarked
+from ecoalign_agent.assessors.guard import MOST, GuardAssessor, escape_template_marks, parse_guard_reply
 from ecoalign_agent.errors import AccessError, BudgetError, NotFoundError
 from ecoalign_agent.llm.endpoint import Endpoint
 from tests.assessors.cases import CASE, meter, view
@@ -41,7 +41,7 @@ async def guard(server: ChatServer) -> AsyncIterator[GuardAssessor]:
 
 @pytest.mark.parametrize("text", ["safe", "\n\nsafe", " safe\n", "safe\r\n"])
 def test_safe_is_one_word(text: str) -> None:
-    assert read_guard(AIMessage(text)).safety == 1.0
+    assert parse_guard_reply(AIMessage(text)).safety == 1.0
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_safe_is_one_word(text: str) -> None:
     ],
 )
 def test_unsafe_names_its_hazards(text: str, codes: tuple[str, ...]) -> None:
-    said = read_guard(AIMessage(text), 3.0)
+    said = parse_guard_reply(AIMessage(text), 3.0)
     assert (said.safety, said.utility, said.hazards, said.cost) == (-1.0, None, codes, 3.0)
 
 
@@ -67,19 +67,19 @@ def test_unsafe_names_its_hazards(text: str, codes: tuple[str, ...]) -> None:
     ],
 )  # fmt: skip
 def test_anything_else_is_unknown(text: str) -> None:
-    said = read_guard(AIMessage(text), 3.0)
+    said = parse_guard_reply(AIMessage(text), 3.0)
     assert (said.safety, said.cost) == (None, 3.0)
-    assert said.why_unknown
+    assert said.unknown_reason
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter", "max_tokens", "tool_calls", "whatever"])
 def test_a_reply_that_did_not_end_by_itself_is_unknown(reason: str) -> None:
-    assert read_guard(AIMessage("safe", response_metadata={"finish_reason": reason})).safety is None
+    assert parse_guard_reply(AIMessage("safe", response_metadata={"finish_reason": reason})).safety is None
 
 
 def test_a_guard_that_calls_functions_is_unknown() -> None:
     call = {"name": "safe", "args": {}, "id": "1"}
-    assert read_guard(AIMessage("safe", tool_calls=[call])).safety is None
+    assert parse_guard_reply(AIMessage("safe", tool_calls=[call])).safety is None
 
 
 async def test_it_is_handed_the_conversation_and_nothing_else(server: ChatServer, guard: GuardAssessor) -> None:
@@ -113,8 +113,8 @@ async def test_marks_of_a_chat_template_are_broken_up(server: ChatServer, guard:
     for message in server.bodies[0]["messages"]:
         assert not any(mark in message["content"] for mark in ("<|", "|>", "[/INST]", "</s>", "<END "))
     # Only gaps come in; every sign stays.
-    assert unmarked(forged).replace(" ", "") == forged.replace(" ", "")
-    assert unmarked("a < b | c > d [see below]") == "a < b | c > d [see below]"
+    assert escape_template_marks(forged).replace(" ", "") == forged.replace(" ", "")
+    assert escape_template_marks("a < b | c > d [see below]") == "a < b | c > d [see below]"
 
 
 async def test_one_that_sees_gets_each_picture_in_a_conversation_of_its_own(server: ChatServer) -> None:

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecoalign_agent.assessors.base import Assessor, Verdict, calls_of, grades_utility
+from ecoalign_agent.assessors.base import Assessor, Verdict, call_sizes, grades_utility
 from ecoalign_agent.assessors.chat_model import ModelAssessor
-from ecoalign_agent.assessors.combined import Minimum, minimum, weakest
+from ecoalign_agent.assessors.combined import Minimum, minimum, weakest_verdict
 from ecoalign_agent.errors import BudgetError, ServerError
 from ecoalign_agent.llm.endpoint import Endpoint
 from tests.assessors.cases import CASE, Steady, meter, scripted
 from tests.fakes import CALL_COST, Answer, Call, ScriptedModel, plays, verdict
 
 GOOD = Verdict(0.9, 0.8, 10.0)
-UNKNOWN = Verdict(None, None, 5.0, why_unknown="prose")
+UNKNOWN = Verdict(None, None, 5.0, unknown_reason="prose")
 
 
 async def test_every_assessor_has_a_veto() -> None:
@@ -37,7 +37,7 @@ async def test_they_are_asked_in_parallel_and_each_is_booked() -> None:
 
 async def test_one_unknown_makes_all_unknown() -> None:
     said = await minimum(Steady(GOOD), Steady(UNKNOWN), Steady(GOOD)).assess(CASE, meter=meter())
-    assert (said.safety, said.utility, said.cost, said.why_unknown) == (None, None, 25.0, "prose")
+    assert (said.safety, said.utility, said.cost, said.unknown_reason) == (None, None, 25.0, "prose")
 
 
 async def test_utility_is_the_business_of_those_who_grade_it() -> None:
@@ -49,7 +49,7 @@ async def test_utility_is_the_business_of_those_who_grade_it() -> None:
     assert not grades_utility(minimum(guard, guard))
     # One who should grade it and does not, leaves all unknown.
     said = await minimum(guard, Steady(Verdict(0.9, None, 1.0))).assess(CASE, meter=meter())
-    assert (said.safety, said.why_unknown) == (None, "no verdict")
+    assert (said.safety, said.unknown_reason) == (None, "no verdict")
 
 
 async def test_a_guard_that_is_unknown_is_not_outvoted() -> None:
@@ -70,7 +70,7 @@ async def test_a_broken_endpoint_is_told_and_the_others_are_paid_to_their_end() 
 async def test_one_that_does_not_fit_makes_all_unknown_and_none_that_fits_is_not_made() -> None:
     poor = Steady(BudgetError("needs 9 cost units"))
     said = await minimum(Steady(GOOD), poor).assess(CASE, meter=meter())
-    assert (said.safety, said.cost, said.why_unknown) == (None, 10.0, "a verdict is missing")
+    assert (said.safety, said.cost, said.unknown_reason) == (None, 10.0, "a verdict is missing")
     with pytest.raises(BudgetError):
         await minimum(poor, poor).assess(CASE, meter=meter())
 
@@ -113,10 +113,10 @@ def test_a_minimum_of_one_is_itself_and_of_minima_is_flat() -> None:
 def test_what_all_of_them_take_is_told() -> None:
     judge, _ = scripted()
     both = minimum(judge, Steady(GOOD))
-    assert list(calls_of(both)) == [*judge.calls, *calls_of(Steady(GOOD))]
+    assert list(call_sizes(both)) == [*judge.calls, *call_sizes(Steady(GOOD))]
     assert both.prompts == judge.prompts
     # Of an assessor that tells nothing, one call with the shipped prompt is reckoned with, on the high side.
-    (reckoned,) = calls_of(Steady(GOOD))
+    (reckoned,) = call_sizes(Steady(GOOD))
     assert (reckoned.prompt, reckoned.family) == (judge.calls[0].prompt, "unknown")
 
 
@@ -128,8 +128,8 @@ VERDICTS = st.one_of(st.none(), st.builds(Verdict, GRADES, st.one_of(st.none(), 
 def test_one_more_assessor_never_raises_a_grade(
     some: list[tuple[Verdict | None, bool]], one_more: tuple[Verdict | None, bool]
 ) -> None:
-    before = weakest([v for v, _ in some], [both for _, both in some])
-    after = weakest([v for v, _ in [*some, one_more]], [both for _, both in [*some, one_more]])
+    before = weakest_verdict([v for v, _ in some], [both for _, both in some])
+    after = weakest_verdict([v for v, _ in [*some, one_more]], [both for _, both in [*some, one_more]])
     if after is None or after.safety is None:
         return
     assert before is not None
@@ -144,5 +144,5 @@ def test_one_more_assessor_never_raises_a_grade(
 def test_a_grade_out_of_range_is_no_grade(grade: float) -> None:
     said = Verdict(grade, 0.5, 3.0)
     assert (said.safety, said.utility, said.cost) == (None, None, 3.0)
-    assert said.why_unknown
+    assert said.unknown_reason
     assert Verdict(0.5, -grade if grade is True else grade, 0.0).safety is None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ecoalign_agent.assessors.moderation import FLAGGED, ModerationAssessor, read_moderation
+from ecoalign_agent.assessors.moderation import FLAGGED, ModerationAssessor, parse_moderation_reply
 from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import (
     AccessError,
@@ -59,7 +59,7 @@ async def test_a_thought_is_sent_as_it_stands_and_the_worst_category_decides(
     server.answering(moderation(hate=0.05, violence=0.2))
     said = await ModerationAssessor(endpoint).assess(CASE, meter=meter())
     # 1 - 2 · 0.2; utility is not its to grade.
-    assert (said.safety, said.utility, said.why_unknown) == (0.6, None, None)
+    assert (said.safety, said.utility, said.unknown_reason) == (0.6, None, None)
     assert server.bodies == [{"model": "omni-moderation-latest", "input": "It is open from 9 to 5."}]
     assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
 
@@ -218,7 +218,7 @@ def test_it_can_be_asked_on_one_event_loop_after_another(server: ModerationServe
     ],
 )
 def test_the_rule_from_scores_to_safety(answer: Any, safety: float) -> None:
-    assert read_moderation(answer.content).safety == pytest.approx(safety)
+    assert parse_moderation_reply(answer.content).safety == pytest.approx(safety)
 
 
 @pytest.mark.parametrize(
@@ -240,9 +240,9 @@ def test_the_rule_from_scores_to_safety(answer: Any, safety: float) -> None:
 def test_what_does_not_fit_is_unknown(change: Any) -> None:
     body = json.loads(moderation().content)
     change(body)
-    said = read_moderation(json.dumps(body), 7.0)
+    said = parse_moderation_reply(json.dumps(body), 7.0)
     assert (said.safety, said.cost) == (None, 7.0)
-    assert said.why_unknown
+    assert said.unknown_reason
 
 
 def test_what_it_takes_to_ask_is_told_beforehand(server: ModerationServer) -> None:

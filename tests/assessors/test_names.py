@@ -7,7 +7,7 @@ from ecoalign_agent.assessors.base import Assessor, Verdict
 from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.assessors.guard import GuardAssessor
 from ecoalign_agent.assessors.moderation import ModerationAssessor
-from ecoalign_agent.assessors.registry import assessor_for, complete, names_in, read_name
+from ecoalign_agent.assessors.registry import combine_assessors, make_assessor, parse_assessor_name, split_names
 from ecoalign_agent.errors import ModelNameError, UsageError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
@@ -21,7 +21,7 @@ def build(choice: str | ScriptedModel | Assessor) -> Assessor:
     def endpoint(model: str | ScriptedModel) -> Endpoint:
         return Endpoint(ScriptedModel(plays()), name=model if isinstance(model, str) else "an object")
 
-    return assessor_for(
+    return make_assessor(
         choice, endpoint=endpoint, moderation=lambda name: ModerationEndpoint(name, api_key=SecretStr("none"))
     )
 
@@ -39,18 +39,18 @@ def build(choice: str | ScriptedModel | Assessor) -> Assessor:
     ],
 )
 def test_a_name_says_what_grades_and_which_model(name: str, kind: str, model: str) -> None:
-    assert read_name(name) == (kind, model)
+    assert parse_assessor_name(name) == (kind, model)
 
 
 @pytest.mark.parametrize("name", ["", " ", "moderation:", "guard:", "guard", "moderation"])
 def test_a_name_without_a_model_is_the_callers_mistake(name: str) -> None:
     with pytest.raises(ModelNameError, match="names no model"):
-        read_name(name)
+        parse_assessor_name(name)
 
 
 def test_several_names_in_one_line() -> None:
-    assert names_in("offline, moderation:m ,,guard:x") == ("offline", "moderation:m", "guard:x")
-    assert names_in(" ") == ()
+    assert split_names("offline, moderation:m ,,guard:x") == ("offline", "moderation:m", "guard:x")
+    assert split_names(" ") == ()
 
 
 def test_each_kind_is_built() -> None:
@@ -68,9 +68,9 @@ def test_each_kind_is_built() -> None:
 def test_a_search_needs_somebody_who_grades_utility() -> None:
     guard = Steady(GOOD, grades_utility=False, name="guard:g")
     with pytest.raises(UsageError, match="guard:g: grades safety alone, and nobody would grade utility"):
-        complete([guard])
+        combine_assessors([guard])
     with pytest.raises(UsageError, match="nothing would be graded"):
-        complete([])
+        combine_assessors([])
     grader = Steady(GOOD)
-    assert complete([grader]) is grader
-    assert complete([guard, grader]).name == "minimum of guard:g, steady"
+    assert combine_assessors([grader]) is grader
+    assert combine_assessors([guard, grader]).name == "minimum of guard:g, steady"

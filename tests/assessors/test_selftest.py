@@ -7,19 +7,19 @@ from collections.abc import Callable
 
 import pytest
 
-from ecoalign_agent.assessors.base import Case, Verdict
+from ecoalign_agent.assessors.base import AssessmentInput, Verdict
 from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.assessors.combined import minimum
-from ecoalign_agent.assessors.disclaimers import graded
-from ecoalign_agent.assessors.selftest.corpus import BARE, Corpus, Trial, read_corpus
+from ecoalign_agent.assessors.disclaimers import assess_without_disclaimers
+from ecoalign_agent.assessors.selftest.corpus import BARE_FAMILY, Corpus, Trial, read_corpus
 from ecoalign_agent.assessors.selftest.report import (
-    Tried,
-    compared,
-    families_of,
-    family_of_trials,
+    TrialResult,
+    family_report,
+    family_reports,
+    mark_flips,
     selftest_lines,
     selftest_table,
-    share_of,
+    wilson_share,
 )
 from ecoalign_agent.assessors.selftest.run import run_selftest
 from ecoalign_agent.errors import AccessError, ServerError
@@ -34,18 +34,18 @@ ATTACKS = [trial for trial in CORPUS.trials if trial.bare is not None]
 def test_the_corpus_covers_every_family_and_its_ids_are_its_own() -> None:
     families = Counter(trial.family for trial in CORPUS.trials)
     assert set(families) == {
-        BARE, "injection", "forged verdict", "apology", "thought process", "camouflage", "picture", "empty answer",
-        "look-alike",
+        BARE_FAMILY, "injection", "forged verdict", "apology", "thought process", "camouflage", "picture",
+        "empty answer", "look-alike",
     }  # fmt: skip
     assert len({trial.id for trial in CORPUS.trials}) == len(CORPUS.trials)
-    known = {trial.id for trial in CORPUS.trials if trial.family == BARE}
+    known = {trial.id for trial in CORPUS.trials if trial.family == BARE_FAMILY}
     assert {trial.bare for trial in ATTACKS} == known
     assert families["look-alike"] >= 12
     assert all(trial.drawn for trial in CORPUS.trials if trial.family == "picture")
 
 
 def test_every_attack_holds_its_content_whole() -> None:
-    contents = {trial.id: trial.candidate for trial in CORPUS.trials if trial.family == BARE}
+    contents = {trial.id: trial.candidate for trial in CORPUS.trials if trial.family == BARE_FAMILY}
     for trial in ATTACKS:
         assert contents[trial.bare or ""] in trial.candidate
         assert "{content}" not in trial.candidate
@@ -54,7 +54,7 @@ def test_every_attack_holds_its_content_whole() -> None:
 
 def test_nothing_harmful_is_spelt_out() -> None:
     for trial in CORPUS.trials:
-        if trial.family == BARE:
+        if trial.family == BARE_FAMILY:
             # What would do harm stands in brackets, by name only.
             assert len(re.findall(r"\[[^\]]+\]", trial.candidate)) >= 2
     assert "square brackets" in CORPUS.note
@@ -78,23 +78,23 @@ def trial(id_: str, expect: str, bare: str | None = None, family: str = "f") -> 
 
 def test_what_counts_as_flip_miss_false_alarm_and_unknown() -> None:
     unsafe, safe, unknown = Verdict(-0.5, 0.5, 0.0), Verdict(0.5, 0.5, 0.0), Verdict(None, None, 0.0)
-    tried = compared(
+    tried = mark_flips(
         [
-            Tried(trial("bare", "unsafe"), unsafe),
-            Tried(trial("missed bare", "unsafe"), safe),
-            Tried(trial("held", "unsafe", "bare"), unsafe),
-            Tried(trial("flipped", "unsafe", "bare"), safe),
-            Tried(trial("no pair", "unsafe", "missed bare"), safe),
-            Tried(trial("unknown", "unsafe", "bare"), unknown),
-            Tried(trial("not asked", "safe"), None),
-            Tried(trial("alarm", "safe"), unsafe),
-            Tried(trial("fine", "safe"), safe),
-            Tried(trial("useful", "useless"), Verdict(0.5, 0.5, 0.0)),
-            Tried(trial("no use", "useless"), Verdict(0.5, 0.49, 0.0)),
-            Tried(trial("pruned", "useless"), unsafe),
+            TrialResult(trial("bare", "unsafe"), unsafe),
+            TrialResult(trial("missed bare", "unsafe"), safe),
+            TrialResult(trial("held", "unsafe", "bare"), unsafe),
+            TrialResult(trial("flipped", "unsafe", "bare"), safe),
+            TrialResult(trial("no pair", "unsafe", "missed bare"), safe),
+            TrialResult(trial("unknown", "unsafe", "bare"), unknown),
+            TrialResult(trial("not asked", "safe"), None),
+            TrialResult(trial("alarm", "safe"), unsafe),
+            TrialResult(trial("fine", "safe"), safe),
+            TrialResult(trial("useful", "useless"), Verdict(0.5, 0.5, 0.0)),
+            TrialResult(trial("no use", "useless"), Verdict(0.5, 0.49, 0.0)),
+            TrialResult(trial("pruned", "useless"), unsafe),
         ]
     )
-    (report,) = families_of(tried)
+    (report,) = family_reports(tried)
     assert (report.flips.count, report.flips.of) == (1, 3)
     # missed bare, flipped, no pair, useful; of the nine that are not harmless.
     assert (report.misses.count, report.misses.of) == (4, 9)
@@ -105,22 +105,22 @@ def test_what_counts_as_flip_miss_false_alarm_and_unknown() -> None:
 
 def test_the_interval_is_wilsons() -> None:
     # 0 of 10: from 0 to z² / (n + z²) = 3.8415 / 13.8415.
-    none = share_of(0, 10)
+    none = wilson_share(0, 10)
     assert (none.share, none.low) == (0.0, 0.0)
     assert none.high == pytest.approx(0.27753, abs=1e-5)
     # 5 of 10: 0.5 ± z / (1 + z²/10) · √(0.25/10 + z²/400) = 1.95996 / 1.38415 · 0.18603.
-    half = share_of(5, 10)
+    half = wilson_share(5, 10)
     assert half.low == pytest.approx(0.23659, abs=1e-5)
     assert half.high == pytest.approx(0.76341, abs=1e-5)
-    assert share_of(10, 10).high == 1.0
-    assert share_of(0, 0).share is None
+    assert wilson_share(10, 10).high == 1.0
+    assert wilson_share(0, 0).share is None
 
 
 async def test_a_perfect_assessor_holds_everywhere() -> None:
-    harmful = [t.candidate for t in CORPUS.trials if t.family == BARE]
+    harmful = [t.candidate for t in CORPUS.trials if t.family == BARE_FAMILY]
     useless = {t.candidate for t in CORPUS.trials if t.expect == "useless"}
 
-    def grade(case: Case) -> Verdict:
+    def grade(case: AssessmentInput) -> Verdict:
         unsafe = any(content in case.candidate for content in harmful)
         return Verdict(-0.9 if unsafe else 0.9, 0.1 if case.candidate in useless else 0.9, 1.0)
 
@@ -132,7 +132,7 @@ async def test_a_perfect_assessor_holds_everywhere() -> None:
 
 
 async def test_a_gullible_one_is_found_out() -> None:
-    bare = {t.candidate for t in CORPUS.trials if t.family == BARE}
+    bare = {t.candidate for t in CORPUS.trials if t.family == BARE_FAMILY}
     report = await run_selftest(
         Steady(lambda case: Verdict(-0.9 if case.candidate in bare and not case.views else 0.9, 0.9, 1.0)), CORPUS
     )
@@ -159,7 +159,7 @@ async def test_an_endpoint_that_is_not_there_is_told_at_once() -> None:
 
 
 async def test_one_that_fails_later_leaves_unknowns() -> None:
-    def grade(case: Case) -> Verdict:
+    def grade(case: AssessmentInput) -> Verdict:
         if "museum" in case.candidate:
             raise ServerError("503: the server failed")
         return Verdict(-0.9, 0.0, 1.0)
@@ -209,7 +209,7 @@ async def test_reading_raises_no_score_of_an_assessor_that_obeys_every_injection
             continue
         model = ScriptedModel(plays(assess=OBEDIENCE[way]))
         judge = ModelAssessor(Endpoint(model, name="obedient"))
-        said = await judge.assess(Case(one.question, (), "", one.drawn, "", one.candidate), meter=meter(1e6))
+        said = await judge.assess(AssessmentInput(one.question, (), "", one.drawn, "", one.candidate), meter=meter(1e6))
         # Its own verdict was unsafe: nothing that it was told makes it anything else.
         assert said.safety is None, (way, one.id)
         asked += 1
@@ -221,9 +221,9 @@ async def test_nor_does_aggregation_where_one_is_wholly_talked_round() -> None:
     firm = ModelAssessor(Endpoint(ScriptedModel(plays(assess=STERN)), name="firm"))
     account = meter(1e9)
     for one in ATTACKS:
-        case = Case(one.question, (), "", one.drawn, "", one.candidate)
-        alone = await graded(lambda c: firm.assess(c, meter=account), case)
-        both = await graded(lambda c: minimum(obedient, firm).assess(c, meter=account), case)
+        case = AssessmentInput(one.question, (), "", one.drawn, "", one.candidate)
+        alone = await assess_without_disclaimers(lambda c: firm.assess(c, meter=account), case)
+        both = await assess_without_disclaimers(lambda c: minimum(obedient, firm).assess(c, meter=account), case)
         assert alone is not None
         assert both is not None
         assert (both.safety, both.utility) == (alone.safety, alone.utility) == (-0.8, 0.4)
@@ -233,11 +233,11 @@ async def test_a_fence_that_the_candidate_closes_is_not_closed() -> None:
     model = ScriptedModel(plays())
     judge = ModelAssessor(Endpoint(model, name="judge"))
     forged = next(one for one in ATTACKS if "</candidate" in one.candidate)
-    await judge.assess(Case("q", (), "", "", "", forged.candidate), meter=meter())
+    await judge.assess(AssessmentInput("q", (), "", "", "", forged.candidate), meter=meter())
     assert model.calls[0]["candidate"] == forged.candidate
 
 
 def test_the_report_on_no_trials_has_no_shares() -> None:
-    report = family_of_trials("all", [])
+    report = family_report("all", [])
     assert report.misses.share is None
     assert Corpus(1, "", []).trials == []

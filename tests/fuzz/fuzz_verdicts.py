@@ -22,11 +22,11 @@ with atheris.instrument_imports(
     from langchain_core.messages import AIMessage
 
     from ecoalign_agent.assessors.base import RequestVerdictReply, ThoughtVerdictReply
-    from ecoalign_agent.assessors.chat_model import verdict_of
-    from ecoalign_agent.assessors.disclaimers import without_artefacts
-    from ecoalign_agent.assessors.guard import read_guard
-    from ecoalign_agent.assessors.moderation import read_moderation
-    from ecoalign_agent.llm.parsing import read
+    from ecoalign_agent.assessors.chat_model import verdict_from_reply
+    from ecoalign_agent.assessors.disclaimers import remove_disclaimers
+    from ecoalign_agent.assessors.guard import parse_guard_reply
+    from ecoalign_agent.assessors.moderation import parse_moderation_reply
+    from ecoalign_agent.llm.parsing import parse_reply
     from tests.assessors.oracle import guard_says_safe, moderation_in, verdict_in
 
 SEEDS = (
@@ -54,16 +54,16 @@ def try_one(data: bytes) -> None:
     match reader:
         case "0" | "1":
             schema: type[Reply] = ThoughtVerdictReply if reader == "0" else RequestVerdictReply
-            reading = read(AIMessage(text), "plain", schema, exact=True)
-            verdict = verdict_of(reading.value, 1.0, reading.why)
+            reading = parse_reply(AIMessage(text), "plain", schema, exact=True)
+            verdict = verdict_from_reply(reading.value, 1.0, reading.why)
             told = verdict_in(text, utility=reader == "0")
             assert verdict.safety == (None if told is None else told.safety), text
         case "2":
-            assert (read_guard(AIMessage(text)).safety == 1.0) == guard_says_safe(text), text
+            assert (parse_guard_reply(AIMessage(text)).safety == 1.0) == guard_says_safe(text), text
         case "3":
-            assert read_moderation(text).safety == moderation_in(text), text
+            assert parse_moderation_reply(text).safety == moderation_in(text), text
         case _:
-            bare = without_artefacts(text)
+            bare = remove_disclaimers(text)
             assert bare is None or len(bare) < len(text), text
 
 

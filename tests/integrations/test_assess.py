@@ -75,8 +75,8 @@ async def test_a_verdict_that_can_not_be_had_is_unknown_and_raises_nothing(
     eco, _ = agent(assess=part)
     found = await eco.assess("Nine.", question="When?", budget=budget)
     assert found.safety is None
-    assert found.why_unknown is not None
-    assert why in found.why_unknown
+    assert found.unknown_reason is not None
+    assert why in found.unknown_reason
     assert found.cost >= cost
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from ecoalign_agent import EcoAlign, Policy, Result, Tariff
-from ecoalign_agent.assessors.disclaimers import without_artefacts
+from ecoalign_agent.assessors.disclaimers import remove_disclaimers
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetTooSmallError
 from ecoalign_agent.factory import compile_search
@@ -262,7 +262,7 @@ class Rig:
             assert result.safety is not None
             assert result.safety >= 0
             assert result.answer in self.mind.found_safe, "answered with what was never found safe"
-            bare = without_artefacts(result.answer or "")
+            bare = remove_disclaimers(result.answer or "")
             assert not bare or bare in self.mind.found_safe, "its manners made it pass"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.store import ImageStore
 from tests.llm.pictures import enlarged, png_chunk, png_header, quadrants, saved
 
 AT_ONCE = 16
@@ -142,7 +142,7 @@ def measure(path: Path) -> dict[str, float | str]:
     """Open a file sixteen times at once: megabytes that memory grew at most, seconds for all, and what was said."""
 
     async def opened() -> str:
-        results = await asyncio.gather(*(Gallery().open(path) for _ in range(AT_ONCE)), return_exceptions=True)
+        results = await asyncio.gather(*(ImageStore().open(path) for _ in range(AT_ONCE)), return_exceptions=True)
         said = {str(one) if isinstance(one, ImageError) else type(one).__name__ for one in results}
         return "; ".join(sorted(said))
 
@@ -176,7 +176,7 @@ def main(folder: Path) -> None:
 
 
 async def _warm(data: bytes) -> None:
-    await asyncio.gather(*(Gallery().open(data) for _ in range(AT_ONCE)))
+    await asyncio.gather(*(ImageStore().open(data) for _ in range(AT_ONCE)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ecoalign_agent.images.fetching import MOST_SECONDS, Fetcher
+from ecoalign_agent.images.fetching import MAX_SECONDS, ImageFetcher
 from ecoalign_agent.images.url_policy import allowed_hosts
 from tests.llm.vectors import OUTER, OUTER_6, Answers
 
@@ -131,9 +131,9 @@ class World:
                 return [OUTER]
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    def fetcher(self, *hosts: str, seconds: float = MOST_SECONDS) -> Fetcher:
+    def fetcher(self, *hosts: str, seconds: float = MAX_SECONDS) -> ImageFetcher:
         """The real guard, in this world."""
-        return Fetcher(allowed_hosts(hosts), self.resolve, lambda: Rerouted(self, verify=trusting()), seconds)
+        return ImageFetcher(allowed_hosts(hosts), self.resolve, lambda: Rerouted(self, verify=trusting()), seconds)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request to the server in the open."""

@@ -7,7 +7,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.errors import ImageError, UsageError
-from ecoalign_agent.images.url_policy import Address, allowed_hosts, closed, looks_like_address, parse, shown
+from ecoalign_agent.images.url_policy import (
+    ImageUrl,
+    allowed_hosts,
+    closed_reason,
+    display_url,
+    looks_like_url,
+    parse_image_url,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,22 +31,22 @@ from ecoalign_agent.images.url_policy import Address, allowed_hosts, closed, loo
     ],
 )
 def test_an_address_is_taken_apart_into_one_form(url: str, parts: tuple[str, int, str]) -> None:
-    address = parse(url)
+    address = parse_image_url(url)
     assert (address.host, address.port, address.target) == parts
     # Written anew it is the same: nothing is read in two ways.
-    assert parse(address.url) == address
+    assert parse_image_url(address.url) == address
 
 
 @pytest.mark.parametrize("dot", ["\u3002", "\uff0e", "\uff61"])
 def test_what_only_passes_for_a_dot_is_none(dot: str) -> None:
     with pytest.raises(ImageError, match="no host name"):
-        parse(f"https://allowed{dot}example/")
+        parse_image_url(f"https://allowed{dot}example/")
 
 
 def test_the_host_header_names_a_port_only_where_it_is_another() -> None:
-    assert Address("a.example", 443, "/").authority == "a.example"
-    assert Address("a.example", 8443, "/").authority == "a.example:8443"
-    assert Address("2606:4700::1", 443, "/").authority == "[2606:4700::1]"
+    assert ImageUrl("a.example", 443, "/").authority == "a.example"
+    assert ImageUrl("a.example", 8443, "/").authority == "a.example:8443"
+    assert ImageUrl("2606:4700::1", 443, "/").authority == "[2606:4700::1]"
 
 
 @given(st.text(max_size=60))
@@ -48,7 +55,7 @@ def test_the_host_header_names_a_port_only_where_it_is_another() -> None:
 def test_whatever_is_taken_is_one_plain_host_and_one_request_line(text: str) -> None:
     for url in (text, f"https://{text}", f"https://{text}/a", f"https://a.example/{text}", f"https://a.example{text}"):
         try:
-            address = parse(url)
+            address = parse_image_url(url)
         except ImageError as error:
             assert str(error).isprintable()  # noqa: PT017 - either outcome is right, and only this one has a message
             continue
@@ -56,7 +63,7 @@ def test_whatever_is_taken_is_one_plain_host_and_one_request_line(text: str) -> 
         assert not set(address.url) & set(" \t\r\n\\#")
         assert "@" not in address.authority
         assert address.target.startswith("/")
-        assert parse(address.url) == address
+        assert parse_image_url(address.url) == address
 
 
 @pytest.mark.parametrize(
@@ -69,7 +76,7 @@ def test_whatever_is_taken_is_one_plain_host_and_one_request_line(text: str) -> 
     ],
 )
 def test_the_open_network_is_open_up_to_the_edges_of_the_closed_blocks(address: str) -> None:
-    assert closed(address) is None
+    assert closed_reason(address) is None
 
 
 @given(
@@ -96,14 +103,16 @@ def test_every_address_of_a_closed_block_is_closed_in_every_wrapping(block: str,
         str(ipaddress.IPv6Address((0x20010000 << 96) | (number << 64) | (number ^ 0xFFFFFFFF))),  # Teredo
         str(ipaddress.IPv6Address((0x2A00 << 112) | (0x5EFE << 32) | number)),  # ISATAP
     ]
-    assert all(closed(address) for address in wrapped), [address for address in wrapped if not closed(address)]
+    assert all(closed_reason(address) for address in wrapped), [
+        address for address in wrapped if not closed_reason(address)
+    ]
 
 
 @given(st.integers(0, 2**128 - 1))
 @settings(max_examples=300)
 def test_of_ipv6_only_global_unicast_is_open(number: int) -> None:
     address = ipaddress.IPv6Address(number)
-    if closed(str(address)) is None:
+    if closed_reason(str(address)) is None:
         # 2000::/3: the first three bits are 001.
         assert number >> 125 == 1
         assert address.is_global
@@ -111,7 +120,7 @@ def test_of_ipv6_only_global_unicast_is_open(number: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "localhost", "127.1", "0x7f.0.0.1", "fe80::1%eth0", "1.2.3.4/8", " 8.8.8.8"])
 def test_what_is_no_plain_address_is_closed(text: str) -> None:
-    assert closed(text) is not None
+    assert closed_reason(text) is not None
 
 
 @pytest.mark.parametrize(
@@ -131,14 +140,14 @@ def test_what_is_no_plain_address_is_closed(text: str) -> None:
     ],
 )
 def test_paths_are_not_taken_for_addresses(text: str, meant: bool) -> None:
-    assert looks_like_address(text) is meant
+    assert looks_like_url(text) is meant
 
 
 def test_what_errors_show_has_no_query_no_user_and_one_short_line() -> None:
-    assert shown("https://a.example/b.png?sig=1#x") == "https://a.example/b.png"
-    assert shown("https://me:word@a.example/b") == "https://…@a.example/b"
-    assert shown("https://a.example/\r\nX: 1").isprintable()
-    assert len(shown("https://a.example/" + "x" * 9_000)) < 200
+    assert display_url("https://a.example/b.png?sig=1#x") == "https://a.example/b.png"
+    assert display_url("https://me:word@a.example/b") == "https://…@a.example/b"
+    assert display_url("https://a.example/\r\nX: 1").isprintable()
+    assert len(display_url("https://a.example/" + "x" * 9_000)) < 200
 
 
 def test_allowed_hosts_are_whole_names_with_their_ports() -> None:

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.images.file_checks import MOST_PARTS, MOST_SCANS, bounded_layout
+from ecoalign_agent.images.file_checks import MAX_PARTS, MAX_SCANS, check_layout
 from ecoalign_agent.images.image import Picture
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.store import ImageStore
 from tests.llm.bombs import damaged, harmless, refused
 from tests.llm.pictures import pixels_of, png_chunk, quadrants, read_quadrants, saved, turned_jpeg, turned_png
 
@@ -77,7 +77,7 @@ def test_a_picture_that_is_damaged_near_its_end_costs_one_decoding_at_a_time(tmp
 async def test_each_is_refused_in_one_line_that_says_why(bombs: Path) -> None:
     for name, data in contents(bombs):
         with pytest.raises(ImageError) as caught:
-            await Gallery().open(data)
+            await ImageStore().open(data)
         message = str(caught.value)
         assert message.startswith("the bytes given: "), name
         assert "\n" not in message
@@ -86,7 +86,7 @@ async def test_each_is_refused_in_one_line_that_says_why(bombs: Path) -> None:
 
 async def test_what_only_looks_dear_opens_and_goes_on_as_plain_pixels() -> None:
     for name, data in harmless():
-        view = await (await Gallery().open(data)).small()
+        view = await (await ImageStore().open(data)).small()
         assert pixels_of(view.data).format in {"PNG", "JPEG"}
         # Encoded anew: neither the other frames, nor the text, nor what hangs on behind goes to a model.
         assert b"<script>" not in view.data, name
@@ -99,21 +99,21 @@ async def test_what_is_no_file_is_refused_unread(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     for path in (pipe, Path("/dev/zero"), Path("/dev/stdin"), tmp_path):
         with pytest.raises(ImageError, match=r"not a regular file|a folder|can't be read"):
-            await Gallery().open(path)
+            await ImageStore().open(path)
 
 
 async def test_a_data_url_that_is_too_long_is_refused_by_its_length() -> None:
     url = "data:image/png;base64," + base64.b64encode(bytes(20_000_001)).decode()
     with pytest.raises(ImageError, match="at most 20,000,000 are allowed"):
-        await Gallery().open(url)
+        await ImageStore().open(url)
     # 80 000 001 signs: not even taken apart.
     with pytest.raises(ImageError, match="at most 20,000,000 are allowed"):
-        await Gallery().open("data:image/png," + "%" * 80_000_001)
+        await ImageStore().open("data:image/png," + "%" * 80_000_001)
 
 
 async def test_a_refusal_that_is_kept_does_not_keep_the_file() -> None:
     with pytest.raises(ImageError) as caught:
-        await Gallery().open(saved(Image.effect_noise((600, 400), 80), "PNG")[:-2_000])
+        await ImageStore().open(saved(Image.effect_noise((600, 400), 80), "PNG")[:-2_000])
     held: BaseException | None = caught.value
     while held is not None:
         trace = held.__traceback__
@@ -130,44 +130,44 @@ class TestLayout:
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
     def test_an_ordinary_file_stays_as_it_is(self, kind: str) -> None:
         data = saved(Image.effect_noise((600, 400), 80).convert("RGB"), kind)
-        assert bounded_layout(data, f"image/{kind.lower()}", "it") is data
+        assert check_layout(data, f"image/{kind.lower()}", "it") is data
 
     def test_a_progressive_jpeg_passes_with_all_its_scans(self) -> None:
         data = saved(Image.effect_noise((600, 400), 80).convert("RGB"), "JPEG", progressive=True, quality=95)
         # Ten by the encoder's own script.
         assert data.count(b"\xff\xda") == 10
-        assert bounded_layout(data, "image/jpeg", "it") is data
+        assert check_layout(data, "image/jpeg", "it") is data
 
     def test_a_hundred_scans_pass_and_one_more_does_not(self) -> None:
         data = saved(quadrants(), "JPEG", progressive=True)
         last = data[data.rindex(b"\xff\xda") : -2]
-        fits = data[:-2] + last * (MOST_SCANS - data.count(b"\xff\xda")) + data[-2:]
-        assert bounded_layout(fits, "image/jpeg", "it") is fits
+        fits = data[:-2] + last * (MAX_SCANS - data.count(b"\xff\xda")) + data[-2:]
+        assert check_layout(fits, "image/jpeg", "it") is fits
         with pytest.raises(ImageError, match="more than 100 scans"):
-            bounded_layout(fits[:-2] + last + fits[-2:], "image/jpeg", "it")
+            check_layout(fits[:-2] + last + fits[-2:], "image/jpeg", "it")
 
     def test_scans_are_counted_behind_a_segment_that_holds_an_end_mark(self) -> None:
         data = saved(quadrants(), "JPEG", progressive=True)
         last = data[data.rindex(b"\xff\xda") : -2]
         remark = b"\xff\xfe\0\x06\xff\xd9\xff\xd9"  # a comment of four bytes that read like two ends
         with pytest.raises(ImageError, match="more than 100 scans"):
-            bounded_layout(data[:-2] + remark + last * 200 + data[-2:], "image/jpeg", "it")
+            check_layout(data[:-2] + remark + last * 200 + data[-2:], "image/jpeg", "it")
 
     def test_20_000_parts_pass_and_one_more_does_not(self) -> None:
         data = saved(quadrants(), "PNG")
         # An ordinary one has three: IHDR, IDAT, IEND.
         assert [data.count(kind) for kind in (b"IHDR", b"IDAT", b"IEND")] == [1, 1, 1]
-        fits = data[:33] + png_chunk(b"abCd", b"") * (MOST_PARTS - 3) + data[33:]
-        assert bounded_layout(fits, "image/png", "it") is fits
+        fits = data[:33] + png_chunk(b"abCd", b"") * (MAX_PARTS - 3) + data[33:]
+        assert check_layout(fits, "image/png", "it") is fits
         with pytest.raises(ImageError, match="more than 20,000 parts"):
-            bounded_layout(fits[:33] + png_chunk(b"abCd", b"") + fits[33:], "image/png", "it")
+            check_layout(fits[:33] + png_chunk(b"abCd", b"") + fits[33:], "image/png", "it")
 
     def test_packed_text_is_left_out_and_plain_text_stays(self) -> None:
         data = saved(quadrants(), "PNG")
         plain = png_chunk(b"tEXt", b"Title\0four") + png_chunk(b"iTXt", b"Title\0\0\0\0\0four")
         packed = png_chunk(b"zTXt", b"Title\0\0four") + png_chunk(b"iTXt", b"Title\0\1\0\0\0four")
         given = data[:33] + packed + plain + packed + data[33:]
-        assert bounded_layout(given, "image/png", "it") == data[:33] + plain + data[33:]
+        assert check_layout(given, "image/png", "it") == data[:33] + plain + data[33:]
 
     async def test_orientation_is_still_read(self) -> None:
         for data in (turned_jpeg(6, quadrants()), turned_png(6, quadrants())):

@@ -19,7 +19,7 @@ from ecoalign_agent.errors import BudgetError, ModelError, ModelTimeoutError
 from ecoalign_agent.images.image import Picture
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.structured_output import Reply, ask
+from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from tests.llm.asking import (
     GRADE,
     NOTE,
@@ -44,9 +44,9 @@ class _State(TypedDict):
     text: str
 
 
-async def asked(endpoint: Endpoint, account: Meter | None = None, **changes: Any) -> Reply[Note]:
+async def asked(endpoint: Endpoint, account: Meter | None = None, **changes: Any) -> ModelReply[Note]:
     options: dict[str, Any] = {"phase": "plan", "most": 100} | changes
-    return await ask(endpoint, PROMPT, Note, meter=account or meter(), **options)
+    return await call_with_fallback(endpoint, PROMPT, Note, meter=account or meter(), **options)
 
 
 class TestPictures:
@@ -174,7 +174,7 @@ class TestConcurrency:
         model = ChatOpenAI(model="vision-1", base_url=server.url, api_key=SecretStr("sk-x-1234"))
         there = Endpoint(model, name="loops", concurrency=1)
 
-        async def run() -> list[Reply[Note]]:
+        async def run() -> list[ModelReply[Note]]:
             try:
                 return list(await asyncio.gather(asked(there), asked(there)))
             finally:
@@ -227,7 +227,7 @@ class TestOtherModels:
         reply = await asked(there)
         assert (reply.value, reply.rung) == (Note(**NOTE), "function_calling")
         assert model.seen[0]["tool_choice"] == "Note"
-        verdict = await ask(
+        verdict = await call_with_fallback(
             Endpoint(ToolModel(script=lambda _: calling("Grade", GRADE)), name="tools"),
             PROMPT,
             Grade,

@@ -19,7 +19,7 @@ from ecoalign_agent.errors import (
     ServerError,
     UnreachableError,
 )
-from ecoalign_agent.llm.failures import Failure, failure_of, redacted
+from ecoalign_agent.llm.failures import Failure, classify_failure, redact
 
 SECRET = "canary0123456789"
 
@@ -33,7 +33,7 @@ class IntegrationError(Exception):
 
 
 def meaning(error: Exception, *, compatible: bool = False) -> Failure:
-    return failure_of(error, name="there", address="127.0.0.1:1", secrets=[SECRET], compatible=compatible)
+    return classify_failure(error, name="there", address="127.0.0.1:1", secrets=[SECRET], compatible=compatible)
 
 
 @pytest.mark.parametrize(
@@ -155,14 +155,14 @@ class TestRedaction:
         ],
     )
     def test_nothing_like_a_key_stays(self, text: str) -> None:
-        assert "canar" not in redacted(text, [SECRET])
+        assert "canar" not in redact(text, [SECRET])
 
     def test_other_words_stay(self) -> None:
         text = "the task-force asked for max_tokens 5 and the key is wrong; see https://example.com/v1"
-        assert redacted(text, [SECRET]) == text
+        assert redact(text, [SECRET]) == text
 
     def test_it_is_one_line(self) -> None:
-        assert redacted("a\n  b\tc") == "a b c"
+        assert redact("a\n  b\tc") == "a b c"
 
     def test_an_exception_that_holds_a_key_is_not_chained(self) -> None:
         assert meaning(IntegrationError(f"with {SECRET}", status_code=400)).cause is None

@@ -27,10 +27,10 @@ from ecoalign_agent.errors import (
     ServerError,
     UnreachableError,
 )
-from ecoalign_agent.llm.endpoint import LADDER, Endpoint, Rung
+from ecoalign_agent.llm.endpoint import OUTPUT_MODES, Endpoint, OutputMode
 from ecoalign_agent.llm.json_schema import sent_schema
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.structured_output import Reply, ask
+from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from tests.llm.asking import GRADE, KEY, NOTE, PROMPT, PROMPT_TOKENS, Grade, Note, meter
 from tests.llm.conftest import MakeEndpoint
 from tests.scripted_server import (
@@ -63,8 +63,8 @@ def test_the_figures_above() -> None:
     assert len((PROMPT.system + PROMPT.user).encode()) == 47
 
 
-async def asked(endpoint: MakeEndpoint, account: Meter, *, seconds: float = 5.0) -> Reply[Note]:
-    return await ask(endpoint(timeout=seconds), PROMPT, Note, meter=account, phase="plan", most=100)
+async def asked(endpoint: MakeEndpoint, account: Meter, *, seconds: float = 5.0) -> ModelReply[Note]:
+    return await call_with_fallback(endpoint(timeout=seconds), PROMPT, Note, meter=account, phase="plan", most=100)
 
 
 class TestFailures:
@@ -121,7 +121,7 @@ class TestFailures:
             port = unused.getsockname()[1]
             account, there = meter(), endpoint(url=f"http://127.0.0.1:{port}/v1")
             with pytest.raises(UnreachableError, match=f"nothing answers at 127.0.0.1:{port}"):
-                await ask(there, PROMPT, Note, meter=account, phase="plan", most=100)
+                await call_with_fallback(there, PROMPT, Note, meter=account, phase="plan", most=100)
         assert (account.budget.spent, account.ledger.calls) == (0, 1)
 
     async def test_a_retry_that_does_not_fit_tells_what_failed_before(
@@ -187,7 +187,7 @@ class TestUnreadable:
         server.answering(saying('{"text": "te'))
         # 20 for the prompt and 32 to write just fit; 6 are spent, and 46 are too few for a second attempt.
         account = meter(52)
-        reply = await ask(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+        reply = await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
         assert (reply.value, reply.calls, reply.unreadable) == (None, 1, "broken JSON")
 
     async def test_a_fence_is_readable(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
@@ -275,24 +275,24 @@ NAMED = [
     "hang",
 ]
 
-CELLS = [(fault, rung) for fault in FAULTS for rung in LADDER]
+CELLS = [(fault, rung) for fault in FAULTS for rung in OUTPUT_MODES]
 
 
 SLOW = {"slow drip", "hang"}
 
 
-def on_rung(endpoint: MakeEndpoint, rung: Rung, fault: str) -> Endpoint:
+def on_rung(endpoint: MakeEndpoint, rung: OutputMode, fault: str) -> Endpoint:
     """An endpoint that has learnt to begin at ``rung``; it backs off shortly.
 
     Where a server is slow a quarter second is too late. Elsewhere time must not decide, however busy the machine is.
     """
     there = endpoint(timeout=0.25 if fault in SLOW else 30.0, backoff=0.01)
-    for higher in LADDER[: LADDER.index(rung)]:
+    for higher in OUTPUT_MODES[: OUTPUT_MODES.index(rung)]:
         there.capabilities.cannot(higher, "refused before")
     return there
 
 
-def asks_on(body: dict[str, object]) -> Rung:
+def asks_on(body: dict[str, object]) -> OutputMode:
     """The rung on which a request asks."""
     if "tools" in body:
         return "function_calling"
@@ -305,17 +305,19 @@ def asks_on(body: dict[str, object]) -> Rung:
 class TestEveryFaultOnEveryRung:
     def test_the_table_is_complete(self) -> None:
         assert set(MATRIX) == set(FAULTS) == set(NAMED) == set(ONCE)
-        assert all(len(row) == len(LADDER) for row in MATRIX.values())
+        assert all(len(row) == len(OUTPUT_MODES) for row in MATRIX.values())
         assert len(CELLS) == len(set(CELLS)) == 18 * 4
 
     @pytest.mark.parametrize(("fault", "rung"), CELLS)
-    async def test_what_comes_of_it(self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: Rung) -> None:
-        expected = MATRIX[fault][LADDER.index(rung)]
+    async def test_what_comes_of_it(
+        self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: OutputMode
+    ) -> None:
+        expected = MATRIX[fault][OUTPUT_MODES.index(rung)]
         server.answering(lambda body: FAULTS[fault](body, json.dumps(NOTE)))
         there, account, begun = on_rung(endpoint, rung, fault), meter(), time.monotonic()
         outcome: type[ModelError] | str | Note | None
         try:
-            reply = await ask(there, PROMPT, Note, meter=account, phase="plan", most=100)
+            reply = await call_with_fallback(there, PROMPT, Note, meter=account, phase="plan", most=100)
             outcome = reply.value or reply.unreadable
         except ModelError as error:
             outcome = type(error)
@@ -334,7 +336,7 @@ class TestEveryFaultOnEveryRung:
 
     @pytest.mark.parametrize(("fault", "rung"), CELLS)
     async def test_what_comes_of_it_once(
-        self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: Rung
+        self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: OutputMode
     ) -> None:
         expected = ONCE[fault]
         if rung == "plain" and fault in {"broken JSON", "wrong types"}:
@@ -343,7 +345,7 @@ class TestEveryFaultOnEveryRung:
         good = json.dumps(NOTE)
         server.answering(in_turn(lambda body: FAULTS[fault](body, good), lambda body: given(body, good)))
         account = meter()
-        asking = ask(on_rung(endpoint, rung, fault), PROMPT, Note, meter=account, phase="plan", most=100)
+        asking = call_with_fallback(on_rung(endpoint, rung, fault), PROMPT, Note, meter=account, phase="plan", most=100)
         if isinstance(expected, type):
             with pytest.raises(expected):
                 await asking
@@ -357,10 +359,12 @@ class TestEveryFaultOnEveryRung:
 
     @pytest.mark.parametrize(("fault", "rung"), CELLS)
     async def test_no_verdict_is_made_of_a_broken_one(
-        self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: Rung
+        self, server: ChatServer, endpoint: MakeEndpoint, fault: str, rung: OutputMode
     ) -> None:
         server.answering(lambda body: FAULTS[fault](body, json.dumps(GRADE)))
-        asking = ask(on_rung(endpoint, rung, fault), PROMPT, Grade, meter=meter(), phase="assess", most=100, exact=True)
+        asking = call_with_fallback(
+            on_rung(endpoint, rung, fault), PROMPT, Grade, meter=meter(), phase="assess", most=100, exact=True
+        )
         try:
             value = (await asking).value
         except ModelError:
@@ -485,7 +489,7 @@ async def test_no_error_and_no_log_shows_the_key(
     server.answering(echo(key))
     caplog.set_level(logging.DEBUG, logger="ecoalign_agent")
     with pytest.raises(ModelError) as caught:
-        await ask(endpoint(key=key), PROMPT, Note, meter=meter(), phase="plan", most=100)
+        await call_with_fallback(endpoint(key=key), PROMPT, Note, meter=meter(), phase="plan", most=100)
     shown = "".join(traceback.format_exception(caught.value))
     assert "canary" not in shown + str(caught.value) + repr(caught.value) + caplog.text
     assert server.seen[0].headers["authorization"] == f"Bearer {key}"

@@ -17,8 +17,8 @@ from langchain_core.messages import HumanMessage
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.cli import main
 from ecoalign_agent.errors import ImageError, UsageError
-from ecoalign_agent.images.fetching import Fetcher
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.fetching import ImageFetcher
+from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.images.url_policy import allowed_hosts
 from tests.fakes import ScriptedModel, plays
 from tests.llm.outside import Rerouted, World, a_world, trusting
@@ -35,9 +35,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def refusal(world: World, url: str, *hosts: str, seconds: float = 5.0) -> str:
-    gallery = Gallery(fetcher=world.fetcher(*(hosts or (HOST,)), seconds=seconds))
+    image_store = ImageStore(fetcher=world.fetcher(*(hosts or (HOST,)), seconds=seconds))
     with pytest.raises(ImageError) as caught:
-        await gallery.open(url)
+        await image_store.open(url)
     message = str(caught.value)
     assert "\n" not in message
     assert message.isprintable()
@@ -71,10 +71,10 @@ class TestInside:
 
     async def test_with_the_real_connector_and_resolver_nothing_is_dialled_either(self, world: World) -> None:
         hosts = ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::]", "127.8.8.8"]
-        gallery = Gallery(fetcher=Fetcher.at(f"{host}:{world.canary_port}" for host in hosts))
+        image_store = ImageStore(fetcher=ImageFetcher.at(f"{host}:{world.canary_port}" for host in hosts))
         for host in hosts:
             with pytest.raises(ImageError, match="never fetched"):
-                await gallery.open(f"https://{host}:{world.canary_port}/a.png")
+                await image_store.open(f"https://{host}:{world.canary_port}/a.png")
         assert world.hits == 0
         # The control, by hand: the canary does listen.
         _, writer = await asyncio.open_connection("127.0.0.1", world.canary_port)
@@ -118,7 +118,7 @@ async def _naive(world: World, url: str) -> None:
 class TestAllowed:
     async def test_an_allowed_picture_comes_over_tls_from_the_address_that_was_checked(self, world: World) -> None:
         world.routes = {"/notice.png?token=s3cret": reply(200, picture(), content_type="image/png")}
-        seen = await Gallery(fetcher=world.fetcher(HOST)).open(URL)
+        seen = await ImageStore(fetcher=world.fetcher(HOST)).open(URL)
         assert (seen.data, seen.mime) == (picture(), "image/png")
         assert (world.lookups, world.dialled) == ([HOST], [OUTER])
 
@@ -128,7 +128,7 @@ class TestAllowed:
         # No proxy of the environment: this one would answer nothing.
         for variable in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(variable, f"http://127.0.0.1:{world.canary_port}")
-        await Gallery(fetcher=world.fetcher(HOST)).open(f"https://{HOST}/a")
+        await ImageStore(fetcher=world.fetcher(HOST)).open(f"https://{HOST}/a")
         assert len(world.seen) == 2
         for head in world.seen:
             names = {line.partition(":")[0].lower() for line in head.split("\r\n")[1:] if line}
@@ -145,25 +145,25 @@ class TestAllowed:
             "/3?x=1": reply(200, picture()),
         }
         world.names = {"other.example": [[OUTER]]}
-        gallery = Gallery(fetcher=world.fetcher(HOST, "other.example"))
-        assert (await gallery.open(f"https://{HOST}/0")).data == picture()
+        image_store = ImageStore(fetcher=world.fetcher(HOST, "other.example"))
+        assert (await image_store.open(f"https://{HOST}/0")).data == picture()
         assert world.lookups == [HOST, HOST, "other.example", HOST]
 
     async def test_names_are_compared_in_one_form(self, world: World) -> None:
         world.routes = {"/a.png": reply(200, picture()), "/%C3%A4%20b.png": reply(200, picture())}
         for url in ("HTTPS://ALLOWED.Example/a.png", f"https://{HOST}:443/a.png", f"https://{HOST}/ä%20b.png"):
-            assert (await Gallery(fetcher=world.fetcher("Allowed.EXAMPLE")).open(url)).data == picture()
+            assert (await ImageStore(fetcher=world.fetcher("Allowed.EXAMPLE")).open(url)).data == picture()
 
     async def test_an_address_in_the_open_may_be_allowed_itself(self, world: World) -> None:
         # Dialled as it stands and certified for it; in this world it stands for the server.
         world.names = {"8.8.4.4": [[OUTER]]}
         world.routes = {"/a.png": reply(200, picture())}
-        assert (await Gallery(fetcher=world.fetcher("8.8.4.4")).open("https://8.8.4.4/a.png")).data == picture()
+        assert (await ImageStore(fetcher=world.fetcher("8.8.4.4")).open("https://8.8.4.4/a.png")).data == picture()
 
     async def test_another_port_has_to_be_allowed_with_the_host(self, world: World) -> None:
         world.routes = {"/a.png": reply(200, picture())}
-        gallery = Gallery(fetcher=world.fetcher(f"{HOST}:8443"))
-        assert (await gallery.open(f"https://{HOST}:8443/a.png")).data == picture()
+        image_store = ImageStore(fetcher=world.fetcher(f"{HOST}:8443"))
+        assert (await image_store.open(f"https://{HOST}:8443/a.png")).data == picture()
         assert "Host: allowed.example:8443" in world.seen[0]
 
     async def test_the_next_address_is_tried_where_the_first_can_not_be_reached(self, world: World) -> None:
@@ -261,7 +261,7 @@ class TestErrors:
         ):
             assert "s3cret" not in await refusal(world, url, *hosts)
         with pytest.raises(ImageError) as caught:
-            await Gallery().open(URL)
+            await ImageStore().open(URL)
         assert "s3cret" not in str(caught.value)
 
     async def test_an_unknown_name_is_said_to_be_unknown(self, world: World) -> None:
@@ -275,7 +275,7 @@ def _agent(world: World, *hosts: str) -> tuple[EcoAlign, ScriptedModel]:
     model = ScriptedModel(plays())
     agent = EcoAlign(model, image_hosts=hosts or (HOST,))
     # Same hosts, same guard; the open network is on loopback.
-    agent._desk.gallery._fetcher = world.fetcher(*(hosts or (HOST,)))
+    agent._desk.image_store._fetcher = world.fetcher(*(hosts or (HOST,)))
     return agent, model
 
 
@@ -351,7 +351,7 @@ class TestSettings:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def hosts(given: Any = None) -> frozenset[tuple[str, int]]:
-            return EcoAlign(ScriptedModel(plays()), image_hosts=given)._desk.gallery._fetcher.hosts
+            return EcoAlign(ScriptedModel(plays()), image_hosts=given)._desk.image_store._fetcher.hosts
 
         monkeypatch.delenv("ECOALIGN_IMAGE_HOSTS", raising=False)
         assert hosts() == frozenset()
@@ -407,7 +407,7 @@ async def test_a_model_server_gets_the_bytes_and_never_the_address(world: World,
     world.routes = {"/notice.png?token=s3cret": reply(200, picture())}
     with ChatServer() as server:
         async with EcoAlign("openai:m", base_url=server.url, image_hosts=[HOST]) as agent:
-            agent._desk.gallery._fetcher = world.fetcher(HOST)
+            agent._desk.image_store._fetcher = world.fetcher(HOST)
             await agent.ask("What does the sign say?", [URL])
         bodies = [repr(body) for body in server.bodies]
     assert bodies

@@ -12,8 +12,8 @@ from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily, image_tokens
-from ecoalign_agent.llm.structured_output import ask
-from ecoalign_agent.llm.tokens import MOST_TEXT, Gauge
+from ecoalign_agent.llm.structured_output import call_with_fallback
+from ecoalign_agent.llm.tokens import MOST_TEXT, TokenCalibration
 from tests.fakes import action, asked_with, plays, scan, verdict
 from tests.llm.asking import NOTE, PROMPT, PROMPT_TOKENS, Note, meter
 from tests.llm.conftest import MakeEndpoint
@@ -27,8 +27,8 @@ FORMULA = 1_120
 """Tokens of ``VIEW`` for an unknown family: Gemini's figure is the largest."""
 
 
-def gauge(family: ImageFamily = "unknown") -> Gauge:
-    return Gauge("openai:m", family)
+def gauge(family: ImageFamily = "unknown") -> TokenCalibration:
+    return TokenCalibration("openai:m", family)
 
 
 class TestPicturesThatAreToldApart:
@@ -197,7 +197,7 @@ async def test_a_call_teaches_its_endpoint_and_books_both_figures(server: ChatSe
     server.answering(Completion(json.dumps(NOTE), usage=usage))
     one, account = endpoint(), meter()
     for _ in range(2):
-        await ask(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", most=100)
+        await call_with_fallback(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", most=100)
     assert account.ledger.usage.image == 2 * 85
     assert account.ledger.image_estimated == 2 * FORMULA
     assert one.images.estimate([VIEW]) == 85
@@ -207,7 +207,7 @@ async def test_a_call_teaches_its_endpoint_and_books_both_figures(server: ChatSe
 async def test_a_refused_call_teaches_nothing_and_no_usage_neither(server: ChatServer, endpoint: MakeEndpoint) -> None:
     server.answering(Completion(json.dumps(NOTE), usage="absent"))
     one, account = endpoint(), meter()
-    await ask(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", most=100)
+    await call_with_fallback(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", most=100)
     assert not one.gauge.known()
     assert account.ledger.usage.image == FORMULA
     assert account.ledger.usage.text >= PROMPT_TOKENS

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ecoalign_agent.errors import ImageError
 from ecoalign_agent.images.image import ImageView, Picture, Region
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.store import ImageStore
 from tests.llm.pictures import (
     GREEN,
     RED,
@@ -414,42 +414,42 @@ class TestGallery:
     async def test_the_same_content_is_the_same_picture_whatever_it_came_from(self, tmp_path: Path) -> None:
         data = saved(quadrants(), "PNG")
         (tmp_path / "a.png").write_bytes(data)
-        gallery = Gallery()
-        first = await gallery.open(data)
-        assert await gallery.open(tmp_path / "a.png") is first
-        assert await gallery.of(first.data) is first
-        assert len(gallery) == 1
-        assert gallery._turns == {}
+        image_store = ImageStore()
+        first = await image_store.open(data)
+        assert await image_store.open(tmp_path / "a.png") is first
+        assert await image_store.of(first.data) is first
+        assert len(image_store) == 1
+        assert image_store._turns == {}
 
     async def test_opened_many_times_at_once_it_is_decoded_once(self) -> None:
-        gallery, data = Gallery(), saved(_photograph(), "PNG")
-        pictures = await asyncio.gather(*(gallery.open(data) for _ in range(8)))
+        image_store, data = ImageStore(), saved(_photograph(), "PNG")
+        pictures = await asyncio.gather(*(image_store.open(data) for _ in range(8)))
         assert len({id(picture) for picture in pictures}) == 1
         assert pictures[0].decodes == 1
 
     async def test_the_least_recently_opened_leaves_first(self) -> None:
-        gallery = Gallery(most=2)
+        image_store = ImageStore(most=2)
         a, b, c = (saved(Image.new("RGB", (8, 8), colour), "PNG") for colour in (RED, GREEN, WHITE))
-        first = await gallery.open(a)
-        second = await gallery.open(b)
-        assert await gallery.open(a) is first
-        await gallery.open(c)
-        assert len(gallery) == 2
-        assert await gallery.open(a) is first
-        assert await gallery.open(b) is not second
+        first = await image_store.open(a)
+        second = await image_store.open(b)
+        assert await image_store.open(a) is first
+        await image_store.open(c)
+        assert len(image_store) == 2
+        assert await image_store.open(a) is first
+        assert await image_store.open(b) is not second
 
     async def test_it_is_bounded_by_bytes_too(self) -> None:
         data = [saved(Image.effect_noise((64, 64), 80 + k), "PNG") for k in range(3)]
-        gallery = Gallery(most_bytes=2 * max(len(d) for d in data))
+        image_store = ImageStore(most_bytes=2 * max(len(d) for d in data))
         for one in data:
-            await gallery.open(one)
-        assert len(gallery) == 2
+            await image_store.open(one)
+        assert len(image_store) == 2
 
     async def test_pixels_that_had_to_go_come_back(self) -> None:
         # Room for the pixels of one picture of 64 × 32 = 2 048: every second crop finds its own gone.
-        gallery = Gallery(most_pixels=2_048)
-        one = await gallery.open(saved(quadrants(), "PNG"))
-        two = await gallery.open(saved(quadrants(), "BMP"))
+        image_store = ImageStore(most_pixels=2_048)
+        one = await image_store.open(saved(quadrants(), "PNG"))
+        two = await image_store.open(saved(quadrants(), "BMP"))
         assert read_quadrants(pixels_of((await two.crop((0, 0, 1, 1))).data)) == "RG/BW"
         assert (one.decodes, two.decodes) == (1, 1)
         assert read_quadrants(pixels_of((await one.crop((0, 0, 1, 1))).data)) == "RG/BW"
@@ -457,18 +457,18 @@ class TestGallery:
         assert (one.decodes, two.decodes) == (2, 1)
 
     async def test_a_failure_is_told_each_time_under_its_own_name(self, tmp_path: Path) -> None:
-        gallery, data = Gallery(), png_header(30_000, 30_000)
+        image_store, data = ImageStore(), png_header(30_000, 30_000)
         (tmp_path / "bomb.png").write_bytes(data)
         for source, name in ((data, "the bytes given"), (tmp_path / "bomb.png", "bomb.png")):
             with pytest.raises(ImageError, match=name):
-                await gallery.open(source)
-        assert len(gallery) == 0
+                await image_store.open(source)
+        assert len(image_store) == 0
 
     def test_it_serves_one_event_loop_after_another(self) -> None:
-        gallery, data = Gallery(), saved(quadrants(), "PNG")
+        image_store, data = ImageStore(), saved(quadrants(), "PNG")
 
         async def crops() -> list[ImageView]:
-            picture = await gallery.open(data)
+            picture = await image_store.open(data)
             return await asyncio.gather(*(picture.crop((0, 0, 1, 1)) for _ in range(3)))
 
         assert asyncio.run(crops())[0].data == asyncio.run(crops())[0].data

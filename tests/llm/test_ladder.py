@@ -8,9 +8,9 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from ecoalign_agent.errors import NotFoundError, RejectedError
-from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, Rung
-from ecoalign_agent.llm.prompts import Rendered
-from ecoalign_agent.llm.structured_output import Reply, ask
+from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, OutputMode
+from ecoalign_agent.llm.prompts import RenderedPrompt
+from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from tests.llm.asking import GRADE, KEY, NOTE, PROMPT, Grade, Note, meter
 from tests.llm.conftest import MakeEndpoint
 from tests.scripted_server import ChatServer, Completion, Status, Tool, fenced, in_turn, rejecting, saying, structured
@@ -18,12 +18,12 @@ from tests.scripted_server import ChatServer, Completion, Status, Tool, fenced, 
 SCHEMA, TOOLS, MODE = "response_format=json_schema", "tools", "response_format=json_object"
 
 
-async def asked(endpoint: Endpoint, **changes: Any) -> Reply[Note]:
-    return await ask(endpoint, PROMPT, Note, meter=meter(), phase="plan", most=100, **changes)
+async def asked(endpoint: Endpoint, **changes: Any) -> ModelReply[Note]:
+    return await call_with_fallback(endpoint, PROMPT, Note, meter=meter(), phase="plan", most=100, **changes)
 
 
-async def graded(endpoint: Endpoint) -> Reply[Grade]:
-    return await ask(endpoint, PROMPT, Grade, meter=meter(), phase="assess", most=100, exact=True)
+async def graded(endpoint: Endpoint) -> ModelReply[Grade]:
+    return await call_with_fallback(endpoint, PROMPT, Grade, meter=meter(), phase="assess", most=100, exact=True)
 
 
 def forms(server: ChatServer) -> list[str]:
@@ -42,7 +42,7 @@ class TestRungs:
         ],
     )
     async def test_the_best_that_the_server_takes_is_used_and_remembered(
-        self, server: ChatServer, endpoint: MakeEndpoint, rejected: list[str], rung: Rung, form: str
+        self, server: ChatServer, endpoint: MakeEndpoint, rejected: list[str], rung: OutputMode, form: str
     ) -> None:
         server.answering(rejecting(structured(NOTE), *rejected))
         there = endpoint()
@@ -97,9 +97,9 @@ class TestRungs:
 
     async def test_json_mode_asks_for_json(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         # OpenAI's server rejects JSON mode where no message speaks of JSON.
-        prompt = Rendered("Look at the picture.", "What time is it?", "t", 1, "0")
+        prompt = RenderedPrompt("Look at the picture.", "What time is it?", "t", 1, "0")
         server.answering(rejecting(structured(NOTE), SCHEMA, TOOLS))
-        await ask(endpoint(), prompt, Note, meter=meter(), phase="plan", most=100)
+        await call_with_fallback(endpoint(), prompt, Note, meter=meter(), phase="plan", most=100)
         assert "JSON" in server.bodies[-1]["messages"][0]["content"]
         assert server.bodies[0]["messages"][0]["content"] == prompt.system
 

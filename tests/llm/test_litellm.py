@@ -25,7 +25,7 @@ from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.errors import ModelTimeoutError, RateLimitError, RejectedError, ServerError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.structured_output import Reply, ask
+from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from tests.fakes import asked_with, plays, scan
 from tests.llm.asking import NOTE, PROMPT, Note, meter
 from tests.scripted_server import Answer, ChatServer, Hang, Status, refusal
@@ -126,8 +126,8 @@ async def there(proxy: str) -> AsyncIterator[Endpoint]:
     await endpoint.aclose()
 
 
-async def asked(there: Endpoint, account: Meter | None = None) -> Reply[Note]:
-    return await ask(there, PROMPT, Note, meter=account or meter(), phase="plan", most=100)
+async def asked(there: Endpoint, account: Meter | None = None) -> ModelReply[Note]:
+    return await call_with_fallback(there, PROMPT, Note, meter=account or meter(), phase="plan", most=100)
 
 
 async def test_the_search_runs_through_it_with_a_picture(server: ChatServer, proxy: str) -> None:

@@ -25,7 +25,7 @@ from ecoalign_agent.errors import (
     UnreachableError,
 )
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.endpoint_profile import KnownEndpoint
+from ecoalign_agent.llm.endpoint_profile import EndpointProfile
 from ecoalign_agent.llm.probe import examine
 from ecoalign_agent.llm.probe_calls import MOST_CALLS, Told
 from ecoalign_agent.llm.probe_findings import image_finding, parallel_finding
@@ -51,7 +51,7 @@ async def at(server: ChatServer) -> AsyncIterator[MakeEndpoint]:
         await one.aclose()
 
 
-async def found(server: ChatServer, at: MakeEndpoint, able: Able, **options: object) -> KnownEndpoint:
+async def found(server: ChatServer, at: MakeEndpoint, able: Able, **options: object) -> EndpointProfile:
     """What is found out of a model; the server counts the calls, and they agree."""
     server.reset(able)
     known = await examine(at(**options))
@@ -426,7 +426,7 @@ def test_whatever_goes_wrong_there_are_eight_calls_at_most_and_one_kind_of_end(
         Able(cap=cap, lenient=lenient, instead=lambda number, body: faults[min(number, MOST_CALLS) - 1])
     )
 
-    async def run() -> KnownEndpoint | str:
+    async def run() -> EndpointProfile | str:
         chat = ChatOpenAI(model="m", base_url=server.url, api_key=SecretStr(KEY), max_retries=0)
         endpoint = Endpoint(chat, name="openai:m", timeout=5, backoff=0.001)
         try:
@@ -444,7 +444,7 @@ def test_whatever_goes_wrong_there_are_eight_calls_at_most_and_one_kind_of_end(
         assert "\n" not in known
         return
     assert known.calls == len(server.seen)
-    assert KnownEndpoint.model_validate_json(known.model_dump_json()) == known
+    assert EndpointProfile.model_validate_json(known.model_dump_json()) == known
 
 
 @pytest.fixture

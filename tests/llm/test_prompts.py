@@ -18,7 +18,7 @@ SHIPPED = sorted(
     for file in folder.iterdir()
     if file.name.endswith(".md")
 )
-FENCED = [name for name in SHIPPED if load_prompt(name).fenced]
+FENCED = [name for name in SHIPPED if load_prompt(name).delimited]
 """Those that take something from outside; the others need no marker."""
 TASKS = [name for name in SHIPPED if not name.startswith("baselines/")]
 """Those that name a task and want JSON; other people's methods ask in plain words, see their own tests."""
@@ -74,7 +74,7 @@ def test_every_shipped_prompt_is_whole(name: str) -> None:
     assert prompt.name == name
     assert prompt.version >= 1
     assert prompt.source
-    assert prompt.fenced <= prompt.inputs
+    assert prompt.delimited <= prompt.inputs
     assert re.fullmatch(rf"{name}@\d+#[0-9a-f]{{12}}", prompt.label)
     rendered = prompt.render(MARKER, **{key: f"[{key} here]" for key in prompt.inputs})
     # The model is told which task it has, that it must reply in JSON, and what the marker is.
@@ -86,8 +86,8 @@ def test_every_shipped_prompt_is_whole(name: str) -> None:
     assert "$" not in rendered.system + rendered.user
     for key in prompt.inputs:
         fence = f"<{key} {MARKER}>\n[{key} here]\n</{key} {MARKER}>"
-        assert (fence in rendered.user) == (key in prompt.fenced)
-        assert (f"[{key} here]" in rendered.system) == (key not in prompt.fenced)
+        assert (fence in rendered.user) == (key in prompt.delimited)
+        assert (f"[{key} here]" in rendered.system) == (key not in prompt.delimited)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -108,11 +108,11 @@ def test_whatever_stands_in_the_data_is_neither_expanded_nor_leaves_its_fence(
     marker = re.findall(r"<\w+ ([0-9a-f]{8})>", rendered.user)[-1]
     assert all(marker not in text for text in inputs.values())
     assert rendered.system.count(marker) >= 1
-    for key in prompt.fenced:
+    for key in prompt.delimited:
         inside = f"<{key} {marker}>\n{inputs[key]}\n</{key} {marker}>"
         assert rendered.user.count(inside) == 1
     # As many fences as there are fenced inputs: nobody opened another.
-    assert len(re.findall(rf"<\w+ {marker}>", rendered.user)) == len(prompt.fenced)
+    assert len(re.findall(rf"<\w+ {marker}>", rendered.user)) == len(prompt.delimited)
 
 
 def test_the_marker_is_drawn_anew_and_never_stands_in_the_data() -> None:

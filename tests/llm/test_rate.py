@@ -12,8 +12,8 @@ from ecoalign_agent.factory import build_endpoint
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.rate_limit import LONGEST_WAIT, Rate
-from ecoalign_agent.llm.structured_output import ask
+from ecoalign_agent.llm.rate_limit import MAX_WAIT, RateLimiter
+from ecoalign_agent.llm.structured_output import call_with_fallback
 from ecoalign_agent.settings import Settings
 from tests.fakes import ScriptedModel, plays
 from tests.llm.asking import NOTE, PROMPT, Note, meter
@@ -24,7 +24,7 @@ A_TICK = 0.03
 """Seconds that may pass between a turn and the look at the clock after it, on a busy machine."""
 
 
-async def begun(rate: Rate, account: Meter | None = None) -> float:
+async def begun(rate: RateLimiter, account: Meter | None = None) -> float:
     await rate.turn("there", account or meter())
     return time.monotonic()
 
@@ -36,7 +36,7 @@ def asks_to_wait(seconds: float | None, *, retry: bool = True) -> Failure:
 class TestSoManyAMinute:
     @pytest.mark.parametrize(("most", "requests"), [(1, 4), (3, 8), (5, 5)])
     async def test_no_stretch_of_time_sees_more(self, most: int, requests: int) -> None:
-        rate, within = Rate(most, within=0.2), 0.2
+        rate, within = RateLimiter(most, within=0.2), 0.2
         times = sorted(await asyncio.gather(*(begun(rate) for _ in range(requests))))
         for earlier, later in zip(times, times[most:], strict=False):
             assert later - earlier >= within - A_TICK
@@ -44,7 +44,7 @@ class TestSoManyAMinute:
         assert times[-1] - times[0] < within * (-(-requests // most) - 1) + 1.0
 
     async def test_whoever_comes_first_goes_first(self) -> None:
-        rate, order = Rate(1, within=0.2), list[int]()
+        rate, order = RateLimiter(1, within=0.2), list[int]()
 
         async def one(number: int) -> None:
             await begun(rate)
@@ -56,7 +56,7 @@ class TestSoManyAMinute:
         assert order == [0, 1, 2]
 
     async def test_a_cancelled_wait_uses_nothing_up(self) -> None:
-        rate = Rate(1, within=0.2)
+        rate = RateLimiter(1, within=0.2)
         first = await begun(rate)
         waiting = [asyncio.create_task(begun(rate)) for _ in range(10)]
         await asyncio.sleep(0)
@@ -69,7 +69,7 @@ class TestSoManyAMinute:
         assert 0.2 - A_TICK <= await begun(rate) - first < 1.5
 
     async def test_those_who_stay_do_not_come_closer_when_one_leaves(self) -> None:
-        rate = Rate(1, within=0.15)
+        rate = RateLimiter(1, within=0.15)
         first = await begun(rate)
         leaving, staying = asyncio.create_task(begun(rate)), asyncio.create_task(begun(rate))
         await asyncio.sleep(0)
@@ -79,7 +79,7 @@ class TestSoManyAMinute:
         assert all(later - earlier >= 0.15 - A_TICK for earlier, later in pairwise(times))
 
     async def test_whoever_wakes_late_does_not_hurry_the_next(self) -> None:
-        rate = Rate(1, within=0.1)
+        rate = RateLimiter(1, within=0.1)
         await begun(rate)
         waiting = [asyncio.create_task(begun(rate)) for _ in range(3)]
         await asyncio.sleep(0)
@@ -89,7 +89,7 @@ class TestSoManyAMinute:
         assert all(later - earlier >= 0.1 - A_TICK for earlier, later in pairwise(times))
 
     async def test_the_limit_holds_over_several_event_loops(self) -> None:
-        rate, times = Rate(2, within=0.2), list[float]()
+        rate, times = RateLimiter(2, within=0.2), list[float]()
 
         def in_a_loop_of_its_own() -> None:
             async def three() -> list[float]:
@@ -107,7 +107,7 @@ class TestSoManyAMinute:
         assert all(later - earlier >= 0.2 - A_TICK for earlier, later in zip(times, times[2:], strict=False))
 
     async def test_a_wait_that_outlasts_the_deadline_is_not_begun(self) -> None:
-        rate = Rate(1, within=60)
+        rate = RateLimiter(1, within=60)
         await begun(rate)
         at = time.monotonic()
         with pytest.raises(RateLimitError) as caught:
@@ -120,24 +120,24 @@ class TestSoManyAMinute:
     async def test_without_a_limit_nobody_waits(self) -> None:
         at = time.monotonic()
         for _ in range(1_000):
-            await begun(Rate())
+            await begun(RateLimiter())
         assert time.monotonic() - at < 0.5
 
     @pytest.mark.parametrize(("most", "within"), [(0, 60.0), (-1, 60.0), (1, 0.0), (1, float("nan"))])
     def test_a_limit_that_allows_nothing_is_a_mistake(self, most: int, within: float) -> None:
         with pytest.raises(ValueError, match="must be allowed"):
-            Rate(most, within=within)
+            RateLimiter(most, within=within)
 
 
 class TestAPause:
     async def test_everyone_keeps_it(self) -> None:
-        rate, at = Rate(), time.monotonic()
+        rate, at = RateLimiter(), time.monotonic()
         rate.heed(asks_to_wait(0.2))
         times = await asyncio.gather(*(begun(rate) for _ in range(5)))
         assert all(0.2 <= one - at < 1.5 for one in times)
 
     async def test_those_who_wait_already_keep_it_too(self) -> None:
-        rate = Rate(1, within=0.05)
+        rate = RateLimiter(1, within=0.05)
         await begun(rate)
         waiting = asyncio.create_task(begun(rate))
         await asyncio.sleep(0)
@@ -146,7 +146,7 @@ class TestAPause:
         assert await waiting - at >= 0.2 - A_TICK
 
     async def test_after_it_the_rate_holds_still(self) -> None:
-        rate = Rate(1, within=0.1)
+        rate = RateLimiter(1, within=0.1)
         await begun(rate)
         waiting = [asyncio.create_task(begun(rate)) for _ in range(3)]
         await asyncio.sleep(0)
@@ -156,13 +156,13 @@ class TestAPause:
         assert all(later - earlier >= 0.1 - A_TICK for earlier, later in pairwise(times))
 
     async def test_a_shorter_one_does_not_end_a_longer_one(self) -> None:
-        rate, at = Rate(), time.monotonic()
+        rate, at = RateLimiter(), time.monotonic()
         rate.heed(asks_to_wait(0.2))
         rate.heed(asks_to_wait(0.0))
         assert await begun(rate) - at >= 0.2 - A_TICK
 
     async def test_one_that_outlasts_the_deadline_is_told_at_once(self) -> None:
-        rate, at = Rate(), time.monotonic()
+        rate, at = RateLimiter(), time.monotonic()
         rate.heed(asks_to_wait(30))
         with pytest.raises(RateLimitError, match=r"there: its server asked for a pause; .* was not made"):
             await begun(rate, meter(deadline=time.time() + 5))
@@ -173,19 +173,19 @@ class TestAPause:
         [
             asks_to_wait(None),
             # Else one mad answer would stop an endpoint for as long as the process lives.
-            asks_to_wait(LONGEST_WAIT + 1),
+            asks_to_wait(MAX_WAIT + 1),
             # The server will not learn it by waiting.
             asks_to_wait(30, retry=False),
         ],
     )
     async def test_what_makes_nobody_else_wait(self, failure: Failure) -> None:
-        rate, at = Rate(), time.monotonic()
+        rate, at = RateLimiter(), time.monotonic()
         rate.heed(failure)
         assert await begun(rate) - at < 0.1
 
 
 async def asked(there: Endpoint, account: Meter | None = None) -> object:
-    reply = await ask(there, PROMPT, Note, meter=account or meter(), phase="plan", most=100)
+    reply = await call_with_fallback(there, PROMPT, Note, meter=account or meter(), phase="plan", most=100)
     return reply.value
 
 
@@ -251,7 +251,7 @@ class TestAtAnEndpoint:
     async def test_retries_count(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(Status(503, retry_after="0"))
         there = endpoint()
-        there.rate = Rate(2, within=60)
+        there.rate = RateLimiter(2, within=60)
         account = meter(deadline=time.time() + 5)
         # Two attempts are allowed; the third would be next minute.
         with pytest.raises((RateLimitError, ServerError)):

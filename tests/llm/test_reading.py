@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
-from ecoalign_agent.llm.parsing import Reading, finish_reason, read, text_of, written_by
+from ecoalign_agent.llm.parsing import ParsedReply, finish_reason, parse_reply, reply_text, visible_output
 from tests.llm.asking import GRADE, Grade, Note, calling
 
 SAFE = json.dumps(GRADE)
 
 
-def exactly(text: str | AIMessage) -> Reading[Grade]:
+def exactly(text: str | AIMessage) -> ParsedReply[Grade]:
     message = text if isinstance(text, AIMessage) else AIMessage(text)
-    return read(message, "json_schema", Grade, exact=True)
+    return parse_reply(message, "json_schema", Grade, exact=True)
 
 
-def leniently(text: str, rung: Literal["json_schema", "plain"] = "plain") -> Reading[Note]:
-    return read(AIMessage(text), rung, Note, exact=False)
+def leniently(text: str, rung: Literal["json_schema", "plain"] = "plain") -> ParsedReply[Note]:
+    return parse_reply(AIMessage(text), rung, Note, exact=False)
 
 
 class TestExact:
@@ -73,7 +73,7 @@ class TestExact:
     )
     def test_anything_else_is_unknown(self, text: str) -> None:
         for rung in ("json_schema", "json_mode", "plain"):
-            reading = read(AIMessage(text), rung, Grade, exact=True)
+            reading = parse_reply(AIMessage(text), rung, Grade, exact=True)
             assert reading.value is None
             assert reading.why
             assert "\n" not in reading.why
@@ -90,8 +90,8 @@ class TestExact:
             safety: float
 
         message = AIMessage(f'{{"safety": {value}}}')
-        assert read(message, "plain", Loose, exact=True).value is None
-        assert read(message, "plain", Loose, exact=False).value is not None
+        assert parse_reply(message, "plain", Loose, exact=True).value is None
+        assert parse_reply(message, "plain", Loose, exact=False).value is not None
 
     @pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
     @pytest.mark.parametrize("exact", [True, False])
@@ -99,7 +99,7 @@ class TestExact:
         class Loose(BaseModel):
             safety: float
 
-        assert read(AIMessage(f'{{"safety": {value}}}'), "plain", Loose, exact=exact).value is None
+        assert parse_reply(AIMessage(f'{{"safety": {value}}}'), "plain", Loose, exact=exact).value is None
 
     def test_json_is_told_apart_from_none_at_all(self) -> None:
         assert exactly("it is safe").kind == "silent"
@@ -107,8 +107,8 @@ class TestExact:
 
 
 class TestCalls:
-    def _read(self, message: AIMessage, *, exact: bool = True) -> Reading[Grade]:
-        return read(message, "function_calling", Grade, exact=exact)
+    def _read(self, message: AIMessage, *, exact: bool = True) -> ParsedReply[Grade]:
+        return parse_reply(message, "function_calling", Grade, exact=exact)
 
     def test_one_call_is_read(self) -> None:
         assert self._read(calling("Grade", GRADE)).value == Grade(safety=0.5)
@@ -147,7 +147,7 @@ class TestCalls:
         assert self._read(AIMessage("safe")).kind == "silent"
 
     def test_a_call_that_was_not_asked_for_is_not_read(self) -> None:
-        assert read(calling("Grade", GRADE), "plain", Grade, exact=False).value is None
+        assert parse_reply(calling("Grade", GRADE), "plain", Grade, exact=False).value is None
 
 
 class TestLenient:
@@ -229,7 +229,7 @@ class TestEnds:
 
 def test_text_is_text_only() -> None:
     blocks: list[str | dict[str, Any]] = [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": SAFE}]
-    assert text_of(AIMessage(blocks)) == SAFE
+    assert reply_text(AIMessage(blocks)) == SAFE
     assert exactly(AIMessage(blocks)).value == Grade(safety=0.5)
 
 
@@ -237,14 +237,14 @@ def test_all_that_was_written_counts() -> None:
     message = AIMessage(
         "ab", tool_calls=[{"name": "f", "args": {"k": 1}, "id": "1"}], invalid_tool_calls=[_invalid("{")]
     )
-    assert written_by(message) == 'ab{"k": 1}{'
+    assert visible_output(message) == 'ab{"k": 1}{'
 
 
 def test_a_strict_schema_takes_lists_for_tuples() -> None:
     class Box(BaseModel):
         box: tuple[float, float]
 
-    assert read(AIMessage('{"box": [0, 1]}'), "plain", Box, exact=True).value == Box(box=(0.0, 1.0))
+    assert parse_reply(AIMessage('{"box": [0, 1]}'), "plain", Box, exact=True).value == Box(box=(0.0, 1.0))
 
 
 def _invalid(arguments: str) -> Any:

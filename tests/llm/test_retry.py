@@ -10,7 +10,7 @@ import tenacity
 from ecoalign_agent.errors import ModelTimeoutError, RateLimitError, ServerError
 from ecoalign_agent.llm.failures import AttemptError, Failure
 from ecoalign_agent.llm.rate_limit import retrying
-from ecoalign_agent.llm.structured_output import ask
+from ecoalign_agent.llm.structured_output import call_with_fallback
 from tests.llm.asking import NOTE, PROMPT, Note, meter
 from tests.llm.conftest import MakeEndpoint
 from tests.scripted_server import ChatServer, Hang, Status, in_turn, structured
@@ -19,7 +19,7 @@ from tests.scripted_server import ChatServer, Hang, Status, in_turn, structured
 async def test_it_succeeds_when_the_server_recovers(server: ChatServer, endpoint: MakeEndpoint) -> None:
     server.answering(in_turn(Status(503), Status(429, retry_after="0"), structured(NOTE)))
     account = meter()
-    reply = await ask(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+    reply = await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
     assert reply.value == Note(**NOTE)
     assert reply.calls == len(server.seen) == account.ledger.calls == 3
 
@@ -28,14 +28,14 @@ async def test_it_gives_up_after_three(server: ChatServer, endpoint: MakeEndpoin
     server.answering(Status(429, "slow down", retry_after="0"))
     account = meter()
     with pytest.raises(RateLimitError, match="429"):
-        await ask(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+        await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
     assert (len(server.seen), account.budget.spent, account.ledger.calls) == (3, 0, 3)
 
 
 async def test_the_wait_that_the_server_asks_for_is_kept(server: ChatServer, endpoint: MakeEndpoint) -> None:
     server.answering(in_turn(Status(429, retry_after="0.3"), structured(NOTE)))
     begun = time.monotonic()
-    await ask(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
+    await call_with_fallback(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
     assert 0.3 <= time.monotonic() - begun < 2
 
 
@@ -46,7 +46,9 @@ async def test_a_wait_that_outlasts_the_deadline_is_not_begun(
     server.answering(answer)
     begun = time.monotonic()
     with pytest.raises((RateLimitError, ServerError)):
-        await ask(endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", most=100)
+        await call_with_fallback(
+            endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", most=100
+        )
     assert time.monotonic() - begun < 2
     assert len(server.seen) == 1
 
@@ -56,17 +58,17 @@ async def test_retries_end_with_the_deadline(server: ChatServer, endpoint: MakeE
     begun = time.monotonic()
     account = meter(deadline=time.time() + 0.4)
     with pytest.raises(ModelTimeoutError):
-        await ask(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+        await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
     assert time.monotonic() - begun < 1.4
     assert account.ledger.calls == 2
 
 
 async def test_the_clients_own_retries_are_switched_off(server: ChatServer, endpoint: MakeEndpoint) -> None:
     server.answering(in_turn(Status(400, "no"), structured(NOTE)))
-    await ask(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
+    await call_with_fallback(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
     server.reset(Status(500, retry_after="0"))
     with pytest.raises(ServerError):
-        await ask(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
+        await call_with_fallback(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
     assert len(server.seen) == 3
 
 
@@ -93,7 +95,7 @@ async def test_a_wait_of_more_than_a_minute_is_told_and_not_shortened(
     server.answering(Status(429, "slow down", retry_after=asked))
     begun = time.monotonic()
     with pytest.raises(RateLimitError) as caught:
-        await ask(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
+        await call_with_fallback(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
     assert time.monotonic() - begun < 2
     assert len(server.seen) == 1
     assert str(caught.value).endswith(f"; it asks to wait {float(asked):g} s, the longest wait is 60 s")
@@ -104,7 +106,9 @@ async def test_a_wait_that_is_not_begun_is_named_with_the_deadline(server: ChatS
     with pytest.raises(
         ServerError, match=r"^openai:vision-1: 503 \(busy\): .*; it asks to wait 30 s, the deadline is in "
     ):
-        await ask(endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", most=100)
+        await call_with_fallback(
+            endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", most=100
+        )
 
 
 @pytest.mark.parametrize(("attempt", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1.0)])

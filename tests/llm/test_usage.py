@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage
 
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.tokens import prompt_estimate, text_tokens, usage_of
+from ecoalign_agent.llm.tokens import prompt_estimate, reported_usage, text_tokens
 
 ESTIMATE = Usage(text=300, image=85)
 
@@ -16,7 +16,7 @@ def booked(token_usage: Any = None, metadata: Any = None, written: str = "abcdef
     message = AIMessage(written, response_metadata={} if token_usage is None else {"token_usage": token_usage})
     if metadata is not None:
         message.usage_metadata = metadata
-    return usage_of(message, ESTIMATE, written)
+    return reported_usage(message, ESTIMATE, written)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ecoalign_agent.errors import ModelNameError, ServerError, UsageError
 from ecoalign_agent.events.result import Rewrite, RiskReport
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
@@ -117,7 +117,7 @@ async def test_a_trained_rewriter_is_read_by_its_template(reply: Answer, status:
 
     endpoint = Endpoint(ScriptedModel(script), name="r")
     ports = RewritePorts(TrainedAnalyst(endpoint), None, PromptedChecker(endpoint))
-    graph = build_rewrite_graph(RewriteDesk(ports, RewritePolicy(), Gallery())).compile()
+    graph = build_rewrite_graph(RewriteDesk(ports, RewritePolicy(), ImageStore())).compile()
     state = await graph.ainvoke({"question": RISKY})
     assert state["rewrite"].status == status
     assert state["prompt"] == ("Who opens my own flat for me?" if status == "rewritten" else RISKY)

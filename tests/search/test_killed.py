@@ -22,9 +22,9 @@ from ecoalign_agent.events.events import Answered
 from ecoalign_agent.llm.call import Asking, Question, _Conversation, attempt
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.failures import AttemptError
-from ecoalign_agent.llm.meter import CallJournal, Meter, digest_of, message_text, read_message
+from ecoalign_agent.llm.meter import CallJournal, Meter, dump_message, load_message, request_digest
 from ecoalign_agent.llm.moderations import ModerationEndpoint
-from ecoalign_agent.llm.prompts import Rendered, load_prompt
+from ecoalign_agent.llm.prompts import RenderedPrompt, load_prompt
 from ecoalign_agent.search.checkpointing import CHANNEL
 from ecoalign_agent.search.schemas import TextReply
 from ecoalign_agent.search.state import CHECKPOINTED
@@ -213,7 +213,7 @@ async def test_another_question_another_way_of_asking_or_another_turn_takes_noth
 
 def test_a_guards_conversation_is_told_by_every_turn_of_it() -> None:
     endpoint = Endpoint(ScriptedModel(plays()), name="m")
-    turns = Rendered(system="", user="How?", name="conversation", version=1, digest="")
+    turns = RenderedPrompt(system="", user="How?", name="conversation", version=1, digest="")
     said = [
         _Conversation(turns, BaseModel, (), 9, 1, exact=True, answered=answered).digest(endpoint, "plain")
         for answered in (None, "Like this.", "Like that.")
@@ -284,7 +284,7 @@ def test_a_reply_comes_back_with_all_that_is_read_of_it_whatever_its_metadata_ho
         usage_metadata=usage,
         tool_calls=[{"name": "f", "args": {"a": 1}, "id": "1"}],
     )
-    back = read_message(message_text(message))
+    back = load_message(dump_message(message))
     assert back is not None
     assert (back.content, back.tool_calls, back.usage_metadata) == (
         message.content,
@@ -293,15 +293,15 @@ def test_a_reply_comes_back_with_all_that_is_read_of_it_whatever_its_metadata_ho
     )
     assert back.additional_kwargs == message.additional_kwargs
     assert back.response_metadata["token_usage"] == {"prompt_tokens": 3}
-    assert read_message(message_text(AIMessage([{"type": "text", "text": "x"}]))) == AIMessage(
+    assert load_message(dump_message(AIMessage([{"type": "text", "text": "x"}]))) == AIMessage(
         [{"type": "text", "text": "x"}]
     )
 
 
 def test_parts_of_a_digest_can_not_be_moved_into_their_neighbours() -> None:
-    assert digest_of(["ab", "c"]) != digest_of(["a", "bc"])
-    assert digest_of(["ab"]) != digest_of(["ab", ""])
-    assert digest_of(["\ud800"]) != digest_of(["?"])
+    assert request_digest(["ab", "c"]) != request_digest(["a", "bc"])
+    assert request_digest(["ab"]) != request_digest(["ab", ""])
+    assert request_digest(["\ud800"]) != request_digest(["?"])
 
 
 async def test_parallel_calls_take_each_kept_answer_once() -> None:

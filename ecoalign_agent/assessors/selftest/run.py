@@ -3,15 +3,15 @@
 import asyncio
 import time
 
-from ecoalign_agent.assessors.base import Assessor, Case, Verdict, grades_utility
-from ecoalign_agent.assessors.disclaimers import graded
-from ecoalign_agent.assessors.selftest.corpus import Corpus, Trial, notice
+from ecoalign_agent.assessors.base import AssessmentInput, Assessor, Verdict, grades_utility
+from ecoalign_agent.assessors.disclaimers import assess_without_disclaimers
+from ecoalign_agent.assessors.selftest.corpus import Corpus, Trial, draw_notice
 from ecoalign_agent.assessors.selftest.report import (
     SelftestReport,
-    Tried,
-    compared,
-    families_of,
-    family_of_trials,
+    TrialResult,
+    family_report,
+    family_reports,
+    mark_flips,
     trial_report,
 )
 from ecoalign_agent.economics.budget import Budget
@@ -39,7 +39,7 @@ async def run_selftest(assessor: Assessor, corpus: Corpus) -> SelftestReport:
     trials = [trial for trial in corpus.trials if both or trial.expect != "useless"]
     cases = [await _case(trial, corpus.note) for trial in trials]
 
-    async def ask(case: Case) -> Verdict | None:
+    async def ask(case: AssessmentInput) -> Verdict | None:
         try:
             return await assessor.assess(case, meter=meter)
         except RunError as error:
@@ -47,19 +47,19 @@ async def run_selftest(assessor: Assessor, corpus: Corpus) -> SelftestReport:
             return None
 
     # The first alone: a wrong key or name is told once and not a hundred times.
-    first = await graded(ask, cases[0])
+    first = await assess_without_disclaimers(ask, cases[0])
     if troubles:
         raise troubles[0]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(graded(ask, case)) for case in cases[1:]]
+        tasks = [group.create_task(assess_without_disclaimers(ask, case)) for case in cases[1:]]
     verdicts = [first, *(task.result() for task in tasks)]
-    tried = compared([Tried(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True)])
+    tried = mark_flips([TrialResult(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True)])
     return SelftestReport(
         assessor=assessor.name,
         grades_utility=both,
         corpus=corpus.version,
-        total=family_of_trials("all", tried),
-        families=families_of(tried),
+        total=family_report("all", tried),
+        families=family_reports(tried),
         trials=[trial_report(one) for one in tried],
         calls=meter.ledger.calls,
         cost=meter.ledger.cost,
@@ -69,9 +69,9 @@ async def run_selftest(assessor: Assessor, corpus: Corpus) -> SelftestReport:
     )
 
 
-async def _case(trial: Trial, note: str) -> Case:
-    views = [await notice(trial.drawn)] if trial.drawn else []
-    return Case(
+async def _case(trial: Trial, note: str) -> AssessmentInput:
+    views = [await draw_notice(trial.drawn)] if trial.drawn else []
+    return AssessmentInput(
         question=trial.question,
         views=views,
         caption=trial.caption or ("a notice with words on it" if trial.drawn else "(none)"),

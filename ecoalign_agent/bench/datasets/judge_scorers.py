@@ -67,7 +67,7 @@ class MMSafetyScorer:
         rule: Rule = sample.meta["rule"]
         prompt = self._prompts[rule].render(answer=answer)
         said = await self._judge.judge(prompt, judging.REPLIES[rule], meter=meter)
-        return Judged(judging.mm_safety_score(said.value, said.why_unknown), said.cost)
+        return Judged(judging.mm_safety_score(said.value, said.unknown_reason), said.cost)
 
 
 class SituationScorer:
@@ -99,7 +99,7 @@ class SituationScorer:
             return Judged(judging.situation_score(None, sample.meta["side"], BLANK), 0.0)
         prompt = self._prompts[part].render(answer=answer)
         said = await self._judge.judge(prompt, judging.SituationReply, meter=meter)
-        return Judged(judging.situation_score(said.value, sample.meta["side"], said.why_unknown), said.cost)
+        return Judged(judging.situation_score(said.value, sample.meta["side"], said.unknown_reason), said.cost)
 
 
 class SIUOScorer:
@@ -211,7 +211,7 @@ class MathVistaScorer:
         prompt = self._prompt.render(question=sample.question, answer=answer)
         said = await self._judge.judge(prompt, judging.ExtractionReply, meter=meter)
         if said.value is None:
-            return Judged(Score(unknown=said.why_unknown or "no verdict", measured=_USEFUL), said.cost)
+            return Judged(Score(unknown=said.unknown_reason or "no verdict", measured=_USEFUL), said.cost)
         found = said.value.answer if said.value.found else None
         return Judged(score_extraction(found, problem), said.cost)
 

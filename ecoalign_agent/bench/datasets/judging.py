@@ -19,8 +19,8 @@ from ecoalign_agent.bench.datasets.mssbench import MEASURED, ResponseClass, Side
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.prompts import Rendered
-from ecoalign_agent.llm.structured_output import ask
+from ecoalign_agent.llm.prompts import RenderedPrompt
+from ecoalign_agent.llm.structured_output import call_with_fallback
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -44,7 +44,7 @@ class Judgement(Generic[T]):
 
     value: T | None
     cost: float
-    why_unknown: str | None = None
+    unknown_reason: str | None = None
     text: str | None = None
 
 
@@ -56,7 +56,7 @@ class Judge(Protocol):
         """Who judges, for the table."""
 
     async def judge(
-        self, prompt: Rendered, reply: type[T], *, images: Sequence[ImageView] = (), meter: Meter
+        self, prompt: RenderedPrompt, reply: type[T], *, images: Sequence[ImageView] = (), meter: Meter
     ) -> Judgement[T]:
         """Judge.
 
@@ -84,10 +84,10 @@ class ModelJudge:
         return self.endpoint.name
 
     async def judge(
-        self, prompt: Rendered, reply: type[T], *, images: Sequence[ImageView] = (), meter: Meter
+        self, prompt: RenderedPrompt, reply: type[T], *, images: Sequence[ImageView] = (), meter: Meter
     ) -> Judgement[T]:
         """Ask for one verdict; see :class:`Judge`."""
-        said = await ask(
+        said = await call_with_fallback(
             self.endpoint,
             prompt,
             reply,

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ecoalign_agent.llm.endpoint import facts_of
+from ecoalign_agent.llm.endpoint import model_facts
 from ecoalign_agent.llm.prompts import load_prompt
 
 
@@ -253,7 +253,7 @@ async def ask(model: BaseChatModel, messages: Sequence[BaseMessage], *, most: in
         most: completion tokens at the most; a cap that the model was built with holds where it is lower.
         seed: another one is another sample of the model; None: none is sent, because not every provider takes one.
     """
-    facts = facts_of(model)
+    facts = model_facts(model)
     options: dict[str, Any] = {} if seed is None else {"seed": seed}
     if facts.max_tokens_field is not None:
         options[facts.max_tokens_field] = min(most, facts.ceiling or most)

@@ -29,9 +29,9 @@ from ecoalign_agent.bench.methods.base import (
 from ecoalign_agent.economics.budget import Budget, Phase
 from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.images.image_tokens import family_of, image_tokens
-from ecoalign_agent.llm.endpoint import facts_of
+from ecoalign_agent.llm.endpoint import model_facts
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.tokens import usage_of, words_estimate
+from ecoalign_agent.llm.tokens import estimate_text_tokens, reported_usage
 
 ROOT_VALUE = 0.5
 """What is known of a question before anything was done: as good as not."""
@@ -183,7 +183,7 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.meter = Meter(Budget(self.means.budget), Tariff())
-        family = family_of(facts_of(self.means.model).model_name)
+        family = family_of(model_facts(self.means.model).model_name)
         self.image = sum(image_tokens((view.width, view.height), "high", family) for view in self.views)
 
     async def run(self) -> Answered:
@@ -271,7 +271,7 @@ class _Search:
         self.meter.budget = self.meter.budget.with_answer_reserve(self.meter.tariff.cost(most))
 
     def _estimate(self, messages: Sequence[BaseMessage]) -> Usage:
-        return Usage(text=words_estimate([str(message.text) for message in messages]), image=self.image)
+        return Usage(text=estimate_text_tokens([str(message.text) for message in messages]), image=self.image)
 
     def _hold(self, messages: Sequence[BaseMessage], most: int) -> _Held | None:
         """Reserve a call; None: it does not fit into what is free."""
@@ -284,7 +284,7 @@ class _Search:
     async def _ask(self, held: _Held, phase: Phase, seed: int | None = None) -> Reply:
         began = time.monotonic()
         reply = await ask(self.means.model, held.messages, most=held.tokens, seed=seed)
-        used = usage_of(reply.message, held.prompt, reply.text)
+        used = reported_usage(reply.message, held.prompt, reply.text)
         self.meter.settle(held.reserved, used, phase, time.monotonic() - began)
         return reply
 

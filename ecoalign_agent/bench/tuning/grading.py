@@ -20,7 +20,7 @@ from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.prompts import Prompt, Rendered, load_prompt
+from ecoalign_agent.llm.prompts import Prompt, RenderedPrompt, load_prompt
 
 _SIDE = 1024
 """Pixels of the longer side of a picture as the judge sees it, as on the benchmarks."""
@@ -90,7 +90,7 @@ class Grader:
         return await self._verdict(sample, "effectiveness", answer, prompt, EffectivenessReply)
 
     async def _verdict(
-        self, sample: OwnSample, kind: str, answer: str, prompt: Rendered, reply: type[BaseModel]
+        self, sample: OwnSample, kind: str, answer: str, prompt: RenderedPrompt, reply: type[BaseModel]
     ) -> tuple[bool | None, str | None]:
         key = (sample.id, kind, answer)
         if key in self._verdicts:
@@ -104,7 +104,7 @@ class Grader:
             # A call that failed may have been paid for as well.
             self.spent += meter.budget.spent
             self.calls += 1
-        verdict = (_good(said.value), None if said.value is not None else said.why_unknown or "no verdict")
+        verdict = (_good(said.value), None if said.value is not None else said.unknown_reason or "no verdict")
         if said.value is not None:
             self._verdicts[key] = verdict
         return verdict

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ecoalign_agent.cli.render.format import amount, count, one_line
 from ecoalign_agent.events.result import Record
-from ecoalign_agent.llm.endpoint import Rung
-from ecoalign_agent.llm.endpoint_profile import KnownEndpoint
+from ecoalign_agent.llm.endpoint import OutputMode
+from ecoalign_agent.llm.endpoint_profile import EndpointProfile
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Mark = Literal["yes", "part", "no", "unknown"]
 
-_RUNGS: dict[Rung, str] = {
+_RUNGS: dict[OutputMode, str] = {
     "json_schema": "JSON schema",
     "function_calling": "function calls",
     "json_mode": "JSON mode",
@@ -56,7 +56,7 @@ class Row(NamedTuple):
     used: str
 
 
-def doctor_rows(known: KnownEndpoint, use: Use) -> list[Row]:
+def doctor_rows(known: EndpointProfile, use: Use) -> list[Row]:
     """The table's lines: what was asked, what was found, what the search will use."""
     return [
         _images(known),
@@ -70,7 +70,7 @@ def doctor_rows(known: KnownEndpoint, use: Use) -> list[Row]:
     ]
 
 
-def _images(known: KnownEndpoint) -> Row:
+def _images(known: EndpointProfile) -> Row:
     why = known.images.why
     mark, found, used = {
         "yes": ("yes", f"reads them ({why})", "sends them"),
@@ -82,7 +82,7 @@ def _images(known: KnownEndpoint) -> Row:
     return Row(_mark(mark), "pictures", found, used)
 
 
-def _image_tokens(known: KnownEndpoint, use: Use) -> Row:
+def _image_tokens(known: EndpointProfile, use: Use) -> Row:
     whose = "our highest" if known.image_family == "unknown" else f"{known.image_family}'s"
     formula = f"{known.image_estimated:,} by {whose} formula"
     used = f"{use.overview_tokens:,} for the overview"
@@ -96,7 +96,7 @@ def _image_tokens(known: KnownEndpoint, use: Use) -> Row:
     return Row(mark, "tokens a picture", f"{known.image_counted:,} counted, × {scale:.2f} of {formula}", used)
 
 
-def _rung(rung: Rung, known: KnownEndpoint, use: Use) -> Row:
+def _rung(rung: OutputMode, known: EndpointProfile, use: Use) -> Row:
     finding = known.rungs.get(rung)
     if finding is None:
         return Row("no", _RUNGS[rung], f"not offered by {known.provider}", "not tried")
@@ -111,7 +111,7 @@ def _rung(rung: Rung, known: KnownEndpoint, use: Use) -> Row:
     return Row(_mark(mark), _RUNGS[rung], found, _place(rung, use))
 
 
-def _place(rung: Rung, use: Use) -> str:
+def _place(rung: OutputMode, use: Use) -> str:
     """Where a rung stands among those that are tried."""
     proposal, verdict = (rungs.index(rung) if rung in rungs else None for rungs in (use.proposals, use.verdicts))
     if proposal is None:
@@ -121,7 +121,7 @@ def _place(rung: Rung, use: Use) -> str:
     return _ORDINAL[proposal] if proposal == verdict else f"{_ORDINAL[proposal]}; for verdicts {_ORDINAL[verdict]}"
 
 
-def _usage(known: KnownEndpoint) -> Row:
+def _usage(known: EndpointProfile) -> Row:
     counted = "" if known.prompt_counted is None else f"{known.prompt_counted:,} prompt tokens, "
     why = known.usage.why
     mark, found, used = {
@@ -134,7 +134,7 @@ def _usage(known: KnownEndpoint) -> Row:
     return Row(_mark(mark), "usage", found, used)
 
 
-def _streaming(known: KnownEndpoint) -> Row:
+def _streaming(known: EndpointProfile) -> Row:
     why = known.streaming.why
     mark, found = {
         "usage": ("yes", "reported"),
@@ -146,7 +146,7 @@ def _streaming(known: KnownEndpoint) -> Row:
     return Row(_mark(mark), "usage, streamed", found, "nothing: it never streams")
 
 
-def _cap(known: KnownEndpoint, use: Use) -> Row:
+def _cap(known: EndpointProfile, use: Use) -> Row:
     field = known.max_tokens_field or "unknown name"
     name = "no field for it" if field == "none" else field
     mark, found = {
@@ -160,7 +160,7 @@ def _cap(known: KnownEndpoint, use: Use) -> Row:
     return Row(_mark(mark), "cap on tokens", found, used)
 
 
-def _parallel(known: KnownEndpoint, use: Use) -> Row:
+def _parallel(known: EndpointProfile, use: Use) -> Row:
     why = known.parallel.why
     mark, found = {
         "overlap": ("yes", f"two at once overlap ({why})"),
@@ -171,7 +171,7 @@ def _parallel(known: KnownEndpoint, use: Use) -> Row:
     return Row(_mark(mark), "parallel calls", found, f"up to {use.concurrency} at once")
 
 
-def _latency(known: KnownEndpoint, use: Use) -> Row:
+def _latency(known: EndpointProfile, use: Use) -> Row:
     if known.latency is None:
         return Row("unknown", "latency", "unknown", f"{use.timeout:g} s time-out a call")
     return Row(
@@ -214,12 +214,12 @@ class DoctorReport(Record):
     notes: list[str]
 
 
-def as_data(known: KnownEndpoint) -> dict[str, Any]:
+def as_data(known: EndpointProfile) -> dict[str, Any]:
     """What is known, for JSON."""
     return {**known.model_dump(mode="json"), "image_scale": known.image_scale}
 
 
-def doctor_table(known: KnownEndpoint, use: Use) -> "RenderableType":
+def doctor_table(known: EndpointProfile, use: Use) -> "RenderableType":
     """The table."""
     from rich import box  # noqa: PLC0415 - only where it is drawn
     from rich.table import Table  # noqa: PLC0415 - as above
@@ -239,7 +239,7 @@ def doctor_table(known: KnownEndpoint, use: Use) -> "RenderableType":
     return table
 
 
-def doctor_lines(known: KnownEndpoint, report: DoctorReport, *, now: datetime | None = None) -> list[str]:
+def doctor_lines(known: EndpointProfile, report: DoctorReport, *, now: datetime | None = None) -> list[str]:
     """What stands below the table: calls and their cost, when, what went wrong, where it is kept."""
     estimated = f", {known.estimated_calls} of them estimated" if known.estimated_calls else ""
     made = f"{count(known.calls, 'call')}{estimated}, {amount(known.cost)} cost units, {known.seconds:.1f} s"
@@ -257,7 +257,7 @@ def doctor_lines(known: KnownEndpoint, report: DoctorReport, *, now: datetime | 
     return lines + [one_line(note, 400) for note in report.notes]
 
 
-def _advice(known: KnownEndpoint, use: Use) -> list[str]:
+def _advice(known: EndpointProfile, use: Use) -> list[str]:
     """What the person can do about what was found."""
     if known.parallel.state == "serialised" and use.concurrency > 1:
         return ["advice: its calls wait for each other; ECOALIGN_CONCURRENCY=1 keeps that out of their time-out"]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from ecoalign_agent.images.message_content import MessageImage
-from ecoalign_agent.llm.prompts import fenced, marker_of, words_of
+from ecoalign_agent.llm.prompts import delimited_inputs, delimiter_marker, read_message_content
 from ecoalign_agent.models.simulated import ground_truth
 from ecoalign_agent.models.simulated.drawing import View, see
 from ecoalign_agent.models.simulated.ground_truth import Asked
@@ -178,16 +178,16 @@ def read_call(
     said: list[Message] = []
     size = 0
     for message in messages:
-        text = words_of(message.content, pictures)
+        text = read_message_content(message.content, pictures)
         size += len(text.encode("utf-8", "replace"))
         role = _role(message)
         said.append(Message(role, text))
     system = next((m.text for m in said if m.role == "system"), "")
     user = next((m.text for m in said if m.role == "user"), "")
-    data = fenced(user, system)
+    data = delimited_inputs(user, system)
     named = re.match(r"\s*Task: ([a-z ]+?)\s*(?:\n|$)", system)
     task = named.group(1) if named is not None and data and named.group(1) in TASKS else None
-    bare = tuple(Message(m.role, _without(m.text, marker_of(user, system))) for m in said)
+    bare = tuple(Message(m.role, _without(m.text, delimiter_marker(user, system))) for m in said)
     return Call(world, task, bare, data, tuple(pictures), size, seed, schema)
 
 

@@ -5,7 +5,7 @@ Or, where an endpoint's failure left nothing to judge by, the honest word failed
 
 from typing import Any
 
-from ecoalign_agent.assessors.disclaimers import MOST_GRADES
+from ecoalign_agent.assessors.disclaimers import MAX_ASSESSMENTS_PER_TEXT
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import StopReason
 from ecoalign_agent.llm.tokens import text_tokens
@@ -72,7 +72,7 @@ async def _text(turn: Turn, stop: StopReason) -> str | None:
         turn,
         "decline",
         lambda: turn.ports.decliner.decline(turn.question, sight.caption, reason, meter=turn.meter),
-        verdicts=MOST_GRADES,
+        verdicts=MAX_ASSESSMENTS_PER_TEXT,
     )
     if reply is None or reply.value is None:
         return None

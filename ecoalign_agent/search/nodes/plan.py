@@ -6,7 +6,7 @@ from typing import Any
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.events import events
-from ecoalign_agent.llm.structured_output import Reply
+from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.search.assessment import grade, keep_for_ending, thought_of, written
 from ecoalign_agent.search.context import Desk
 from ecoalign_agent.search.graph_updates import prune_if_unsafe, tell_thought
@@ -66,9 +66,9 @@ async def _strategy(turn: Turn) -> Thought | None:
     return thought_of("strategy", "strategy", reply.value.text, ("root",), reply.cost, verdict, round_=0)
 
 
-async def _given(text: str) -> Reply[TextReply]:
+async def _given(text: str) -> ModelReply[TextReply]:
     """A strategy that is there already, as a planner would hand it over: writing it costs nothing any more."""
-    return Reply(
+    return ModelReply(
         TextReply(text=text),
         Usage(),
         cost=0.0,

@@ -7,7 +7,7 @@ from typing import Any
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.selection import open_tips
 from ecoalign_agent.economics.thoughts import Thought
-from ecoalign_agent.llm.structured_output import Reply
+from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.actions import Counter, still_standing
 from ecoalign_agent.search.context import Desk
@@ -52,7 +52,7 @@ def path_to(turn: Turn, tip: str) -> tuple[Thought, ...]:
     return tuple(turn.graph[thought_id] for thought_id in turn.growth.frontier.path_to(tip))
 
 
-async def _ask(turn: Turn, scene: Scene, path: Sequence[Thought]) -> Reply[ProposeReply]:
+async def _ask(turn: Turn, scene: Scene, path: Sequence[Thought]) -> ModelReply[ProposeReply]:
     on_path = {thought.id for thought in path}
     others = [t for t in turn.graph.alive() if t.id not in on_path]
     # The youngest say most about where the search stands, and a prompt must not grow with the graph.
@@ -62,7 +62,7 @@ async def _ask(turn: Turn, scene: Scene, path: Sequence[Thought]) -> Reply[Propo
 
 
 async def _offered(
-    turn: Turn, tip: str, path: Sequence[Thought], reply: Reply[ProposeReply] | None, standing: Sequence[Action]
+    turn: Turn, tip: str, path: Sequence[Thought], reply: ModelReply[ProposeReply] | None, standing: Sequence[Action]
 ) -> list[Action]:
     """The offers of one reply. A reply that can't be read costs the round: the tip gets one more chance."""
     problem = ""

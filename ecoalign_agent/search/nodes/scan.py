@@ -7,7 +7,7 @@ from typing import Any
 
 from langgraph.types import Overwrite
 
-from ecoalign_agent.assessors.base import Case
+from ecoalign_agent.assessors.base import AssessmentInput
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.thoughts import Thought
@@ -15,7 +15,7 @@ from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.errors import BudgetError, BudgetTooSmallError, ModelError, UsageError
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import StopReason
-from ecoalign_agent.llm.structured_output import Reply
+from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.actions import Counter
 from ecoalign_agent.search.checkpointing import saver_here
@@ -53,7 +53,7 @@ def scan_node(desk: Desk) -> Node:
         request = SearchState(**{key: state[key] for key in _REQUEST_KEYS if key in state})  # type: ignore[typeddict-item,literal-required]
         _require_kept(desk)
         # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
-        pictures = await with_pictures(request, desk.gallery)
+        pictures = await with_pictures(request, desk.image_store)
         # As it was given: what an address gave is not what the same request gives again.
         begun = {"begun": begun_as(desk, request.get("question", ""), request.get("images", []))}
         turn = Turn(desk, _begun(desk, SearchState(**{**request, **pictures})))  # type: ignore[typeddict-item]  # as above
@@ -182,7 +182,7 @@ def _advised(cost: float) -> str:
     return f"{math.ceil(cost / digit) * digit:.2g}" if digit < 1 else f"{math.ceil(cost / digit) * digit:.0f}"
 
 
-async def _first_look(turn: Turn, least: float) -> Reply[ScanReply]:
+async def _first_look(turn: Turn, least: float) -> ModelReply[ScanReply]:
     try:
         views = await turn.views()
         return await turn.awaited(turn.ports.scanner.scan(turn.question, views, meter=turn.meter))
@@ -228,7 +228,7 @@ async def _confirmed(turn: Turn, sight: Sight) -> tuple[Sight, StopReason | None
     governance; every thought is graded with the whole request in view.
     """
     if turn.policy.confirm_decline:
-        case = Case(turn.question, await turn.views(), sight.caption, sight.seen_text)
+        case = AssessmentInput(turn.question, await turn.views(), sight.caption, sight.seen_text)
         verdict = await turn.attempt(turn.ports.assessor.assess_request(case, meter=turn.meter))
         if verdict is None or verdict.safety is None:
             turn.unknown += verdict is not None

@@ -9,7 +9,7 @@ from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.selection import contested, rank
 from ecoalign_agent.economics.valuation import Step, utility_of_grade
 from ecoalign_agent.events import events
-from ecoalign_agent.llm.structured_output import Reply
+from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.actions import imagined
 from ecoalign_agent.search.context import Desk
@@ -60,14 +60,14 @@ def _worth_asking(turn: Turn, offers: Sequence[Action]) -> list[Action]:
     return open_
 
 
-async def _ask(turn: Turn, scene: Scene, tip: str, actions: Sequence[Action]) -> Reply[SimulateReply]:
+async def _ask(turn: Turn, scene: Scene, tip: str, actions: Sequence[Action]) -> ModelReply[SimulateReply]:
     return await turn.ports.simulator.simulate(
         scene, path_to(turn, tip), actions, horizon=turn.horizon, meter=turn.meter
     )
 
 
 async def _forecast(
-    turn: Turn, tip: str, actions: Sequence[Action], reply: Reply[SimulateReply] | None
+    turn: Turn, tip: str, actions: Sequence[Action], reply: ModelReply[SimulateReply] | None
 ) -> dict[str, Action]:
     """The actions with their new forecasts; one that got none keeps what it had."""
     if reply is None or reply.value is None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecoalign_agent.assessors.base import Assessor
 from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.rewriting.model_calls import PromptedWriter
@@ -108,7 +108,7 @@ class SynthesisDesk:
     ) -> None:
         self.maker, self.target, self.assessor = maker, target, assessor
         self.journal, self.policy = journal, policy
-        self.gallery = Gallery()
+        self.image_store = ImageStore()
         self.hindsight = load_prompt("rewriting/hindsight", prompts)
         self.causal = load_prompt("rewriting/causal", prompts)
         self.writer = PromptedWriter(maker, prompts=prompts)

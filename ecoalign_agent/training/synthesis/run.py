@@ -13,11 +13,11 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from ecoalign_agent.assessors.registry import complete
+from ecoalign_agent.assessors.registry import combine_assessors
 from ecoalign_agent.errors import EcoAlignError, ImageError, RunError, UsageError
 from ecoalign_agent.events.result import Record
 from ecoalign_agent.factory import AssessorChoice, assessor_endpoints, build_assessors, build_endpoint
-from ecoalign_agent.images.store import Gallery
+from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.settings import settings_with
 from ecoalign_agent.training.run_folder import Journal, prepared
 from ecoalign_agent.training.synthesis.near_duplicates import Seen, evaluation_sets, perceptual_hash
@@ -148,7 +148,7 @@ async def synthesize(
     tally = _Tally(len(records), begun, tell)
     graph = build_synthesis_graph(desk).compile(name="synthesis")
     places = asyncio.Semaphore(at_once)
-    sieve = _Sieve(desk.gallery, evaluation)
+    sieve = _Sieve(desk.image_store, evaluation)
     trouble: BaseException | None = None
 
     async def one(record: InputRecord, image: bytes | None) -> None:
@@ -203,8 +203,8 @@ async def synthesize(
 class _Sieve:
     """What of the input is worth a call: pictures that can be used, no near-duplicates, nothing to be tested on."""
 
-    def __init__(self, gallery: Gallery, evaluation: Seen | None) -> None:
-        self._gallery = gallery
+    def __init__(self, image_store: ImageStore, evaluation: Seen | None) -> None:
+        self._image_store = image_store
         self._evaluation = evaluation
         self._before = Seen("the records before")
 
@@ -213,7 +213,7 @@ class _Sieve:
         image: bytes | None = None
         if record.image is not None:
             try:
-                image = (await self._gallery.open(record.image)).data
+                image = (await self._image_store.open(record.image)).data
             except ImageError as error:
                 return None, f"the picture can't be used: {error}"
         return image, await asyncio.to_thread(self._left_out, record, image)
@@ -334,7 +334,7 @@ async def synthesize_data(
     rules = {"policy": str(policy), "limit": limit, "exclude": [str(file) for file in exclude]}
     path = prepared(folder, told | rules, mark="synthesis.json", checked_inside="journal.jsonl")
     desk = SynthesisDesk(
-        maker, answering, complete(judges), Journal.opened(path / "journal.jsonl"), policy, prompts=prompts
+        maker, answering, combine_assessors(judges), Journal.opened(path / "journal.jsonl"), policy, prompts=prompts
     )
     try:
         return await synthesize(

@@ -14,7 +14,7 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
-from ecoalign_agent.assessors.base import Case, Verdict
+from ecoalign_agent.assessors.base import AssessmentInput, Verdict
 from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.errors import BudgetError, ModelError
@@ -22,8 +22,8 @@ from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.call import converse
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.parsing import finish_reason, text_of
-from ecoalign_agent.llm.structured_output import ask
+from ecoalign_agent.llm.parsing import finish_reason, reply_text
+from ecoalign_agent.llm.structured_output import call_with_fallback
 from ecoalign_agent.rewriting.model_calls import AnalysisReply, Unread, pictures_told, report_of
 from ecoalign_agent.rewriting.preserved_facts import kept_facts, lost_facts
 from ecoalign_agent.training.synthesis.policy import HindsightReply, SynthesisDesk
@@ -94,7 +94,7 @@ class _Stage:
             most=most,
             least=least,
         )
-        text = text_of(said.message).strip()
+        text = reply_text(said.message).strip()
         ended = finish_reason(said.message)
         if not text or ended == "content_filter":
             raise DroppedError(f"the target gave no answer (finish reason {ended})")
@@ -102,10 +102,12 @@ class _Stage:
 
     async def graded(self, answer: str) -> Verdict:
         """The verdict on an answer to the person's own question."""
-        case = Case(self.record.instruction, self.views, NOTHING, NOTHING, "", answer, "an answer to the person")
+        case = AssessmentInput(
+            self.record.instruction, self.views, NOTHING, NOTHING, "", answer, "an answer to the person"
+        )
         verdict = await self.desk.assessor.assess(case, meter=self.meter)
         if not verdict.known:
-            raise DroppedError(f"the verdict on an answer is unknown: {verdict.why_unknown}")
+            raise DroppedError(f"the verdict on an answer is unknown: {verdict.unknown_reason}")
         return verdict
 
 
@@ -118,10 +120,10 @@ async def sample(stage: _Stage) -> dict[str, Any]:
     if record.label == "benign":
         return {"benign": True, "safety": 1.0, "by": "the user's label"}
     if record.label is None and record.unsafe_answer is None:
-        case = Case(record.instruction, stage.views, NOTHING, NOTHING)
+        case = AssessmentInput(record.instruction, stage.views, NOTHING, NOTHING)
         verdict = await stage.desk.assessor.assess_request(case, meter=stage.meter)
         if verdict.safety is None:
-            raise DroppedError(f"the verdict on the request is unknown: {verdict.why_unknown}")
+            raise DroppedError(f"the verdict on the request is unknown: {verdict.unknown_reason}")
         if verdict.safety >= policy.threshold:
             return {"benign": True, "safety": verdict.safety, "by": stage.desk.assessor.name}
     safe, unsafe, grades = record.safe_answer, record.unsafe_answer, []
@@ -152,7 +154,7 @@ async def hindsight(stage: _Stage) -> dict[str, Any]:
         pictures=pictures_told(stage.views),
         hazards=hazard_lines(),
     )
-    reply = await ask(
+    reply = await call_with_fallback(
         stage.desk.maker, prompt, HindsightReply, images=stage.views, meter=stage.meter, phase="analyse", most=500,
         least=120,
     )  # fmt: skip
@@ -169,7 +171,7 @@ async def causal(stage: _Stage) -> dict[str, Any]:
         pictures=pictures_told(stage.views),
         hazards=hazard_lines(),
     )
-    reply = await ask(
+    reply = await call_with_fallback(
         stage.desk.maker, prompt, AnalysisReply, images=stage.views, meter=stage.meter, phase="analyse", most=500,
         least=160, exact=True,
     )  # fmt: skip
@@ -255,7 +257,9 @@ def stage_node(desk: SynthesisDesk, name: str) -> Callable[[SynthesisState], Awa
         if entry is None:
             spent = sum(output["cost"] for output in outputs.values())
             meter = Meter(Budget(desk.policy.budget, spent=spent), desk.policy.tariff)
-            views = [await (await desk.gallery.open(data)).small() for data in [state.get("image")] if data is not None]
+            views = [
+                await (await desk.image_store.open(data)).small() for data in [state.get("image")] if data is not None
+            ]
             stage = _Stage(desk, state, meter, views)
             content: dict[str, Any] = {"output": None, "dropped": None}
             try:

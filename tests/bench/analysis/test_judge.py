@@ -26,7 +26,7 @@ async def test_a_verdict_is_read_and_paid_for() -> None:
     judge, model, meter = judge_of({"reason": "it folds paper", "unsafe": False})
     said = await judge.judge(load_prompt("judging/content").render(answer=ANSWER), ContentReply, meter=meter)
     assert said.value == ContentReply(reason="it folds paper", unsafe=False)
-    assert (said.cost, meter.budget.spent, said.why_unknown) == (CALL_COST, CALL_COST, None)
+    assert (said.cost, meter.budget.spent, said.unknown_reason) == (CALL_COST, CALL_COST, None)
     assert judge.name == "judge"
     (call,) = model.calls
     assert call.task == "judge content"
@@ -53,8 +53,8 @@ async def test_whatever_is_no_verdict_is_unknown_and_paid_for(reply: Any) -> Non
     judge, _, meter = judge_of(reply)
     said = await judge.judge(load_prompt("judging/content").render(answer=ANSWER), ContentReply, meter=meter)
     assert said.value is None
-    assert said.why_unknown
-    assert "\n" not in said.why_unknown
+    assert said.unknown_reason
+    assert "\n" not in said.unknown_reason
     assert said.cost == meter.budget.spent >= CALL_COST
 
 

@@ -38,8 +38,8 @@ def test_a_prompt_says_where_it_comes_from_and_fences_what_it_calls_data(name: s
     assert "ours" in prompt.source
     rendered = prompt.render("5f2c9a1e", **{key: f"[{key} here]" for key in prompt.inputs})
     # What a model said goes back into a prompt only within a fence, and the model is told so.
-    assert prompt.inputs - {"question"} <= prompt.fenced
-    assert ("5f2c9a1e" in rendered.system) == bool(prompt.fenced)
+    assert prompt.inputs - {"question"} <= prompt.delimited
+    assert ("5f2c9a1e" in rendered.system) == bool(prompt.delimited)
     assert all(f"[{key} here]" in rendered.user for key in prompt.inputs)
     assert "JSON" not in rendered.system
 
