@@ -97,7 +97,7 @@ class TestBudget:
         # 120 each: two fit, and a third with a lower cap, 60 − 20; a fourth does not.
         account, there = meter(300), endpoint()
         replies = await asyncio.gather(*(asked(there, account) for _ in range(4)), return_exceptions=True)
-        assert [type(reply).__name__ for reply in replies] == ["Reply", "Reply", "Reply", "BudgetError"]
+        assert [type(reply).__name__ for reply in replies] == ["ModelReply", "ModelReply", "ModelReply", "BudgetError"]
         assert sorted(body["max_tokens"] for body in server.bodies) == [40, 100, 100]
         assert server.most_under_way == 3
         # 3 for a prompt of 12 tokens and 4 written.
