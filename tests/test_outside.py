@@ -6,8 +6,9 @@
 import json
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -15,7 +16,9 @@ from inspect_ai._util.registry import registry_find, registry_info
 
 import ecoalign_agent
 import ecoalign_agent.bench.runner.inspect_registry
+from ecoalign_agent import errors
 from ecoalign_agent.cli.main import app
+from ecoalign_agent.events import events
 from ecoalign_agent.events.schema import published
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +97,18 @@ def test_the_outside_stays_as_it_is(part: str) -> None:
 def test_every_public_name_loads() -> None:
     assert all(getattr(ecoalign_agent, name) is not None for name in ecoalign_agent.__all__)
     assert set(ecoalign_agent.__all__) <= set(dir(ecoalign_agent))
+    assert ecoalign_agent.__version__ == version("ecoalign-agent")
+
+
+def test_every_public_name_has_its_line_in_the_documentation() -> None:
+    documented = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/api.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(documented) == sorted(ecoalign_agent.__all__)
+
+
+def test_every_error_and_every_event_is_public() -> None:
+    defined = [*vars(errors).values(), *get_args(get_args(events.Event)[0])]
+    classes = {entry.__name__ for entry in defined if isinstance(entry, type)}
+    assert classes <= set(ecoalign_agent.__all__)
 
 
 if __name__ == "__main__":

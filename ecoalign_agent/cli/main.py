@@ -59,9 +59,9 @@ def ecoalign(
 ) -> None:
     """What holds for every command."""
     if version:
-        from importlib.metadata import version as installed
+        from ecoalign_agent import __version__
 
-        typer.echo(f"ecoalign {installed('ecoalign-agent')}")
+        typer.echo(f"ecoalign {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
