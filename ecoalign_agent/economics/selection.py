@@ -140,11 +140,6 @@ def choose(paths: Sequence[FrontierPath], *, policy: Policy, utility_of: Callabl
     )
 
 
-def best_answer(frontier: ParetoFrontier, *, policy: Policy, utility_of: Callable[[str], float]) -> FrontierPath | None:
-    """What `choose` takes from all of the frontier's `tip_paths`, without tracing every one of them."""
-    return frontier.best_by(lambda value, tip: _standing(value, utility_of(tip), policy))
-
-
 def may_satisfy(label: PathValue, *, policy: Policy, free: float, cheapest: float) -> bool:
     """Could a branch with this label still end in an answer that satisfies, if one more thought were perfect?"""
     return policy.choice == "satisfied" and label.safety >= policy.satisfied_safety and 0 < cheapest <= free

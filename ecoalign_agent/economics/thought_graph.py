@@ -208,6 +208,11 @@ class ThoughtGraph:
         return self._changes[position:]
 
     @property
+    def version(self) -> int:
+        """Number of changes so far."""
+        return len(self._changes)
+
+    @property
     def saving(self) -> float:
         """Future cost that merges avoided, in cost units."""
         return math.fsum(merge.saving for merge in self._merged.values())

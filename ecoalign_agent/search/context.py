@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cachetools import LRUCache
+
 from ecoalign_agent.assessors.base import Assessor, CallSize, call_sizes
 from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.assessors.hazards import hazard_lines
@@ -30,7 +32,6 @@ from ecoalign_agent.search.model_calls import (
     Ports,
     Task,
 )
-from ecoalign_agent.search.state import Growth, Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,7 @@ class Desk:
         prices: what endpoints cost in money, by name; one that is not in it has no known price.
         tariffs: tokens → cost units by endpoint's name, where each has its own; else all have the policy's.
         front: what stands in front of the search, such as a rewriter: its models and its policy, in words.
-        folds: the last fold of the journal of each run under way.
-        opened: the pictures of each run under way, with their reduced views.
+        opened: the pictures of the runs under way, with their reduced views, by run id.
     """
 
     ports: Ports
@@ -64,8 +64,7 @@ class Desk:
     prices: Mapping[str, Price] = field(default_factory=dict)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     front: Sequence[str] = ()
-    folds: Recent[Growth] = field(default_factory=Recent)
-    opened: Recent["Opened"] = field(default_factory=Recent)
+    opened: LRUCache[str, "Opened"] = field(default_factory=lambda: LRUCache(256))
 
 
 @dataclass(frozen=True, slots=True)

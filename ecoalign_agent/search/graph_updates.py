@@ -50,7 +50,7 @@ async def tell_frontier(turn: Turn, paths: Sequence[FrontierPath]) -> None:
 async def tell_thought(turn: Turn, thought: Thought) -> None:
     """A thought and its grades; the text of one that is unsafe or unassessed is withheld."""
     safe = not thought.unassessed and thought.safety >= 0
-    label = turn.growth.frontier.best_label(thought.id)
+    label = turn.frontier.best_label(thought.id)
     await turn.tell(
         events.ThoughtAdded,
         id=thought.id,
@@ -60,7 +60,7 @@ async def tell_thought(turn: Turn, thought: Thought) -> None:
         safety=None if thought.unassessed else thought.safety,
         utility=None if thought.unassessed else thought.utility,
         cost=thought.cost,
-        gamma=None if label is None else turn.growth.frontier.worth(label),
+        gamma=None if label is None else turn.frontier.worth(label),
         round=thought.round,
     )
 
@@ -86,7 +86,7 @@ async def prune_if_unsafe(turn: Turn, thought: Thought) -> None:
 
 async def merge(turn: Turn, first: str, second: str) -> None:
     """Make one of two thoughts that say the same: the one with the higher Γ stays, of equals the first."""
-    frontier = turn.growth.frontier
+    frontier = turn.frontier
     gammas = [
         frontier.worth(label) if (label := frontier.best_label(thought_id)) is not None else float("-inf")
         for thought_id in (first, second)

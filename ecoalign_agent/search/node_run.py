@@ -13,6 +13,7 @@ from ecoalign_agent.assessors.disclaimers import remove_disclaimers
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import Experience, Tariff
+from ecoalign_agent.economics.pareto import ParetoFrontier
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.events.result import Note, NoteCode, Result
@@ -25,7 +26,7 @@ from ecoalign_agent.search.context import Desk, Opened
 from ecoalign_agent.search.cost_model import CROP, Costing
 from ecoalign_agent.search.emitter import Teller
 from ecoalign_agent.search.request import request_of, run_id_of
-from ecoalign_agent.search.state import Growth, Scene, SearchState, Sight, growth_of, prior_of
+from ecoalign_agent.search.state import Scene, SearchState, Sight, prior_of
 
 UNSEEN = 600
 """Characters of caption and text in the pictures that are reckoned with before the scan has seen any."""
@@ -74,8 +75,9 @@ class Turn:
         self.named = state.get("named", 0)
         self._ledger = state.get("ledger", Ledger())
         self._budget = state.get("budget", Budget(self.policy.budget))
-        self._growth: Growth | None = None
-        self._closed = False
+        self._graph: ThoughtGraph | None = None
+        self._frontier: ParetoFrontier | None = None
+        self._labelled_version = 0
         self._opened: Opened | None = None
         self._costing: Costing | None = None
         self._teller = Teller(
@@ -104,17 +106,20 @@ class Turn:
         return self._ledger + self.meter.ledger
 
     @property
-    def growth(self) -> Growth:
-        """The thought graph and its labels; a fold of the journal, made when first asked for."""
-        if self._growth is None:
-            journal = self.state.get("growth", [])
-            self._growth = growth_of(self.desk.folds, self.run_id, journal, self._budget.total, self.policy)
-        return self._growth
+    def graph(self) -> ThoughtGraph:
+        """The thought graph, replayed from the journal once a node."""
+        if self._graph is None:
+            self._graph = ThoughtGraph.replay(self.state.get("growth", []))
+        return self._graph
 
     @property
-    def graph(self) -> ThoughtGraph:
-        """The thought graph."""
-        return self.growth.graph
+    def frontier(self) -> ParetoFrontier:
+        """The Pareto labels of the thought graph as it stands; made again only after the graph has changed."""
+        graph = self.graph
+        if self._frontier is None or self._labelled_version != graph.version:
+            self._frontier = ParetoFrontier.under(self.policy, graph, self._budget.total)
+            self._labelled_version = graph.version
+        return self._frontier
 
     @property
     def horizon(self) -> int:
@@ -186,7 +191,7 @@ class Turn:
         if self._opened is None:
             pictures = [await self.desk.image_store.open(image) for image in self.images]
             views = [await picture.small() for picture in pictures]
-            self._opened = self.desk.opened.keep(self.run_id, Opened(self.images, pictures, views))
+            self._opened = self.desk.opened[self.run_id] = Opened(self.images, pictures, views)
         return self._opened
 
     async def scene(self, sight: Sight | None = None) -> Scene:
@@ -284,11 +289,8 @@ class Turn:
             "ledger": self.ledger,
             "told": self._teller.told,
         }
-        if self._growth is not None:
-            if fresh := self._growth.unstored():
-                base["growth"] = fresh
-            if not self._closed:
-                self.desk.folds.keep(self.run_id, self._growth)
+        if self._graph is not None and (fresh := self._graph.changes_since(len(self.state.get("growth", [])))):
+            base["growth"] = fresh
         counted = {name: known for name, gauge in self._gauges.items() if (known := gauge.known())}
         rarely = {
             "counted": counted or self.state.get("counted"),
@@ -305,8 +307,7 @@ class Turn:
 
     def closing(self, result: Result) -> dict[str, Any]:
         """The changes that end a run: its outcome, and a thread made ready for another request."""
-        self._closed = True
-        self.desk.opened.forget(self.run_id)
+        self.desk.opened.pop(self.run_id, None)
         said = {"messages": [AIMessage(result.answer, name="ecoalign")]} if result.answer is not None else {}
         outcome = {"result": result, "answer": result.answer, "status": result.status}
         blank: dict[str, Any] = {"question": "", "images": [], "run_id": ""}

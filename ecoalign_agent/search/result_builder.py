@@ -195,7 +195,7 @@ def _notes(turn: Turn) -> list[Note]:
         add("assessor_not_independent", text)
     if turn.policy.ablated:
         add("ablation", f"ablation, for measuring only: {', '.join(turn.policy.ablated)}")
-    if turn.growth.frontier.capped:
+    if turn.frontier.capped:
         add("label_cap", f"the label cap of {turn.policy.label_cap} was hit: the frontier may be incomplete")
     if over := turn.budget.overrun:
         figure = f"{over:{'.0f' if over >= 1 else '.3g'}}"

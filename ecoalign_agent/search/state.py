@@ -1,26 +1,15 @@
-"""A bounded memo: what can be made again at a cost, kept for the runs under way.
-
-From the journal in the state to the thought graph and its labels, and back.
-
-The journal is the truth; the graph is its fold. Folding a long journal anew in every node would cost more than the
-search itself, so the last fold of a run is kept and only what was appended since is applied to it. It is a memo and
-nothing more: a fold that does not match the journal (another process, another branch of a checkpoint, another run under
-the same id) is built anew. A node takes the fold out of the memo while it works on it, and keeps it when it is done: no
-other can see it half-way, and that of a node that failed is gone.
-
-What the search knows about a request besides its thoughts, and how prompts show it.
+"""What the search knows about a request besides its thoughts, and how prompts show it.
 
 What the state machine carries: request, thought graph, remaining budget, Pareto frontier, outcome.
 
 Everything here survives a checkpoint and comes back equal: plain values, frozen dataclasses and bytes; no picture
 objects. The thought graph is carried as its journal of changes in a delta channel, so that a step stores what it
-added and not the whole graph; ``growth.py`` folds the journal back into a graph.
+added and not the whole graph; a node replays the journal.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 from langchain_core.messages import AnyMessage
 from langgraph.channels.delta import DeltaChannel
@@ -30,96 +19,11 @@ from typing_extensions import TypedDict
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import Experience, Usage
-from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
-from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.economics.thought_graph import ThoughtGraph
-from ecoalign_agent.economics.thoughts import Change, Expanded, Merged, Pruned, Thought
+from ecoalign_agent.economics.pareto import FrontierPath, PathValue
+from ecoalign_agent.economics.thoughts import Expanded, Merged, Pruned, Thought
 from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.events.result import Note, Result, Review, Rewrite, RiskReport, StopReason
 from ecoalign_agent.images.image import ImageView, Picture
-
-V = TypeVar("V")
-
-
-class Recent(Generic[V]):
-    """The values of the most recently used runs; the least recently used goes first.
-
-    Args:
-        most: values kept at the most.
-    """
-
-    def __init__(self, most: int = 256) -> None:
-        self._most = most
-        self._kept: OrderedDict[str, V] = OrderedDict()
-
-    def get(self, run_id: str) -> V | None:
-        """The run's value; None: not kept."""
-        if run_id in self._kept:
-            self._kept.move_to_end(run_id)
-        return self._kept.get(run_id)
-
-    def take(self, run_id: str) -> V | None:
-        """The run's value, for the taker alone until it is kept again; None: not kept, or taken."""
-        return self._kept.pop(run_id, None)
-
-    def keep(self, run_id: str, value: V) -> V:
-        """Keep the run's value, and return it."""
-        self._kept[run_id] = value
-        self._kept.move_to_end(run_id)
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
-        return value
-
-    def forget(self, run_id: str) -> None:
-        """The run has ended."""
-        self._kept.pop(run_id, None)
-
-
-class Growth:
-    """A thought graph with its labels, and how much of it the state has stored already."""
-
-    def __init__(self, journal: Sequence[Change], budget: float, policy: Policy) -> None:
-        self.graph = ThoughtGraph.replay(journal)
-        self.frontier = ParetoFrontier.under(policy, self.graph, budget)
-        self._stored = list(journal)
-
-    def matches(self, journal: Sequence[Change]) -> bool:
-        """Whether this fold holds exactly the start of ``journal`` and nothing else."""
-        stored = len(self._stored)
-        # The changes of a run in this process are the same objects, so that comparing them is quick.
-        return not self.graph.changes_since(stored) and self._stored == list(journal[:stored])
-
-    def catch_up(self, journal: Sequence[Change], budget: float) -> None:
-        """Apply what was appended since."""
-        for change in journal[len(self._stored) :]:
-            self.graph.apply(change)
-        self._stored = list(journal)
-        if self.frontier.budget != budget:
-            self.frontier.budget = budget
-
-    def unstored(self) -> list[Change]:
-        """The changes since the state was read; the caller writes them into the state."""
-        fresh = self.graph.changes_since(len(self._stored))
-        self._stored.extend(fresh)
-        return fresh
-
-
-def growth_of(memo: Recent[Growth], run_id: str, journal: Sequence[Change], budget: float, policy: Policy) -> Growth:
-    """The graph and labels of ``journal``, from the memo as far as it matches.
-
-    Args:
-        memo: the last fold of each run under way.
-        run_id: whose journal it is.
-        journal: every change, in order.
-        budget: B in cost units; labels that cost more are dropped.
-        policy: how paths are labelled.
-    """
-    growth = memo.take(run_id)
-    if growth is not None and growth.matches(journal):
-        growth.catch_up(journal, budget)
-        return growth
-    return Growth(journal, budget, policy)
-
 
 NONE = "(none)"
 """What an empty fence holds."""

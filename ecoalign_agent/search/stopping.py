@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
-from ecoalign_agent.economics.selection import best_answer, can_beat, has_open_tip, may_satisfy, satisfies
+from ecoalign_agent.economics.selection import can_beat, choose, has_open_tip, may_satisfy, satisfies
 from ecoalign_agent.events.result import StopReason
 from ecoalign_agent.search.cost_model import Costing
 from ecoalign_agent.search.graph_updates import prune
@@ -18,7 +18,7 @@ TOO_MANY_TROUBLES = 3
 
 def best_path(turn: Turn) -> FrontierPath | None:
     """The path that would be answered from now; None without one."""
-    return best_answer(turn.growth.frontier, policy=turn.policy, utility_of=lambda tip: turn.graph[tip].utility)
+    return choose(turn.frontier.tip_paths(), policy=turn.policy, utility_of=lambda tip: turn.graph[tip].utility)
 
 
 def why_stop(
@@ -47,7 +47,7 @@ def why_stop(
 
 def _nothing_to_buy(turn: Turn, costing: Costing, offers: Sequence[Action]) -> StopReason | None:
     """Whether nothing is on offer and no tip is open, or what is left pays for none of it."""
-    tips = has_open_tip(turn.graph, turn.growth.frontier, standing={offer.tip for offer in offers})
+    tips = has_open_tip(turn.graph, turn.frontier, standing={offer.tip for offer in offers})
     needed = [turn.needed_for(costing, offer) for offer in offers]
     if tips:
         needed.append(costing.round_at_least(verdicts=turn.times) - turn.regrading(costing))
@@ -67,11 +67,11 @@ async def prune_hopeless(turn: Turn, costing: Costing, best: FrontierPath | None
     wanting = not satisfies(best.value, utility, turn.policy)
     hopeless = []
     for thought_id in turn.graph.leaves():
-        label = turn.growth.frontier.best_label(thought_id)
+        label = turn.frontier.best_label(thought_id)
         if label and wanting and may_satisfy(label, policy=turn.policy, free=free, cheapest=cheapest):
             continue
         thought = turn.graph[thought_id]
-        labels = turn.growth.frontier.labels(thought_id)
+        labels = turn.frontier.labels(thought_id)
         if thought.kind in {"answer", "strategy"} or thought_id in best.path or not labels:
             continue
         if not any(

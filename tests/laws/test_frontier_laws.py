@@ -13,9 +13,8 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
-from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.economics.selection import best_answer, choose, has_open_tip, open_tips
+from ecoalign_agent.economics.pareto import ParetoFrontier, PathValue, Tips
+from ecoalign_agent.economics.selection import has_open_tip, open_tips
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.valuation import PathSafety
@@ -273,53 +272,20 @@ def test_every_thoughts_best_label_is_the_enumerated_best(
         assert values[path].merit() == max(value.merit() for value in values.values())
 
 
-Everything = tuple[list[list[PathValue]], object, list[FrontierPath], list[FrontierPath], bool]
-
-
-def _everything(frontier: ParetoFrontier) -> Everything:
-    names = [thought.id for thought in frontier.graph]
-    return (
-        [frontier.labels(name) for name in names],
-        frontier.best(),
-        frontier.answers(),
-        frontier.tip_paths(),
-        frontier.capped,
-    )
-
-
 @lawful
-@given(histories(), BUDGETS, MODES, st.sampled_from([1, 2, 256]), st.data())
-def test_incremental_equals_from_scratch(
-    history: list[Operation], budget: float, mode: PathSafety, cap: int, data: st.DataObject
-) -> None:
-    plain, graph = Plain(), ThoughtGraph()
-    tips = data.draw(st.sampled_from(["answer", "leaf"]), label="tips")
-
-    def fresh() -> ParetoFrontier:
-        return ParetoFrontier(graph, budget, path_safety=mode, label_cap=cap, tips=tips)  # type: ignore[arg-type]  # one of two words
-
-    frontier = fresh()
-    for operation in history:
-        if isinstance(operation, Thought) and data.draw(st.booleans(), label="by the frontier"):
-            plain.add(operation)
-            frontier.add(operation)
-        else:
-            _do(operation, plain, graph)
-        if data.draw(st.booleans(), label="look"):
-            assert _everything(frontier) == _everything(fresh())
-    assert _everything(frontier) == _everything(fresh())
-
-
-@lawful
-@given(histories(), BUDGETS, BUDGETS, MODES)
-def test_another_budget_equals_a_fresh_start_with_it(
-    history: list[Operation], first: float, second: float, mode: PathSafety
+@given(histories(), BUDGETS, MODES, st.sampled_from([1, 2, 256]), st.sampled_from(["answer", "leaf"]))
+def test_a_replayed_journal_has_the_frontier_of_the_graph_that_wrote_it(
+    history: list[Operation], budget: float, mode: PathSafety, cap: int, tips: Tips
 ) -> None:
     _, graph = _built(history)
-    frontier = ParetoFrontier(graph, first, path_safety=mode)
-    frontier.best()
-    frontier.budget = second
-    assert _everything(frontier) == _everything(ParetoFrontier(graph, second, path_safety=mode))
+    replayed = ThoughtGraph.replay(graph.changes)
+    one, other = (
+        ParetoFrontier(each, budget, path_safety=mode, label_cap=cap, tips=tips) for each in (graph, replayed)
+    )
+    assert [one.labels(thought.id) for thought in graph] == [other.labels(thought.id) for thought in replayed]
+    assert one.tip_paths() == other.tip_paths()
+    assert one.answers() == other.answers()
+    assert (one.best(), one.capped) == (other.best(), other.capped)
 
 
 @lawful
@@ -334,11 +300,10 @@ def test_no_order_of_insertion_changes_the_result(
         shuffled.append(random.choice(ready))
         waiting.remove(shuffled[-1])
     graphs = (ThoughtGraph.replay(thoughts), ThoughtGraph.replay(shuffled))
-    frontiers = [ParetoFrontier(graph, budget, path_safety=mode) for graph in graphs]
     for graph in graphs:
         for number in pruned & set(range(len(thoughts))):
             graph.prune(f"t{number}", "for the law's sake")
-    one, other = frontiers
+    one, other = (ParetoFrontier(graph, budget, path_safety=mode) for graph in graphs)
     for thought in thoughts:
         assert one.labels(thought.id) == other.labels(thought.id)
     assert [path.value for path in one.answers()] == [path.value for path in other.answers()]
@@ -356,6 +321,7 @@ def test_adding_a_thought_never_makes_a_path_safer_and_touches_no_other(
     for operation in history:
         before = {name: frontier.labels(name) for name in plain.thoughts}
         _do(operation, plain, graph)
+        frontier = ParetoFrontier(graph, budget)
         if isinstance(operation, Thought) and graph.parents(operation.id):
             assert {name: frontier.labels(name) for name in before} == before
             safest = [label.safety for parent in graph.parents(operation.id) for label in before[parent]]
@@ -404,21 +370,6 @@ def test_the_cap_keeps_the_best_gamma_and_the_extremes(
         assert min(label.cost for label in kept) == min(label.cost for label in whole)
         assert max(label.safety for label in kept) == max(label.safety for label in whole)
         assert max(label.utility for label in kept) == max(label.utility for label in whole)
-
-
-@given(histories(), BUDGETS, st.sampled_from(["gamma", "satisfied"]))
-def test_the_best_answer_is_what_choosing_from_all_paths_takes(
-    history: list[Operation], budget: float, choice: str
-) -> None:
-    _, graph = _built(history)
-    frontier = ParetoFrontier(graph, budget)
-    policy = Policy().replace(choice=choice)
-
-    def utility_of(tip: str) -> float:
-        return graph[tip].utility
-
-    chosen = choose(frontier.tip_paths(), policy=policy, utility_of=utility_of)
-    assert best_answer(frontier, policy=policy, utility_of=utility_of) == chosen
 
 
 @given(histories(), BUDGETS, st.data())

@@ -65,7 +65,7 @@ async def _moved_frontier(turn: Turn, state: SearchState) -> dict[str, list[Fron
     fresh = turn.graph.changes_since(len(state["growth"]))
     if turn.policy.answers == "early" and all(isinstance(new, Thought) and new.kind != "answer" for new in fresh):
         return {}  # only an answer or a cut moves it
-    frontier = turn.growth.frontier.answers()
+    frontier = turn.frontier.answers()
     if frontier == state.get("frontier", []):
         return {}
     await tell_frontier(turn, frontier)

@@ -27,7 +27,7 @@ def propose_node(desk: Desk) -> Node:
         if state["round"] == 0 and offers:
             return turn.update(simulated=False)
         standing = {offer.tip for offer in offers}
-        tips = open_tips(turn.graph, turn.growth.frontier, width=turn.policy.width, standing=standing)
+        tips = open_tips(turn.graph, turn.frontier, width=turn.policy.width, standing=standing)
         if not tips:
             return turn.update(simulated=False)
         scene = await turn.scene()
@@ -49,7 +49,7 @@ def propose_node(desk: Desk) -> Node:
 
 def path_to(turn: Turn, tip: str) -> tuple[Thought, ...]:
     """The best path to ``tip``, root first, as thoughts."""
-    return tuple(turn.graph[thought_id] for thought_id in turn.growth.frontier.path_to(tip))
+    return tuple(turn.graph[thought_id] for thought_id in turn.frontier.path_to(tip))
 
 
 async def _ask(turn: Turn, scene: Scene, path: Sequence[Thought]) -> ModelReply[ProposeReply]:

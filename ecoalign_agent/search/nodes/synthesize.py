@@ -37,7 +37,7 @@ def extract_node(desk: Desk) -> Node:
 
 def _in_order(turn: Turn) -> list[tuple[str, ...]]:
     """Paths to answers as the policy chooses between them, each tip once."""
-    paths = turn.growth.frontier.tip_paths()
+    paths = turn.frontier.tip_paths()
     chosen: list[FrontierPath] = []
     while paths and len(chosen) < _MOST_CANDIDATES:
         best = choose(paths, policy=turn.policy, utility_of=lambda tip: turn.graph[tip].utility)
@@ -54,7 +54,7 @@ def _without_an_answer(turn: Turn) -> list[tuple[str, ...]]:
     From the scan alone only where nothing was found unsafe: a request whose every thought was cut is not answered
     after all.
     """
-    graph, frontier = turn.graph, turn.growth.frontier
+    graph, frontier = turn.graph, turn.frontier
     # Under the ablations of path safety an unsafe thought keeps its label, and may even be an answer.
     leaves = [leaf for leaf in graph.leaves() if (label := frontier.best_label(leaf)) and label.safety >= 0]
     if not leaves and not any(thought.unsafe for thought in graph):
