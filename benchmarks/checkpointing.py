@@ -14,10 +14,10 @@ from benchmarks.measuring import Effort, Figure, Report, Sample
 from benchmarks.scenario import POLICY, QUESTION, FixedModel
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.economics.budget import Budget, Ledger
-from ecoalign_agent.economics.cost import Experience
+from ecoalign_agent.economics.cost import CompletionStats
 from ecoalign_agent.economics.pareto import ParetoFrontier
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
-from ecoalign_agent.search.state import Sight
+from ecoalign_agent.search.state import ScanFindings
 
 FEW, MANY = 20, 1_000
 ROUNDS = 9
@@ -107,7 +107,7 @@ def _state(thoughts: int) -> dict[str, Any]:
         "images": [],
         "run_id": f"late-{thoughts}",
         "started": time.time(),
-        "sight": Sight("a notice on a wooden door", "Open 9 to 5\nKey at the bakery", "no hazard", 0.9),
+        "sight": ScanFindings("a notice on a wooden door", "Open 9 to 5\nKey at the bakery", "no hazard", 0.9),
         "growth": changes,
         "offers": [],
         "buying": [],
@@ -115,7 +115,7 @@ def _state(thoughts: int) -> dict[str, Any]:
         "budget": Budget(BUDGET, spent=300.0 * thoughts, answer_reserve=900.0),
         "frontier": frontier.answers(),
         "ledger": Ledger(),
-        "experience": Experience(),
+        "experience": CompletionStats(),
         "round": 1,
         "named": thoughts,
         "told": 5 * thoughts,

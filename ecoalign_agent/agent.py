@@ -21,13 +21,22 @@ from ecoalign_agent.events.result import Models, Result
 from ecoalign_agent.factory import AgentFactory, AssessorChoice
 from ecoalign_agent.images.sources import PictureSource
 from ecoalign_agent.rewriting.state import Front
-from ecoalign_agent.search.assessment import appraised, verdict_at_most
-from ecoalign_agent.search.async_tasks import pulled_apart
-from ecoalign_agent.search.context import Desk
-from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, UNHEARD, checked_interval, inside_a_run
-from ecoalign_agent.search.request import MAX_QUESTION, checked_question, checked_run_id
-from ecoalign_agent.search.resume import Going, KeptRun, kept_run, name_of, ruled_on, taken_up, told_again, waiting_in
-from ecoalign_agent.search.state import AlignmentInput
+from ecoalign_agent.search.assessment import assess_text, max_assessment_cost
+from ecoalign_agent.search.async_tasks import run_in_task
+from ecoalign_agent.search.context import SearchContext
+from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
+from ecoalign_agent.search.request import MAX_QUESTION, validate_question, validate_run_id
+from ecoalign_agent.search.resume import (
+    RunInput,
+    StoredRun,
+    derived_run_id,
+    final_event,
+    load_run,
+    resume_input,
+    review_input,
+    waiting_reviews,
+)
+from ecoalign_agent.search.state import SearchInput
 from ecoalign_agent.settings import settings_with
 
 __all__ = ["MAX_QUESTION", "EcoAlign"]
@@ -115,7 +124,7 @@ class EcoAlign:
         self._endpoints = self._factory.owned_endpoints
         self._compile(self._factory.context(self.policy), checkpointer)
 
-    def _compile(self, context: Desk, checkpointer: BaseCheckpointSaver[str] | None) -> None:
+    def _compile(self, context: SearchContext, checkpointer: BaseCheckpointSaver[str] | None) -> None:
         self._desk, self._checkpointer = context, checkpointer
         self._under_policy = lru_cache(maxsize=_DERIVED)(self._derive)
         self.graph = self._factory.compile(context, checkpointer)
@@ -226,7 +235,7 @@ class EcoAlign:
             UsageError: as in :meth:`ask`; a picture that is cut short and a budget that is too small show only after
                 the first event.
         """
-        checked_interval(heartbeat)
+        check_heartbeat(heartbeat)
         request = await self._request(question, images, run_id)
         given = await self._run_input(request, resume=resume, named=run_id is not None)
         async with aclosing(self._events(request["run_id"], given, heartbeat)) as events:
@@ -247,7 +256,7 @@ class EcoAlign:
 
     async def waiting_runs(self) -> dict[str, dict[str, Any]]:
         """The values of :meth:`under_review` for every kept run that waits, by its id, the latest first."""
-        return {} if self._checkpointer is None else await waiting_in(self.graph, self._checkpointer, self._desk)
+        return {} if self._checkpointer is None else await waiting_reviews(self.graph, self._checkpointer, self._desk)
 
     async def review(self, run_id: str, ruling: str | float) -> Result:
         """Give a person's verdict on what a run waits for; it goes on, pays for nothing again, and may wait once more.
@@ -260,14 +269,14 @@ class EcoAlign:
             UsageError: the verdict can't be used, the run waits for none, or it was begun with other models or under
                 another policy. The run stays unchanged.
         """
-        return await self._result(run_id, ruled_on(await self._stored_run(run_id), run_id, ruling, self._desk))
+        return await self._result(run_id, review_input(await self._stored_run(run_id), run_id, ruling, self._desk))
 
     async def stream_review(
         self, run_id: str, ruling: str | float, *, heartbeat: float = HEARTBEAT
     ) -> AsyncGenerator[Event, None]:
         """As :meth:`review`, with the events from then on, as :meth:`stream` emits them."""
-        checked_interval(heartbeat)
-        given = ruled_on(await self._stored_run(run_id), run_id, ruling, self._desk)
+        check_heartbeat(heartbeat)
+        given = review_input(await self._stored_run(run_id), run_id, ruling, self._desk)
         async with aclosing(self._events(run_id, given, heartbeat)) as events:
             async for event in events:
                 yield event
@@ -302,11 +311,11 @@ class EcoAlign:
         views = [await picture.small() for picture in pictures]
         # An empty text is no request: it is assessed as a text.
         case = AssessmentInput(question, views, "", "", notes, "" if text is None else text or "(nothing)", role)
-        return await appraised(self._desk, case, budget=self.policy.budget if budget is None else budget)
+        return await assess_text(self._desk, case, budget=self.policy.budget if budget is None else budget)
 
     def max_assessment_cost(self, *, tokens: int, pictures: int = 0) -> float:
         """Upper bound of one verdict's cost on so many tokens (question, context and text), in cost units."""
-        return verdict_at_most(self._desk, tokens=tokens, pictures=pictures)
+        return max_assessment_cost(self._desk, tokens=tokens, pictures=pictures)
 
     def as_tool(self, *, name: str | None = None, description: str | None = None) -> BaseTool:
         """This agent as an asynchronous LangChain tool for ``create_agent``, with the receipt in the artifact.
@@ -330,40 +339,40 @@ class EcoAlign:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
-    async def _request(self, question: str, images: Sequence[PictureSource], run_id: str | None) -> AlignmentInput:
+    async def _request(self, question: str, images: Sequence[PictureSource], run_id: str | None) -> SearchInput:
         if isinstance(images, str | bytes) or not isinstance(images, Iterable):
             images = [images]  # one picture, not in a list
         return {
-            "question": checked_question(question),
+            "question": validate_question(question),
             # Not decoded yet: the first event must not wait for that.
             "images": [await self._desk.image_store.read(image) for image in images],
-            "run_id": uuid.uuid4().hex if run_id is None else checked_run_id(run_id),
+            "run_id": uuid.uuid4().hex if run_id is None else validate_run_id(run_id),
         }
 
-    async def _stored_run(self, run_id: str) -> KeptRun:
+    async def _stored_run(self, run_id: str) -> StoredRun:
         stored = None
         if self._checkpointer is not None:
-            stored = await kept_run(self.graph, checked_run_id(run_id), self._desk)
+            stored = await load_run(self.graph, validate_run_id(run_id), self._desk)
         if stored is None:
-            raise UsageError(f"no run is kept under the id {checked_run_id(run_id)!r}: ask its question first")
+            raise UsageError(f"no run is kept under the id {validate_run_id(run_id)!r}: ask its question first")
         return stored
 
-    async def _run_input(self, request: AlignmentInput, *, resume: bool, named: bool) -> Going:
+    async def _run_input(self, request: SearchInput, *, resume: bool, named: bool) -> RunInput:
         """The graph's input, or the result of a finished run; names the request that is to be resumed without an id."""
         if not resume:
-            return Going(request)
+            return RunInput(request)
         if self._checkpointer is None:
             raise UsageError("resume is set, and nothing keeps runs: give a checkpointer")
         if not named:
-            request["run_id"] = name_of(request, self._desk)
-        return taken_up(await kept_run(self.graph, request["run_id"], self._desk), request, self._desk)
+            request["run_id"] = derived_run_id(request, self._desk)
+        return resume_input(await load_run(self.graph, request["run_id"], self._desk), request, self._desk)
 
-    async def _result(self, run_id: str, run: Going) -> Result:
+    async def _result(self, run_id: str, run: RunInput) -> Result:
         if run.result is not None:
             return run.result
-        alone: Any = {"configurable": {"thread_id": run_id, UNHEARD: not inside_a_run()}}
+        alone: Any = {"configurable": {"thread_id": run_id, NO_LISTENERS: not is_inside_run()}}
         # Inside a node or a tool it is part of that run, with its stream and its checkpointer.
-        config = None if inside_a_run() and self._checkpointer is None else alone
+        config = None if is_inside_run() and self._checkpointer is None else alone
         result = await self.graph.ainvoke(run.given, config, output_keys="result", **self._durability)
         if not isinstance(result, Result):
             # It waits for a person: LangGraph returns the interrupt instead.
@@ -371,15 +380,15 @@ class EcoAlign:
         assert isinstance(result, Result)  # noqa: S101 - every way through the graph ends with one
         return result
 
-    async def _events(self, run_id: str, run: Going, heartbeat: float) -> AsyncGenerator[Event, None]:
+    async def _events(self, run_id: str, run: RunInput, heartbeat: float) -> AsyncGenerator[Event, None]:
         if run.result is not None:
-            yield told_again(run.result)
+            yield final_event(run.result)
             return
         config: Any = {"configurable": {"thread_id": run_id, HEARTBEAT_KEY: heartbeat}}
         stream = self.graph.astream(run.given, config, stream_mode="custom", **self._durability)
         # A generator, whatever its annotation says. Closed here: left to the garbage collector, the calls under way
         # would go on for a while.
-        async with aclosing(pulled_apart(cast("AsyncGenerator[Any, None]", stream))) as chunks:
+        async with aclosing(run_in_task(cast("AsyncGenerator[Any, None]", stream))) as chunks:
             async for chunk in chunks:
                 yield event_adapter.validate_python(chunk[EVENT_KEY])
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from ecoalign_agent.errors import RunError, UsageError
-from ecoalign_agent.search.checkpointing import reading_strictly
+from ecoalign_agent.search.checkpointing import strict_checkpointer
 
 _HEAD = b"SQLite format 3\0"
 
@@ -47,7 +47,7 @@ async def open_checkpointer(place: str) -> AsyncIterator[BaseCheckpointSaver[str
     """
     opened = _postgres(place) if is_database(place) else _sqlite(place)
     async with opened as saver:
-        yield reading_strictly(saver)
+        yield strict_checkpointer(saver)
 
 
 @asynccontextmanager

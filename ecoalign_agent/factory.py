@@ -30,10 +30,10 @@ from ecoalign_agent.prices import priced_policy
 from ecoalign_agent.rewriting.guarded_search import build_guarded_graph, in_front_of
 from ecoalign_agent.rewriting.state import Front, RewriteDesk
 from ecoalign_agent.search.async_tasks import refuse_sync
-from ecoalign_agent.search.checkpointing import reading_strictly
-from ecoalign_agent.search.context import Desk, desk_of
-from ecoalign_agent.search.graph import build_alignment_graph
-from ecoalign_agent.search.state import AlignmentInput, AlignmentOutput
+from ecoalign_agent.search.checkpointing import strict_checkpointer
+from ecoalign_agent.search.context import SearchContext, build_context
+from ecoalign_agent.search.graph import build_search_graph
+from ecoalign_agent.search.state import SearchInput, SearchOutput
 from ecoalign_agent.settings import Settings, checked_image_hosts
 
 ModelChoice = str | BaseChatModel
@@ -81,8 +81,8 @@ class AgentFactory:
         built = build_assessors(choices or (), settings, actor=(model, self.actor), prompts=prompts)
         note = utility_note(model, choices or (), built)
         self._rewriter = rewriter
-        self._context: Callable[..., Desk] = partial(
-            desk_of,
+        self._context: Callable[..., SearchContext] = partial(
+            build_context,
             self.actor,
             None if choices is None else combine_assessors(built),
             independent=has_independent_assessor(model, choices or ()),
@@ -97,7 +97,7 @@ class AgentFactory:
         own = [assessor for choice, assessor in zip(choices or (), built, strict=True) if assessor is not choice]
         self.owned_endpoints = [self.actor, *assessor_endpoints(own), *rewriting]
 
-    def context(self, policy: Policy) -> Desk:
+    def context(self, policy: Policy) -> SearchContext:
         """What the nodes share under ``policy``.
 
         Raises:
@@ -111,16 +111,16 @@ class AgentFactory:
         return replace(context, front=[*self._rewriter.desk.models, repr(self._rewriter.desk.policy)])
 
     def compile(
-        self, context: Desk, checkpointer: BaseCheckpointSaver[str] | None
-    ) -> CompiledStateGraph[Any, None, AlignmentInput, AlignmentOutput]:
+        self, context: SearchContext, checkpointer: BaseCheckpointSaver[str] | None
+    ) -> CompiledStateGraph[Any, None, SearchInput, SearchOutput]:
         """The graph of ``context``, with the rewriter in front where there is one."""
         front = None if self._rewriter is None else self._rewriter.desk
         return compile_search(context, checkpointer=checkpointer, front=front)
 
 
 def compile_search(
-    context: Desk, *, checkpointer: BaseCheckpointSaver[str] | None = None, front: RewriteDesk | None = None
-) -> CompiledStateGraph[Any, None, AlignmentInput, AlignmentOutput]:
+    context: SearchContext, *, checkpointer: BaseCheckpointSaver[str] | None = None, front: RewriteDesk | None = None
+) -> CompiledStateGraph[Any, None, SearchInput, SearchOutput]:
     """The compiled graph; its step limit follows from the policy.
 
     Args:
@@ -129,15 +129,15 @@ def compile_search(
         front: of a rewriter that every question goes through first; None: there is none.
     """
     if checkpointer is not None:
-        checkpointer = reading_strictly(checkpointer)
+        checkpointer = strict_checkpointer(checkpointer)
     if front is None:
-        graph: Any = build_alignment_graph(context).compile(checkpointer=checkpointer, name="ecoalign")
+        graph: Any = build_search_graph(context).compile(checkpointer=checkpointer, name="ecoalign")
     else:
         guarded = build_guarded_graph(in_front_of(context, front), context)
         graph = guarded.compile(checkpointer=checkpointer, name="guarded")
     refuse_sync(graph)
     # A rewrite, scan, plan, four nodes a round, and the ending, with room for one more round than allowed.
-    limited: CompiledStateGraph[Any, None, AlignmentInput, AlignmentOutput] = graph.with_config(
+    limited: CompiledStateGraph[Any, None, SearchInput, SearchOutput] = graph.with_config(
         recursion_limit=4 * (context.policy.max_rounds + 2) + 12
     )
     return limited

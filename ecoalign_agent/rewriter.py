@@ -28,10 +28,10 @@ from ecoalign_agent.rewriting.model_calls import (
     TrainedAnalyst,
 )
 from ecoalign_agent.rewriting.state import RewriteDesk, RewriteInput, RewriteOutput, RewritePolicy, RewriteState
-from ecoalign_agent.search.async_tasks import pulled_apart, refuse_sync
-from ecoalign_agent.search.checkpointing import reading_strictly
-from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, UNHEARD, checked_interval, inside_a_run
-from ecoalign_agent.search.request import checked_question, checked_run_id
+from ecoalign_agent.search.async_tasks import refuse_sync, run_in_task
+from ecoalign_agent.search.checkpointing import strict_checkpointer
+from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
+from ecoalign_agent.search.request import validate_question, validate_run_id
 from ecoalign_agent.settings import settings_with
 
 _TRAINED = "trained:"
@@ -88,7 +88,7 @@ class Rewriter:
         """What the graph's nodes share."""
         self.endpoints = list({id(one): one for one in (endpoint, judge)}.values())
         """Whom it asks."""
-        self._checkpointer = None if checkpointer is None else reading_strictly(checkpointer)
+        self._checkpointer = None if checkpointer is None else strict_checkpointer(checkpointer)
         self.graph = self._compiled()
         """The compiled LangGraph graph; put it into a parent graph as a node."""
 
@@ -140,9 +140,9 @@ class Rewriter:
             UsageError: the question or a picture can't be used; nothing was spent.
         """
         request = await self._request(question, images, run_id)
-        alone: Any = {"configurable": {"thread_id": request["run_id"], UNHEARD: not inside_a_run()}}
+        alone: Any = {"configurable": {"thread_id": request["run_id"], NO_LISTENERS: not is_inside_run()}}
         # Inside a node or a tool it is part of that run: heard where it is heard, kept where it is kept.
-        config = None if inside_a_run() and self._checkpointer is None else alone
+        config = None if is_inside_run() and self._checkpointer is None else alone
         made = await self.graph.ainvoke(request, config, output_keys="rewrite")
         assert isinstance(made, Rewrite)  # noqa: S101 - every way through the graph ends with one
         return made
@@ -168,12 +168,12 @@ class Rewriter:
         Raises:
             UsageError: as in :meth:`rewrite`; a picture that is cut short shows only after the first event.
         """
-        beat = {HEARTBEAT_KEY: checked_interval(heartbeat)}
+        beat = {HEARTBEAT_KEY: check_heartbeat(heartbeat)}
         request = await self._request(question, images, run_id)
         config: Any = {"configurable": {"thread_id": request["run_id"], **beat}}
         # A generator, whatever its annotation says; closed here and now, as in EcoAlign.stream.
         told = cast("AsyncGenerator[Any, None]", self.graph.astream(request, config, stream_mode="custom"))
-        async with aclosing(pulled_apart(told)) as chunks:
+        async with aclosing(run_in_task(told)) as chunks:
             async for chunk in chunks:
                 yield event_adapter.validate_python(chunk[EVENT_KEY])
 
@@ -197,9 +197,9 @@ class Rewriter:
         if isinstance(images, str | bytes) or not isinstance(images, Iterable):
             images = [images]  # one picture, not in a list
         return {
-            "question": checked_question(question),
+            "question": validate_question(question),
             "images": [await self.desk.image_store.read(image) for image in images],
-            "run_id": uuid.uuid4().hex if run_id is None else checked_run_id(run_id),
+            "run_id": uuid.uuid4().hex if run_id is None else validate_run_id(run_id),
         }
 
 

@@ -19,7 +19,7 @@ import ecoalign_agent.bench.runner.inspect_registry
 from ecoalign_agent import errors
 from ecoalign_agent.cli.main import app
 from ecoalign_agent.events import events
-from ecoalign_agent.events.schema import published
+from ecoalign_agent.events.schema import event_schema
 
 ROOT = Path(__file__).parents[1]
 PINNED = Path(__file__).with_name("outside.json")
@@ -45,14 +45,14 @@ def _options(command: Any, name: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def event_fields() -> dict[str, list[str]]:
-    schema = json.loads(published())
+    schema = json.loads(event_schema())
     definitions = schema["$defs"]
     kinds = schema["discriminator"]["mapping"].items()
     return {kind: sorted(definitions[place.rpartition("/")[2]]["properties"]) for kind, place in kinds}
 
 
 def result_fields() -> dict[str, list[str]]:
-    definitions = json.loads(published())["$defs"]
+    definitions = json.loads(event_schema())["$defs"]
     parts = (
         "Result",
         "Cost",

@@ -12,7 +12,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.log import EventLog, read_events
-from ecoalign_agent.search.request import MAX_RUN_ID, checked_run_id, run_id_of
+from ecoalign_agent.search.request import MAX_RUN_ID, get_run_id, validate_run_id
 from tests.fakes import ScriptedModel, plays
 from tests.search.stage import QUESTION
 
@@ -116,7 +116,7 @@ async def test_a_hostile_id_is_refused_at_every_door_before_anything_is_asked(ru
 def test_exactly_the_plain_ids_pass_and_as_they_are(run_id: str) -> None:
     plain = 1 <= len(run_id) <= 128 and set(run_id) <= set(PLAIN)
     try:
-        assert checked_run_id(run_id) == run_id
+        assert validate_run_id(run_id) == run_id
         assert plain
     except UsageError:
         assert not plain
@@ -125,13 +125,13 @@ def test_exactly_the_plain_ids_pass_and_as_they_are(run_id: str) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.text(PLAIN, min_size=1, max_size=128))
 def test_every_plain_id_passes(run_id: str) -> None:
-    assert checked_run_id(run_id) == run_id_of({"run_id": run_id}) == run_id
+    assert validate_run_id(run_id) == get_run_id({"run_id": run_id}) == run_id
 
 
 def test_where_none_is_given_one_is_drawn_that_would_pass() -> None:
-    drawn = {run_id_of({}), run_id_of({"run_id": None}), run_id_of({"run_id": ""}), run_id_of({})}
+    drawn = {get_run_id({}), get_run_id({"run_id": None}), get_run_id({"run_id": ""}), get_run_id({})}
     assert len(drawn) == 4
-    assert all(checked_run_id(run_id) == run_id for run_id in drawn)
+    assert all(validate_run_id(run_id) == run_id for run_id in drawn)
 
 
 @pytest.mark.parametrize("run_id", ["a", "-", "_", "CON", "x" * 128, "Run-7_b", "0"])

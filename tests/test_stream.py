@@ -17,7 +17,7 @@ from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.errors import BudgetTooSmallError, ImageError, UsageError
 from ecoalign_agent.events.events import Event, Heartbeat, event_adapter
 from ecoalign_agent.search.emitter import HEARTBEAT_KEY
-from ecoalign_agent.search.state import CHECKPOINTED
+from ecoalign_agent.search.state import CHECKPOINT_TYPES
 from tests.fakes import ScriptedModel, action, plays, scan, step, verdict
 from tests.gates import Gated, gated
 from tests.packaging.test_graphs import ROOT, deployed
@@ -144,7 +144,7 @@ SEARCH = ROOT / "graphs" / "ecoalign.py"
 
 def kept(graph: Any) -> Any:
     """A deployed graph as LangGraph Server has it, which brings its own checkpointer."""
-    serde = JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINTED))
+    serde = JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINT_TYPES))
     return graph.copy(update={"checkpointer": InMemorySaver(serde=serde)})
 
 

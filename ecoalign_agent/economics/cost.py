@@ -242,7 +242,7 @@ def dearest(tariffs: Iterable[Tariff]) -> Tariff:
     )
 
 
-FIRST_GUESS: dict[str, int] = {
+TYPICAL_TOKENS: dict[str, int] = {
     "scan": 350,
     "plan": 90,
     "propose": 220,
@@ -257,7 +257,7 @@ FIRST_GUESS: dict[str, int] = {
 }
 """Completion tokens of a call before any of its kind was seen in the run."""
 
-MOST: dict[str, int] = {
+MAX_TOKENS: dict[str, int] = {
     "scan": 1_000,
     "plan": 300,
     "propose": 700,
@@ -272,7 +272,7 @@ MOST: dict[str, int] = {
 }
 """Completion tokens a call of that kind may use at the most; what is left of the budget can lower it."""
 
-LEAST: dict[str, int] = {
+MIN_TOKENS: dict[str, int] = {
     "scan": 400,
     "plan": 80,
     "propose": 200,
@@ -289,7 +289,7 @@ LEAST: dict[str, int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Experience:
+class CompletionStats:
     """Running means of completion tokens by kind of call.
 
     Attributes:
@@ -306,9 +306,9 @@ class Experience:
         Raises:
             KeyError: there is no such kind of call.
         """
-        return self.means.get(kind, float(FIRST_GUESS[kind]))
+        return self.means.get(kind, float(TYPICAL_TOKENS[kind]))
 
-    def seen(self, kind: str, completion: int) -> "Experience":
+    def seen(self, kind: str, completion: int) -> "CompletionStats":
         """What is known after one more call of ``kind`` used ``completion`` tokens."""
         count = self.counts.get(kind, 1)
         mean = self.expected(kind)

@@ -19,7 +19,7 @@ _UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u20
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def as_json(record: Record) -> str:
+def to_json_line(record: Record) -> str:
     """A record as one line of JSON that is safe to print: no control character stands in it unescaped.
 
     Half a surrogate pair, which a model can send and UTF-8 can't hold, becomes the replacement character.
@@ -76,7 +76,7 @@ class EventLog:
         """
         if self._file is None:
             raise RunError(f"trace file {str(self._path)!r} is not open")
-        line = (as_json(event) + "\n").encode()
+        line = (to_json_line(event) + "\n").encode()
         try:
             done = os.write(self._file, line)
         except OSError as error:

@@ -7,7 +7,7 @@ from typing import Any
 from ecoalign_agent.events.events import EVENT_VERSION, event_adapter
 
 
-def published() -> str:
+def event_schema() -> str:
     """The JSON Schema of an event, as it stands in ``docs/events.schema.json``.
 
     It describes what is told, so that every field is there; and it allows fields that it does not name, so that a
@@ -43,4 +43,4 @@ def _as_told(node: Any) -> None:  # noqa: ANN401 - any JSON value
 
 
 if __name__ == "__main__":
-    sys.stdout.write(published())
+    sys.stdout.write(event_schema())

@@ -70,7 +70,7 @@ from ecoalign_agent.integrations.run_budget import (
     tool_cost,
 )
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.async_tasks import async_only
+from ecoalign_agent.search.async_tasks import async_only_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def checked(
     return Options(answer, risk_threshold, gated, check_final, budget)
 
 
-_SYNC = async_only("EcoAlignMiddleware", asynchronous="the agent's ainvoke or astream")
+_SYNC = async_only_message("EcoAlignMiddleware", asynchronous="the agent's ainvoke or astream")
 
 
 class AsyncOnly(AgentMiddleware[GuardState, Any, Any]):
@@ -213,7 +213,7 @@ class EcoAlignMiddleware(AsyncOnly):
             for an agent with a ``response_format``, which a search can't fill.
 
     An agent that checkpoints takes an interrupted search up where it was; give its checkpointer
-    ``.with_allowlist(CHECKPOINTED)`` (``search/state.py``), which lets the search's own types be read back.
+    ``.with_allowlist(CHECKPOINT_TYPES)`` (``search/state.py``), which lets the search's own types be read back.
 
     Example:
         >>> guard = EcoAlignMiddleware(EcoAlign("openai:gpt-4o-mini"), budget=20_000)  # doctest: +SKIP

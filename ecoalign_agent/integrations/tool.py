@@ -12,7 +12,7 @@ from ecoalign_agent.events.result import Result
 from ecoalign_agent.integrations.assessment import Agent, within
 from ecoalign_agent.integrations.conversation import pictures_of
 from ecoalign_agent.integrations.run_budget import share_of
-from ecoalign_agent.search.async_tasks import async_only
+from ecoalign_agent.search.async_tasks import async_only_message
 
 NAME = "ecoalign"
 
@@ -39,7 +39,7 @@ def tool_of(agent: Agent, *, name: str = NAME, description: str = DESCRIPTION) -
     request that can't be used, comes back as a tool message with the status ``error``. The pictures are those of the
     latest human message that has some. Under a middleware that keeps a budget, the search gets what is left of it. An
     agent that checkpoints reads the receipt back as a :class:`Result` only where its checkpointer was given
-    ``.with_allowlist(CHECKPOINTED)`` (``search/state.py``), else as a dict.
+    ``.with_allowlist(CHECKPOINT_TYPES)`` (``search/state.py``), else as a dict.
 
     Args:
         agent: who answers.
@@ -62,7 +62,7 @@ def tool_of(agent: Agent, *, name: str = NAME, description: str = DESCRIPTION) -
 
     def refuse(question: str, runtime: ToolRuntime[Any, Any] = None) -> NoReturn:  # type: ignore[assignment] # as above
         del question, runtime
-        raise UsageError(async_only(f"the tool {name}"))
+        raise UsageError(async_only_message(f"the tool {name}"))
 
     return StructuredTool.from_function(
         func=refuse,

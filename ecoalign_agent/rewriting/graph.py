@@ -19,7 +19,7 @@ from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.rewriting.node_run import RewriteTurn
 from ecoalign_agent.rewriting.preserved_facts import kept_facts, lost_facts
 from ecoalign_agent.rewriting.state import RewriteDesk, RewriteInput, RewriteOutput, RewriteState
-from ecoalign_agent.search.request import with_pictures
+from ecoalign_agent.search.request import fetch_pictures
 
 RewriteNode = Callable[[RewriteState], Awaitable[dict[str, Any]]]
 
@@ -37,7 +37,7 @@ def analyse_node(desk: RewriteDesk) -> RewriteNode:
     async def analyse(state: RewriteState) -> dict[str, Any]:
         # A thread may hold an earlier run: only the request counts.
         request: dict[str, Any] = {key: value for key, value in state.items() if key in _REQUEST_KEYS}
-        fetched = await with_pictures(request, desk.image_store)
+        fetched = await fetch_pictures(request, desk.image_store)
         turn, threshold = RewriteTurn(desk, request | fetched), desk.policy.threshold
         await turn.tell(
             events.RewriteStarted,

@@ -22,12 +22,12 @@ from ecoalign_agent.events.result import Note, Rewrite, RiskReport
 from ecoalign_agent.rewriting.graph import add_rewrite
 from ecoalign_agent.rewriting.node_run import RewriteTurn
 from ecoalign_agent.rewriting.state import RewriteDesk, RewritePolicy, RewriteState
-from ecoalign_agent.search.context import Desk
+from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.graph import add_search
-from ecoalign_agent.search.node_run import Turn
-from ecoalign_agent.search.nodes.scan import least_needed
-from ecoalign_agent.search.resume import begun_as
-from ecoalign_agent.search.state import AlignmentInput, AlignmentOutput, Prior, SearchState
+from ecoalign_agent.search.node_run import NodeRun
+from ecoalign_agent.search.nodes.scan import min_run_cost
+from ecoalign_agent.search.resume import request_fingerprint
+from ecoalign_agent.search.state import PriorStage, SearchInput, SearchOutput, SearchState
 
 SHARE = 0.5
 """Share of the one budget, and of the one deadline, that a rewrite may use at the most. Ours: most is the answer's."""
@@ -40,17 +40,17 @@ class GuardedState(RewriteState, SearchState, total=False):
     """Everything the nodes of both hand on; what both know by one name is one thing."""
 
 
-GuardedGraph = StateGraph[GuardedState, None, AlignmentInput, AlignmentOutput]
+GuardedGraph = StateGraph[GuardedState, None, SearchInput, SearchOutput]
 
 
-def build_guarded_graph(rewriting: RewriteDesk, desk: Desk) -> GuardedGraph:
+def build_guarded_graph(rewriting: RewriteDesk, desk: SearchContext) -> GuardedGraph:
     """The uncompiled graph.
 
     Args:
         rewriting: what a rewrite shares; see :func:`in_front_of`.
         desk: what the search shares.
     """
-    graph: GuardedGraph = StateGraph(GuardedState, input_schema=AlignmentInput, output_schema=AlignmentOutput)
+    graph: GuardedGraph = StateGraph(GuardedState, input_schema=SearchInput, output_schema=SearchOutput)
     hand_over: Any = hand_over_node(rewriting, desk)
     graph.add_node("hand_over", hand_over)
     add_rewrite(graph, rewriting, last="hand_over")
@@ -59,11 +59,11 @@ def build_guarded_graph(rewriting: RewriteDesk, desk: Desk) -> GuardedGraph:
     return graph
 
 
-def in_front_of(desk: Desk, rewriting: RewriteDesk) -> RewriteDesk:
+def in_front_of(desk: SearchContext, rewriting: RewriteDesk) -> RewriteDesk:
     """A rewriter's desk in front of a search: it spends out of that one's budget, by its tariff and its clock."""
 
     async def spare(request: Mapping[str, Any]) -> float:
-        least = await least_needed(Turn(desk, SearchState(**request)))  # type: ignore[typeddict-item]  # a request's keys
+        least = await min_run_cost(NodeRun(desk, SearchState(**request)))  # type: ignore[typeddict-item]  # a request's keys
         return desk.policy.budget - least
 
     policy = governed(rewriting.policy, desk.policy)
@@ -87,7 +87,7 @@ def governed(own: RewritePolicy, search: Policy) -> RewritePolicy:
     )
 
 
-def hand_over_node(rewriting: RewriteDesk, desk: Desk) -> Callable[[GuardedState], Awaitable[dict[str, Any]]]:
+def hand_over_node(rewriting: RewriteDesk, desk: SearchContext) -> Callable[[GuardedState], Awaitable[dict[str, Any]]]:
     """The node ``hand_over``: the new question and the risk report become the search's question and strategy."""
 
     async def hand_over(state: GuardedState) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def hand_over_node(rewriting: RewriteDesk, desk: Desk) -> Callable[[GuardedState
         if (shortage := await _shortage(turn, desk)) is not None:
             turn = RewriteTurn(rewriting, {**state, "ended": "kept", "notes": [*turn.notes, shortage]})
         made = await turn.concluded()
-        prior = Prior(
+        prior = PriorStage(
             run_id=turn.run_id,
             started=turn.started,
             spent=made.cost.spent,
@@ -104,7 +104,7 @@ def hand_over_node(rewriting: RewriteDesk, desk: Desk) -> Callable[[GuardedState
             waiting=turn.waited,
             strategy=strategy_of(made.report) if made.changed else "",
             notes=_notes(made),
-            begun=begun_as(desk, state.get("question", ""), state.get("images", [])),
+            begun=request_fingerprint(desk, state.get("question", ""), state.get("images", [])),
             rewrite=made.told,
         )
         # The pictures stand beside the question now, also where both came as messages.
@@ -113,14 +113,14 @@ def hand_over_node(rewriting: RewriteDesk, desk: Desk) -> Callable[[GuardedState
     return hand_over
 
 
-async def _shortage(turn: RewriteTurn, desk: Desk) -> str | None:
+async def _shortage(turn: RewriteTurn, desk: SearchContext) -> str | None:
     """Why a new question is not used after all: what is left does not pay for answering one so long."""
     if turn.state.get("ended") != "rewritten":
         return None
     left = Budget(desk.policy.budget, turn.meter.budget.spent)
     longer = {"question": turn.state["offered"], "images": list(turn.images), "run_id": turn.run_id, "budget": left}
     try:
-        await least_needed(Turn(desk, SearchState(**longer)))  # type: ignore[typeddict-item]  # a state's keys
+        await min_run_cost(NodeRun(desk, SearchState(**longer)))  # type: ignore[typeddict-item]  # a state's keys
     except BudgetTooSmallError as error:
         return f"the new question is too long for what is left ({error}): the original stands"
     return None

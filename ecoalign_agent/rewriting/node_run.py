@@ -12,9 +12,9 @@ from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.meter import CallJournal, Meter
 from ecoalign_agent.rewriting.model_calls import Unread
 from ecoalign_agent.rewriting.state import RewriteDesk
-from ecoalign_agent.search.checkpointing import calls_here
-from ecoalign_agent.search.emitter import Teller
-from ecoalign_agent.search.request import request_of, run_id_of
+from ecoalign_agent.search.checkpointing import current_call_cache
+from ecoalign_agent.search.emitter import EventEmitter
+from ecoalign_agent.search.request import get_run_id, request_content
 
 T = TypeVar("T")
 
@@ -29,16 +29,16 @@ class RewriteTurn:
 
     def __init__(self, desk: RewriteDesk, state: Mapping[str, Any]) -> None:
         self.desk, self.state = desk, state
-        self.question, self.images = request_of(state)
+        self.question, self.images = request_content(state)
         self.started: float = state.get("started") or time.time()
-        self.run_id = run_id_of(state)
+        self.run_id = get_run_id(state)
         self.notes: list[str] = list(state.get("notes", []))
         deadline = None if desk.policy.deadline is None else self.started + desk.policy.deadline
         budget = state.get("budget", Budget(desk.policy.budget))
-        calls = calls_here()
+        calls = current_call_cache()
         journal = None if calls is None else CallJournal(calls)
         self.meter = Meter(budget, desk.policy.tariff, deadline=deadline, tariffs=desk.tariffs, journal=journal)
-        self._teller = Teller(
+        self._teller = EventEmitter(
             self.run_id,
             started=self.started,
             told=state.get("told", 0),

@@ -11,9 +11,9 @@ from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Region
 from ecoalign_agent.economics.valuation import Step, utility_of_grade
 from ecoalign_agent.images.image import Picture
-from ecoalign_agent.search.cost_model import Costing
+from ecoalign_agent.search.cost_model import CostModel
 from ecoalign_agent.search.schemas import NextStep, ProposedAction
-from ecoalign_agent.search.state import folded
+from ecoalign_agent.search.state import single_line
 
 _KINDS = {
     "answer": "answer the person now",
@@ -38,17 +38,17 @@ def kind_lines(policy: Policy, *, thoughts: int) -> str:
     return "\n".join(f"{kind}: {gloss}" for kind, gloss in offered.items())
 
 
-MOST_STANDING = 32
+MAX_CANDIDATES = 32
 """Offers kept from round to round; beyond that the least valuable are dropped."""
 
-LEAST_SIDE = 0.01
+MIN_REGION_SIDE = 0.01
 """Share of a picture's side that a look needs: less shows nothing."""
 
 WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
 """A look at no place in particular is one at the whole picture."""
 
 
-def imagined(steps: Iterable[NextStep], costing: Costing, path: int) -> tuple[Step, ...]:
+def forecast_steps(steps: Iterable[NextStep], costing: CostModel, path: int) -> tuple[Step, ...]:
     """Imagined steps with the program's own costs.
 
     Args:
@@ -59,7 +59,7 @@ def imagined(steps: Iterable[NextStep], costing: Costing, path: int) -> tuple[St
     return tuple(Step(s.safety, utility_of_grade(s.utility), costing.thought(s.kind, path=path)) for s in steps)
 
 
-class Counter:
+class ActionFactory:
     """Turns proposals into offers: checks each against the graph, the pictures and what is on offer already.
 
     Args:
@@ -74,7 +74,7 @@ class Counter:
         self,
         graph: ThoughtGraph,
         policy: Policy,
-        costing: Costing,
+        costing: CostModel,
         *,
         pictures: Sequence[Picture],
         standing: Sequence[Action],
@@ -109,7 +109,7 @@ class Counter:
                 utility_of_grade(proposal.utility),
                 self._costing.thought(proposal.kind, path=path),
             ),
-            forecasts=(imagined(proposal.next, self._costing, path),) if proposal.next else (),
+            forecasts=(forecast_steps(proposal.next, self._costing, path),) if proposal.next else (),
             region=region,
             picture=proposal.picture if region else 0,
         )
@@ -132,16 +132,16 @@ class Counter:
         picture = self._pictures[proposal.picture]
         left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in proposal.box)
         wide, high = (right - left) * picture.width, (bottom - top) * picture.height
-        if min(right - left, bottom - top) < LEAST_SIDE or min(wide, high) < 1:
+        if min(right - left, bottom - top) < MIN_REGION_SIDE or min(wide, high) < 1:
             return None
         return (left, top, right, bottom)
 
 
-def still_standing(offers: Sequence[Action], graph: ThoughtGraph, gone: Collection[str] = ()) -> list[Action]:
+def remaining_candidates(offers: Sequence[Action], graph: ThoughtGraph, gone: Collection[str] = ()) -> list[Action]:
     """The offers that can still be bought: not bought (``gone``), and every thought they build on is live."""
     return [a for a in offers if a.id not in gone and all(graph.live(parent) for parent in a.parents)]
 
 
 def _sameness(action: Action) -> tuple[object, ...]:
     box = action.region and tuple(round(edge, 1) for edge in action.region)
-    return (action.tip, action.kind, action.picture, box, folded(action.aim).casefold() if box is None else "")
+    return (action.tip, action.kind, action.picture, box, single_line(action.aim).casefold() if box is None else "")

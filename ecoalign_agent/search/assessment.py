@@ -17,16 +17,16 @@ from ecoalign_agent.images.image_tokens import image_tokens
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.context import Desk
-from ecoalign_agent.search.node_run import Turn
+from ecoalign_agent.search.context import SearchContext
+from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.schemas import TextReply
-from ecoalign_agent.search.state import NONE, Scene, thought_lines
+from ecoalign_agent.search.state import EMPTY_TEXT, RequestContext, thought_lines
 
-REDUCED = (512, 512)
+REDUCED_VIEW = (512, 512)
 """A picture as an assessor is shown it, in pixels, at the most."""
 
 
-async def appraised(desk: Desk, case: AssessmentInput, *, budget: float) -> Verdict:
+async def assess_text(desk: SearchContext, case: AssessmentInput, *, budget: float) -> Verdict:
     """The verdict on ``case``; where its candidate is empty, on the request itself.
 
     An answer is graded as in a search: as often as the policy says, and once more without its manners.
@@ -67,7 +67,7 @@ async def appraised(desk: Desk, case: AssessmentInput, *, budget: float) -> Verd
     )
 
 
-def verdict_at_most(desk: Desk, *, tokens: int, pictures: int = 0) -> float:
+def max_assessment_cost(desk: SearchContext, *, tokens: int, pictures: int = 0) -> float:
     """What one verdict may cost, in cost units, before it is asked for.
 
     Args:
@@ -78,7 +78,7 @@ def verdict_at_most(desk: Desk, *, tokens: int, pictures: int = 0) -> float:
     usages: Sequence[Usage] = [
         Usage(
             text=(call.prompt + tokens) * times,
-            image=0 if call.family is None else pictures * image_tokens(REDUCED, "low", call.family),
+            image=0 if call.family is None else pictures * image_tokens(REDUCED_VIEW, "low", call.family),
             completion=call.most * times,
         )
         for call in desk.sizes.verdict
@@ -87,18 +87,18 @@ def verdict_at_most(desk: Desk, *, tokens: int, pictures: int = 0) -> float:
     return sum(map(desk.policy.tariff.cost, usages))
 
 
-NOTE: Role = "an inner note of the assistant"
-ANSWER: Role = "an answer to the person"
+INNER_NOTE: Role = "an inner note of the assistant"
+FINAL_ANSWER: Role = "an answer to the person"
 
 _LAST = frozenset({"answer", "synthesize", "decline"})
 """Texts that nothing follows."""
 
-FREE = 1e-6
+MIN_THOUGHT_COST = 1e-6
 """Cost units that a thought which cost nothing is reckoned with."""
 
 
-async def written(
-    turn: Turn,
+async def generate_text(
+    turn: NodeRun,
     kind: str,
     write: Callable[[], Awaitable[ModelReply[TextReply]]],
     *,
@@ -135,7 +135,7 @@ async def written(
         return await turn.attempt(write())
 
 
-async def keep_for_ending(turn: Turn, path: Sequence[Thought]) -> None:
+async def reserve_for_path(turn: NodeRun, path: Sequence[Thought]) -> None:
     """Set enough aside for an answer from ``path``, where that is longer than was reckoned with."""
     costing = await turn.costing()
     tokens = text_tokens(thought_lines(path))
@@ -145,8 +145,8 @@ async def keep_for_ending(turn: Turn, path: Sequence[Thought]) -> None:
         turn.meter.budget = turn.budget.with_answer_reserve(needed)
 
 
-async def grade(
-    turn: Turn, scene: Scene, text: str, *, role: Role, path: tuple[Thought, ...] = (), times: int = 1
+async def assess(
+    turn: NodeRun, scene: RequestContext, text: str, *, role: Role, path: tuple[Thought, ...] = (), times: int = 1
 ) -> Verdict | None:
     """The verdict on ``text``; of several, the weakest. None: the assessor could not be asked.
 
@@ -162,7 +162,7 @@ async def grade(
     """
     notes = thought_lines(path)
     case = AssessmentInput(
-        turn.question, scene.views, scene.caption, scene.seen_text, "" if notes == NONE else notes, text, role
+        turn.question, scene.views, scene.caption, scene.seen_text, "" if notes == EMPTY_TEXT else notes, text, role
     )
     verdict = await assess_without_disclaimers(
         lambda one: turn.attempt(turn.ports.assessor.assess(one, meter=turn.meter)), case, times=times
@@ -172,7 +172,7 @@ async def grade(
     return verdict
 
 
-def no_safer_than(verdict: Verdict, joined: Sequence[Thought]) -> Verdict:
+def cap_safety(verdict: Verdict, joined: Sequence[Thought]) -> Verdict:
     """The verdict on a conclusion that joins thoughts, as safe at the most as the least safe of them.
 
     A path leads through one of the joined thoughts; the weakest link is to be found on it all the same. Ours.
@@ -183,7 +183,7 @@ def no_safer_than(verdict: Verdict, joined: Sequence[Thought]) -> Verdict:
     return replace(verdict, safety=min(verdict.safety, *grades))
 
 
-def thought_of(  # noqa: PLR0917 - id, kind, text, parents stand in the order of Thought
+def make_thought(  # noqa: PLR0917 - id, kind, text, parents stand in the order of Thought
     id_: str,
     kind: Kind,
     text: str,
@@ -209,7 +209,7 @@ def thought_of(  # noqa: PLR0917 - id, kind, text, parents stand in the order of
         picture: which picture it looked at.
     """
     # Free only where the text came with the scan and an assessor costs nothing: a return needs a cost above 0.
-    total = max(cost + (verdict.cost if verdict is not None else 0.0), FREE)
+    total = max(cost + (verdict.cost if verdict is not None else 0.0), MIN_THOUGHT_COST)
     if verdict is None or verdict.safety is None or verdict.utility is None:
         return Thought(
             id_, kind, text, parents, -1.0, 0.0, total, region=region, picture=picture, round=round_, unassessed=True

@@ -19,7 +19,7 @@ from ecoalign_agent.errors import UsageError
 T = TypeVar("T")
 
 
-async def pulled_apart(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+async def run_in_task(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """The items, made in a task of its own; none is worked for before it is asked for.
 
     Leaving the iteration cancels what is under way and waits until it has ended.
@@ -59,7 +59,7 @@ async def pulled_apart(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None
         raise got
 
 
-def async_only(who: str, *, asynchronous: str = "ainvoke or astream") -> str:
+def async_only_message(who: str, *, asynchronous: str = "ainvoke or astream") -> str:
     """What a synchronous caller is told.
 
     Args:
@@ -79,7 +79,7 @@ def refuse_sync(graph: CompiledStateGraph[Any, Any, Any, Any], who: str = "EcoAl
     """
 
     def refuse(*_: object, **__: object) -> NoReturn:
-        raise UsageError(async_only(who))
+        raise UsageError(async_only_message(who))
 
     for node in graph.nodes.values():
         # Nodes hold an async function alone; LangGraph asks for the other one only in a synchronous run.

@@ -24,13 +24,13 @@ from langgraph.config import get_config
 from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import get_runtime
 
-from ecoalign_agent.search.state import CHECKPOINTED
+from ecoalign_agent.search.state import CHECKPOINT_TYPES
 
 _NOBODYS = ("", "")
 """Module and name of no type."""
 
 
-def reading_strictly(saver: BaseCheckpointSaver[str]) -> BaseCheckpointSaver[str]:
+def strict_checkpointer(saver: BaseCheckpointSaver[str]) -> BaseCheckpointSaver[str]:
     """A saver over the same store that builds only known types, and never unpickles.
 
     What a checkpoint names beyond those comes back as the plain data it was made of, and is not built. Types that a
@@ -42,7 +42,7 @@ def reading_strictly(saver: BaseCheckpointSaver[str]) -> BaseCheckpointSaver[str
     """
     strict = _strict(saver.serde)
     if strict is None:
-        return saver.with_allowlist(CHECKPOINTED)
+        return saver.with_allowlist(CHECKPOINT_TYPES)
     clone = copy.copy(saver)
     clone.serde = strict
     return clone
@@ -58,19 +58,19 @@ def _strict(serde: SerializerProtocol) -> SerializerProtocol | None:
     # One that lets everything through has no list to add to, and hands itself back.
     if serde.with_msgpack_allowlist({_NOBODYS}) is serde:
         serde = JsonPlusSerializer(allowed_msgpack_modules=None)
-    strict = copy.copy(serde.with_msgpack_allowlist(CHECKPOINTED))
+    strict = copy.copy(serde.with_msgpack_allowlist(CHECKPOINT_TYPES))
     strict.pickle_fallback = False
     return strict
 
 
-CHANNEL = "ecoalign_call"
+CALL_CHANNEL = "ecoalign_call"
 """The name under which a call is written; no key of a state."""
 
 _INSIDE = "|"
 """Between the parts of a namespace: what comes before the last one names the graph, the last one the node."""
 
 
-class CheckpointCalls:
+class CheckpointCallStore:
     """A store of calls beside one checkpoint.
 
     Args:
@@ -85,25 +85,25 @@ class CheckpointCalls:
         """What was kept beside this checkpoint."""
         found = await self._saver.aget_tuple(self._config)
         writes = () if found is None else found.pending_writes or ()
-        return [value for _, channel, value in writes if channel == CHANNEL and isinstance(value, str)]
+        return [value for _, channel, value in writes if channel == CALL_CHANNEL and isinstance(value, str)]
 
     async def keep(self, entry: str) -> None:
         """Write one entry; on disc when this returns, where the checkpointer has a disc."""
-        await self._saver.aput_writes(self._config, [(CHANNEL, entry)], uuid.uuid4().hex)
+        await self._saver.aput_writes(self._config, [(CALL_CHANNEL, entry)], uuid.uuid4().hex)
 
 
-def saver_here() -> BaseCheckpointSaver[Any] | None:
+def current_checkpointer() -> BaseCheckpointSaver[Any] | None:
     """The checkpointer of the run that the running node belongs to, whoever brought it; None: there is none."""
     saver = get_config().get("configurable", {}).get(CONFIG_KEY_CHECKPOINTER)
     return saver if isinstance(saver, BaseCheckpointSaver) else None
 
 
-def calls_here() -> CheckpointCalls | None:
+def current_call_cache() -> CheckpointCallStore | None:
     """The store of the running node's calls; None: nothing is kept in this run."""
-    saver, info = saver_here(), get_runtime().execution_info
+    saver, info = current_checkpointer(), get_runtime().execution_info
     if saver is None or info is None or info.thread_id is None:
         return None
     graph, inside, _ = info.checkpoint_ns.rpartition(_INSIDE)
     namespace = graph if inside else ""
     names = {"thread_id": info.thread_id, "checkpoint_ns": namespace, "checkpoint_id": info.checkpoint_id}
-    return CheckpointCalls(saver, {"configurable": names})
+    return CheckpointCallStore(saver, {"configurable": names})

@@ -20,7 +20,7 @@ from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.json_schema import prompt_tokens
 from ecoalign_agent.llm.tokens import TokenCalibration, text_tokens
-from ecoalign_agent.search.cost_model import CROP, PromptSizes
+from ecoalign_agent.search.cost_model import TYPICAL_CROP, PromptSizes
 from ecoalign_agent.search.model_calls import (
     ModelDecliner,
     ModelExecutor,
@@ -29,13 +29,13 @@ from ecoalign_agent.search.model_calls import (
     ModelScanner,
     ModelSimulator,
     ModelSynthesizer,
+    ModelTask,
     Ports,
-    Task,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class SearchContext:
     """What all nodes of one compiled graph share.
 
     Attributes:
@@ -64,11 +64,11 @@ class Desk:
     prices: Mapping[str, Price] = field(default_factory=dict)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     front: Sequence[str] = ()
-    opened: LRUCache[str, "Opened"] = field(default_factory=lambda: LRUCache(256))
+    opened: LRUCache[str, "RequestPictures"] = field(default_factory=lambda: LRUCache(256))
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class RequestPictures:
     """A request's pictures: as they came, opened, and as reduced views, all in the same order."""
 
     sources: Sequence[bytes | str] = ()
@@ -76,7 +76,7 @@ class Opened:
     views: Sequence[ImageView] = ()
 
 
-def desk_of(
+def build_context(
     actor: Endpoint,
     assessor: Assessor | None,
     policy: Policy,
@@ -87,7 +87,7 @@ def desk_of(
     image_store: ImageStore | None = None,
     prices: Mapping[str, Price] | None = None,
     tariffs: Mapping[str, Tariff] | None = None,
-) -> Desk:
+) -> SearchContext:
     """Everything the nodes share, with models behind all ports.
 
     Args:
@@ -111,7 +111,7 @@ def desk_of(
     executor = ModelExecutor(actor, prompts=prompts, longest=longest)
     synthesizer = ModelSynthesizer(actor, prompts=prompts, longest=longest)
     decliner = ModelDecliner(actor, prompts=prompts, longest=longest)
-    tasks: list[Task[Any]] = [
+    tasks: list[ModelTask[Any]] = [
         scanner.task,
         planner.task,
         proposer.task,
@@ -120,12 +120,12 @@ def desk_of(
         synthesizer.task,
         decliner.task,
     ]
-    return Desk(
+    return SearchContext(
         ports=Ports(scanner, planner, proposer, simulator, executor, synthesizer, decliner, judge),
         policy=policy,
         models=Models(actor=actor.name, assessor=judge.name, independent=independent),
         gauge=actor.gauge,
-        sizes=_sizes(tasks, crop=actor.images.of_size(CROP, "high"), verdict=call_sizes(judge)),
+        sizes=_sizes(tasks, crop=actor.images.of_size(TYPICAL_CROP, "high"), verdict=call_sizes(judge)),
         prompts=[*(task.prompt.label for task in tasks), *judge.prompts],
         notes=notes,
         image_store=ImageStore() if image_store is None else image_store,
@@ -134,7 +134,7 @@ def desk_of(
     )
 
 
-def _sizes(tasks: Iterable[Task[Any]], *, crop: int, verdict: Sequence[CallSize]) -> PromptSizes:
+def _sizes(tasks: Iterable[ModelTask[Any]], *, crop: int, verdict: Sequence[CallSize]) -> PromptSizes:
     sizes = {task.kind: prompt_tokens(task.prompt, task.schema) for task in tasks}
     sizes["scan"] += text_tokens(hazard_lines())
     return PromptSizes(sizes | {"assess": sum(call.prompt for call in verdict)}, crop, verdict)

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ecoalign_agent.assessors.base import CallSize
-from ecoalign_agent.economics.cost import LEAST, MOST, Experience, Tariff, Usage
+from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS, CompletionStats, Tariff, Usage
 
-SEES_PICTURES = frozenset({"scan", "propose", "reason", "answer", "synthesize", "assess"})
+KINDS_WITH_PICTURES = frozenset({"scan", "propose", "reason", "answer", "synthesize", "assess"})
 """Kinds of call that the reduced pictures go along with."""
 
 
-CROP = (1024, 768)
+TYPICAL_CROP = (1024, 768)
 """A look's crop, in pixels, as reckoned with before any was made."""
 
 
@@ -34,7 +34,7 @@ class PromptSizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Costing:
+class CostModel:
     """The costs of calls in one run, in cost units.
 
     Attributes:
@@ -53,11 +53,11 @@ class Costing:
     scene: int
     views: int
     assessor_views: Sequence[int]
-    experience: Experience
+    experience: CompletionStats
     pictures: int = 0
     assessor_tariffs: Sequence[Tariff] = ()
 
-    def with_experience(self, experience: Experience) -> "Costing":
+    def with_experience(self, experience: CompletionStats) -> "CostModel":
         """The same, after more calls were seen."""
         return replace(self, experience=experience)
 
@@ -77,7 +77,7 @@ class Costing:
                 for call, tariff in self._verdict_calls()
             )
             return asked + sum(tariff.image * seen for tariff, seen in views)
-        image = self.sizes.crop if kind == "look" else self.views if kind in SEES_PICTURES else 0
+        image = self.sizes.crop if kind == "look" else self.views if kind in KINDS_WITH_PICTURES else 0
         prompt = self.tariff.cost(Usage(text=self.sizes.prompts[kind] + self.scene + path, image=image))
         return prompt + self.tariff.completion * tokens
 
@@ -92,12 +92,12 @@ class Costing:
         """
         spare = max(
             (
-                tariff.completion * (min(MOST["assess"], call.most) - LEAST["assess"])
+                tariff.completion * (min(MAX_TOKENS["assess"], call.most) - MIN_TOKENS["assess"])
                 for call, tariff in self._verdict_calls()
             ),
             default=0,
         )
-        whole = verdicts * self.call("assess", path=path, completion=MOST["assess"])
+        whole = verdicts * self.call("assess", path=path, completion=MAX_TOKENS["assess"])
         return whole - max(0, spare)
 
     def thought(self, kind: str, *, path: int = 0, drafted: bool = False) -> float:
@@ -111,8 +111,8 @@ class Costing:
         A thought that can't be assessed any more would be lost, so the verdicts count with the most they can cost.
         """
         # The candidate's own text joins the assessor's prompt.
-        text = MOST[kind] if drafted else self.room(kind)
-        assessing = verdicts * self.call("assess", path=path + text, completion=MOST["assess"])
+        text = MAX_TOKENS[kind] if drafted else self.room(kind)
+        assessing = verdicts * self.call("assess", path=path + text, completion=MAX_TOKENS["assess"])
         return assessing if drafted else assessing + self.call(kind, path=path, completion=text)
 
     def ending(self, *, path: int = 0, verdicts: int = 1) -> float:
@@ -122,8 +122,8 @@ class Costing:
             path: tokens of the thoughts that it will be written from.
             verdicts: how often it is graded.
         """
-        path, text = max(path, PATH_TOKENS), LEAST["synthesize"]
-        grading = self.grading(path=path + READ_AS * text, verdicts=verdicts)
+        path, text = max(path, TYPICAL_PATH_TOKENS), MIN_TOKENS["synthesize"]
+        grading = self.grading(path=path + REREAD_FACTOR * text, verdicts=verdicts)
         return self.call("synthesize", path=path, completion=text) + grading
 
     def lengthening(self, tokens: int, *, verdicts: int = 1) -> float:
@@ -147,18 +147,20 @@ class Costing:
         """
         grading = self.grading(path=path, verdicts=verdicts)
         dearest = max(self.tariff.text, *(tariff.text for tariff in self._tariffs()), 0.0)
-        reading = (self._read(verdicts) + read_again * dearest) * READ_AS
+        reading = (self._read(verdicts) + read_again * dearest) * REREAD_FACTOR
         room = free - grading - self.call(kind, path=path, completion=0)
         tokens = room / (self.tariff.completion + reading)
-        return None if tokens < LEAST[kind] else grading + reading * min(tokens, MOST[kind])
+        return None if tokens < MIN_TOKENS[kind] else grading + reading * min(tokens, MAX_TOKENS[kind])
 
     def scan_at_least(self) -> float:
         """The smallest scan worth making."""
-        return self.call("scan", completion=LEAST["scan"])
+        return self.call("scan", completion=MIN_TOKENS["scan"])
 
     def round_at_least(self, *, verdicts: int = 1) -> float:
         """The cheapest round that begins with proposing: one proposal, then one answer with its verdicts."""
-        return self.call("propose", completion=LEAST["propose"]) + self.thought_at_most("answer", verdicts=verdicts)
+        return self.call("propose", completion=MIN_TOKENS["propose"]) + self.thought_at_most(
+            "answer", verdicts=verdicts
+        )
 
     def _read(self, verdicts: int) -> float:
         """What a token of text costs in all the prompts that so many verdicts read it in."""
@@ -175,11 +177,11 @@ class Costing:
     @staticmethod
     def room(kind: str) -> int:
         """Completion tokens that must fit for a thought to be bought; when it is written, it gets what is free then."""
-        return LEAST[kind] * 3 // 2
+        return MIN_TOKENS[kind] * 3 // 2
 
 
-READ_AS = 2
+REREAD_FACTOR = 2
 """Prompt tokens that one written token is reckoned as where it is read again: estimates are on the high side."""
 
-PATH_TOKENS = 120
+TYPICAL_PATH_TOKENS = 120
 """Tokens of the thoughts that the final prompts carry, as set aside before any thought is known."""

@@ -25,7 +25,7 @@ _NUMBER_WORD = re.compile(
 )
 
 
-def normalised(text: str) -> str:
+def normalized_words(text: str) -> str:
     """Words in lower case, one blank between them; punctuation inside numbers stays."""
     return " ".join(_WORD.findall(_lowered(text)))
 
@@ -41,7 +41,7 @@ def similarity(first: str, second: str) -> float:
     return fuzz.ratio(words, other_words) / 100.0 if hinges == other_hinges else 0.0
 
 
-def duplicate_of(thought: Thought, others: Iterable[Thought], threshold: float) -> Thought | None:
+def find_duplicate(thought: Thought, others: Iterable[Thought], threshold: float) -> Thought | None:
     """The most similar of ``others`` that is of the same kind and at least ``threshold`` alike; None without one."""
     words, hinges = _compared(thought.text)
     near = [o for o in others if o.kind == thought.kind and o.id != thought.id and _compared(o.text)[1] == hinges]
@@ -57,7 +57,7 @@ def duplicate_of(thought: Thought, others: Iterable[Thought], threshold: float) 
 @lru_cache(maxsize=4096)
 def _compared(text: str) -> tuple[str, list[str]]:
     """What two texts are compared by; a thought is compared with every later one."""
-    return normalised(text), _hinges(text)
+    return normalized_words(text), _hinges(text)
 
 
 def _hinges(text: str) -> list[str]:

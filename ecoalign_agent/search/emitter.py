@@ -23,33 +23,35 @@ from ecoalign_agent.events.events import HEARTBEAT, Heartbeat
 HEARTBEAT_KEY = "ecoalign_heartbeat"
 """In ``configurable``: seconds between heartbeats."""
 
-SHORTEST, LONGEST = 0.01, 10.0
+MIN_HEARTBEAT, MAX_HEARTBEAT = 0.01, 10.0
 """Seconds: a heartbeat more often than that would be work of its own, and one less often is not what is promised."""
 
 T = TypeVar("T")
 
 
-def checked_interval(seconds: object) -> float:
+def check_heartbeat(seconds: object) -> float:
     """Seconds between heartbeats, as they were given.
 
     Raises:
-        UsageError: no number from ``SHORTEST`` to ``LONGEST``.
+        UsageError: no number from ``MIN_HEARTBEAT`` to ``MAX_HEARTBEAT``.
     """
-    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and SHORTEST <= seconds <= LONGEST:
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and MIN_HEARTBEAT <= seconds <= MAX_HEARTBEAT:
         return float(seconds)
-    raise UsageError(f"heartbeat is {str(seconds)[:40]}, must be a number of seconds from {SHORTEST:g} to {LONGEST:g}")
+    raise UsageError(
+        f"heartbeat is {str(seconds)[:40]}, must be a number of seconds from {MIN_HEARTBEAT:g} to {MAX_HEARTBEAT:g}"
+    )
 
 
-def interval_of(configurable: Mapping[str, Any]) -> float:
+def heartbeat_interval(configurable: Mapping[str, Any]) -> float:
     """Seconds between heartbeats as a run's ``configurable`` says.
 
     Raises:
-        UsageError: see ``checked_interval``.
+        UsageError: see ``check_heartbeat``.
     """
-    return checked_interval(configurable.get(HEARTBEAT_KEY, HEARTBEAT))
+    return check_heartbeat(configurable.get(HEARTBEAT_KEY, HEARTBEAT))
 
 
-class Pulse:
+class HeartbeatTimer:
     """Beats while a call is awaited, whenever nothing was told for ``interval`` seconds.
 
     Several calls may be awaited at once: they share the time of the last event, so that one of them beats for all.
@@ -91,11 +93,11 @@ class Pulse:
 EVENT_KEY = "ecoalign"
 """Every event travels under this key, in LangGraph's custom stream and as LangChain's custom event of that name."""
 
-UNHEARD = "ecoalign_unheard"
+NO_LISTENERS = "ecoalign_unheard"
 """In ``configurable``: said by a caller who only wants the result, inside no other run: nobody hears the events."""
 
 
-def inside_a_run() -> bool:
+def is_inside_run() -> bool:
     """Whether this is called from a node, a tool or a chain, whose listeners hear what happens in here too."""
     try:
         get_config()
@@ -104,7 +106,7 @@ def inside_a_run() -> bool:
     return True
 
 
-class Teller:
+class EventEmitter:
     """Tells the events of one node's turn, and that the run is still there while it waits for a model.
 
     Args:
@@ -125,9 +127,9 @@ class Teller:
         self._writer = get_stream_writer()
         self._dispatches = bool(getattr(config.get("callbacks"), "handlers", None))
         # Building events that nobody hears would cost as much as the rest of a node.
-        self._heard = self._dispatches or not configurable.get(UNHEARD)
+        self._heard = self._dispatches or not configurable.get(NO_LISTENERS)
         self._node = str(config.get("metadata", {}).get("langgraph_node", ""))
-        self._pulse = Pulse(interval_of(configurable), self._tell_waiting)
+        self._pulse = HeartbeatTimer(heartbeat_interval(configurable), self._tell_waiting)
 
     @property
     def elapsed(self) -> float:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
 
-from ecoalign_agent.search.context import Desk
+from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.nodes.decline import decline_node
 from ecoalign_agent.search.nodes.execute import execute_node
 from ecoalign_agent.search.nodes.plan import plan_node
@@ -28,25 +28,25 @@ from ecoalign_agent.search.nodes.scan import scan_node
 from ecoalign_agent.search.nodes.score import score_node
 from ecoalign_agent.search.nodes.simulate import simulate_node
 from ecoalign_agent.search.nodes.synthesize import extract_node, synthesize_node
-from ecoalign_agent.search.state import AlignmentInput, AlignmentOutput, SearchState, prior_of
+from ecoalign_agent.search.state import SearchInput, SearchOutput, SearchState, find_prior
 
-AlignmentGraph = StateGraph[SearchState, None, AlignmentInput, AlignmentOutput]
+SearchGraph = StateGraph[SearchState, None, SearchInput, SearchOutput]
 
 
-def build_alignment_graph(desk: Desk) -> AlignmentGraph:
+def build_search_graph(desk: SearchContext) -> SearchGraph:
     """The uncompiled graph.
 
     Args:
         desk: ports, policy, and what the nodes share.
     Source: EcoAlign's Propose → Simulate → Score → Execute loop.
     """
-    graph: AlignmentGraph = StateGraph(SearchState, input_schema=AlignmentInput, output_schema=AlignmentOutput)
+    graph: SearchGraph = StateGraph(SearchState, input_schema=SearchInput, output_schema=SearchOutput)
     add_search(graph, desk)
     graph.add_edge(START, "scan")
     return graph
 
 
-def add_search(graph: StateGraph[Any, None, Any, Any], desk: Desk) -> None:
+def add_search(graph: StateGraph[Any, None, Any, Any], desk: SearchContext) -> None:
     """Add the nodes of the search and every edge between them; it is entered at ``scan``.
 
     Args:
@@ -73,7 +73,7 @@ def add_search(graph: StateGraph[Any, None, Any, Any], desk: Desk) -> None:
             return "__end__"
         if state.get("stop") == "unsafe_request":
             return "decline"
-        prior = prior_of(state)
+        prior = find_prior(state)
         given = prior is not None and bool(prior.strategy)
         sight = state["sight"]
         # A harmless part needs no strategy: what must be left out is not even asked for.
@@ -81,40 +81,40 @@ def add_search(graph: StateGraph[Any, None, Any, Any], desk: Desk) -> None:
         return "plan" if given or sensitive else "propose"
 
     graph.add_conditional_edges("scan", after_scan)
-    graph.add_conditional_edges("plan", after_plan)
+    graph.add_conditional_edges("plan", route_plan)
     graph.add_edge("propose", "simulate")
     graph.add_edge("simulate", "score")
     graph.add_edge("score", "execute")
-    graph.add_conditional_edges("execute", worthwhile)
-    graph.add_conditional_edges("extract", found_a_path)
-    graph.add_conditional_edges("synthesize", found_an_answer)
-    graph.add_conditional_edges("review", after_review)
+    graph.add_conditional_edges("execute", route_execute)
+    graph.add_conditional_edges("extract", route_extract)
+    graph.add_conditional_edges("synthesize", route_synthesize)
+    graph.add_conditional_edges("review", route_review)
     graph.add_edge("decline", END)
 
 
-async def after_plan(state: SearchState) -> Literal["review", "propose"]:
+async def route_plan(state: SearchState) -> Literal["review", "propose"]:
     """A person's verdict on the strategy, where one is wanted."""
     return "review" if state.get("reviewing") else "propose"
 
 
-async def after_review(state: SearchState) -> Literal["review", "plan", "execute", "synthesize"]:
+async def route_review(state: SearchState) -> Literal["review", "plan", "execute", "synthesize"]:
     """The next verdict, or back to the node that held the thoughts back."""
     return "review" if state.get("reviewing") else state["held_by"]  # type: ignore[return-value] # one of the three
 
 
-async def worthwhile(state: SearchState) -> Literal["review", "propose", "extract"]:
+async def route_execute(state: SearchState) -> Literal["review", "propose", "extract"]:
     """Another round, or the end of the search; a person's verdict first, where one is wanted."""
     if state.get("reviewing"):
         return "review"
     return "extract" if state.get("stop") else "propose"
 
 
-async def found_a_path(state: SearchState) -> Literal["synthesize", "decline"]:
+async def route_extract(state: SearchState) -> Literal["synthesize", "decline"]:
     """Whether there is a safe path to answer from."""
     return "synthesize" if state.get("chosen") else "decline"
 
 
-async def found_an_answer(state: SearchState) -> Literal["review", "decline", "__end__"]:
+async def route_synthesize(state: SearchState) -> Literal["review", "decline", "__end__"]:
     """Whether an answer passed its verdict; a person's first, where one is wanted."""
     if state.get("reviewing"):
         return "review"

@@ -6,11 +6,11 @@ from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.events import events
-from ecoalign_agent.search.node_run import Turn
+from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.result_builder import frontier_points
 
 
-async def tell_offers(turn: Turn, tip: str, offers: Sequence[Action], *, problem: str = "") -> None:
+async def emit_proposed(turn: NodeRun, tip: str, offers: Sequence[Action], *, problem: str = "") -> None:
     """What can be bought from ``tip``; ``problem`` says why nothing could be read."""
     offered = [
         events.OfferedAction(
@@ -28,7 +28,7 @@ async def tell_offers(turn: Turn, tip: str, offers: Sequence[Action], *, problem
     await turn.tell(events.Proposed, tip=tip, actions=offered, problem=problem)
 
 
-async def tell_budget(turn: Turn, rounds: int = 0) -> None:
+async def emit_budget(turn: NodeRun, rounds: int = 0) -> None:
     """What is left, and how far ahead it pays to look."""
     budget = turn.budget
     await turn.tell(
@@ -42,12 +42,12 @@ async def tell_budget(turn: Turn, rounds: int = 0) -> None:
     )
 
 
-async def tell_frontier(turn: Turn, paths: Sequence[FrontierPath]) -> None:
+async def emit_frontier(turn: NodeRun, paths: Sequence[FrontierPath]) -> None:
     """The non-dominated answer paths."""
     await turn.tell(events.FrontierMoved, points=frontier_points(turn, paths))
 
 
-async def tell_thought(turn: Turn, thought: Thought) -> None:
+async def emit_thought(turn: NodeRun, thought: Thought) -> None:
     """A thought and its grades; the text of one that is unsafe or unassessed is withheld."""
     safe = not thought.unassessed and thought.safety >= 0
     label = turn.frontier.best_label(thought.id)
@@ -65,26 +65,26 @@ async def tell_thought(turn: Turn, thought: Thought) -> None:
     )
 
 
-async def prune(turn: Turn, thought_id: str, reason: str) -> None:
+async def prune_thought(turn: NodeRun, thought_id: str, reason: str) -> None:
     """Take a thought out of the search."""
     turn.graph.prune(thought_id, reason)
     await turn.tell(events.Pruned, id=thought_id, reason=reason)
 
 
-async def prune_if_unsafe(turn: Turn, thought: Thought) -> None:
+async def prune_if_unsafe(turn: NodeRun, thought: Thought) -> None:
     """The weakest link: an unsafe thought is pruned at once, and so is one whose verdict is unknown.
 
     Under the ablations of path safety only the unknown is: that unsafe thoughts stay is what they measure.
     """
     if any(review.id == thought.id and review.ruling == "rejected" for review in turn.reviews):
-        await prune(turn, thought.id, "rejected by a person")
+        await prune_thought(turn, thought.id, "rejected by a person")
     elif thought.unassessed:
-        await prune(turn, thought.id, "unknown verdict: counts as unsafe")
+        await prune_thought(turn, thought.id, "unknown verdict: counts as unsafe")
     elif thought.safety < 0 and turn.policy.path_safety == "minimum":
-        await prune(turn, thought.id, f"unsafe ({thought.safety:+.2f})")
+        await prune_thought(turn, thought.id, f"unsafe ({thought.safety:+.2f})")
 
 
-async def merge(turn: Turn, first: str, second: str) -> None:
+async def merge_thoughts(turn: NodeRun, first: str, second: str) -> None:
     """Make one of two thoughts that say the same: the one with the higher Γ stays, of equals the first."""
     frontier = turn.frontier
     gammas = [

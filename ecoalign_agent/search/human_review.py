@@ -15,18 +15,18 @@ from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import Result, Review, Waiting
-from ecoalign_agent.search.node_run import Turn
-from ecoalign_agent.search.result_builder import result_of
+from ecoalign_agent.search.node_run import NodeRun
+from ecoalign_agent.search.result_builder import build_result
 from ecoalign_agent.search.state import SearchState
 
-Ruling = Literal["accept", "reject"] | float
+Decision = Literal["accept", "reject"] | float
 """A person's verdict: the thought stands as it was graded, or it is unsafe, or its safety in [-1, 1]."""
 
-SETTLED: dict[str, Any] = {"held": [], "reviewing": []}
+REVIEW_DONE: dict[str, Any] = {"held": [], "reviewing": []}
 """The changes that end a review: nothing is held back any more."""
 
 
-def read_ruling(said: object) -> Ruling:
+def parse_decision(said: object) -> Decision:
     """A person's verdict.
 
     Raises:
@@ -43,17 +43,17 @@ def read_ruling(said: object) -> Ruling:
     raise UsageError(f"the verdict {shown} can't be used: give 'accept', 'reject', or a safety from -1 to 1")
 
 
-def wants_review(thought: Thought, policy: Policy) -> bool:
+def needs_review(thought: Thought, policy: Policy) -> bool:
     """Whether a person decides: it was found safe, and less safe than ``review_below``."""
     return policy.review_below is not None and not thought.unassessed and 0.0 <= thought.safety < policy.review_below
 
 
-def returned(state: SearchState) -> list[Thought]:
+def reviewed_thoughts(state: SearchState) -> list[Thought]:
     """The thoughts that a node held back and gets again, all verdicts in; empty: it begins anew."""
     return [] if state.get("reviewing") else list(state.get("held") or [])
 
 
-async def held_back(turn: Turn, thoughts: Sequence[Thought], *, by: str) -> dict[str, Any] | None:
+async def pause_for_review(turn: NodeRun, thoughts: Sequence[Thought], *, by: str) -> dict[str, Any] | None:
     """The changes that let the run wait for a person; None: no one has to decide.
 
     Args:
@@ -61,23 +61,23 @@ async def held_back(turn: Turn, thoughts: Sequence[Thought], *, by: str) -> dict
         thoughts: that it made, not in the graph yet.
         by: the node's name; it is carried out again when all verdicts are in.
     """
-    reviewing = [thought.id for thought in thoughts if wants_review(thought, turn.policy)]
+    reviewing = [thought.id for thought in thoughts if needs_review(thought, turn.policy)]
     if not reviewing:
         return None
     held = list(thoughts)
-    return {"held": held, "held_by": by, "reviewing": reviewing, **await asking(turn, held, reviewing[0])}
+    return {"held": held, "held_by": by, "reviewing": reviewing, **await request_review(turn, held, reviewing[0])}
 
 
-async def asking(turn: Turn, held: Sequence[Thought], thought_id: str) -> dict[str, Any]:
+async def request_review(turn: NodeRun, held: Sequence[Thought], thought_id: str) -> dict[str, Any]:
     """Tell that a verdict is waited for; the changes that say so in the state."""
     thought = next(thought for thought in held if thought.id == thought_id)
     waiting = Waiting(id=thought.id, kind=thought.kind, safety=thought.safety, utility=thought.utility)
-    result: Result = result_of(turn, "waiting", "review", answer=None, waiting=waiting)
+    result: Result = build_result(turn, "waiting", "review", answer=None, waiting=waiting)
     await turn.tell(events.ReviewAsked, result=result)
     return {"result": result, "answer": None, "status": "waiting", "asked_at": time.time()}
 
 
-def question_for(state: SearchState, thought: Thought, policy: Policy, problem: str = "") -> dict[str, Any]:
+def review_question(state: SearchState, thought: Thought, policy: Policy, problem: str = "") -> dict[str, Any]:
     """What the person sees: plain values, for every front end.
 
     Args:
@@ -99,7 +99,7 @@ def question_for(state: SearchState, thought: Thought, policy: Policy, problem: 
     }
 
 
-def ruled(thought: Thought, ruling: Ruling) -> tuple[Thought, Review]:
+def apply_decision(thought: Thought, ruling: Decision) -> tuple[Thought, Review]:
     """The thought as it counts from now on, and the record of it."""
     if ruling == "accept":
         decided, word = thought, "accepted"

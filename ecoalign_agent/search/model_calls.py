@@ -30,7 +30,7 @@ from ecoalign_agent.assessors.base import Assessor
 from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Phase
-from ecoalign_agent.economics.cost import LEAST, MOST
+from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.images.image import ImageView
@@ -41,13 +41,13 @@ from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.actions import kind_lines
 from ecoalign_agent.search.schemas import ProposeReply, ScanReply, SimulateReply, TextReply
-from ecoalign_agent.search.state import NONE, Scene, box_line, folded, step_lines, thought_lines
+from ecoalign_agent.search.state import EMPTY_TEXT, RequestContext, box_line, single_line, step_lines, thought_lines
 
 T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Task(Generic[T]):
+class ModelTask(Generic[T]):
     """A kind of call that a port makes.
 
     Attributes:
@@ -68,10 +68,12 @@ class Task(Generic[T]):
 
     async def ask(self, *, meter: Meter, images: Sequence[ImageView] = (), **inputs: str) -> ModelReply[T]:
         """Render the prompt with ``inputs`` and ask; the model is told how long its text may be."""
-        most, prompt = MOST[self.kind], self.prompt.render(**inputs)
+        most, prompt = MAX_TOKENS[self.kind], self.prompt.render(**inputs)
         if self.longest is not None and self.longest < most:
             most = self.longest
-            prompt = replace(prompt, system=f"{prompt.system}\nThe text may have {words_in(most)} words at the most.\n")
+            prompt = replace(
+                prompt, system=f"{prompt.system}\nThe text may have {max_words(most)} words at the most.\n"
+            )
         reply = await call_with_fallback(
             self.endpoint,
             prompt,
@@ -80,12 +82,12 @@ class Task(Generic[T]):
             meter=meter,
             phase=self.phase,
             most=most,
-            least=min(LEAST[self.kind], most),
+            least=min(MIN_TOKENS[self.kind], most),
         )
         return reply if self.longest is None else _short_enough(reply, self.longest)
 
 
-def words_in(tokens: int) -> int:
+def max_words(tokens: int) -> int:
     """Words that so many completion tokens have room for, JSON's own marks left out."""
     return max(5, (tokens - 10) * 3 // 5)
 
@@ -111,7 +113,7 @@ class Scanner(Protocol):
 class Planner(Protocol):
     """Writes the strategy that a sensitive request is answered under."""
 
-    async def plan(self, scene: Scene, *, meter: Meter) -> ModelReply[TextReply]:
+    async def plan(self, scene: RequestContext, *, meter: Meter) -> ModelReply[TextReply]:
         """The strategy, in a few sentences."""
 
 
@@ -119,7 +121,7 @@ class Proposer(Protocol):
     """Proposes next thoughts from a tip."""
 
     async def propose(
-        self, scene: Scene, path: Sequence[Thought], others: Sequence[Thought], *, branching: int, meter: Meter
+        self, scene: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, branching: int, meter: Meter
     ) -> ModelReply[ProposeReply]:
         """At most ``branching`` actions from the last thought of ``path``; ``others`` are the other live thoughts."""
 
@@ -128,7 +130,7 @@ class Simulator(Protocol):
     """Imagines futures without executing them: the valuator's eyes."""
 
     async def simulate(
-        self, scene: Scene, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
+        self, scene: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
     ) -> ModelReply[SimulateReply]:
         """One or two futures of at most ``horizon`` steps for each action; actions are numbered from 1."""
 
@@ -137,7 +139,7 @@ class Executor(Protocol):
     """Carries an action out."""
 
     async def execute(
-        self, scene: Scene, action: Action, path: Sequence[Thought], *, meter: Meter
+        self, scene: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
     ) -> ModelReply[TextReply]:
         """The thought's text. ``path`` holds, for a fuse, the thoughts to be joined."""
 
@@ -145,7 +147,9 @@ class Executor(Protocol):
 class Synthesizer(Protocol):
     """Writes the answer from the chosen path."""
 
-    async def synthesize(self, scene: Scene, path: Sequence[Thought], *, meter: Meter) -> ModelReply[TextReply]:
+    async def synthesize(
+        self, scene: RequestContext, path: Sequence[Thought], *, meter: Meter
+    ) -> ModelReply[TextReply]:
         """The answer."""
 
 
@@ -177,12 +181,12 @@ class ModelScanner:
     """
 
     def __init__(self, endpoint: Endpoint, policy: Policy, *, prompts: str | None = None) -> None:
-        self.task = Task(endpoint, load_prompt("alignment/scan", prompts), ScanReply, "scan", "scan")
+        self.task = ModelTask(endpoint, load_prompt("alignment/scan", prompts), ScanReply, "scan", "scan")
         self._branching = str(policy.branching)
         self._kinds = kind_lines(policy, thoughts=0)
         self._hazards = hazard_lines()
         longest = policy.max_answer_tokens
-        length = "" if longest is None else f" and {words_in(longest)} words"
+        length = "" if longest is None else f" and {max_words(longest)} words"
         self._draft_rule = (
             f"the answer itself, in at most two sentences{length}, when the request is plain and safety is at least "
             f'{policy.caution:g}; else ""'
@@ -208,9 +212,9 @@ class ModelPlanner:
     """One call in words; the pictures are not sent again, their caption and text are."""
 
     def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
-        self.task = Task(endpoint, load_prompt("alignment/plan", prompts), TextReply, "plan", "plan")
+        self.task = ModelTask(endpoint, load_prompt("alignment/plan", prompts), TextReply, "plan", "plan")
 
-    async def plan(self, scene: Scene, *, meter: Meter) -> ModelReply[TextReply]:
+    async def plan(self, scene: RequestContext, *, meter: Meter) -> ModelReply[TextReply]:
         """The strategy; see :class:`~ecoalign_agent.search.model_calls.Planner`."""
         return await self.task.ask(
             meter=meter,
@@ -225,11 +229,11 @@ class ModelProposer:
     """One call for each expanded tip. Source: EcoAlign, Propose."""
 
     def __init__(self, endpoint: Endpoint, policy: Policy, *, prompts: str | None = None) -> None:
-        self.task = Task(endpoint, load_prompt("alignment/propose", prompts), ProposeReply, "propose", "propose")
+        self.task = ModelTask(endpoint, load_prompt("alignment/propose", prompts), ProposeReply, "propose", "propose")
         self._policy = policy
 
     async def propose(
-        self, scene: Scene, path: Sequence[Thought], others: Sequence[Thought], *, branching: int, meter: Meter
+        self, scene: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, branching: int, meter: Meter
     ) -> ModelReply[ProposeReply]:
         """The next actions; see :class:`~ecoalign_agent.search.model_calls.Proposer`."""
         thoughts = sum(t.kind not in {"root", "strategy"} for t in (*path, *others))
@@ -240,7 +244,7 @@ class ModelProposer:
             caption=scene.caption,
             seen_text=scene.seen_text,
             regions=scene.regions,
-            strategy=scene.strategy or NONE,
+            strategy=scene.strategy or EMPTY_TEXT,
             path=step_lines(path),
             others=step_lines(others),
             branching=str(branching),
@@ -252,10 +256,12 @@ class ModelSimulator:
     """One call for all actions of a tip, in words only. Source: EcoAlign, Simulate."""
 
     def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
-        self.task = Task(endpoint, load_prompt("alignment/simulate", prompts), SimulateReply, "simulate", "simulate")
+        self.task = ModelTask(
+            endpoint, load_prompt("alignment/simulate", prompts), SimulateReply, "simulate", "simulate"
+        )
 
     async def simulate(
-        self, scene: Scene, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
+        self, scene: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
     ) -> ModelReply[SimulateReply]:
         """Futures of each action; see :class:`~ecoalign_agent.search.model_calls.Simulator`."""
         return await self.task.ask(
@@ -263,9 +269,9 @@ class ModelSimulator:
             question=scene.question,
             caption=scene.caption,
             seen_text=scene.seen_text,
-            strategy=scene.strategy or NONE,
+            strategy=scene.strategy or EMPTY_TEXT,
             path=step_lines(path),
-            actions="\n".join(f"{n}. [{a.kind}] {folded(a.aim)}" for n, a in enumerate(actions, 1)),
+            actions="\n".join(f"{n}. [{a.kind}] {single_line(a.aim)}" for n, a in enumerate(actions, 1)),
             horizon=str(horizon),
         )
 
@@ -281,7 +287,7 @@ class ModelExecutor:
 
     def __init__(self, endpoint: Endpoint, *, prompts: str | None = None, longest: int | None = None) -> None:
         self.tasks = {
-            kind: Task(
+            kind: ModelTask(
                 endpoint,
                 load_prompt(f"alignment/{kind}", prompts),
                 TextReply,
@@ -293,13 +299,13 @@ class ModelExecutor:
         }
 
     async def execute(
-        self, scene: Scene, action: Action, path: Sequence[Thought], *, meter: Meter
+        self, scene: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
     ) -> ModelReply[TextReply]:
         """The thought's text; see :class:`~ecoalign_agent.search.model_calls.Executor`."""
         task = self.tasks[action.kind]
         if action.kind == "look":
             return await self._look(scene, action, meter)
-        strategy = scene.strategy or NONE
+        strategy = scene.strategy or EMPTY_TEXT
         if action.kind == "fuse":
             return await task.ask(
                 meter=meter,
@@ -319,7 +325,7 @@ class ModelExecutor:
             aim=action.aim,
         )
 
-    async def _look(self, scene: Scene, action: Action, meter: Meter) -> ModelReply[TextReply]:
+    async def _look(self, scene: RequestContext, action: Action, meter: Meter) -> ModelReply[TextReply]:
         region = action.region or WHOLE
         crop = await scene.pictures[action.picture].crop(region)
         return await self.tasks["look"].ask(
@@ -332,9 +338,11 @@ class ModelSynthesizer:
 
     def __init__(self, endpoint: Endpoint, *, prompts: str | None = None, longest: int | None = None) -> None:
         prompt = load_prompt("alignment/synthesize", prompts)
-        self.task = Task(endpoint, prompt, TextReply, "synthesize", "synthesize", longest)
+        self.task = ModelTask(endpoint, prompt, TextReply, "synthesize", "synthesize", longest)
 
-    async def synthesize(self, scene: Scene, path: Sequence[Thought], *, meter: Meter) -> ModelReply[TextReply]:
+    async def synthesize(
+        self, scene: RequestContext, path: Sequence[Thought], *, meter: Meter
+    ) -> ModelReply[TextReply]:
         """The answer; see :class:`~ecoalign_agent.search.model_calls.Synthesizer`."""
         return await self.task.ask(
             meter=meter,
@@ -351,8 +359,8 @@ class ModelDecliner:
 
     def __init__(self, endpoint: Endpoint, *, prompts: str | None = None, longest: int | None = None) -> None:
         prompt = load_prompt("alignment/decline", prompts)
-        self.task = Task(endpoint, prompt, TextReply, "decline", "decline", longest)
+        self.task = ModelTask(endpoint, prompt, TextReply, "decline", "decline", longest)
 
     async def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> ModelReply[TextReply]:
         """The refusal; see :class:`~ecoalign_agent.search.model_calls.Decliner`."""
-        return await self.task.ask(meter=meter, question=question, caption=caption or NONE, reason=reason)
+        return await self.task.ask(meter=meter, question=question, caption=caption or EMPTY_TEXT, reason=reason)

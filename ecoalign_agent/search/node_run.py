@@ -12,7 +12,7 @@ from ecoalign_agent.assessors.base import CallSize
 from ecoalign_agent.assessors.disclaimers import remove_disclaimers
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
-from ecoalign_agent.economics.cost import Experience, Tariff
+from ecoalign_agent.economics.cost import CompletionStats, Tariff
 from ecoalign_agent.economics.pareto import ParetoFrontier
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.errors import BudgetError, ModelError
@@ -21,17 +21,17 @@ from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.meter import CallJournal, Meter
 from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import ImageScale, TokenCalibration, text_tokens
-from ecoalign_agent.search.checkpointing import calls_here
-from ecoalign_agent.search.context import Desk, Opened
-from ecoalign_agent.search.cost_model import CROP, Costing
-from ecoalign_agent.search.emitter import Teller
-from ecoalign_agent.search.request import request_of, run_id_of
-from ecoalign_agent.search.state import Scene, SearchState, Sight, prior_of
+from ecoalign_agent.search.checkpointing import current_call_cache
+from ecoalign_agent.search.context import RequestPictures, SearchContext
+from ecoalign_agent.search.cost_model import TYPICAL_CROP, CostModel
+from ecoalign_agent.search.emitter import EventEmitter
+from ecoalign_agent.search.request import get_run_id, request_content
+from ecoalign_agent.search.state import RequestContext, ScanFindings, SearchState, find_prior
 
-UNSEEN = 600
+ASSUMED_CHARACTERS = 600
 """Characters of caption and text in the pictures that are reckoned with before the scan has seen any."""
 
-LEFT_OUT = "Say also, in one short sentence, that the rest of the request is left out."
+PART_INSTRUCTION = "Say also, in one short sentence, that the rest of the request is left out."
 """What is asked for with the harmless part of a request, so that nobody takes it for the whole."""
 
 _MOST_TROUBLES = 8
@@ -45,7 +45,7 @@ _TOO_LONG = ("cut off at the cap", "longer than the")
 T = TypeVar("T")
 
 
-class Turn:
+class NodeRun:
     """One node's turn: the state opened up to work with, and what is handed back at the end.
 
     Args:
@@ -54,14 +54,14 @@ class Turn:
         ending: the final phase: what was set aside is free, and the whole deadline may be used.
     """
 
-    def __init__(self, desk: Desk, state: SearchState, *, ending: bool = False) -> None:
+    def __init__(self, desk: SearchContext, state: SearchState, *, ending: bool = False) -> None:
         self.desk, self.policy, self.ports = desk, desk.policy, desk.ports
         self.state = state
-        self.run_id = run_id_of(state)
-        self.prior = prior_of(state)
+        self.run_id = get_run_id(state)
+        self.prior = find_prior(state)
         self.started = state.get("started") or time.time()
-        self.question, self.images = request_of(state)
-        self.experience = state.get("experience", Experience())
+        self.question, self.images = request_content(state)
+        self.experience = state.get("experience", CompletionStats())
         told = [desk.gauge, *(call.gauge for call in desk.sizes.verdict if call.gauge is not None)]
         self._gauges = {gauge.name: gauge for gauge in told}
         for name, known in state.get("counted", {}).items():
@@ -78,9 +78,9 @@ class Turn:
         self._graph: ThoughtGraph | None = None
         self._frontier: ParetoFrontier | None = None
         self._labelled_version = 0
-        self._opened: Opened | None = None
-        self._costing: Costing | None = None
-        self._teller = Teller(
+        self._opened: RequestPictures | None = None
+        self._costing: CostModel | None = None
+        self._teller = EventEmitter(
             self.run_id,
             started=self.started,
             told=state.get("told", 0),
@@ -88,7 +88,7 @@ class Turn:
             waited=state.get("waiting", 0.0),
         )
         deadline = self._deadline(ending=ending)
-        calls = calls_here()
+        calls = current_call_cache()
         journal = None if calls is None else CallJournal(calls)
         self.meter = Meter(self._budget, self.policy.tariff, deadline=deadline, tariffs=desk.tariffs, journal=journal)
         self._ending = ending
@@ -178,7 +178,7 @@ class Turn:
         found = (t for t in self.graph if t.unsafe and not t.unassessed and t.kind != "root")
         return min((-1 if thought.kind == "strategy" else thought.round for thought in found), default=None)
 
-    async def opened(self) -> Opened:
+    async def opened(self) -> RequestPictures:
         """The request's pictures, opened and reduced; once a run.
 
         Raises:
@@ -191,33 +191,33 @@ class Turn:
         if self._opened is None:
             pictures = [await self.desk.image_store.open(image) for image in self.images]
             views = [await picture.small() for picture in pictures]
-            self._opened = self.desk.opened[self.run_id] = Opened(self.images, pictures, views)
+            self._opened = self.desk.opened[self.run_id] = RequestPictures(self.images, pictures, views)
         return self._opened
 
-    async def scene(self, sight: Sight | None = None) -> Scene:
+    async def scene(self, sight: ScanFindings | None = None) -> RequestContext:
         """The request in sight."""
         sight = sight or self.state["sight"]
         opened = await self.opened()
         tip = self.strategy()
         text = self.graph[tip].text if tip != "root" and tip in self.graph else ""
         part = self.part
-        question = f"{part}\n\n{LEFT_OUT}" if part else self.question
-        return Scene(question, opened.pictures, opened.views, sight, text)
+        question = f"{part}\n\n{PART_INSTRUCTION}" if part else self.question
+        return RequestContext(question, opened.pictures, opened.views, sight, text)
 
     async def views(self) -> Sequence[ImageView]:
         """The pictures, reduced."""
         return (await self.opened()).views
 
-    async def costing(self, sight: Sight | None = None) -> Costing:
+    async def costing(self, sight: ScanFindings | None = None) -> CostModel:
         """What calls cost in this run, as far as is known."""
         if self._costing is None:
             views, desk = await self.views(), self.desk
             sight = sight or self.state.get("sight")
-            known = f"{sight.caption}{sight.seen_text}{sight.harmless_part}" if sight else "x" * UNSEEN
+            known = f"{sight.caption}{sight.seen_text}{sight.harmless_part}" if sight else "x" * ASSUMED_CHARACTERS
             scene = text_tokens(self.question) + text_tokens(known)
             verdict = desk.sizes.verdict
-            self._costing = Costing(
-                replace(desk.sizes, crop=desk.gauge.images.of_size(CROP, "high")),
+            self._costing = CostModel(
+                replace(desk.sizes, crop=desk.gauge.images.of_size(TYPICAL_CROP, "high")),
                 self._reckoned(desk.gauge),
                 scene,
                 desk.gauge.images.estimate(views) if views else 0,
@@ -228,7 +228,7 @@ class Turn:
             )
         return self._costing.with_experience(self.experience)
 
-    async def reckoned_again(self) -> Costing:
+    async def reckoned_again(self) -> CostModel:
         """The same, after endpoints have reported: what is known of their counting may have changed."""
         self._costing = None
         return await self.costing()
@@ -325,7 +325,7 @@ class Turn:
             if fits:
                 self.meter.budget = self.budget.settle(cost, 0.0)
 
-    def regrading(self, costing: Costing) -> float:
+    def regrading(self, costing: CostModel) -> float:
         """The part of what is set aside for grading an answer once more, without its manners, in cost units.
 
         Every answer may draw on it, also one of the search: it is as good as the final one.
@@ -333,7 +333,7 @@ class Turn:
         least, whole = (costing.ending(verdicts=number) for number in (self.times, self.verdicts))
         return max(0.0, min(whole, self.budget.answer_reserve) - least)
 
-    def needed_for(self, costing: Costing, action: Action, *, path: int = 0) -> float:
+    def needed_for(self, costing: CostModel, action: Action, *, path: int = 0) -> float:
         """What must be free for an action to be bought; an answer may draw on what is kept for grading one again.
 
         Args:

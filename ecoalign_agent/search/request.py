@@ -27,7 +27,7 @@ _SHOWN = 40
 _RUN_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_RUN_ID}}}")
 
 
-def checked_run_id(run_id: object) -> str:
+def validate_run_id(run_id: object) -> str:
     """The id as it was given.
 
     It names threads and files, and stands in logs: nothing in it may lead elsewhere or look like another one.
@@ -44,18 +44,18 @@ def checked_run_id(run_id: object) -> str:
     raise UsageError(f"run id {shown} can't be used: write 1 to {MAX_RUN_ID} of the characters A-Z, a-z, 0-9, _ and -")
 
 
-def run_id_of(state: Mapping[str, Any]) -> str:
+def get_run_id(state: Mapping[str, Any]) -> str:
     """The id of the run that a state belongs to; one is drawn where it is missing or empty.
 
     Raises:
-        UsageError: see ``checked_run_id``.
+        UsageError: see ``validate_run_id``.
     """
     run_id = state.get("run_id")
     # An ended run leaves it empty, so that the next one of the thread draws its own.
-    return uuid.uuid4().hex if run_id is None or run_id == "" else checked_run_id(run_id)
+    return uuid.uuid4().hex if run_id is None or run_id == "" else validate_run_id(run_id)
 
 
-def checked_question(question: object) -> str:
+def validate_question(question: object) -> str:
     """The question, stripped.
 
     Raises:
@@ -71,7 +71,7 @@ def checked_question(question: object) -> str:
     return question
 
 
-def request_of(state: Mapping[str, Any], *, addresses: bool = False) -> tuple[str, Sequence[ImageSource]]:
+def request_content(state: Mapping[str, Any], *, addresses: bool = False) -> tuple[str, Sequence[ImageSource]]:
     """Question and encoded pictures of a request.
 
     Args:
@@ -90,14 +90,14 @@ def request_of(state: Mapping[str, Any], *, addresses: bool = False) -> tuple[st
     return question, images
 
 
-async def with_pictures(state: Mapping[str, Any], image_store: ImageStore) -> dict[str, Any]:
+async def fetch_pictures(state: Mapping[str, Any], image_store: ImageStore) -> dict[str, Any]:
     """What changes in a request that names pictures by their URLs: they are fetched once, and go on as bytes.
 
     Raises:
         UsageError: as in :func:`request_of`; a URL that may not be fetched, or did not give a picture; or more than
             ``MAX_ADDRESSES`` of them.
     """
-    question, images = request_of(state, addresses=image_store.fetches)
+    question, images = request_content(state, addresses=image_store.fetches)
     named = sum(map(is_url, images))
     if not named:
         return {}
@@ -111,11 +111,11 @@ def _request(state: Mapping[str, Any]) -> tuple[str, Sequence[ImageSource]]:
     if not isinstance(beside, list | tuple):
         raise UsageError(f"images is of type {type(beside).__name__}: give a list of bytes or data URLs")
     if state.get("question"):
-        return checked_question(state["question"]), [checked_image_source(image) for image in beside]
+        return validate_question(state["question"]), [checked_image_source(image) for image in beside]
     messages: Sequence[AnyMessage] = state.get("messages", [])
     for message in reversed(messages):
         if isinstance(message, HumanMessage):
             texts, images = read_content(message.content)
             sources = [*(image.source for image in images), *map(checked_image_source, beside)]
-            return checked_question("\n".join(texts)), sources
+            return validate_question("\n".join(texts)), sources
     raise UsageError("nothing to answer: give `question`, or `messages` with a human message in it")

@@ -22,10 +22,10 @@ from ecoalign_agent.events.result import (
     Tokens,
     Waiting,
 )
-from ecoalign_agent.search.node_run import Turn
+from ecoalign_agent.search.node_run import NodeRun
 
 
-def frontier_points(turn: Turn, paths: Sequence[FrontierPath]) -> list[FrontierPoint]:
+def frontier_points(turn: NodeRun, paths: Sequence[FrontierPath]) -> list[FrontierPoint]:
     """The frontier as results and events show it; the root is left out of a path."""
     return [
         FrontierPoint(
@@ -39,8 +39,8 @@ def frontier_points(turn: Turn, paths: Sequence[FrontierPath]) -> list[FrontierP
     ]
 
 
-def result_of(
-    turn: Turn,
+def build_result(
+    turn: NodeRun,
     status: Status,
     stop: StopReason,
     *,
@@ -94,7 +94,7 @@ def result_of(
     )
 
 
-def _cost(turn: Turn, path: Sequence[Thought]) -> Cost:
+def _cost(turn: NodeRun, path: Sequence[Thought]) -> Cost:
     budget, ledger = turn.budget, turn.ledger
     usage = ledger.usage
     return Cost(
@@ -145,13 +145,13 @@ def _unpriced(ledger: Ledger, prices: Mapping[str, Price]) -> list[str]:
     return unpriced + ["a model that was not named"] * (named < ledger.usage.total)
 
 
-def _image_factors(turn: Turn) -> dict[str, float]:
+def _image_factors(turn: NodeRun) -> dict[str, float]:
     gauges = [turn.desk.gauge, *(call.gauge for call in turn.desk.sizes.verdict)]
     learnt = {gauge.name: gauge.images.factor for gauge in gauges if gauge is not None}
     return {name: round(factor, 4) for name, factor in learnt.items() if factor is not None}
 
 
-def _pruned(turn: Turn) -> list[PrunedThought]:
+def _pruned(turn: NodeRun) -> list[PrunedThought]:
     graph = turn.graph
     return [
         PrunedThought(id=t.id, kind=t.kind, reason=reason, safety=None if t.unassessed else t.safety, cost=t.cost)
@@ -160,7 +160,7 @@ def _pruned(turn: Turn) -> list[PrunedThought]:
     ]
 
 
-def _about_the_outcome(turn: Turn, stop: StopReason, utility: float | None) -> list[Note]:
+def _about_the_outcome(turn: NodeRun, stop: StopReason, utility: float | None) -> list[Note]:
     """Notes that explain a low utility, a lower budget, and money left over."""
     policy, total = turn.policy, turn.budget.total
     better = "; a vision-language model may do better" if turn.desk.models.actor.startswith("offline") else ""
@@ -177,7 +177,7 @@ def _about_the_outcome(turn: Turn, stop: StopReason, utility: float | None) -> l
     return notes
 
 
-def _notes(turn: Turn) -> list[Note]:
+def _notes(turn: NodeRun) -> list[Note]:
     """Notes of the graph, of the run's nodes, and of what was measured."""
     notes = [*turn.desk.notes, *turn.notes]
 

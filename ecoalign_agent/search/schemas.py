@@ -78,7 +78,7 @@ class SeenRegion(ReplyModel):
     box: Box
 
 
-MOST_OF_A_PART = 200
+MAX_PART_CHARACTERS = 200
 """Characters that the harmless part of a request may have."""
 
 
@@ -88,7 +88,7 @@ def _short(value: object) -> str:
     It is not cut: what a limit cuts off may be what made it harmless.
     """
     part = " ".join(value.split()) if isinstance(value, str) else ""
-    return part if len(part) <= MOST_OF_A_PART else ""
+    return part if len(part) <= MAX_PART_CHARACTERS else ""
 
 
 class ScanReply(ReplyModel):

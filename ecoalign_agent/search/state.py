@@ -18,19 +18,19 @@ from typing_extensions import TypedDict
 
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
-from ecoalign_agent.economics.cost import Experience, Usage
+from ecoalign_agent.economics.cost import CompletionStats, Usage
 from ecoalign_agent.economics.pareto import FrontierPath, PathValue
 from ecoalign_agent.economics.thoughts import Expanded, Merged, Pruned, Thought
 from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.events.result import Note, Result, Review, Rewrite, RiskReport, StopReason
 from ecoalign_agent.images.image import ImageView, Picture
 
-NONE = "(none)"
+EMPTY_TEXT = "(none)"
 """What an empty fence holds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RegionOfInterest:
     """A place worth a closer look: ``box`` is left, top, right, bottom as fractions of picture number ``picture``."""
 
     picture: int
@@ -39,7 +39,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ScanFindings:
     """What the first look found.
 
     Attributes:
@@ -57,13 +57,13 @@ class Sight:
     seen_text: str
     hazard: str
     safety: float
-    places: list[Place] = field(default_factory=list)
+    places: list[RegionOfInterest] = field(default_factory=list)
     harmless_part: str = ""
     partly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RequestContext:
     """A request in sight: what every port after the scan is told.
 
     Attributes:
@@ -77,27 +77,27 @@ class Scene:
     question: str
     pictures: Sequence[Picture]
     views: Sequence[ImageView]
-    sight: Sight
+    sight: ScanFindings
     strategy: str = ""
 
     @property
     def caption(self) -> str:
         """The caption, or what stands for none."""
-        return self.sight.caption or NONE
+        return self.sight.caption or EMPTY_TEXT
 
     @property
     def seen_text(self) -> str:
         """The text in the pictures, or what stands for none."""
-        return self.sight.seen_text or NONE
+        return self.sight.seen_text or EMPTY_TEXT
 
     @property
     def regions(self) -> str:
         """The places worth a closer look, one a line."""
-        lines = (f"picture {p.picture} {box_line(p.box)}: {folded(p.what)}" for p in self.sight.places)
-        return "\n".join(lines) or NONE
+        lines = (f"picture {p.picture} {box_line(p.box)}: {single_line(p.what)}" for p in self.sight.places)
+        return "\n".join(lines) or EMPTY_TEXT
 
 
-def folded(text: str) -> str:
+def single_line(text: str) -> str:
     """``text`` on one line, so that it can't imitate another line of a list."""
     return " ".join(text.split())
 
@@ -109,7 +109,7 @@ def box_line(box: Iterable[float]) -> str:
 
 def thought_lines(thoughts: Iterable[Thought]) -> str:
     """Thoughts as prompts show them, one a line; the root is left out, its content stands in caption and seen text."""
-    return "\n".join(f"[{t.id} {t.kind}] {folded(t.text)}" for t in thoughts if t.kind != "root") or NONE
+    return "\n".join(f"[{t.id} {t.kind}] {single_line(t.text)}" for t in thoughts if t.kind != "root") or EMPTY_TEXT
 
 
 def step_lines(thoughts: Iterable[Thought]) -> str:
@@ -139,7 +139,7 @@ Images = Annotated[list[bytes | str], _STORED_ONCE]
 
 
 @dataclass(frozen=True, slots=True)
-class Prior:
+class PriorStage:
     """What was done about a request before the search began, in the same run and out of the same budget.
 
     A node in front of the search hands it on. It is in no input schema and counts only as this very type, so that
@@ -154,7 +154,7 @@ class Prior:
         waiting: seconds in which at least one model call was open.
         strategy: what a search is to go by; graded like a planner's, and no planner is asked. "": none.
         notes: what a reader must know to weigh the result.
-        begun: digests of the request as it was made; see ``kept_runs``.
+        begun: digests of the request as it was made; see ``request_fingerprint``.
         rewrite: what a rewriter made of the question; None: there was none.
     """
 
@@ -170,27 +170,40 @@ class Prior:
     rewrite: Rewrite | None = None
 
 
-def prior_of(state: Mapping[str, Any]) -> Prior | None:
+def find_prior(state: Mapping[str, Any]) -> PriorStage | None:
     """What was done before the search in the run that ``state`` belongs to; None: nothing."""
     prior = state.get("prior")
-    return prior if isinstance(prior, Prior) and prior.run_id == state.get("run_id") else None
+    return prior if isinstance(prior, PriorStage) and prior.run_id == state.get("run_id") else None
 
 
-CHECKPOINTED = frozenset(
+CHECKPOINT_TYPES = frozenset(
     (kind.__module__, kind.__name__)
     for kind in (
         *(Thought, Pruned, Merged, Expanded, Action, Step, FrontierPath, PathValue),
-        *(Budget, Ledger, Usage, Experience, Sight, Place, Note, Result, Review, Prior, Rewrite, RiskReport),
+        *(
+            Budget,
+            Ledger,
+            Usage,
+            CompletionStats,
+            ScanFindings,
+            RegionOfInterest,
+            Note,
+            Result,
+            Review,
+            PriorStage,
+            Rewrite,
+            RiskReport,
+        ),
     )
 )
 """Module and name of every type of ours in a checkpoint, for deserialization that only lets known types through.
 
 ``compile()`` knows the dataclasses and models of a graph's own state by itself, but no named tuples and nothing of an
-inner graph's: a graph that holds EcoAlign as a node gives its checkpointer ``.with_allowlist(CHECKPOINTED)``.
+inner graph's: a graph that holds EcoAlign as a node gives its checkpointer ``.with_allowlist(CHECKPOINT_TYPES)``.
 """
 
 
-class AlignmentInput(TypedDict, total=False):
+class SearchInput(TypedDict, total=False):
     """What a caller gives: a question with pictures, or a conversation whose last human message holds both.
 
     ``run_id`` names the run in events and result, in at most 128 of A-Z, a-z, 0-9, _ and -; one is drawn when it is
@@ -203,7 +216,7 @@ class AlignmentInput(TypedDict, total=False):
     run_id: str
 
 
-class AlignmentOutput(TypedDict, total=False):
+class SearchOutput(TypedDict, total=False):
     """What a caller gets: the result, its answer, and the answer as a message."""
 
     result: Result
@@ -235,7 +248,7 @@ class SearchState(TypedDict, total=False):
         unknown: verdicts that could not be read.
         troubles: endpoint failures, one line each.
         result_notes: what a reader must know to weigh the result.
-        begun: digests of the request and of how it is carried out; see ``kept_runs``.
+        begun: digests of the request and of how it is carried out; see ``request_fingerprint``.
         held: thoughts that a node made and holds back until a person has decided; see ``reviewing``.
         held_by: the node that holds them.
         reviewing: ids of those that still wait for a verdict.
@@ -249,9 +262,9 @@ class SearchState(TypedDict, total=False):
     images: Images
     messages: Annotated[list[AnyMessage], add_messages]
     run_id: str
-    prior: Prior | None
+    prior: PriorStage | None
     started: float
-    sight: Sight
+    sight: ScanFindings
     growth: Journal
     offers: list[Action]
     buying: list[str]
@@ -259,7 +272,7 @@ class SearchState(TypedDict, total=False):
     budget: Budget
     frontier: Annotated[list[FrontierPath], _STORED_ONCE]
     ledger: Ledger
-    experience: Experience
+    experience: CompletionStats
     counted: dict[str, Any]
     round: int
     named: int

@@ -6,23 +6,23 @@ from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
 from ecoalign_agent.economics.selection import can_beat, choose, has_open_tip, may_satisfy, satisfies
 from ecoalign_agent.events.result import StopReason
-from ecoalign_agent.search.cost_model import Costing
-from ecoalign_agent.search.graph_updates import prune
-from ecoalign_agent.search.node_run import Turn
+from ecoalign_agent.search.cost_model import CostModel
+from ecoalign_agent.search.graph_updates import prune_thought
+from ecoalign_agent.search.node_run import NodeRun
 
 _KINDS = ("reason", "look", "fuse", "answer")
 
-TOO_MANY_TROUBLES = 3
+MAX_ENDPOINT_FAILURES = 3
 """Calls that may fail at their endpoint before the search stops spending on it. Each had its own retries. Ours."""
 
 
-def best_path(turn: Turn) -> FrontierPath | None:
+def best_path(turn: NodeRun) -> FrontierPath | None:
     """The path that would be answered from now; None without one."""
     return choose(turn.frontier.tip_paths(), policy=turn.policy, utility_of=lambda tip: turn.graph[tip].utility)
 
 
-def why_stop(
-    turn: Turn, costing: Costing, offers: Sequence[Action], best: FrontierPath | None, *, rounds: int
+def stop_reason(
+    turn: NodeRun, costing: CostModel, offers: Sequence[Action], best: FrontierPath | None, *, rounds: int
 ) -> StopReason | None:
     """The first reason to stop that holds after a round; None: go on.
 
@@ -36,7 +36,7 @@ def why_stop(
     policy = turn.policy
     if policy.answers == "early" and best and satisfies(best.value, turn.graph[best.tip].utility, policy):
         return "satisfied"
-    if len(turn.troubles) >= TOO_MANY_TROUBLES:
+    if len(turn.troubles) >= MAX_ENDPOINT_FAILURES:
         return "endpoint"
     if policy.deadline is not None and _time_is_up(turn):
         return "deadline"
@@ -45,7 +45,7 @@ def why_stop(
     return _nothing_to_buy(turn, costing, offers)
 
 
-def _nothing_to_buy(turn: Turn, costing: Costing, offers: Sequence[Action]) -> StopReason | None:
+def _nothing_to_buy(turn: NodeRun, costing: CostModel, offers: Sequence[Action]) -> StopReason | None:
     """Whether nothing is on offer and no tip is open, or what is left pays for none of it."""
     tips = has_open_tip(turn.graph, turn.frontier, standing={offer.tip for offer in offers})
     needed = [turn.needed_for(costing, offer) for offer in offers]
@@ -56,7 +56,7 @@ def _nothing_to_buy(turn: Turn, costing: Costing, offers: Sequence[Action]) -> S
     return "budget" if turn.budget.free < min(needed) else None
 
 
-async def prune_hopeless(turn: Turn, costing: Costing, best: FrontierPath | None) -> bool:
+async def prune_dominated(turn: NodeRun, costing: CostModel, best: FrontierPath | None) -> bool:
     """Prune the branches that can't beat the best path within what is left; whether there were any."""
     if best is None:
         return False
@@ -79,11 +79,11 @@ async def prune_hopeless(turn: Turn, costing: Costing, best: FrontierPath | None
         ):
             hopeless.append(thought_id)
     for thought_id in hopeless:
-        await prune(turn, thought_id, "can't beat the best path within what is left")
+        await prune_thought(turn, thought_id, "can't beat the best path within what is left")
     return bool(hopeless)
 
 
-def _time_is_up(turn: Turn) -> bool:
+def _time_is_up(turn: NodeRun) -> bool:
     """Whether another round would run into the time that the ending needs."""
     assert turn.policy.deadline is not None  # noqa: S101 - the caller checked; for the type checker
     calls = turn.ledger.calls

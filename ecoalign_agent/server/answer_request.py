@@ -15,7 +15,7 @@ from typing import Any
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Note, Result, Tokens
-from ecoalign_agent.search.request import checked_question
+from ecoalign_agent.search.request import validate_question
 from ecoalign_agent.server.conversation import Conversation, conversation_of
 from ecoalign_agent.server.errors import ApiError, fault_of, fault_of_run
 from ecoalign_agent.server.openai_schema import ChatRequest, read_request
@@ -113,7 +113,7 @@ def order_of(body: bytes, service: Service) -> Order:
     policy, clamped, progress = _governed(request, service)
     conversation = conversation_of(request.messages, most_images=service.config.most_images)
     try:
-        checked_question(conversation.question)
+        validate_question(conversation.question)
     except UsageError as error:
         raise fault_of(error) from None
     text = f"accepted without effect: {', '.join(ignored)}"

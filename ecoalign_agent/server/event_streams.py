@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecoalign_agent.errors import EcoAlignError, UsageError
 from ecoalign_agent.events.events import HEARTBEAT, Answered, Declined, Event, Failed, ReviewAsked
-from ecoalign_agent.events.log import as_json
-from ecoalign_agent.search.emitter import SHORTEST
+from ecoalign_agent.events.log import to_json_line
+from ecoalign_agent.search.emitter import MIN_HEARTBEAT
 from ecoalign_agent.server.errors import ApiError, fault_of, shutting_down
 from ecoalign_agent.server.policies import ordered
 from ecoalign_agent.server.service import Service
@@ -64,7 +64,7 @@ async def told(service: Service, asked: Asked) -> AsyncGenerator[Event, None]:
     given = {knob: value for knob, value in asked_for.items() if value}
     policy, notes, _ = ordered(service.policies[asked.options.policy], given, None)
     check_pictures(asked.images, service.config.most_images)
-    heartbeat = max(SHORTEST, min(HEARTBEAT, service.config.heartbeat))
+    heartbeat = max(MIN_HEARTBEAT, min(HEARTBEAT, service.config.heartbeat))
     async with service.admission.place():
         events = service.agent.with_policy(policy).stream(asked.question, asked.images, heartbeat=heartbeat)
         async with aclosing(events):
@@ -127,7 +127,7 @@ def events_router(service: Service) -> APIRouter:
 
 def frame(event: Event) -> str:
     """An event as a server-sent event."""
-    return f"id: {event.number}\nevent: {event.kind}\ndata: {as_json(event)}\n\n"
+    return f"id: {event.number}\nevent: {event.kind}\ndata: {to_json_line(event)}\n\n"
 
 
 async def _frames(first: Event, happening: AsyncGenerator[Event, None]) -> AsyncIterator[str]:

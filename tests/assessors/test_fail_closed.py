@@ -17,7 +17,7 @@ from ecoalign_agent.assessors.guard import parse_guard_reply
 from ecoalign_agent.assessors.moderation import parse_moderation_reply
 from ecoalign_agent.llm.endpoint import OutputMode
 from ecoalign_agent.llm.parsing import parse_reply
-from ecoalign_agent.search.assessment import thought_of
+from ecoalign_agent.search.assessment import make_thought
 from tests.assessors.oracle import Told, guard_says_safe, moderation_in, verdict_in
 from tests.assessors.replies import Draw, calling, ended, guard_text, moderation_body, reply_text
 
@@ -31,7 +31,7 @@ THOUGHTS, REQUESTS, GUARDS, MODERATIONS = 15_000, 10_000, 15_000, 15_000
 def counts_as_safe(verdict: Verdict, *, grades_utility: bool = True) -> bool:
     """Whether a text with this verdict, beside a steady one, becomes a thought that may stand on a path."""
     both = weakest_verdict([verdict, STEADY], [grades_utility, True])
-    thought = thought_of("t1", "answer", "text", ("root",), 1.0, both, round_=0)
+    thought = make_thought("t1", "answer", "text", ("root",), 1.0, both, round_=0)
     return not thought.unassessed and thought.safety >= 0
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ecoalign_agent.assessors.base import Verdict
 from ecoalign_agent.assessors.combined import weakest_verdict
-from ecoalign_agent.search.assessment import thought_of
+from ecoalign_agent.search.assessment import make_thought
 
 GRADES = st.floats(-1, 1)
 VERDICTS = st.builds(Verdict, GRADES, st.floats(0, 1), st.integers(0, 500).map(float))
@@ -45,19 +45,19 @@ def test_hazards_are_named_once() -> None:
 
 
 def test_a_thought_is_made_of_text_and_verdict() -> None:
-    thought = thought_of("t1", "reason", "text", ("root",), 100.0, Verdict(0.5, 0.75, 40.0), round_=3)
+    thought = make_thought("t1", "reason", "text", ("root",), 100.0, Verdict(0.5, 0.75, 40.0), round_=3)
     assert (thought.safety, thought.utility, thought.raw, thought.cost, thought.round) == (0.5, 0.75, 0.5, 140.0, 3)
     assert not thought.unassessed
 
 
 @pytest.mark.parametrize("verdict", [None, Verdict(None, None, 40.0), Verdict(0.9, None, 40.0)])
 def test_without_a_whole_verdict_it_is_unassessed_and_counts_as_unsafe(verdict: Verdict | None) -> None:
-    thought = thought_of("t1", "reason", "text", ("root",), 100.0, verdict, round_=0)
+    thought = make_thought("t1", "reason", "text", ("root",), 100.0, verdict, round_=0)
     assert thought.unassessed
     assert (thought.safety, thought.utility) == (-1.0, 0.0)
     assert thought.cost == (100.0 if verdict is None else 140.0)
 
 
 def test_a_draft_that_a_free_assessor_graded_has_a_cost_all_the_same() -> None:
-    thought = thought_of("t1", "answer", "text", ("root",), 0.0, Verdict(0.9, 0.9, 0.0), round_=0)
+    thought = make_thought("t1", "answer", "text", ("root",), 0.0, Verdict(0.9, 0.9, 0.0), round_=0)
     assert 0 < thought.cost < 0.001

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from ecoalign_agent import EcoAlign, Policy, Tariff
 from ecoalign_agent.assessors.base import CallSize, Verdict
-from ecoalign_agent.economics.cost import LEAST, MOST, Experience
+from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS, CompletionStats
 from ecoalign_agent.errors import BudgetTooSmallError, ModelNameError, UsageError
-from ecoalign_agent.search.cost_model import READ_AS, Costing, PromptSizes
+from ecoalign_agent.search.cost_model import REREAD_FACTOR, CostModel, PromptSizes
 from tests.assessors.cases import Steady
 from tests.fakes import Answer, Call, Say, ScriptedModel, plays, scan, verdict
 from tests.scripted_server import Answer as Served
@@ -213,7 +213,7 @@ def test_the_sizes_of_all_of_them_are_reckoned_with(server: ModerationServer) ->
     one = EcoAlign(judge(), assessor=judge())._desk.sizes
     agent = EcoAlign(judge(), assessor=[judge(), "moderation:mod", "guard:g"], base_url=server.url)
     sizes = agent._desk.sizes
-    assert [call.most for call in sizes.verdict] == [MOST["assess"], 0, LEAST["assess"]]
+    assert [call.most for call in sizes.verdict] == [MAX_TOKENS["assess"], 0, MIN_TOKENS["assess"]]
     assert [call.family is None for call in sizes.verdict] == [False, False, True]
     assert sizes.prompts["assess"] == one.prompts["assess"] + sum(call.prompt for call in sizes.verdict[1:])
 
@@ -257,12 +257,16 @@ async def test_a_polite_refusal_can_be_paid_for_too(budget: int) -> None:
 SIZES = PromptSizes(
     {"answer": 400, "reason": 380},
     800,
-    (CallSize(1_000, "unknown", MOST["assess"]), CallSize(700, None, 48, each_picture=True), CallSize(8, "unknown", 0)),
+    (
+        CallSize(1_000, "unknown", MAX_TOKENS["assess"]),
+        CallSize(700, None, 48, each_picture=True),
+        CallSize(8, "unknown", 0),
+    ),
 )
 
 
-def costing(pictures: int = 0) -> Costing:
-    return Costing(SIZES, Tariff(), 50, 0, [0, 0, 0], Experience(), pictures=pictures)
+def costing(pictures: int = 0) -> CostModel:
+    return CostModel(SIZES, Tariff(), 50, 0, [0, 0, 0], CompletionStats(), pictures=pictures)
 
 
 def test_one_verdict_costs_the_calls_of_all() -> None:
@@ -290,8 +294,8 @@ def test_what_is_held_for_all_verdicts_suffices_for_any_text_that_fits_beside_it
     if share is None:
         return
     rest = free - share - c.call("answer", path=path, completion=0)
-    assert rest >= LEAST["answer"] - 1e-6
-    tokens = min(rest, MOST["answer"])
-    needed = c.grading(path=path + int(READ_AS * tokens), verdicts=verdicts)
-    ending = 0.25 * read_again * int(READ_AS * tokens)
+    assert rest >= MIN_TOKENS["answer"] - 1e-6
+    tokens = min(rest, MAX_TOKENS["answer"])
+    needed = c.grading(path=path + int(REREAD_FACTOR * tokens), verdicts=verdicts)
+    ending = 0.25 * read_again * int(REREAD_FACTOR * tokens)
     assert c.call("answer", path=path, completion=tokens) + needed + ending <= free + 1e-6

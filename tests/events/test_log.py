@@ -7,7 +7,7 @@ import pytest
 
 from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.events.events import Event, Pruned, Scanned
-from ecoalign_agent.events.log import EventLog, as_json, read_events
+from ecoalign_agent.events.log import EventLog, read_events, to_json_line
 from ecoalign_agent.events.result import Models
 
 FIRST = Scanned(
@@ -66,7 +66,9 @@ def test_an_unwritable_path_is_refused_before_anything_is_spent(tmp_path: Path, 
         pytest.fail("entered")
 
 
-@pytest.mark.parametrize("content", ["my notes\n", '{"kind": "pruned"}\n', as_json(FIRST), as_json(FIRST) + "\n\n"])
+@pytest.mark.parametrize(
+    "content", ["my notes\n", '{"kind": "pruned"}\n', to_json_line(FIRST), to_json_line(FIRST) + "\n\n"]
+)
 def test_a_file_that_is_no_whole_trace_is_not_touched(tmp_path: Path, content: str) -> None:
     path = tmp_path / "notes.txt"
     path.write_text(content, encoding="utf-8")
@@ -110,11 +112,11 @@ def test_a_pipe_can_be_written_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "what"),
-    [("nonsense", "JSON"), ('{"kind": "eaten"}', "eaten"), (as_json(FIRST)[:-5], "EOF"), ("", "EOF")],
+    [("nonsense", "JSON"), ('{"kind": "eaten"}', "eaten"), (to_json_line(FIRST)[:-5], "EOF"), ("", "EOF")],
 )
 def test_a_line_that_is_no_event_is_named(tmp_path: Path, line: str, what: str) -> None:
     path = tmp_path / "run.jsonl"
-    path.write_text(f"{as_json(FIRST)}\n{line}\n", encoding="utf-8")
+    path.write_text(f"{to_json_line(FIRST)}\n{line}\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"line 2 is no event") as refused:
         list(read_events(path))
     assert what in str(refused.value)
@@ -128,7 +130,7 @@ def test_a_missing_trace_is_the_callers_mistake(tmp_path: Path) -> None:
 
 def test_json_for_a_terminal_holds_no_control_character_and_the_same_data() -> None:
     hostile = "clear\x1b[2J\x9b2J\x07 \u202e left \u2028 line é 日本"
-    said = as_json(Models(actor=hostile, assessor="b", independent=True))
+    said = to_json_line(Models(actor=hostile, assessor="b", independent=True))
     assert json.loads(said) == {"actor": hostile, "assessor": "b", "independent": True}
     assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u202e\u2028" for c in said)
     assert "é 日本" in said
@@ -136,4 +138,4 @@ def test_json_for_a_terminal_holds_no_control_character_and_the_same_data() -> N
 
 def test_half_a_surrogate_pair_does_not_break_the_line() -> None:
     event: Event = SECOND.model_copy(update={"reason": "cut \ud83d off"})
-    assert json.loads(as_json(event).encode())["reason"] == "cut \ufffd off"
+    assert json.loads(to_json_line(event).encode())["reason"] == "cut \ufffd off"

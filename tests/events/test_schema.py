@@ -12,7 +12,7 @@ import pytest
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.events import events
 from ecoalign_agent.events.events import EVENT_VERSION, event_adapter
-from ecoalign_agent.events.schema import published
+from ecoalign_agent.events.schema import event_schema
 from tests.fakes import ScriptedModel, plays, scan, verdict
 from tests.search.stage import QUESTION
 
@@ -33,8 +33,8 @@ def test_the_published_schema_is_the_codes() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ecoalign_agent.events.schema"], capture_output=True, text=True, check=True
     )
-    assert done.stdout == published()
-    assert (DOCS / "events.schema.json").read_text(encoding="utf-8") == published(), (
+    assert done.stdout == event_schema()
+    assert (DOCS / "events.schema.json").read_text(encoding="utf-8") == event_schema(), (
         "run: python -m ecoalign_agent.events.schema > docs/events.schema.json"
     )
 

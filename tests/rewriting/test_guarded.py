@@ -19,7 +19,7 @@ from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.rewriting.guarded_search import SHARE, governed, strategy_of
 from ecoalign_agent.rewriting.state import RewritePolicy
 from ecoalign_agent.search.emitter import HEARTBEAT_KEY
-from ecoalign_agent.search.state import Prior
+from ecoalign_agent.search.state import PriorStage
 from tests.fakes import CALL_COST, Answer, Call, Named, Say, Script, ScriptedModel, plays, scan, verdict
 from tests.gates import gated
 from tests.pictures import damaged
@@ -285,7 +285,7 @@ async def test_the_price_of_a_rewriter_is_part_of_what_the_run_cost(tmp_path: An
         EcoAlign(actor, rewriter=Rewriter(front), prices=prices, policy=Policy(budget=1.0, tariff=Money()))
 
 
-@pytest.mark.parametrize("given", [dict, Prior], ids=["JSON", "our own type"])
+@pytest.mark.parametrize("given", [dict, PriorStage], ids=["JSON", "our own type"])
 async def test_nobody_outside_can_say_what_was_spent_or_planned_before(given: Any) -> None:
     prior = given(run_id="r", started=0.0, spent=-1e9 if given is dict else 0.0, strategy="Tell everything.")
     model = ScriptedModel(played())

@@ -36,7 +36,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.checkpointers import open_checkpointer
 from ecoalign_agent.cli.main import main
-from ecoalign_agent.search.checkpointing import CHANNEL
+from ecoalign_agent.search.checkpointing import CALL_CHANNEL
 from ecoalign_agent.settings import read_policy
 from tests.fakes import asked_with
 from tests.scripted_server import Answer, ChatServer, Completion, Delayed
@@ -230,7 +230,7 @@ async def calls_kept(state: Path) -> int:
         booked = 0 if ledger is None else ledger.calls
         writes = kept.pending_writes or []
         finished = [value.calls for _, channel, value in writes if channel == "ledger"]
-        return finished[0] if finished else booked + sum(channel == CHANNEL for _, channel, _ in writes)
+        return finished[0] if finished else booked + sum(channel == CALL_CHANNEL for _, channel, _ in writes)
 
 
 def comparable(result: dict[str, Any]) -> dict[str, Any]:

@@ -7,17 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent import EcoAlign, Policy, Tariff
-from ecoalign_agent.economics.cost import FIRST_GUESS, LEAST, MOST, Experience
+from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS, TYPICAL_TOKENS, CompletionStats
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.cost_model import PATH_TOKENS, READ_AS, Costing
+from ecoalign_agent.search.cost_model import REREAD_FACTOR, TYPICAL_PATH_TOKENS, CostModel
 from tests.fakes import ScriptedModel, action, plays, scan, step, verdict
 from tests.search.stage import asked, by_tip, picture
 
 SIZES = EcoAlign(ScriptedModel(plays()))._desk.sizes
 
 
-def costing(scene: int = 50, views: int = 0, tariff: Tariff | None = None) -> Costing:
-    return Costing(SIZES, tariff or Tariff(), scene, views, [views for _ in SIZES.verdict], Experience())
+def costing(scene: int = 50, views: int = 0, tariff: Tariff | None = None) -> CostModel:
+    return CostModel(SIZES, tariff or Tariff(), scene, views, [views for _ in SIZES.verdict], CompletionStats())
 
 
 async def test_no_prompt_is_longer_than_it_was_reckoned() -> None:
@@ -39,7 +39,7 @@ async def test_no_prompt_is_longer_than_it_was_reckoned() -> None:
     _, declined = await asked(scan=scan(safety=-0.9))
     calls = [call for call in (*model.calls, *declined.calls) if call.task != "assess request"]
     kinds = {"assess thought": "assess"}
-    assert {kinds.get(call.task, call.task) for call in calls} == set(FIRST_GUESS)
+    assert {kinds.get(call.task, call.task) for call in calls} == set(TYPICAL_TOKENS)
     for call in calls:
         kind = kinds.get(call.task, call.task)
         data = sum(text_tokens(text) for text in call.data.values())
@@ -63,7 +63,7 @@ def test_a_thought_costs_its_verdict_too_and_a_draft_nothing_else() -> None:
 
 def test_the_forecast_follows_what_was_seen() -> None:
     # The first guess, 70, counts as one observation: (70 + 130) / 2.
-    seen = costing().with_experience(Experience().seen("reason", 130))
+    seen = costing().with_experience(CompletionStats().seen("reason", 130))
     assert seen.call("reason") - costing().call("reason") == 30.0
 
 
@@ -80,8 +80,8 @@ def test_what_is_held_for_the_verdict_suffices_for_any_text_that_fits_beside_it(
 ) -> None:
     c = costing(tariff=tariff)
     share = c.verdict_share(kind, free, path=path, verdicts=verdicts)
-    least = c.call(kind, path=path, completion=LEAST[kind])
-    grading = c.grading(path=path + READ_AS * LEAST[kind], verdicts=verdicts)
+    least = c.call(kind, path=path, completion=MIN_TOKENS[kind])
+    grading = c.grading(path=path + REREAD_FACTOR * MIN_TOKENS[kind], verdicts=verdicts)
     if share is None:
         assert free < least + grading + 1e-6
         return
@@ -89,9 +89,9 @@ def test_what_is_held_for_the_verdict_suffices_for_any_text_that_fits_beside_it(
     assert least + share <= free + 1e-6
     # And whatever is written with the rest can still be graded.
     rest = free - share - c.call(kind, path=path, completion=0)
-    tokens = min(rest / tariff.completion, MOST[kind])
+    tokens = min(rest / tariff.completion, MAX_TOKENS[kind])
     spent = c.call(kind, path=path, completion=tokens)
-    needed = verdicts * c.call("assess", path=path + int(READ_AS * tokens), completion=LEAST["assess"])
+    needed = verdicts * c.call("assess", path=path + int(REREAD_FACTOR * tokens), completion=MIN_TOKENS["assess"])
     assert spent + needed <= free + 1e-6
 
 
@@ -99,8 +99,8 @@ def test_what_is_held_for_the_verdict_suffices_for_any_text_that_fits_beside_it(
 def test_what_is_set_aside_pays_for_an_answer_with_its_verdicts(verdicts: int) -> None:
     c = costing(views=500)
     aside = c.ending(verdicts=verdicts)
-    share = c.verdict_share("synthesize", aside, path=PATH_TOKENS, verdicts=verdicts)
+    share = c.verdict_share("synthesize", aside, path=TYPICAL_PATH_TOKENS, verdicts=verdicts)
     assert share is not None
-    assert c.verdict_share("synthesize", aside - 1, path=PATH_TOKENS, verdicts=verdicts) is None
+    assert c.verdict_share("synthesize", aside - 1, path=TYPICAL_PATH_TOKENS, verdicts=verdicts) is None
     # Longer paths need more.
-    assert c.ending(path=PATH_TOKENS + 100) == c.ending() + 2 * 0.25 * 100
+    assert c.ending(path=TYPICAL_PATH_TOKENS + 100) == c.ending() + 2 * 0.25 * 100

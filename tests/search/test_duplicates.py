@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.economics.thoughts import Thought
-from ecoalign_agent.search.deduplication import duplicate_of, normalised, similarity
+from ecoalign_agent.search.deduplication import find_duplicate, normalized_words, similarity
 
 THRESHOLD = 0.9
 
@@ -64,7 +64,7 @@ def test_likeness_is_symmetric_within_bounds_and_whole_for_the_same_text(first: 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=80))
 def test_normalising_twice_changes_nothing_more(text: str) -> None:
-    assert normalised(normalised(text)) == normalised(text)
+    assert normalized_words(normalized_words(text)) == normalized_words(text)
 
 
 def test_only_thoughts_of_one_kind_are_duplicates_and_the_most_alike_counts() -> None:
@@ -72,7 +72,7 @@ def test_only_thoughts_of_one_kind_are_duplicates_and_the_most_alike_counts() ->
     near = thought("t1", "The notice on a door says nine to five.")
     same = thought("t2", "The notice on the door says nine to five")
     other_kind = thought("t3", new.text, "look")
-    assert duplicate_of(new, [near, same, other_kind], THRESHOLD) == same
-    assert duplicate_of(new, [other_kind], THRESHOLD) is None
-    assert duplicate_of(new, [new], THRESHOLD) is None
-    assert duplicate_of(new, [thought("t4", "Somebody painted a tram.")], THRESHOLD) is None
+    assert find_duplicate(new, [near, same, other_kind], THRESHOLD) == same
+    assert find_duplicate(new, [other_kind], THRESHOLD) is None
+    assert find_duplicate(new, [new], THRESHOLD) is None
+    assert find_duplicate(new, [thought("t4", "Somebody painted a tram.")], THRESHOLD) is None

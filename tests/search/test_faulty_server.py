@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import EcoAlign, Policy, Result
-from ecoalign_agent.search.nodes.decline import FIXED, OTHERWISE
+from ecoalign_agent.search.nodes.decline import FIXED_REFUSAL, FIXED_REFUSALS
 from tests.fakes import Call, action, scan, step, verdict
 from tests.scripted_server import ChatServer
 from tests.scripted_server.troubled import TROUBLES, WHOLE, Served, Troubled
@@ -160,7 +160,9 @@ def ends(result: Result, policy: Policy, late: float) -> None:
 def releases_only_what_was_graded(story: Story) -> None:
     """Every text that leaves was graded safe in a reply that arrived whole; or it is one of the program's own."""
     result = story.result
-    if result.answer is None or (result.status == "declined" and result.answer in {*FIXED.values(), OTHERWISE}):
+    if result.answer is None or (
+        result.status == "declined" and result.answer in {*FIXED_REFUSALS.values(), FIXED_REFUSAL}
+    ):
         return
     assert UNSAFE not in result.answer
     grades = [

@@ -19,8 +19,8 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.economics.budget import Budget
-from ecoalign_agent.search.checkpointing import reading_strictly
-from ecoalign_agent.search.state import CHECKPOINTED
+from ecoalign_agent.search.checkpointing import strict_checkpointer
+from ecoalign_agent.search.state import CHECKPOINT_TYPES
 from tests.fakes import ScriptedModel, plays
 from tests.search.resuming import POLICY, plain, request, story, uninterrupted
 from tests.search.stage import QUESTION
@@ -126,7 +126,7 @@ def test_the_payloads_do_work_where_everything_is_let_through(name: str, canary:
     ids=["none", "loose", "default", "encrypted"],
 )
 def test_a_saver_of_ours_carries_none_of_them_out(name: str, serde: Any, canary: Path) -> None:
-    reader = reading_strictly(InMemorySaver(serde=serde)).serde
+    reader = strict_checkpointer(InMemorySaver(serde=serde)).serde
     if name == "pickle":
         with pytest.raises(NotImplementedError, match="Unknown serialization type"):
             reader.loads_typed(payloads(canary)[name])
@@ -251,10 +251,10 @@ def test_the_callers_saver_is_left_as_it_was_and_their_own_types_still_pass() ->
     own = JsonPlusSerializer(allowed_msgpack_modules=[("fractions", "Fraction")])
     payload = msgpack(packed(POSITIONAL, "fractions", "Fraction", (1, 2)))
     saver = InMemorySaver(serde=own)
-    strict = reading_strictly(saver)
+    strict = strict_checkpointer(saver)
     assert saver.serde is own
     assert strict.serde.loads_typed(payload) == 0.5
     # Without their word it is data.
-    assert reading_strictly(InMemorySaver()).serde.loads_typed(payload) == [1, 2]
+    assert strict_checkpointer(InMemorySaver()).serde.loads_typed(payload) == [1, 2]
     assert strict.serde.loads_typed(strict.serde.dumps_typed(Budget(7.0))) == Budget(7.0)
-    assert ("ecoalign_agent.economics.budget", "Budget") in CHECKPOINTED
+    assert ("ecoalign_agent.economics.budget", "Budget") in CHECKPOINT_TYPES

@@ -25,9 +25,9 @@ from ecoalign_agent.llm.failures import AttemptError
 from ecoalign_agent.llm.meter import CallJournal, Meter, dump_message, load_message, request_digest
 from ecoalign_agent.llm.moderations import ModerationEndpoint
 from ecoalign_agent.llm.prompts import RenderedPrompt, load_prompt
-from ecoalign_agent.search.checkpointing import CHANNEL
+from ecoalign_agent.search.checkpointing import CALL_CHANNEL
 from ecoalign_agent.search.schemas import TextReply
-from ecoalign_agent.search.state import CHECKPOINTED
+from ecoalign_agent.search.state import CHECKPOINT_TYPES
 from tests.fakes import Call, Say, ScriptedModel, action, plays, scan, verdict
 from tests.scripted_server import ChatServer, Completion, Hang, in_turn
 from tests.scripted_server.moderations import ModerationServer, moderation
@@ -67,7 +67,7 @@ def two_thoughts(*, hangs: bool) -> ScriptedModel:
 
 def kept_in(saver: InMemorySaver) -> int:
     """Calls that were written beside checkpoints."""
-    return sum(write[1] == CHANNEL for kept in saver.writes.values() for write in kept.values())
+    return sum(write[1] == CALL_CHANNEL for kept in saver.writes.values() for write in kept.values())
 
 
 async def broken_off(run: Coroutine[Any, Any, Any], holds: Callable[[], bool]) -> None:
@@ -322,7 +322,7 @@ async def test_in_a_parents_thread_the_calls_of_an_inner_step_are_kept_too() -> 
         graph.add_node("answer", EcoAlign(model, policy=POLICY).graph)
         graph.add_edge(START, "answer")
         graph.add_edge("answer", END)
-        return graph.compile(checkpointer=saver.with_allowlist(CHECKPOINTED))
+        return graph.compile(checkpointer=saver.with_allowlist(CHECKPOINT_TYPES))
 
     thread: Any = {"configurable": {"thread_id": "p"}}
     first = parent(two_thoughts(hangs=True)).ainvoke({"messages": [HumanMessage(QUESTION)]}, thread, durability="sync")

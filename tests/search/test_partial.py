@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import Policy
-from ecoalign_agent.search.node_run import LEFT_OUT
-from ecoalign_agent.search.schemas import MOST_OF_A_PART, ScanReply
+from ecoalign_agent.search.node_run import PART_INSTRUCTION
+from ecoalign_agent.search.schemas import MAX_PART_CHARACTERS, ScanReply
 from tests.fakes import CALL_COST, Call, Say, action, scan, verdict
 from tests.search.stage import asked, ending, grading, least_budget, of_kind, told
 
@@ -35,7 +35,7 @@ async def test_the_harmless_part_is_answered_and_the_harmful_one_is_not_even_ask
     assert model.tasks() == ["scan", "assess request", "propose", "answer", "assess thought"]
     assert (result.status, result.answer) == ("answered", "It is open from 9 to 5. The rest is left out.")
     assert result.has_note("harmless_part_only")
-    assert questions(model.calls, "propose", "answer") == {f"{PART}\n\n{LEFT_OUT}"}
+    assert questions(model.calls, "propose", "answer") == {f"{PART}\n\n{PART_INSTRUCTION}"}
     # Whoever grades has the whole request in view.
     assert questions(model.calls, "assess request", "assess thought") == {MIXED}
     # The tightest governance: s0 = 0, so B = 6 000 · 0.5; five calls.
@@ -124,8 +124,8 @@ async def test_after_an_unsafe_thought_only_the_part_of_a_sensitive_request_is_a
         assess=grading({"CROWBAR": verdict(-0.8), "nine to five": verdict(0.9, 0.1)}),
     )  # fmt: skip
     answers = [call["question"] for call in model.calls if call.task == "answer"]
-    assert (answers[0], set(answers[1:])) == (MIXED, {f"{PART}\n\n{LEFT_OUT}"})
-    assert questions(model.calls, "synthesize") <= {f"{PART}\n\n{LEFT_OUT}"}
+    assert (answers[0], set(answers[1:])) == (MIXED, {f"{PART}\n\n{PART_INSTRUCTION}"})
+    assert questions(model.calls, "synthesize") <= {f"{PART}\n\n{PART_INSTRUCTION}"}
     assert questions(model.calls, "assess thought") == {MIXED}
     assert (result.status, result.answer) == ("answered", "Open from 9 to 5.")
     assert result.has_note("harmless_part_only")
@@ -137,7 +137,7 @@ async def test_where_every_answer_to_the_whole_was_cut_one_to_the_part_is_writte
         propose={"actions": [], "merge": [], "prune": []},
     )  # fmt: skip
     assert model.tasks()[-2:] == ["synthesize", "assess thought"]
-    assert questions(model.calls, "synthesize") == {f"{PART}\n\n{LEFT_OUT}"}
+    assert questions(model.calls, "synthesize") == {f"{PART}\n\n{PART_INSTRUCTION}"}
     assert (result.status, result.answer) == ("answered", "Open from 9 to 5.")
     assert result.has_note("harmless_part_only")
 
@@ -182,8 +182,8 @@ async def test_a_budget_that_pays_for_a_refusal_only_declines() -> None:
     ("said", "read"),
     [
         ("When is it\n open? ", "When is it open?"),
-        ("x" * MOST_OF_A_PART, "x" * MOST_OF_A_PART),
-        ("x" * (MOST_OF_A_PART + 1), ""),
+        ("x" * MAX_PART_CHARACTERS, "x" * MAX_PART_CHARACTERS),
+        ("x" * (MAX_PART_CHARACTERS + 1), ""),
         (None, ""), (True, ""), (["When?"], ""), ({"text": "When?"}, ""),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.search.request import MAX_QUESTION, checked_question, request_of
+from ecoalign_agent.search.request import MAX_QUESTION, request_content, validate_question
 from tests.fakes import ScriptedModel, plays
 from tests.search.stage import picture
 
@@ -21,17 +21,17 @@ def saying(*blocks: Any) -> dict[str, Any]:
 
 
 def test_question_and_images_by_their_keys() -> None:
-    assert request_of({"question": "  When?\n", "images": [b"pixels", URL]}) == ("When?", [b"pixels", URL])
-    assert request_of({"question": "When?"}) == ("When?", [])
+    assert request_content({"question": "  When?\n", "images": [b"pixels", URL]}) == ("When?", [b"pixels", URL])
+    assert request_content({"question": "When?"}) == ("When?", [])
 
 
 def test_the_key_counts_before_the_conversation() -> None:
-    assert request_of({"question": "When?", "messages": [HumanMessage("Where?")]}) == ("When?", [])
+    assert request_content({"question": "When?", "messages": [HumanMessage("Where?")]}) == ("When?", [])
 
 
 def test_of_a_conversation_the_last_human_message_counts() -> None:
     messages = [SystemMessage("Be brief."), HumanMessage("Where?"), HumanMessage("When?"), AIMessage("Soon.")]
-    assert request_of({"question": "", "messages": messages}) == ("When?", [])
+    assert request_content({"question": "", "messages": messages}) == ("When?", [])
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_of_a_conversation_the_last_human_message_counts() -> None:
     ids=["openai", "flat", "responses", "url", "langchain", "older langchain", "no mime type", "anthropic"],
 )
 def test_every_form_of_an_image_block_is_read(block: dict[str, Any]) -> None:
-    assert request_of(saying({"type": "text", "text": "When?"}, block)) == ("When?", [URL])
+    assert request_content(saying({"type": "text", "text": "When?"}, block)) == ("When?", [URL])
 
 
 def test_texts_are_joined_and_images_of_message_and_key_go_together() -> None:
     message = saying("When", {"type": "text", "text": "does it"}, {"type": "input_text", "text": "open?"})
     image = {"type": "image_url", "image_url": URL}
-    assert request_of(message) == ("When\ndoes it\nopen?", [])
-    assert request_of(saying("When?", image) | {"images": [b"more"]}) == ("When?", [URL, b"more"])
+    assert request_content(message) == ("When\ndoes it\nopen?", [])
+    assert request_content(saying("When?", image) | {"images": [b"more"]}) == ("When?", [URL, b"more"])
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_paths_and_addresses_in_a_request_are_refused(image: Any) -> None:
     ]
     for state in ({"question": "When?", "images": [image]}, *(saying("When?", block) for block in blocks)):
         with pytest.raises(UsageError) as error:
-            request_of(state)
+            request_content(state)
         assert "\n" not in str(error.value)
 
 
@@ -97,21 +97,21 @@ def test_paths_and_addresses_in_a_request_are_refused(image: Any) -> None:
 )
 def test_what_is_no_request_is_refused_in_one_line(state: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as error:
-        request_of(state)
+        request_content(state)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["audio", "video", "file", "tool_use", None])
 def test_what_is_neither_text_nor_image_is_refused_rather_than_passed_over(kind: str | None) -> None:
     with pytest.raises(UsageError, match="give text and images"):
-        request_of(saying("What does the clip say?", {"type": kind, "data": DATA}))
+        request_content(saying("What does the clip say?", {"type": kind, "data": DATA}))
 
 
 def test_the_longest_question_fits_and_a_character_more_does_not() -> None:
-    assert len(checked_question("x" * MAX_QUESTION)) == MAX_QUESTION
-    assert checked_question(" " * 10 + "x" * MAX_QUESTION + "\n") == "x" * MAX_QUESTION
+    assert len(validate_question("x" * MAX_QUESTION)) == MAX_QUESTION
+    assert validate_question(" " * 10 + "x" * MAX_QUESTION + "\n") == "x" * MAX_QUESTION
     with pytest.raises(UsageError, match="has 100,001 characters, the limit is 100,000"):
-        checked_question("x" * (MAX_QUESTION + 1))
+        validate_question("x" * (MAX_QUESTION + 1))
 
 
 async def test_a_conversation_with_a_picture_is_answered_by_the_graph() -> None:

@@ -13,7 +13,7 @@ from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.events.events import Answered, Declined, Event, event_adapter
 from ecoalign_agent.events.result import Result
-from ecoalign_agent.search.human_review import read_ruling, wants_review
+from ecoalign_agent.search.human_review import needs_review, parse_decision
 from tests.fakes import Call, ScriptedModel, action, plays, scan, verdict
 from tests.search.stage import QUESTION, ending, grading, of_kind
 
@@ -109,7 +109,7 @@ def test_the_knob_is_a_safety(knob: Any) -> None:
 @pytest.mark.parametrize("said", ["", "Accept", "yes", None, True, [], {}, 1.001, -2, float("nan"), "0.5", b"accept"])
 async def test_another_verdict_is_refused_and_the_pause_stays(said: Any) -> None:
     with pytest.raises(UsageError, match="give 'accept', 'reject', or a safety from -1 to 1"):
-        read_ruling(said)
+        parse_decision(said)
     model = doubtful()
     agent = agent_with(model)
     await agent.ask(QUESTION, run_id="x")
@@ -288,10 +288,10 @@ def test_the_zone_is_from_safe_to_the_threshold() -> None:
         return Thought("t", "reason", "x", ("root",), safety, utility, 1.0, unassessed=unassessed)
 
     zone = Policy(review_below=0.3)
-    assert [wants_review(of(s), zone) for s in (-0.01, 0.0, 0.29, 0.3, 1.0)] == [False, True, True, False, False]
-    assert not wants_review(of(-1.0, unassessed=True), zone)
-    assert not wants_review(of(0.0), Policy())
-    assert not wants_review(of(0.0), Policy(review_below=-0.5))
+    assert [needs_review(of(s), zone) for s in (-0.01, 0.0, 0.29, 0.3, 1.0)] == [False, True, True, False, False]
+    assert not needs_review(of(-1.0, unassessed=True), zone)
+    assert not needs_review(of(0.0), Policy())
+    assert not needs_review(of(0.0), Policy(review_below=-0.5))
 
 
 async def test_the_text_is_in_no_event_before_it_is_accepted() -> None:

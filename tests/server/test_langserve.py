@@ -11,7 +11,7 @@ import pytest
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.errors import ServerError
 from ecoalign_agent.events.events import event_adapter
-from ecoalign_agent.events.log import as_json
+from ecoalign_agent.events.log import to_json_line
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.server.langserve import MOST_IN_BATCH
 from tests.fakes import ScriptedModel, plays
@@ -44,7 +44,7 @@ def same(output: dict[str, Any], own: Result) -> bool:
 async def test_invoke_and_batch_give_what_json_prints_sync_and_async() -> None:
     # Without a picture: what one costs is learnt from each run for the next.
     own = await agent().ask(QUESTION)
-    assert '"status":"answered"' in as_json(own)
+    assert '"status":"answered"' in to_json_line(own)
     asked = {"question": QUESTION}
     async with served(app_of(agent())) as url, remote(url) as chain:
         outputs = [

@@ -17,7 +17,7 @@ from ecoalign_agent.cli.render.format import one_line
 from ecoalign_agent.cli.render.plain import PlainLines
 from ecoalign_agent.errors import RunError
 from ecoalign_agent.events.events import Event
-from ecoalign_agent.events.log import as_json
+from ecoalign_agent.events.log import to_json_line
 from ecoalign_agent.events.result import Record, Result
 
 
@@ -162,7 +162,7 @@ class Output:
 
     def record(self, record: Record) -> None:
         """One JSON object on standard output."""
-        write(sys.stdout, as_json(record) + "\n")
+        write(sys.stdout, to_json_line(record) + "\n")
 
     def say(self, label: str = "", text: str = "") -> None:
         """A line of a demonstration, on standard output, wrapped on a terminal; none beside JSON."""

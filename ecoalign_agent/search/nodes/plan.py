@@ -7,32 +7,32 @@ from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.events import events
 from ecoalign_agent.llm.structured_output import ModelReply
-from ecoalign_agent.search.assessment import grade, keep_for_ending, thought_of, written
-from ecoalign_agent.search.context import Desk
-from ecoalign_agent.search.graph_updates import prune_if_unsafe, tell_thought
-from ecoalign_agent.search.human_review import SETTLED, held_back, returned
-from ecoalign_agent.search.node_run import Turn
+from ecoalign_agent.search.assessment import assess, generate_text, make_thought, reserve_for_path
+from ecoalign_agent.search.context import SearchContext
+from ecoalign_agent.search.graph_updates import emit_thought, prune_if_unsafe
+from ecoalign_agent.search.human_review import REVIEW_DONE, pause_for_review, reviewed_thoughts
+from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.nodes.scan import Node
 from ecoalign_agent.search.schemas import TextReply
 from ecoalign_agent.search.state import SearchState
 
 
-def plan_node(desk: Desk) -> Node:
+def plan_node(desk: SearchContext) -> Node:
     """The node ``plan``. Without a strategy (unreadable, unsafe, or too dear) the search goes on from the root.
 
     Where one was given before the search, no planner is asked.
     """
 
     async def plan(state: SearchState) -> dict[str, Any]:
-        turn = Turn(desk, state)
-        back = returned(state)
+        turn = NodeRun(desk, state)
+        back = reviewed_thoughts(state)
         thought = back[0] if back else await _strategy(turn)
         if thought is None:
             return turn.update()
-        if not back and (pause := await held_back(turn, [thought], by="plan")):
+        if not back and (pause := await pause_for_review(turn, [thought], by="plan")):
             return turn.update(**pause)
         turn.graph.add(thought)
-        await tell_thought(turn, thought)
+        await emit_thought(turn, thought)
         await prune_if_unsafe(turn, thought)
         live = turn.graph.live("strategy")
         await turn.tell(events.Planned, id="strategy", text=thought.text if live else "")
@@ -42,17 +42,17 @@ def plan_node(desk: Desk) -> Node:
             offers = [replace(offer, parents=("strategy", *offer.parents[1:])) for offer in offers]
             if offers:
                 turn.graph.expanded("strategy")
-            await keep_for_ending(turn, [thought])
-        return turn.update(offers=offers, **(SETTLED if back else {}))
+            await reserve_for_path(turn, [thought])
+        return turn.update(offers=offers, **(REVIEW_DONE if back else {}))
 
     return plan
 
 
-async def _strategy(turn: Turn) -> Thought | None:
+async def _strategy(turn: NodeRun) -> Thought | None:
     """The strategy, assessed; None: none could be had."""
     scene = await turn.scene()
     given = "" if turn.prior is None else turn.prior.strategy
-    reply = await written(
+    reply = await generate_text(
         turn, "plan", lambda: _given(given) if given else turn.ports.planner.plan(scene, meter=turn.meter)
     )
     if reply is None or reply.value is None:
@@ -62,8 +62,8 @@ async def _strategy(turn: Turn) -> Thought | None:
         return None
     if not given:
         turn.learn("plan", reply.usage.completion)
-    verdict = await grade(turn, scene, reply.value.text, role="a strategy of the assistant")
-    return thought_of("strategy", "strategy", reply.value.text, ("root",), reply.cost, verdict, round_=0)
+    verdict = await assess(turn, scene, reply.value.text, role="a strategy of the assistant")
+    return make_thought("strategy", "strategy", reply.value.text, ("root",), reply.cost, verdict, round_=0)
 
 
 async def _given(text: str) -> ModelReply[TextReply]:

@@ -9,20 +9,20 @@ from ecoalign_agent.economics.selection import open_tips
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.actions import Counter, still_standing
-from ecoalign_agent.search.context import Desk
-from ecoalign_agent.search.graph_updates import merge, prune, tell_offers
-from ecoalign_agent.search.node_run import Turn
+from ecoalign_agent.search.actions import ActionFactory, remaining_candidates
+from ecoalign_agent.search.context import SearchContext
+from ecoalign_agent.search.graph_updates import emit_proposed, merge_thoughts, prune_thought
+from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.nodes.scan import Node
 from ecoalign_agent.search.schemas import ProposeReply, SuggestedMerge
-from ecoalign_agent.search.state import Scene, SearchState, thought_lines
+from ecoalign_agent.search.state import RequestContext, SearchState, thought_lines
 
 
-def propose_node(desk: Desk) -> Node:
+def propose_node(desk: SearchContext) -> Node:
     """The node ``propose``. Makes no call in round 0 when the scan proposed already."""
 
     async def propose(state: SearchState) -> dict[str, Any]:
-        turn = Turn(desk, state)
+        turn = NodeRun(desk, state)
         offers = list(state["offers"])
         if state["round"] == 0 and offers:
             return turn.update(simulated=False)
@@ -31,7 +31,7 @@ def propose_node(desk: Desk) -> Node:
         if not tips:
             return turn.update(simulated=False)
         scene = await turn.scene()
-        paths = [path_to(turn, tip) for tip in tips]
+        paths = [best_path_to(turn, tip) for tip in tips]
         async with asyncio.TaskGroup() as group:
             asked = [group.create_task(turn.attempt(_ask(turn, scene, path))) for path in paths]
         suggested: list[ProposeReply] = []
@@ -42,17 +42,17 @@ def propose_node(desk: Desk) -> Node:
                 suggested.append(reply.value)
         for value in suggested:
             await _restructure(turn, value)
-        return turn.update(offers=still_standing(offers, turn.graph), simulated=False)
+        return turn.update(offers=remaining_candidates(offers, turn.graph), simulated=False)
 
     return propose
 
 
-def path_to(turn: Turn, tip: str) -> tuple[Thought, ...]:
+def best_path_to(turn: NodeRun, tip: str) -> tuple[Thought, ...]:
     """The best path to ``tip``, root first, as thoughts."""
     return tuple(turn.graph[thought_id] for thought_id in turn.frontier.path_to(tip))
 
 
-async def _ask(turn: Turn, scene: Scene, path: Sequence[Thought]) -> ModelReply[ProposeReply]:
+async def _ask(turn: NodeRun, scene: RequestContext, path: Sequence[Thought]) -> ModelReply[ProposeReply]:
     on_path = {thought.id for thought in path}
     others = [t for t in turn.graph.alive() if t.id not in on_path]
     # The youngest say most about where the search stands, and a prompt must not grow with the graph.
@@ -62,7 +62,7 @@ async def _ask(turn: Turn, scene: Scene, path: Sequence[Thought]) -> ModelReply[
 
 
 async def _offered(
-    turn: Turn, tip: str, path: Sequence[Thought], reply: ModelReply[ProposeReply] | None, standing: Sequence[Action]
+    turn: NodeRun, tip: str, path: Sequence[Thought], reply: ModelReply[ProposeReply] | None, standing: Sequence[Action]
 ) -> list[Action]:
     """The offers of one reply. A reply that can't be read costs the round: the tip gets one more chance."""
     problem = ""
@@ -76,27 +76,27 @@ async def _offered(
         turn.learn("propose", reply.usage.completion)
         costing = await turn.costing()
         pictures = (await turn.opened()).pictures
-        counter = Counter(turn.graph, turn.policy, costing, pictures=pictures, standing=standing)
+        counter = ActionFactory(turn.graph, turn.policy, costing, pictures=pictures, standing=standing)
         tokens = text_tokens(thought_lines(path))
         for proposal in reply.value.actions[: turn.policy.branching]:
             offer = counter.offer(proposal, tip=tip, name=turn.next_id(), path=tokens)
             if offer is not None:
                 made.append(offer)
-    await tell_offers(turn, tip, made, problem=problem)
+    await emit_proposed(turn, tip, made, problem=problem)
     return made
 
 
-async def _restructure(turn: Turn, reply: ProposeReply) -> None:
+async def _restructure(turn: NodeRun, reply: ProposeReply) -> None:
     """Merges and prunes that a proposer suggests; the graph checks them, and no answer is touched on a model's word."""
     for pair in reply.merge:
         if _mergeable(turn, pair):
-            await merge(turn, pair.keep, pair.drop)
+            await merge_thoughts(turn, pair.keep, pair.drop)
     for thought_id in reply.prune:
         if thought_id in turn.graph.leaves() and turn.graph[thought_id].kind in {"reason", "look", "fuse"}:
-            await prune(turn, thought_id, "leads nowhere, says the proposer")
+            await prune_thought(turn, thought_id, "leads nowhere, says the proposer")
 
 
-def _mergeable(turn: Turn, pair: SuggestedMerge) -> bool:
+def _mergeable(turn: NodeRun, pair: SuggestedMerge) -> bool:
     graph = turn.graph
     if pair.keep == pair.drop or not {pair.keep, pair.drop} <= {t.id for t in graph if graph.live(t.id)}:
         return False

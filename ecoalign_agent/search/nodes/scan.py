@@ -17,20 +17,20 @@ from ecoalign_agent.events import events
 from ecoalign_agent.events.result import StopReason
 from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.actions import Counter
-from ecoalign_agent.search.checkpointing import saver_here
-from ecoalign_agent.search.context import Desk
-from ecoalign_agent.search.graph_updates import tell_budget, tell_offers
-from ecoalign_agent.search.node_run import Turn
-from ecoalign_agent.search.request import with_pictures
-from ecoalign_agent.search.result_builder import result_of
-from ecoalign_agent.search.resume import begun_as
+from ecoalign_agent.search.actions import ActionFactory
+from ecoalign_agent.search.checkpointing import current_checkpointer
+from ecoalign_agent.search.context import SearchContext
+from ecoalign_agent.search.graph_updates import emit_budget, emit_proposed
+from ecoalign_agent.search.node_run import NodeRun
+from ecoalign_agent.search.request import fetch_pictures
+from ecoalign_agent.search.result_builder import build_result
+from ecoalign_agent.search.resume import request_fingerprint
 from ecoalign_agent.search.schemas import ScanReply
-from ecoalign_agent.search.state import Place, SearchState, Sight, prior_of
+from ecoalign_agent.search.state import RegionOfInterest, ScanFindings, SearchState, find_prior
 
 Node = Callable[[SearchState], Awaitable[dict[str, Any]]]
 
-SHARE_OF_ENDING = 0.3
+MAX_RESERVE_SHARE = 0.3
 """Share of the budget up to which the ending may keep more than one verdict. Ours: a small budget has to search."""
 
 DRAFT_UTILITY = 0.9
@@ -39,7 +39,7 @@ DRAFT_UTILITY = 0.9
 _REQUEST_KEYS = ("question", "images", "messages", "run_id", "prior")
 
 
-def scan_node(desk: Desk) -> Node:
+def scan_node(desk: SearchContext) -> Node:
     """The node ``scan``.
 
     Raises, when it runs:
@@ -53,10 +53,10 @@ def scan_node(desk: Desk) -> Node:
         request = SearchState(**{key: state[key] for key in _REQUEST_KEYS if key in state})  # type: ignore[typeddict-item,literal-required]
         _require_kept(desk)
         # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
-        pictures = await with_pictures(request, desk.image_store)
+        pictures = await fetch_pictures(request, desk.image_store)
         # As it was given: what an address gave is not what the same request gives again.
-        begun = {"begun": begun_as(desk, request.get("question", ""), request.get("images", []))}
-        turn = Turn(desk, _begun(desk, SearchState(**{**request, **pictures})))  # type: ignore[typeddict-item]  # as above
+        begun = {"begun": request_fingerprint(desk, request.get("question", ""), request.get("images", []))}
+        turn = NodeRun(desk, _begun(desk, SearchState(**{**request, **pictures})))  # type: ignore[typeddict-item]  # as above
         if turn.prior is None:
             return begun | pictures | await look(turn)
         turn.notes.extend(turn.prior.notes)
@@ -66,7 +66,7 @@ def scan_node(desk: Desk) -> Node:
         except BudgetTooSmallError as error:
             return begun | pictures | await _failed(turn, "budget", str(error))
 
-    async def look(turn: Turn) -> dict[str, Any]:
+    async def look(turn: NodeRun) -> dict[str, Any]:
         if not turn.images:
             await _ending_afforded(turn)  # a mistake that needs no look to be seen
         # Before the pictures are opened: whoever waits sees at once that the request has arrived.
@@ -82,7 +82,7 @@ def scan_node(desk: Desk) -> Node:
         costing = await turn.costing()
         # With room for grading the answer once more without its manners, as long as that leaves most for the search.
         whole = costing.ending(verdicts=turn.verdicts)
-        room = SHARE_OF_ENDING * turn.budget.total
+        room = MAX_RESERVE_SHARE * turn.budget.total
         turn.meter.budget = turn.budget.with_answer_reserve(max(ending, min(whole, room)))
         try:
             reply = await _first_look(turn, costing.scan_at_least() + ending)
@@ -124,17 +124,17 @@ def scan_node(desk: Desk) -> Node:
     return scan
 
 
-def _require_kept(desk: Desk) -> None:
-    if desk.policy.review_below is not None and saver_here() is None:
+def _require_kept(desk: SearchContext) -> None:
+    if desk.policy.review_below is not None and current_checkpointer() is None:
         raise UsageError(
             f"policy: review_below is {desk.policy.review_below:g}, and nothing keeps the run while a person "
             "decides: give a checkpointer (--state FILE)"
         )
 
 
-def _begun(desk: Desk, request: SearchState) -> SearchState:
+def _begun(desk: SearchContext, request: SearchState) -> SearchState:
     """The request with what was spent, booked and told on it before the search."""
-    prior = prior_of(request)
+    prior = find_prior(request)
     if prior is None:
         return request
     budget = Budget(desk.policy.budget, prior.spent)
@@ -142,7 +142,7 @@ def _begun(desk: Desk, request: SearchState) -> SearchState:
     return SearchState(**{**request, **begun, "ledger": prior.ledger})  # type: ignore[typeddict-item]  # as in scan
 
 
-async def least_needed(turn: Turn) -> float:
+async def min_run_cost(turn: NodeRun) -> float:
     """What a scan, the final answer and its verdict cost at the least, in cost units.
 
     Raises:
@@ -154,7 +154,7 @@ async def least_needed(turn: Turn) -> float:
     return (await turn.costing()).scan_at_least() + ending
 
 
-async def _ending_afforded(turn: Turn) -> float:
+async def _ending_afforded(turn: NodeRun) -> float:
     """What the final answer and its verdict will cost, in cost units; the budget pays for it and for the scan.
 
     Raises:
@@ -182,7 +182,7 @@ def _advised(cost: float) -> str:
     return f"{math.ceil(cost / digit) * digit:.2g}" if digit < 1 else f"{math.ceil(cost / digit) * digit:.0f}"
 
 
-async def _first_look(turn: Turn, least: float) -> ModelReply[ScanReply]:
+async def _first_look(turn: NodeRun, least: float) -> ModelReply[ScanReply]:
     try:
         views = await turn.views()
         return await turn.awaited(turn.ports.scanner.scan(turn.question, views, meter=turn.meter))
@@ -191,24 +191,24 @@ async def _first_look(turn: Turn, least: float) -> ModelReply[ScanReply]:
         raise BudgetTooSmallError(f"{error}: raise the budget to {advised} cost units (--budget {advised})") from error
 
 
-def _unreadable(turn: Turn, why: str | None) -> str:
+def _unreadable(turn: NodeRun, why: str | None) -> str:
     return (
         f"{turn.desk.models.actor}: its reply to the scan could not be read ({why}); the model must be able to answer "
         "in JSON: try a larger one, or a server with structured output"
     )
 
 
-async def _failed(turn: Turn, stop: StopReason, failure: str) -> dict[str, Any]:
+async def _failed(turn: NodeRun, stop: StopReason, failure: str) -> dict[str, Any]:
     """The run ends: never as a refusal, never as an answer."""
-    result = result_of(turn, "failed", stop, answer=None, failure=failure)
+    result = build_result(turn, "failed", stop, answer=None, failure=failure)
     await turn.tell(events.Failed, result=result)
     return _fresh(turn.update(**turn.closing(result), stop=stop))
 
 
-def _sight(turn: Turn, seen: ScanReply) -> Sight:
+def _sight(turn: NodeRun, seen: ScanReply) -> ScanFindings:
     pictures = len(turn.images)
     places = [
-        Place(r.picture, r.what, list(r.box))
+        RegionOfInterest(r.picture, r.what, list(r.box))
         for r in seen.regions[:4]
         if 0 <= r.picture < pictures
         and all(0 <= edge <= 1 for edge in r.box)
@@ -218,10 +218,10 @@ def _sight(turn: Turn, seen: ScanReply) -> Sight:
     # A request that is harmless as a whole has no part that would have to be told from the rest.
     parted = turn.policy.partial and seen.safety < turn.policy.caution
     part = seen.harmless_part if parted else ""
-    return Sight(seen.caption, seen.seen_text, seen.hazard_name, seen.safety, places, part)
+    return ScanFindings(seen.caption, seen.seen_text, seen.hazard_name, seen.safety, places, part)
 
 
-async def _confirmed(turn: Turn, sight: Sight) -> tuple[Sight, StopReason | None]:
+async def _confirmed(turn: NodeRun, sight: ScanFindings) -> tuple[ScanFindings, StopReason | None]:
     """A harmful request as the assessor sees it: a scan alone declines nobody. Unknown counts as harmful.
 
     Where the assessor agrees, and a part of the request is harmless, that part is answered under the tightest
@@ -239,9 +239,9 @@ async def _confirmed(turn: Turn, sight: Sight) -> tuple[Sight, StopReason | None
     return sight, "unsafe_request"
 
 
-async def _first_offers(turn: Turn, seen: ScanReply, sight: Sight) -> list[Action]:
+async def _first_offers(turn: NodeRun, seen: ScanReply, sight: ScanFindings) -> list[Action]:
     costing = await turn.costing(sight)
-    counter = Counter(turn.graph, turn.policy, costing, pictures=(await turn.opened()).pictures, standing=())
+    counter = ActionFactory(turn.graph, turn.policy, costing, pictures=(await turn.opened()).pictures, standing=())
     offers = []
     for proposal in seen.actions[: turn.policy.branching]:
         offer = counter.offer(proposal, tip="root", name=turn.next_id(), path=0)
@@ -259,7 +259,7 @@ async def _first_offers(turn: Turn, seen: ScanReply, sight: Sight) -> list[Actio
     return offers
 
 
-async def _tell(turn: Turn, sight: Sight, offers: list[Action], *, drafted: bool) -> None:
+async def _tell(turn: NodeRun, sight: ScanFindings, offers: list[Action], *, drafted: bool) -> None:
     await turn.tell(
         events.Scanned,
         safety=sight.safety,
@@ -272,8 +272,8 @@ async def _tell(turn: Turn, sight: Sight, offers: list[Action], *, drafted: bool
         budget=turn.budget.total,
     )
     if offers:
-        await tell_offers(turn, "root", offers)
-    await tell_budget(turn)
+        await emit_proposed(turn, "root", offers)
+    await emit_budget(turn)
 
 
 def _fresh(update: dict[str, Any]) -> dict[str, Any]:

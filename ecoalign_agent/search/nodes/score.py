@@ -7,28 +7,28 @@ from ecoalign_agent.economics.selection import purchases, rank
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import StopReason
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.actions import MOST_STANDING
-from ecoalign_agent.search.context import Desk
-from ecoalign_agent.search.cost_model import READ_AS
-from ecoalign_agent.search.node_run import Turn
-from ecoalign_agent.search.nodes.propose import path_to
+from ecoalign_agent.search.actions import MAX_CANDIDATES
+from ecoalign_agent.search.context import SearchContext
+from ecoalign_agent.search.cost_model import REREAD_FACTOR
+from ecoalign_agent.search.node_run import NodeRun
+from ecoalign_agent.search.nodes.propose import best_path_to
 from ecoalign_agent.search.nodes.scan import Node
 from ecoalign_agent.search.state import SearchState, thought_lines
 
 
-def score_node(desk: Desk) -> Node:
+def score_node(desk: SearchContext) -> Node:
     """The node ``score``: drops what is unsafe, and buys the best of what fits into what is left."""
 
     async def score(state: SearchState) -> dict[str, Any]:
-        turn = Turn(desk, state)
+        turn = NodeRun(desk, state)
         costing = await turn.costing()
         horizon = turn.horizon
-        ranked = rank(state["offers"], policy=turn.policy, horizon=horizon)[:MOST_STANDING]
+        ranked = rank(state["offers"], policy=turn.policy, horizon=horizon)[:MAX_CANDIDATES]
 
         def most(action: Action) -> float:
-            path = text_tokens(thought_lines(path_to(turn, action.tip)))
+            path = text_tokens(thought_lines(best_path_to(turn, action.tip)))
             # A thought that others will follow makes the ending dearer, too.
-            longer = 0 if action.kind == "answer" else READ_AS * costing.room(action.kind)
+            longer = 0 if action.kind == "answer" else REREAD_FACTOR * costing.room(action.kind)
             return turn.needed_for(costing, action, path=path) + costing.lengthening(longer, verdicts=turn.verdicts)
 
         bought = purchases(ranked, batch=turn.policy.batch, free=turn.budget.free, cost_of=most)

@@ -11,22 +11,22 @@ from ecoalign_agent.economics.valuation import Step, utility_of_grade
 from ecoalign_agent.events import events
 from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.actions import imagined
-from ecoalign_agent.search.context import Desk
-from ecoalign_agent.search.node_run import Turn
-from ecoalign_agent.search.nodes.propose import path_to
+from ecoalign_agent.search.actions import forecast_steps
+from ecoalign_agent.search.context import SearchContext
+from ecoalign_agent.search.node_run import NodeRun
+from ecoalign_agent.search.nodes.propose import best_path_to
 from ecoalign_agent.search.nodes.scan import Node
 from ecoalign_agent.search.schemas import SimulateReply
-from ecoalign_agent.search.state import Scene, SearchState, thought_lines
+from ecoalign_agent.search.state import RequestContext, SearchState, thought_lines
 
 _MOST_FUTURES = 2
 
 
-def simulate_node(desk: Desk) -> Node:
+def simulate_node(desk: SearchContext) -> Node:
     """The node ``simulate``. With horizon 0 or inline forecasts it makes no call."""
 
     async def simulate(state: SearchState) -> dict[str, Any]:
-        turn = Turn(desk, state)
+        turn = NodeRun(desk, state)
         asked = _worth_asking(turn, state["offers"])
         if not asked:
             return turn.update()
@@ -45,7 +45,7 @@ def simulate_node(desk: Desk) -> Node:
     return simulate
 
 
-def _worth_asking(turn: Turn, offers: Sequence[Action]) -> list[Action]:
+def _worth_asking(turn: NodeRun, offers: Sequence[Action]) -> list[Action]:
     """The actions to look ahead from, as the policy says."""
     policy, horizon = turn.policy, turn.horizon
     if horizon == 0 or policy.forecasts == "inline":
@@ -60,21 +60,21 @@ def _worth_asking(turn: Turn, offers: Sequence[Action]) -> list[Action]:
     return open_
 
 
-async def _ask(turn: Turn, scene: Scene, tip: str, actions: Sequence[Action]) -> ModelReply[SimulateReply]:
+async def _ask(turn: NodeRun, scene: RequestContext, tip: str, actions: Sequence[Action]) -> ModelReply[SimulateReply]:
     return await turn.ports.simulator.simulate(
-        scene, path_to(turn, tip), actions, horizon=turn.horizon, meter=turn.meter
+        scene, best_path_to(turn, tip), actions, horizon=turn.horizon, meter=turn.meter
     )
 
 
 async def _forecast(
-    turn: Turn, tip: str, actions: Sequence[Action], reply: ModelReply[SimulateReply] | None
+    turn: NodeRun, tip: str, actions: Sequence[Action], reply: ModelReply[SimulateReply] | None
 ) -> dict[str, Action]:
     """The actions with their new forecasts; one that got none keeps what it had."""
     if reply is None or reply.value is None:
         return {}
     turn.learn("simulate", reply.usage.completion)
     costing = await turn.costing()
-    path = text_tokens(thought_lines(path_to(turn, tip)))
+    path = text_tokens(thought_lines(best_path_to(turn, tip)))
     forecast: dict[str, Action] = {}
     for number, action in enumerate(actions, 1):
         found = [f for f in reply.value.forecasts if f.action == number][:_MOST_FUTURES]
@@ -82,7 +82,7 @@ async def _forecast(
             continue
         # Of two forecasts of the action itself the more sober one counts.
         own = Step(min(f.safety for f in found), utility_of_grade(min(f.utility for f in found)), action.step.cost)
-        futures = tuple(imagined(f.steps[: turn.horizon], costing, path) for f in found)
+        futures = tuple(forecast_steps(f.steps[: turn.horizon], costing, path) for f in found)
         forecast[action.id] = replace(action, step=own, forecasts=futures, simulated=True)
         await turn.tell(
             events.ForecastMade,
