@@ -52,7 +52,7 @@ class Verdict:
         utility: u in [0, 1] = (1 + r) / 2 of the raw grade r; None: unknown, or not this assessor's to grade.
         cost: what asking cost, in cost units.
         hazards: codes of the hazards named, for the record.
-        why_unknown: one line, when the verdict is unknown.
+        unknown_reason: one line, when the verdict is unknown.
 
     A grade that is no number within its range, from whatever assessor, makes the whole verdict unknown: NaN would win
     every comparison.
@@ -67,7 +67,7 @@ class Verdict:
     def __post_init__(self) -> None:
         if not (_within(self.safety, -1.0) and _within(self.utility, 0.0)):
             said = f"safety {self.safety!r} or utility {self.utility!r} is no grade within its range"
-            for name, value in (("safety", None), ("utility", None), ("why_unknown", said)):
+            for name, value in (("safety", None), ("utility", None), ("unknown_reason", said)):
                 object.__setattr__(self, name, value)
 
     @property

@@ -38,7 +38,7 @@ class Judgement(Generic[T]):
     Attributes:
         value: its reply; None: it could not be read, so unknown.
         cost: what asking cost, in cost units.
-        why_unknown: one line, where there is no value.
+        unknown_reason: one line, where there is no value.
         text: the reply as it came, for the record.
     """
 
