@@ -188,7 +188,7 @@ def _serve(kind: str) -> int:
     from ecoalign_agent import EcoAlign  # noqa: PLC0415 - only in this process
     from ecoalign_agent.server.app import create_app  # noqa: PLC0415 - as above
     from ecoalign_agent.server.config import ServingConfig  # noqa: PLC0415 - as above
-    from ecoalign_agent.server.process import bound, run  # noqa: PLC0415 - as above
+    from ecoalign_agent.server.process import listen, run_server  # noqa: PLC0415 - as above
     from ecoalign_agent.server.request_log import start_logging  # noqa: PLC0415 - as above
 
     agent: Any = EcoAlign(_model())
@@ -198,7 +198,7 @@ def _serve(kind: str) -> int:
     app = create_app(ServingConfig(port=0, runs=64, langserve=True if kind == "echo" else None), agent=agent)
     start_logging()
     sys.stderr = _FirstLine(sys.stderr)
-    run(app, bound("127.0.0.1", 0))
+    run_server(app, listen("127.0.0.1", 0))
     return 0
 
 

@@ -20,7 +20,7 @@ from ecoalign_agent.events.events import HEARTBEAT, Event, event_adapter
 from ecoalign_agent.events.result import Models, Result
 from ecoalign_agent.factory import AgentFactory, AssessorChoice
 from ecoalign_agent.images.sources import PictureSource
-from ecoalign_agent.rewriting.state import Front
+from ecoalign_agent.rewriting.state import QuestionRewriter
 from ecoalign_agent.search.assessment import assess_text, max_assessment_cost
 from ecoalign_agent.search.async_tasks import run_in_task
 from ecoalign_agent.search.context import SearchContext
@@ -104,7 +104,7 @@ class EcoAlign:
         prompts: str | None = None,
         image_hosts: Sequence[str] | None = None,
         prices: str | Path | None = None,
-        rewriter: Front | None = None,
+        rewriter: QuestionRewriter | None = None,
         checkpointer: BaseCheckpointSaver[str] | None = None,
     ) -> None:
         settings = settings_with(base_url=base_url, api_key=api_key)
@@ -324,9 +324,9 @@ class EcoAlign:
             name: what the model calls it; None: ``ecoalign``.
             description: when the model should use it; None: a good one.
         """
-        from ecoalign_agent.integrations.tool import DESCRIPTION, NAME, tool_of  # noqa: PLC0415 - LangChain's agents
+        from ecoalign_agent.integrations.tool import TOOL_DESCRIPTION, TOOL_NAME, make_tool  # noqa: PLC0415 - LangChain's agents
 
-        return tool_of(self, name=name or NAME, description=description or DESCRIPTION)
+        return make_tool(self, name=name or TOOL_NAME, description=description or TOOL_DESCRIPTION)
 
     async def aclose(self) -> None:
         """Close the connections that were opened on the running event loop; a later call opens new ones."""

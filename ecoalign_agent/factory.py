@@ -27,8 +27,8 @@ from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.endpoint_profile import apply_profile, endpoint_identity, read_profile
 from ecoalign_agent.llm.moderations import ModerationEndpoint
 from ecoalign_agent.prices import priced_policy
-from ecoalign_agent.rewriting.guarded_search import build_guarded_graph, in_front_of
-from ecoalign_agent.rewriting.state import Front, RewriteDesk
+from ecoalign_agent.rewriting.guarded_search import build_guarded_graph, rewrite_context_for
+from ecoalign_agent.rewriting.state import QuestionRewriter, RewriteContext
 from ecoalign_agent.search.async_tasks import refuse_sync
 from ecoalign_agent.search.checkpointing import strict_checkpointer
 from ecoalign_agent.search.context import SearchContext, build_context
@@ -74,7 +74,7 @@ class AgentFactory:
         prompts: str | None = None,
         image_hosts: Sequence[str] | None = None,
         prices: str | Path | None = None,
-        rewriter: Front | None = None,
+        rewriter: QuestionRewriter | None = None,
     ) -> None:
         self.actor = build_endpoint(model, settings)
         choices = choose_assessors(assessor, policy, settings)
@@ -119,7 +119,7 @@ class AgentFactory:
 
 
 def compile_search(
-    context: SearchContext, *, checkpointer: BaseCheckpointSaver[str] | None = None, front: RewriteDesk | None = None
+    context: SearchContext, *, checkpointer: BaseCheckpointSaver[str] | None = None, front: RewriteContext | None = None
 ) -> CompiledStateGraph[Any, None, SearchInput, SearchOutput]:
     """The compiled graph; its step limit follows from the policy.
 
@@ -133,7 +133,7 @@ def compile_search(
     if front is None:
         graph: Any = build_search_graph(context).compile(checkpointer=checkpointer, name="ecoalign")
     else:
-        guarded = build_guarded_graph(in_front_of(context, front), context)
+        guarded = build_guarded_graph(rewrite_context_for(context, front), context)
         graph = guarded.compile(checkpointer=checkpointer, name="guarded")
     refuse_sync(graph)
     # A rewrite, scan, plan, four nodes a round, and the ending, with room for one more round than allowed.

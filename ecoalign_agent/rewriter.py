@@ -27,7 +27,7 @@ from ecoalign_agent.rewriting.model_calls import (
     RewritePorts,
     TrainedAnalyst,
 )
-from ecoalign_agent.rewriting.state import RewriteDesk, RewriteInput, RewriteOutput, RewritePolicy, RewriteState
+from ecoalign_agent.rewriting.state import RewriteContext, RewriteInput, RewriteOutput, RewritePolicy, RewriteState
 from ecoalign_agent.search.async_tasks import refuse_sync, run_in_task
 from ecoalign_agent.search.checkpointing import strict_checkpointer
 from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
@@ -84,7 +84,7 @@ class Rewriter:
             writer=None if trained or self.policy.frugal else PromptedWriter(endpoint, prompts=prompts),
             checker=PromptedChecker(judge, prompts=prompts) if checks else None,
         )
-        self.desk = RewriteDesk(ports, self.policy, ImageStore())
+        self.desk = RewriteContext(ports, self.policy, ImageStore())
         """What the graph's nodes share."""
         self.endpoints = list({id(one): one for one in (endpoint, judge)}.values())
         """Whom it asks."""

@@ -105,7 +105,7 @@ def serve(
     with ending_well(Followed(), debug=debug):
         _require_extra()
         from ecoalign_agent.economics.policy import Policy
-        from ecoalign_agent.server.auth import digests_of, keys_in
+        from ecoalign_agent.server.auth import key_digests, read_key_file
         from ecoalign_agent.server.config import ServingConfig
         from ecoalign_agent.settings import read_policy, read_settings
 
@@ -123,7 +123,7 @@ def serve(
             prompts=prompts,
             image_hosts=None if allow_image_host is None else tuple(allow_image_host),
             policy=governed if budget is None else governed.replace(budget=budget),
-            key_digests=digests_of([*keys, *(keys_in(api_key_file) if api_key_file else ())]),
+            key_digests=key_digests([*keys, *(read_key_file(api_key_file) if api_key_file else ())]),
             allow_base=allow_base,
             most_seconds=max_seconds,
             most_images=max_images,
@@ -148,19 +148,19 @@ def _require_extra() -> None:
 
 def _run(config: "ServingConfig", *, wanted_otel: bool) -> None:
     from ecoalign_agent.server.app import create_app
-    from ecoalign_agent.server.process import bound, installed, run, start_tracing
-    from ecoalign_agent.server.request_log import start_logging, tell
+    from ecoalign_agent.server.process import is_tracing_installed, listen, run_server, start_tracing
+    from ecoalign_agent.server.request_log import log_event, start_logging
 
     app = create_app(config)
-    listening = bound(config.host, config.port)
+    listening = listen(config.host, config.port)
     start_logging()
     end: Any = None
-    if config.otel and (wanted_otel or installed()):
+    if config.otel and (wanted_otel or is_tracing_installed()):
         end = start_tracing(prompts=config.log_prompts)
     elif config.otel:
-        tell("OTEL_EXPORTER_OTLP_ENDPOINT is set, but nothing is traced: pip install 'ecoalign-agent[otel]'")
+        log_event("OTEL_EXPORTER_OTLP_ENDPOINT is set, but nothing is traced: pip install 'ecoalign-agent[otel]'")
     try:
-        run(app, listening)
+        run_server(app, listening)
     finally:
         if end is not None:
             end()

@@ -14,12 +14,12 @@ from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.images.sources import PictureSource
-from ecoalign_agent.integrations.conversation import exchange_of
-from ecoalign_agent.integrations.run_budget import Purse
+from ecoalign_agent.integrations.conversation import read_exchange
+from ecoalign_agent.integrations.run_budget import RunBudget
 from ecoalign_agent.llm.tokens import text_tokens
 
 
-class Agent(Protocol):
+class SearchAgent(Protocol):
     """Searches for answers, and grades what others wrote; ``EcoAlign`` is one."""
 
     policy: Policy
@@ -29,7 +29,7 @@ class Agent(Protocol):
     def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
         """The compiled search."""
 
-    def with_policy(self, policy: Policy) -> "Agent":
+    def with_policy(self, policy: Policy) -> "SearchAgent":
         """The same agent under another policy."""
 
     async def ask(self, question: str, images: Sequence[PictureSource] = (), *, run_id: str | None = None) -> Result:
@@ -60,7 +60,7 @@ class Agent(Protocol):
         """What one verdict on so many tokens and pictures may cost, in cost units."""
 
 
-def within(agent: Agent, left: float | None) -> Agent:
+def limit_agent(agent: SearchAgent, left: float | None) -> SearchAgent:
     """An agent whose searches spend at most ``left`` cost units, and never more than its policy allows.
 
     Raises:
@@ -80,8 +80,8 @@ _AROUND = 60
 """Tokens of the marks around question, context and candidate."""
 
 
-async def verdict_on(
-    agent: Agent, text: str | None, messages: Sequence[BaseMessage], purse: Purse, *, role: Role = ANSWER
+async def assess_text(
+    agent: SearchAgent, text: str | None, messages: Sequence[BaseMessage], purse: RunBudget, *, role: Role = ANSWER
 ) -> Verdict:
     """The verdict on what is to be said or done after ``messages``; of a conversation that can't be read it is unknown.
 
@@ -93,7 +93,7 @@ async def verdict_on(
         role: what the text would be used as.
     """
     try:
-        exchange = exchange_of(messages)
+        exchange = read_exchange(messages)
         verdict = await agent.assess(
             text,
             question=exchange.question,
@@ -108,8 +108,8 @@ async def verdict_on(
     return verdict
 
 
-async def verdict_on_message(
-    agent: Agent, message: BaseMessage, text: str, messages: Sequence[BaseMessage], purse: Purse
+async def assess_message(
+    agent: SearchAgent, message: BaseMessage, text: str, messages: Sequence[BaseMessage], purse: RunBudget
 ) -> Verdict:
     """The verdict on a message as the last word; the answer of a search has had its own, and is not paid for twice."""
     artifact = message.artifact if isinstance(message, ToolMessage) else None
@@ -117,13 +117,13 @@ async def verdict_on_message(
         return Verdict(1.0 if artifact.safety is None else artifact.safety, artifact.utility, 0.0)
     if not text:
         return Verdict(None, None, 0.0, unknown_reason="it holds no text")
-    return await verdict_on(agent, text, messages, purse)
+    return await assess_text(agent, text, messages, purse)
 
 
-def verdict_price(agent: Agent, messages: Sequence[BaseMessage], *, tokens: int) -> float:
+def max_assessment_cost(agent: SearchAgent, messages: Sequence[BaseMessage], *, tokens: int) -> float:
     """What the verdict on ``tokens`` more tokens may cost, in cost units; 0 where none can be asked for."""
     try:
-        exchange = exchange_of(messages)
+        exchange = read_exchange(messages)
     except UsageError:
         return 0.0
     known = text_tokens(exchange.question) + text_tokens(exchange.notes)

@@ -16,27 +16,29 @@ from ecoalign_agent.search.request import MAX_QUESTION
 NO_QUESTION = "What does this picture show?"
 """The question behind a picture that comes without a word."""
 
-SEARCH_FAILED = "I can't answer this now: the search for an answer failed. Please ask again."
+SEARCH_FAILED_TEXT = "I can't answer this now: the search for an answer failed. Please ask again."
 
-OUT_OF_BUDGET = "I have to stop here: the budget of this run is used up. A larger one, or a smaller question, may do."
+OUT_OF_BUDGET_TEXT = (
+    "I have to stop here: the budget of this run is used up. A larger one, or a smaller question, may do."
+)
 
-UNSAFE = (
+UNSAFE_TEXT = (
     "I had an answer, but it was found unsafe, so I keep it to myself. If a harmless aim is behind your question, "
     "tell me about it, and I will help with that."
 )
 
-UNCHECKED = (
+UNASSESSED_TEXT = (
     "I had an answer, but its safety could not be checked, so I keep it to myself. Please ask again, or ask for "
     "something more specific."
 )
 
 
-def refusal(verdict: Verdict) -> str:
+def refusal_text(verdict: Verdict) -> str:
     """What stands in for an answer that may not be shown."""
-    return UNCHECKED if verdict.safety is None else UNSAFE
+    return UNASSESSED_TEXT if verdict.safety is None else UNSAFE_TEXT
 
 
-def refused_call(name: str, verdict: Verdict) -> str:
+def refused_call_text(name: str, verdict: Verdict) -> str:
     """What a model is told of a tool call that was not made."""
     if verdict.safety is None:
         why = f"its safety could not be checked ({verdict.unknown_reason or 'no verdict'}), and unknown is not safe"
@@ -48,12 +50,12 @@ def refused_call(name: str, verdict: Verdict) -> str:
     )
 
 
-def not_affordable(name: str) -> str:
+def not_affordable_text(name: str) -> str:
     """What a model is told of a tool call that the run's budget can't pay."""
     return f"{name} was not run: the budget of this run is used up. Answer from what is known."
 
 
-MOST_NOTES = 6_000
+MAX_CONTEXT = 6_000
 """Characters of a conversation that go along as context, the latest ones. Ours: some 2 000 tokens a verdict."""
 
 
@@ -89,7 +91,7 @@ class Exchange:
         return whole if len(whole) <= MAX_QUESTION else question
 
 
-def exchange_of(messages: Sequence[BaseMessage]) -> Exchange:
+def read_exchange(messages: Sequence[BaseMessage]) -> Exchange:
     """Where ``messages`` stand. Without a human message the question is empty.
 
     Raises:
@@ -103,19 +105,19 @@ def exchange_of(messages: Sequence[BaseMessage]) -> Exchange:
     return Exchange("\n".join(texts).strip(), sources, _lines(messages[:at]), _lines(messages[at + 1 :]))
 
 
-def opens_a_turn(messages: Sequence[BaseMessage]) -> bool:
+def is_new_turn(messages: Sequence[BaseMessage]) -> bool:
     """Whether the person has spoken and nobody has done anything about it yet."""
     at = _last_human(messages)
     return at is not None and not any(isinstance(m, AIMessage | ToolMessage) for m in messages[at:])
 
 
-def carries_picture(messages: Sequence[BaseMessage]) -> bool:
+def has_picture(messages: Sequence[BaseMessage]) -> bool:
     """Whether the last human message holds a picture, in whatever form."""
     at = _last_human(messages)
     return at is not None and _has_picture(messages[at])
 
 
-def pictures_of(messages: Sequence[BaseMessage]) -> Sequence[ImageSource]:
+def latest_pictures(messages: Sequence[BaseMessage]) -> Sequence[ImageSource]:
     """The pictures of the latest human message that has some.
 
     Raises:
@@ -127,7 +129,7 @@ def pictures_of(messages: Sequence[BaseMessage]) -> Sequence[ImageSource]:
     return ()
 
 
-def pictures_in(messages: Sequence[BaseMessage]) -> int:
+def count_pictures(messages: Sequence[BaseMessage]) -> int:
     """How many pictures stand in a whole conversation, in human and tool messages."""
     blocks = [block for m in messages if isinstance(m.content, list) for block in m.content]
     return sum(holds_image(block) for block in blocks)
@@ -170,4 +172,4 @@ _WHO = {"human": "person", "ai": "assistant"}
 
 
 def _latest(text: str) -> str:
-    return text if len(text) <= MOST_NOTES else f"…{text[-MOST_NOTES:]}"
+    return text if len(text) <= MAX_CONTEXT else f"…{text[-MAX_CONTEXT:]}"

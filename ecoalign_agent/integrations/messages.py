@@ -15,9 +15,9 @@ from langgraph.types import Command
 from ecoalign_agent.assessors.base import Verdict
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.integrations.assessment import is_safe_verdict
-from ecoalign_agent.integrations.conversation import OUT_OF_BUDGET, SEARCH_FAILED, refusal
-from ecoalign_agent.integrations.run_budget import SEARCHER as NAME
-from ecoalign_agent.integrations.run_budget import Purse
+from ecoalign_agent.integrations.conversation import OUT_OF_BUDGET_TEXT, SEARCH_FAILED_TEXT, refusal_text
+from ecoalign_agent.integrations.run_budget import MESSAGE_NAME as NAME
+from ecoalign_agent.integrations.run_budget import RunBudget
 
 ToolDone = ToolMessage | Command[Any]
 """What a tool call comes to: a message, or an update of the state."""
@@ -25,7 +25,7 @@ ToolDone = ToolMessage | Command[Any]
 M = TypeVar("M", bound=BaseMessage)
 
 
-def answered_by(result: Result) -> AIMessage:
+def answer_message(result: Result) -> AIMessage:
     """The outcome of a search as a message: its tokens as usage, its receipt in ``response_metadata``."""
     tokens = result.cost.tokens
     read = tokens.prompt + tokens.image + tokens.cached
@@ -38,7 +38,7 @@ def answered_by(result: Result) -> AIMessage:
         "failure": result.failure,
     }
     return AIMessage(
-        SEARCH_FAILED if result.answer is None else result.answer,
+        SEARCH_FAILED_TEXT if result.answer is None else result.answer,
         id=uuid.uuid4().hex,
         name=NAME,
         usage_metadata=UsageMetadata(
@@ -48,39 +48,39 @@ def answered_by(result: Result) -> AIMessage:
     )
 
 
-def out_of_budget(messages: Sequence[BaseMessage], safe: Mapping[str, str]) -> AIMessage:
+def out_of_budget_message(messages: Sequence[BaseMessage], safe: Mapping[str, str]) -> AIMessage:
     """The end of a run whose budget is spent: the last text of it that was found safe, and why it ends here."""
     said = [m.text for m in messages if isinstance(m, AIMessage) and m.text and is_safe(m, safe)]
-    text = f"{said[-1]}\n\n{OUT_OF_BUDGET}" if said else OUT_OF_BUDGET
+    text = f"{said[-1]}\n\n{OUT_OF_BUDGET_TEXT}" if said else OUT_OF_BUDGET_TEXT
     return AIMessage(text, id=uuid.uuid4().hex, name=NAME, response_metadata={NAME: {"status": "budget"}})
 
 
 @overload
-def refused(message: ToolMessage, verdict: Verdict) -> ToolMessage: ...
+def refusal_message(message: ToolMessage, verdict: Verdict) -> ToolMessage: ...
 @overload
-def refused(message: AIMessage, verdict: Verdict) -> AIMessage: ...
-def refused(message: AIMessage | ToolMessage, verdict: Verdict) -> AIMessage | ToolMessage:
+def refusal_message(message: AIMessage, verdict: Verdict) -> AIMessage: ...
+def refusal_message(message: AIMessage | ToolMessage, verdict: Verdict) -> AIMessage | ToolMessage:
     """What stands in for a last message, under its id: nothing of what it held is kept."""
     told = {"status": "refused", "safety": verdict.safety, "hazards": list(verdict.hazards)}
     metadata = {NAME: told | {"why_unknown": verdict.unknown_reason}}
     if isinstance(message, ToolMessage):
         return ToolMessage(
-            refusal(verdict),
+            refusal_text(verdict),
             id=message.id,
             name=message.name,
             tool_call_id=message.tool_call_id,
             status="error",
             response_metadata=metadata,
         )
-    return AIMessage(refusal(verdict), id=message.id, name=NAME, response_metadata=metadata)
+    return AIMessage(refusal_text(verdict), id=message.id, name=NAME, response_metadata=metadata)
 
 
-def withheld(message: AIMessage) -> AIMessage:
+def without_text(message: AIMessage) -> AIMessage:
     """A message with its tool calls and without its text."""
     return AIMessage("", id=message.id, name=message.name, tool_calls=message.tool_calls)
 
 
-def spoken(message: BaseMessage, structured: object = None) -> str:
+def text_with_structure(message: BaseMessage, structured: object = None) -> str:
     """All that a message says to whoever reads it, its structured form too."""
     if structured is None:
         return message.text
@@ -99,12 +99,12 @@ def digest(message: BaseMessage) -> str:
     return hashlib.sha256(json.dumps(message.content, default=str).encode()).hexdigest()[:16]
 
 
-def last_said(response: ModelResponse[Any]) -> AIMessage | None:
+def last_ai_message(response: ModelResponse[Any]) -> AIMessage | None:
     """The model's message in a response, with an id."""
-    return next((_put(response, m, named(m)) for m in reversed(response.result) if isinstance(m, AIMessage)), None)
+    return next((_put(response, m, with_id(m)) for m in reversed(response.result) if isinstance(m, AIMessage)), None)
 
 
-def named(message: M) -> M:
+def with_id(message: M) -> M:
     """A message with an id, under which it can be replaced."""
     return message if message.id is not None else message.model_copy(update={"id": uuid.uuid4().hex})
 
@@ -114,25 +114,27 @@ def is_final(said: AIMessage, response: ModelResponse[Any]) -> bool:
     return response.structured_response is not None or not said.tool_calls
 
 
-def not_run(call: ToolCall, why: str) -> ToolMessage:
+def error_message(call: ToolCall, why: str) -> ToolMessage:
     """What a model gets instead of a tool's result."""
     return ToolMessage(why, tool_call_id=call["id"] or "", name=call["name"], status="error")
 
 
-def checked_response(
-    response: ModelResponse[Any], said: AIMessage, verdict: Verdict, purse: Purse
+def apply_verdict(
+    response: ModelResponse[Any], said: AIMessage, verdict: Verdict, purse: RunBudget
 ) -> ExtendedModelResponse[Any]:
     """A plain model's response after the verdict on what it said: as it was, without its text, or a refusal."""
     if is_safe_verdict(verdict):
-        return extended(response, purse, said)
+        return model_update(response, purse, said)
     if is_final(said, response):
-        message = refused(said, verdict)
-        return extended(ModelResponse([message]), purse, message)
-    _put(response, said, withheld(said))
-    return extended(response, purse)
+        message = refusal_message(said, verdict)
+        return model_update(ModelResponse([message]), purse, message)
+    _put(response, said, without_text(said))
+    return model_update(response, purse)
 
 
-def extended(response: ModelResponse[Any], purse: Purse, safe: BaseMessage | None = None) -> ExtendedModelResponse[Any]:
+def model_update(
+    response: ModelResponse[Any], purse: RunBudget, safe: BaseMessage | None = None
+) -> ExtendedModelResponse[Any]:
     """A response with what the state has to learn.
 
     Args:
@@ -144,7 +146,7 @@ def extended(response: ModelResponse[Any], purse: Purse, safe: BaseMessage | Non
     return ExtendedModelResponse(response, Command(update=learnt) if learnt else None)
 
 
-def booked(done: ToolDone, purse: Purse, safe: BaseMessage | None = None) -> ToolDone:
+def tool_update(done: ToolDone, purse: RunBudget, safe: BaseMessage | None = None) -> ToolDone:
     """What a tool call came to, with what the state has to learn; see :func:`extended`."""
     learnt = purse.update() | _found(safe)
     if not learnt:

@@ -27,46 +27,46 @@ from langgraph.types import Command
 from ecoalign_agent.errors import BudgetTooSmallError, UsageError
 from ecoalign_agent.integrations.assessment import (
     ACTION,
-    Agent,
+    SearchAgent,
+    assess_message,
+    assess_text,
     is_safe_verdict,
-    verdict_on,
-    verdict_on_message,
-    verdict_price,
-    within,
+    limit_agent,
+    max_assessment_cost,
 )
 from ecoalign_agent.integrations.conversation import (
     call_text,
-    carries_picture,
-    exchange_of,
-    not_affordable,
-    opens_a_turn,
-    refused_call,
+    has_picture,
+    is_new_turn,
+    not_affordable_text,
+    read_exchange,
+    refused_call_text,
 )
 from ecoalign_agent.integrations.messages import (
     ToolDone,
-    answered_by,
-    booked,
-    checked_response,
-    extended,
+    answer_message,
+    apply_verdict,
+    error_message,
     is_final,
     is_safe,
-    last_said,
-    named,
-    not_run,
-    out_of_budget,
-    refused,
-    spoken,
+    last_ai_message,
+    model_update,
+    out_of_budget_message,
+    refusal_message,
+    text_with_structure,
+    tool_update,
+    with_id,
 )
 from ecoalign_agent.integrations.run_budget import (
     GuardState,
-    Purse,
-    fresh,
-    left_of,
-    prompt_of,
+    RunBudget,
+    estimate_prompt,
+    initial_state,
+    remaining_budget,
     reply_cost,
     reply_tokens,
-    safe_in,
-    share_of,
+    safe_digests,
+    tool_call_share,
     tool_cost,
 )
 from ecoalign_agent.llm.tokens import text_tokens
@@ -74,7 +74,7 @@ from ecoalign_agent.search.async_tasks import async_only_message
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class GuardOptions:
     """The switches of the guard.
 
     Attributes:
@@ -96,14 +96,14 @@ class Options:
         return self.gate_tools if isinstance(self.gate_tools, bool) else name in self.gate_tools
 
 
-def checked(
+def check_options(
     *,
     answer: bool,
     risk_threshold: float | None,
     gate_tools: bool | str | Collection[str],
     check_final: bool,
     budget: float | None,
-) -> Options:
+) -> GuardOptions:
     """The options, as given.
 
     Raises:
@@ -120,13 +120,13 @@ def checked(
         {gate_tools} if isinstance(gate_tools, str) else () if isinstance(gate_tools, bool) else gate_tools
     )
     gated = gate_tools if isinstance(gate_tools, bool) else names
-    return Options(answer, risk_threshold, gated, check_final, budget)
+    return GuardOptions(answer, risk_threshold, gated, check_final, budget)
 
 
 _SYNC = async_only_message("EcoAlignMiddleware", asynchronous="the agent's ainvoke or astream")
 
 
-class AsyncOnly(AgentMiddleware[GuardState, Any, Any]):
+class AsyncOnlyMiddleware(AgentMiddleware[GuardState, Any, Any]):
     """Every synchronous hook raises a ``UsageError``; the asynchronous ones are the subclass's."""
 
     def before_agent(self, state: GuardState, runtime: Runtime[Any]) -> NoReturn:
@@ -154,7 +154,7 @@ _MOST = 16
 """Models that are remembered: an agent has one, or chooses among a few."""
 
 
-class Hush:
+class NonStreamingModel:
     """Quiet copies of models, one for each: a model that counts its calls goes on counting."""
 
     def __init__(self) -> None:
@@ -187,7 +187,7 @@ Handler = Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
 ToolHandler = Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
 
 
-class EcoAlignMiddleware(AsyncOnly):
+class EcoAlignMiddleware(AsyncOnlyMiddleware):
     """Guards an agent made by ``create_agent``. Put it first in ``middleware``: then it sees what the others made.
 
     What is unsafe or can't be checked is held back; a picture or a message that can't be read can't be checked.
@@ -224,7 +224,7 @@ class EcoAlignMiddleware(AsyncOnly):
 
     def __init__(
         self,
-        agent: Agent,
+        agent: SearchAgent,
         *,
         answer: bool = True,
         risk_threshold: float | None = None,
@@ -234,52 +234,52 @@ class EcoAlignMiddleware(AsyncOnly):
     ) -> None:
         super().__init__()
         self.agent = agent
-        self.options = checked(
+        self.options = check_options(
             answer=answer,
             risk_threshold=risk_threshold,
             gate_tools=gate_tools,
             check_final=check_final,
             budget=budget,
         )
-        self._hushed = Hush()
+        self._hushed = NonStreamingModel()
 
     async def abefore_agent(self, state: GuardState, runtime: Runtime[Any]) -> dict[str, Any]:
         """A run begins: nothing is spent, nothing was found safe."""
         del state, runtime
-        return fresh(self.options.budget)
+        return initial_state(self.options.budget)
 
     async def awrap_model_call(self, request: ModelRequest[Any], handler: Handler) -> ExtendedModelResponse[Any]:
         """Answer by a search, or let the plain model speak and check what it said."""
         if self.options.answer and request.response_format is not None:
             raise UsageError("EcoAlignMiddleware: a search can't fill a response_format: set answer=False, or drop it")
-        purse = Purse(left_of(request.state))
+        purse = RunBudget(remaining_budget(request.state))
         if self.options.answer and await self._deserves_a_search(request, purse):
             message = await self._searched(request, purse)
-            return extended(ModelResponse([message]), purse, message)
+            return model_update(ModelResponse([message]), purse, message)
         return await self._plain(request, handler, purse)
 
     async def awrap_tool_call(self, request: ToolCallRequest, handler: ToolHandler) -> ToolDone:
         """Assess a tool call before it runs, and book what a search in it has spent."""
         call, messages = request.tool_call, request.state["messages"]
-        purse = Purse(share_of(request.state))
+        purse = RunBudget(tool_call_share(request.state))
         if self.options.gates(call["name"]):
             line = call_text(call)
-            if not purse.pays(verdict_price(self.agent, messages, tokens=text_tokens(line))):
-                return not_run(call, not_affordable(call["name"]))
-            verdict = await verdict_on(self.agent, line, messages, purse, role=ACTION)
+            if not purse.pays(max_assessment_cost(self.agent, messages, tokens=text_tokens(line))):
+                return error_message(call, not_affordable_text(call["name"]))
+            verdict = await assess_text(self.agent, line, messages, purse, role=ACTION)
             if not is_safe_verdict(verdict):
-                return booked(not_run(call, refused_call(call["name"], verdict)), purse)
+                return tool_update(error_message(call, refused_call_text(call["name"], verdict)), purse)
         done = await handler(request)
         purse.book(tool_cost(done))
         if not (self.options.check_final and getattr(request.tool, "return_direct", False)):
-            return booked(done, purse)
+            return tool_update(done, purse)
         if not isinstance(done, ToolMessage):
-            return booked(done, purse)
+            return tool_update(done, purse)
         # It will be the last word, and can be seen as soon as it leaves this node.
-        last = named(done)
-        verdict = await verdict_on_message(self.agent, last, last.text, messages, purse)
-        last = last if is_safe_verdict(verdict) else refused(last, verdict)
-        return booked(last, purse, last)
+        last = with_id(done)
+        verdict = await assess_message(self.agent, last, last.text, messages, purse)
+        last = last if is_safe_verdict(verdict) else refusal_message(last, verdict)
+        return tool_update(last, purse, last)
 
     async def aafter_agent(self, state: GuardState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Check a last message that others made or changed; what was found safe stands."""
@@ -287,33 +287,33 @@ class EcoAlignMiddleware(AsyncOnly):
         last = state["messages"][-1] if state["messages"] else None
         if not self.options.check_final or not isinstance(last, AIMessage | ToolMessage) or not last.content:
             return None
-        if is_safe(last, safe_in(state)):
+        if is_safe(last, safe_digests(state)):
             return None
-        purse = Purse(left_of(state))
-        verdict = await verdict_on_message(self.agent, last, last.text, state["messages"][:-1], purse)
+        purse = RunBudget(remaining_budget(state))
+        verdict = await assess_message(self.agent, last, last.text, state["messages"][:-1], purse)
         if is_safe_verdict(verdict):
             return purse.update()
         cleared = {"structured_response": None} if state.get("structured_response") is not None else {}
-        return purse.update() | cleared | {"messages": [refused(last, verdict)]}
+        return purse.update() | cleared | {"messages": [refusal_message(last, verdict)]}
 
-    async def _deserves_a_search(self, request: ModelRequest[Any], purse: Purse) -> bool:
+    async def _deserves_a_search(self, request: ModelRequest[Any], purse: RunBudget) -> bool:
         """Whether a turn begins that carries a picture or is too risky for the plain model; unknown is too risky."""
-        if not opens_a_turn(request.messages):
+        if not is_new_turn(request.messages):
             return False
-        if carries_picture(request.messages):
+        if has_picture(request.messages):
             return True
         threshold = self.options.risk_threshold
         if threshold is None:
             return False
-        verdict = await verdict_on(self.agent, None, request.messages, purse)
+        verdict = await assess_text(self.agent, None, request.messages, purse)
         return verdict.safety is None or (1.0 - verdict.safety) / 2.0 > threshold
 
-    async def _searched(self, request: ModelRequest[Any], purse: Purse) -> AIMessage:
+    async def _searched(self, request: ModelRequest[Any], purse: RunBudget) -> AIMessage:
         """The answer of a search within what is left."""
-        exchange = exchange_of(request.messages)
+        exchange = read_exchange(request.messages)
         agent = self.agent
         if purse.left != 0.0:
-            agent = within(self.agent, purse.left)
+            agent = limit_agent(self.agent, purse.left)
             try:
                 result = await agent.ask(exchange.asked, exchange.images)
             except BudgetTooSmallError:
@@ -322,28 +322,30 @@ class EcoAlignMiddleware(AsyncOnly):
                     raise
             else:
                 purse.book(result.cost.spent)
-                return answered_by(result)
-        return out_of_budget(request.messages, safe_in(request.state))
+                return answer_message(result)
+        return out_of_budget_message(request.messages, safe_digests(request.state))
 
-    async def _plain(self, request: ModelRequest[Any], handler: Handler, purse: Purse) -> ExtendedModelResponse[Any]:
+    async def _plain(
+        self, request: ModelRequest[Any], handler: Handler, purse: RunBudget
+    ) -> ExtendedModelResponse[Any]:
         """What the plain model says, if it can be paid; checked, if that is asked for."""
         tariff, check = self.agent.policy.tariff, self.options.check_final
-        prompt = None if purse.left is None else prompt_of(request)
+        prompt = None if purse.left is None else estimate_prompt(request)
         if prompt is not None:
             tokens = reply_tokens(request)
-            verdict_cost = verdict_price(self.agent, request.messages, tokens=tokens) if check else 0.0
+            verdict_cost = max_assessment_cost(self.agent, request.messages, tokens=tokens) if check else 0.0
             if not purse.pays(tariff.cost(replace(prompt, completion=tokens)) + verdict_cost):
-                message = out_of_budget(request.messages, safe_in(request.state))
-                return extended(ModelResponse([message]), purse, message)
+                message = out_of_budget_message(request.messages, safe_digests(request.state))
+                return model_update(ModelResponse([message]), purse, message)
         response = await handler(request.override(model=self._hushed(request.model)) if check else request)
         if prompt is not None:
             purse.book(reply_cost(response.result, prompt, tariff))
-        said = last_said(response) if check else None
+        said = last_ai_message(response) if check else None
         if said is None or not (said.content or response.structured_response is not None):
-            return extended(response, purse)
+            return model_update(response, purse)
         # A structured answer in words is in the text already; one by a tool call is not.
-        text = spoken(said, response.structured_response if said.tool_calls else None)
+        text = text_with_structure(said, response.structured_response if said.tool_calls else None)
         if not text and not is_final(said, response):
-            return extended(response, purse)
-        verdict = await verdict_on_message(self.agent, said, text, request.messages, purse)
-        return checked_response(response, said, verdict, purse)
+            return model_update(response, purse)
+        verdict = await assess_message(self.agent, said, text, request.messages, purse)
+        return apply_verdict(response, said, verdict, purse)

@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.integrations.assessment import Agent
+from ecoalign_agent.integrations.assessment import SearchAgent
 
 Node = Callable[[Any], Awaitable[dict[str, Any]]]
 """A node function: the state in, the keys that changed out."""
 
 
 def as_node(
-    agent: Agent,
+    agent: SearchAgent,
     *,
     question: str = "question",
     images: str | None = "images",

@@ -14,16 +14,16 @@ from langgraph.types import Overwrite
 from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.images.image_tokens import family_of, image_tokens
-from ecoalign_agent.integrations.conversation import pictures_in
+from ecoalign_agent.integrations.conversation import count_pictures
 from ecoalign_agent.llm.tokens import PER_MESSAGE, reported_usage, text_tokens
 
-SEARCHER = "ecoalign"
+MESSAGE_NAME = "ecoalign"
 """Who speaks in messages of our making; the usage of a search says nothing about a reply of the plain model."""
 
-USUAL_REPLY = 300
+TYPICAL_REPLY_TOKENS = 300
 """Completion tokens that a plain model's next reply is reckoned with, where nothing more is known. Ours."""
 
-LARGEST = (1536, 1536)
+MAX_PICTURE_SIZE = (1536, 1536)
 """Pixels that a picture is reckoned with whose size is not known: about the most that providers look at. Ours."""
 
 
@@ -41,12 +41,12 @@ class GuardState(AgentState[Any]):
     ecoalign_safe: NotRequired[Annotated[dict[str, str], PrivateStateAttr, operator.or_]]
 
 
-def fresh(budget: float | None) -> dict[str, Any]:
+def initial_state(budget: float | None) -> dict[str, Any]:
     """The update with which a run begins: a thread may hold an earlier run's."""
     return {"ecoalign_budget": budget, "ecoalign_spent": Overwrite(0.0), "ecoalign_safe": Overwrite({})}
 
 
-class Purse:
+class RunBudget:
     """What one hook may spend and has spent; the state learns of it in the end.
 
     Attributes:
@@ -73,21 +73,21 @@ class Purse:
         return {"ecoalign_spent": self.spent} if self.spent else {}
 
 
-def left_of(state: Mapping[str, Any]) -> float | None:
+def remaining_budget(state: Mapping[str, Any]) -> float | None:
     """What is left of a run's budget, in cost units, never negative; None: there is no budget."""
     total = state.get("ecoalign_budget")
     return None if total is None else max(0.0, total - state.get("ecoalign_spent", 0.0))
 
 
-def safe_in(state: Mapping[str, Any]) -> Mapping[str, str]:
+def safe_digests(state: Mapping[str, Any]) -> Mapping[str, str]:
     """Id → digest of what was found safe in this run."""
     found: Mapping[str, str] = state.get("ecoalign_safe", {})
     return found
 
 
-def share_of(state: Mapping[str, Any]) -> float | None:
+def tool_call_share(state: Mapping[str, Any]) -> float | None:
     """What one of the tool calls under way may spend: they run in parallel, and each gets the same part."""
-    left = left_of(state)
+    left = remaining_budget(state)
     return None if left is None else left / max(1, _under_way(state.get("messages", [])))
 
 
@@ -99,19 +99,19 @@ def reply_tokens(request: ModelRequest[Any]) -> int:
     limits = [request.model_settings.get(key) for key in ("max_tokens", "max_completion_tokens")]
     limits.append(getattr(request.model, "max_tokens", None))
     known = [limit for limit in limits if isinstance(limit, int) and limit > 0]
-    said = [m for m in request.messages if isinstance(m, AIMessage) and m.name != SEARCHER]
+    said = [m for m in request.messages if isinstance(m, AIMessage) and m.name != MESSAGE_NAME]
     seen = [m.usage_metadata["output_tokens"] for m in said if m.usage_metadata]
-    return min(known) if known else max([USUAL_REPLY, *seen])
+    return min(known) if known else max([TYPICAL_REPLY_TOKENS, *seen])
 
 
-def prompt_of(request: ModelRequest[Any]) -> Usage:
+def estimate_prompt(request: ModelRequest[Any]) -> Usage:
     """What the plain model's next call will read, estimated on the high side, in tokens."""
     messages: list[BaseMessage] = [*([request.system_message] if request.system_message else []), *request.messages]
     tools = sum(text_tokens(json.dumps(convert_to_openai_tool(tool), default=str)) for tool in request.tools)
-    pictures = pictures_in(messages)
+    pictures = count_pictures(messages)
     family = family_of(getattr(request.model, "model_name", None) or getattr(request.model, "model", None) or "")
-    each = image_tokens(LARGEST, "high", family) if pictures else 0
-    return Usage(text=tools + sum(text_tokens(written(m)) + PER_MESSAGE for m in messages), image=pictures * each)
+    each = image_tokens(MAX_PICTURE_SIZE, "high", family) if pictures else 0
+    return Usage(text=tools + sum(text_tokens(message_text(m)) + PER_MESSAGE for m in messages), image=pictures * each)
 
 
 def _under_way(messages: Sequence[BaseMessage]) -> int:
@@ -122,7 +122,7 @@ def _under_way(messages: Sequence[BaseMessage]) -> int:
 def reply_cost(messages: Sequence[BaseMessage], prompt: Usage, tariff: Tariff) -> float:
     """What the plain model's replies did cost; where it reports nothing usable, what is estimated: never nothing."""
     replies = [m for m in messages if isinstance(m, AIMessage)]
-    return sum(tariff.cost(reported_usage(reply, prompt, written(reply))) for reply in replies)
+    return sum(tariff.cost(reported_usage(reply, prompt, message_text(reply))) for reply in replies)
 
 
 def tool_cost(message: object) -> float:
@@ -131,7 +131,7 @@ def tool_cost(message: object) -> float:
     return artifact.cost.spent if isinstance(artifact, Result) else 0.0
 
 
-def written(message: BaseMessage) -> str:
+def message_text(message: BaseMessage) -> str:
     """All text of a message that counts as tokens, its tool calls too."""
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     return message.text + "".join(f"{call['name']}{json.dumps(call['args'], default=str)}" for call in calls)

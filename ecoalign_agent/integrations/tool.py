@@ -9,14 +9,14 @@ from pydantic import BaseModel, Field
 
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Result
-from ecoalign_agent.integrations.assessment import Agent, within
-from ecoalign_agent.integrations.conversation import pictures_of
-from ecoalign_agent.integrations.run_budget import share_of
+from ecoalign_agent.integrations.assessment import SearchAgent, limit_agent
+from ecoalign_agent.integrations.conversation import latest_pictures
+from ecoalign_agent.integrations.run_budget import tool_call_share
 from ecoalign_agent.search.async_tasks import async_only_message
 
-NAME = "ecoalign"
+TOOL_NAME = "ecoalign"
 
-DESCRIPTION = (
+TOOL_DESCRIPTION = (
     "Thinks a question through and checks the answer for safety before giving it back. Use it for questions about the "
     "pictures in this conversation (it sees them at full resolution), for questions that touch on health, law, money, "
     "weapons or other people, and whenever a wrong or harmful answer would matter. Not for small talk, not for what "
@@ -32,7 +32,7 @@ class ToolInput(BaseModel):
     question: str = Field(description="One whole question, understandable without the conversation.")
 
 
-def tool_of(agent: Agent, *, name: str = NAME, description: str = DESCRIPTION) -> BaseTool:
+def make_tool(agent: SearchAgent, *, name: str = TOOL_NAME, description: str = TOOL_DESCRIPTION) -> BaseTool:
     """An asynchronous tool that answers by a search.
 
     The content is the answer or the refusal, the artifact the :class:`Result` with the receipt. A run that failed, or a
@@ -52,8 +52,8 @@ def tool_of(agent: Agent, *, name: str = NAME, description: str = DESCRIPTION) -
         state = _state(runtime)
         call = getattr(runtime, "tool_call_id", None)
         try:
-            images = pictures_of(state.get("messages", []))
-            result = await within(agent, share_of(state)).ask(question, images)
+            images = latest_pictures(state.get("messages", []))
+            result = await limit_agent(agent, tool_call_share(state)).ask(question, images)
         except UsageError as error:
             return _trouble(f"The question could not be answered: {error}", call, name, None), None
         if result.answer is None:

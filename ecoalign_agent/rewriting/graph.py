@@ -16,9 +16,9 @@ from langgraph.graph import END, START, StateGraph
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import RiskReport
-from ecoalign_agent.rewriting.node_run import RewriteTurn
-from ecoalign_agent.rewriting.preserved_facts import kept_facts, lost_facts
-from ecoalign_agent.rewriting.state import RewriteDesk, RewriteInput, RewriteOutput, RewriteState
+from ecoalign_agent.rewriting.node_run import RewriteNodeRun
+from ecoalign_agent.rewriting.preserved_facts import lost_facts, preserved_facts
+from ecoalign_agent.rewriting.state import RewriteContext, RewriteInput, RewriteOutput, RewriteState
 from ecoalign_agent.search.request import fetch_pictures
 
 RewriteNode = Callable[[RewriteState], Awaitable[dict[str, Any]]]
@@ -26,7 +26,7 @@ RewriteNode = Callable[[RewriteState], Awaitable[dict[str, Any]]]
 _REQUEST_KEYS = ("question", "images", "messages", "run_id")
 
 
-def analyse_node(desk: RewriteDesk) -> RewriteNode:
+def analyse_node(desk: RewriteContext) -> RewriteNode:
     """The node ``analyse``: the risk report, and in the frugal and the trained form the new question too.
 
     Raises, when it runs:
@@ -38,7 +38,7 @@ def analyse_node(desk: RewriteDesk) -> RewriteNode:
         # A thread may hold an earlier run: only the request counts.
         request: dict[str, Any] = {key: value for key, value in state.items() if key in _REQUEST_KEYS}
         fetched = await fetch_pictures(request, desk.image_store)
-        turn, threshold = RewriteTurn(desk, request | fetched), desk.policy.threshold
+        turn, threshold = RewriteNodeRun(desk, request | fetched), desk.policy.threshold
         await turn.tell(
             events.RewriteStarted,
             question=turn.question,
@@ -47,13 +47,13 @@ def analyse_node(desk: RewriteDesk) -> RewriteNode:
             tariff=desk.policy.tariff.name,
             models=desk.models,
         )
-        if desk.spare is not None:
-            spare = await desk.spare({**request, **fetched, "run_id": turn.run_id})
+        if desk.reserve_for_search is not None:
+            spare = await desk.reserve_for_search({**request, **fetched, "run_id": turn.run_id})
             turn.meter.budget = Budget(min(desk.policy.budget, max(0.0, spare)))
         call = desk.ports.analyst.analyse(
             turn.question,
             await turn.views(),
-            keep=kept_facts(turn.question),
+            keep=preserved_facts(turn.question),
             threshold=threshold,
             meter=turn.meter,
         )
@@ -73,15 +73,15 @@ def analyse_node(desk: RewriteDesk) -> RewriteNode:
     return analyse
 
 
-def rewrite_node(desk: RewriteDesk) -> RewriteNode:
+def rewrite_node(desk: RewriteContext) -> RewriteNode:
     """The node ``rewrite``: the new question from the report, where the analysis did not write it."""
     writer = desk.ports.writer
 
     async def rewrite(state: RewriteState) -> dict[str, Any]:
-        turn = RewriteTurn(desk, state)
+        turn = RewriteNodeRun(desk, state)
         if writer is None:
             return turn.update()
-        facts = kept_facts(turn.question, provoking=turn.report.provoking)
+        facts = preserved_facts(turn.question, provoking=turn.report.provoking)
         call = writer.rewrite(turn.question, await turn.views(), turn.report, keep=facts, meter=turn.meter)
         text, ended = await turn.attempt(call)
         return turn.update(offered=text or "", ended=ended)
@@ -89,13 +89,13 @@ def rewrite_node(desk: RewriteDesk) -> RewriteNode:
     return rewrite
 
 
-def check_node(desk: RewriteDesk) -> RewriteNode:
+def check_node(desk: RewriteContext) -> RewriteNode:
     """The node ``check``: by rules first, which cost nothing, then by a model where there is one."""
     checker = desk.ports.checker
 
     async def check(state: RewriteState) -> dict[str, Any]:
-        turn, offered = RewriteTurn(desk, state), state["offered"]
-        facts = kept_facts(turn.question, provoking=turn.report.provoking)
+        turn, offered = RewriteNodeRun(desk, state), state["offered"]
+        facts = preserved_facts(turn.question, provoking=turn.report.provoking)
         if lost := lost_facts(facts, offered):
             turn.notes.append(f"the new question lost {', '.join(map(repr, lost[:6]))}: the original stands")
             return turn.update(ended="kept")
@@ -125,11 +125,11 @@ def check_node(desk: RewriteDesk) -> RewriteNode:
     return check
 
 
-def conclude_node(desk: RewriteDesk) -> RewriteNode:
+def conclude_node(desk: RewriteContext) -> RewriteNode:
     """The node ``conclude``: the record of what happened, and a thread made ready for another request."""
 
     async def conclude(state: RewriteState) -> dict[str, Any]:
-        made = await RewriteTurn(desk, state).concluded()
+        made = await RewriteNodeRun(desk, state).concluded()
         return {"rewrite": made, "prompt": made.prompt, "question": "", "images": [], "run_id": ""}
 
     return conclude
@@ -138,7 +138,7 @@ def conclude_node(desk: RewriteDesk) -> RewriteNode:
 RewriteGraph = StateGraph[RewriteState, None, RewriteInput, RewriteOutput]
 
 
-def build_rewrite_graph(desk: RewriteDesk) -> RewriteGraph:
+def build_rewrite_graph(desk: RewriteContext) -> RewriteGraph:
     """The uncompiled graph.
 
     Args:
@@ -148,12 +148,12 @@ def build_rewrite_graph(desk: RewriteDesk) -> RewriteGraph:
     graph: RewriteGraph = StateGraph(RewriteState, input_schema=RewriteInput, output_schema=RewriteOutput)
     conclude: Any = conclude_node(desk)
     graph.add_node("conclude", conclude)
-    add_rewrite(graph, desk, last="conclude")
+    add_rewrite_nodes(graph, desk, last="conclude")
     graph.add_edge("conclude", END)
     return graph
 
 
-def add_rewrite(graph: StateGraph[Any, None, Any, Any], desk: RewriteDesk, *, last: str) -> None:
+def add_rewrite_nodes(graph: StateGraph[Any, None, Any, Any], desk: RewriteContext, *, last: str) -> None:
     """Add the nodes of a rewrite and every edge between them, from the start to ``last``.
 
     Args:

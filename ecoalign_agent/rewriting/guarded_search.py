@@ -2,7 +2,7 @@
 
 ::
 
-    analyse ──→ rewrite? ──→ check ──→ hand_over ──→ scan → …
+    analyse ──→ rewrite? ──→ check ──→ handover ──→ scan → …
         └─ harmless, unknown or failed ───↗
 
 Source: VLMGuard-R1 leaves the target model alone and changes what it is asked; that EcoAlign is the target, and that
@@ -19,9 +19,9 @@ from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import BudgetTooSmallError
 from ecoalign_agent.events.result import Note, Rewrite, RiskReport
-from ecoalign_agent.rewriting.graph import add_rewrite
-from ecoalign_agent.rewriting.node_run import RewriteTurn
-from ecoalign_agent.rewriting.state import RewriteDesk, RewritePolicy, RewriteState
+from ecoalign_agent.rewriting.graph import add_rewrite_nodes
+from ecoalign_agent.rewriting.node_run import RewriteNodeRun
+from ecoalign_agent.rewriting.state import RewriteContext, RewritePolicy, RewriteState
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.graph import add_search
 from ecoalign_agent.search.node_run import NodeRun
@@ -29,7 +29,7 @@ from ecoalign_agent.search.nodes.scan import min_run_cost
 from ecoalign_agent.search.resume import request_fingerprint
 from ecoalign_agent.search.state import PriorStage, SearchInput, SearchOutput, SearchState
 
-SHARE = 0.5
+REWRITE_SHARE = 0.5
 """Share of the one budget, and of the one deadline, that a rewrite may use at the most. Ours: most is the answer's."""
 
 _SHOWN = 240
@@ -43,7 +43,7 @@ class GuardedState(RewriteState, SearchState, total=False):
 GuardedGraph = StateGraph[GuardedState, None, SearchInput, SearchOutput]
 
 
-def build_guarded_graph(rewriting: RewriteDesk, desk: SearchContext) -> GuardedGraph:
+def build_guarded_graph(rewriting: RewriteContext, desk: SearchContext) -> GuardedGraph:
     """The uncompiled graph.
 
     Args:
@@ -51,34 +51,40 @@ def build_guarded_graph(rewriting: RewriteDesk, desk: SearchContext) -> GuardedG
         desk: what the search shares.
     """
     graph: GuardedGraph = StateGraph(GuardedState, input_schema=SearchInput, output_schema=SearchOutput)
-    hand_over: Any = hand_over_node(rewriting, desk)
-    graph.add_node("hand_over", hand_over)
-    add_rewrite(graph, rewriting, last="hand_over")
+    handover: Any = handover_node(rewriting, desk)
+    graph.add_node("handover", handover)
+    add_rewrite_nodes(graph, rewriting, last="handover")
     add_search(graph, desk)
-    graph.add_edge("hand_over", "scan")
+    graph.add_edge("handover", "scan")
     return graph
 
 
-def in_front_of(desk: SearchContext, rewriting: RewriteDesk) -> RewriteDesk:
+def rewrite_context_for(desk: SearchContext, rewriting: RewriteContext) -> RewriteContext:
     """A rewriter's desk in front of a search: it spends out of that one's budget, by its tariff and its clock."""
 
-    async def spare(request: Mapping[str, Any]) -> float:
+    async def reserve_for_search(request: Mapping[str, Any]) -> float:
         least = await min_run_cost(NodeRun(desk, SearchState(**request)))  # type: ignore[typeddict-item]  # a request's keys
         return desk.policy.budget - least
 
-    policy = governed(rewriting.policy, desk.policy)
-    return replace(rewriting, policy=policy, image_store=desk.image_store, tariffs=desk.tariffs, spare=spare)
+    policy = limit_to_search(rewriting.policy, desk.policy)
+    return replace(
+        rewriting,
+        policy=policy,
+        image_store=desk.image_store,
+        tariffs=desk.tariffs,
+        reserve_for_search=reserve_for_search,
+    )
 
 
-def governed(own: RewritePolicy, search: Policy) -> RewritePolicy:
+def limit_to_search(own: RewritePolicy, search: Policy) -> RewritePolicy:
     """A rewriter's policy as part of a search: never more than ``SHARE`` of its budget and of its deadline.
 
     Args:
         own: the rewriter's; its budget does not count where it is in other units than the search's.
         search: the search's.
     """
-    most = SHARE * search.budget
-    times = [own.deadline, None if search.deadline is None else SHARE * search.deadline]
+    most = REWRITE_SHARE * search.budget
+    times = [own.deadline, None if search.deadline is None else REWRITE_SHARE * search.deadline]
     return replace(
         own,
         budget=min(own.budget, most) if own.tariff == search.tariff else most,
@@ -87,13 +93,15 @@ def governed(own: RewritePolicy, search: Policy) -> RewritePolicy:
     )
 
 
-def hand_over_node(rewriting: RewriteDesk, desk: SearchContext) -> Callable[[GuardedState], Awaitable[dict[str, Any]]]:
-    """The node ``hand_over``: the new question and the risk report become the search's question and strategy."""
+def handover_node(
+    rewriting: RewriteContext, desk: SearchContext
+) -> Callable[[GuardedState], Awaitable[dict[str, Any]]]:
+    """The node ``handover``: the new question and the risk report become the search's question and strategy."""
 
-    async def hand_over(state: GuardedState) -> dict[str, Any]:
-        turn = RewriteTurn(rewriting, state)
+    async def handover(state: GuardedState) -> dict[str, Any]:
+        turn = RewriteNodeRun(rewriting, state)
         if (shortage := await _shortage(turn, desk)) is not None:
-            turn = RewriteTurn(rewriting, {**state, "ended": "kept", "notes": [*turn.notes, shortage]})
+            turn = RewriteNodeRun(rewriting, {**state, "ended": "kept", "notes": [*turn.notes, shortage]})
         made = await turn.concluded()
         prior = PriorStage(
             run_id=turn.run_id,
@@ -102,7 +110,7 @@ def hand_over_node(rewriting: RewriteDesk, desk: SearchContext) -> Callable[[Gua
             ledger=turn.ledger,
             told=turn.told,
             waiting=turn.waited,
-            strategy=strategy_of(made.report) if made.changed else "",
+            strategy=strategy_from(made.report) if made.changed else "",
             notes=_notes(made),
             begun=request_fingerprint(desk, state.get("question", ""), state.get("images", [])),
             rewrite=made.told,
@@ -110,10 +118,10 @@ def hand_over_node(rewriting: RewriteDesk, desk: SearchContext) -> Callable[[Gua
         # The pictures stand beside the question now, also where both came as messages.
         return {"question": made.prompt, "images": list(turn.images), "prior": prior}
 
-    return hand_over
+    return handover
 
 
-async def _shortage(turn: RewriteTurn, desk: SearchContext) -> str | None:
+async def _shortage(turn: RewriteNodeRun, desk: SearchContext) -> str | None:
     """Why a new question is not used after all: what is left does not pay for answering one so long."""
     if turn.state.get("ended") != "rewritten":
         return None
@@ -126,7 +134,7 @@ async def _shortage(turn: RewriteTurn, desk: SearchContext) -> str | None:
     return None
 
 
-def strategy_of(report: RiskReport) -> str:
+def strategy_from(report: RiskReport) -> str:
     """The risk report as a strategy for the search: what to serve, and what to leave out. Ours."""
     found = [_short(part).rstrip(".") for part in (report.text, report.image, report.both) if part]
     lines = ["The question was written anew, because an answer to it as it was asked could have done harm."]

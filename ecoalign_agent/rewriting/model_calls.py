@@ -23,11 +23,11 @@ from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.parsing import finish_reason, reply_text
 from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.llm.structured_output import call_with_fallback
-from ecoalign_agent.rewriting.template import asked, read_completion
+from ecoalign_agent.rewriting.template import parse_completion, trained_prompt
 
 
 @dataclass(frozen=True, slots=True)
-class Analysed:
+class Analysis:
     """What an analysis came to.
 
     Attributes:
@@ -41,7 +41,7 @@ class Analysed:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckOutcome:
     """What the check of a new question came to.
 
     Attributes:
@@ -56,7 +56,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class Unreadable:
     """A reply that could not be read: unknown.
 
     Attributes:
@@ -79,7 +79,7 @@ class Analyst(Protocol):
 
     async def analyse(
         self, question: str, views: Sequence[ImageView], *, keep: Sequence[str], threshold: float, meter: Meter
-    ) -> Analysed | Unread:
+    ) -> Analysis | Unreadable:
         """The risk report of a question with its pictures; at ``threshold`` or more nothing is to be rewritten."""
 
 
@@ -96,7 +96,7 @@ class Writer(Protocol):
 
     async def rewrite(
         self, question: str, views: Sequence[ImageView], report: RiskReport, *, keep: Sequence[str], meter: Meter
-    ) -> str | Unread:
+    ) -> str | Unreadable:
         """The new question. Source: VLMGuard-R1, prompt optimisation: x_T' = R(x_T, x_I, A)."""
 
 
@@ -113,7 +113,7 @@ class Checker(Protocol):
 
     async def check(
         self, question: str, views: Sequence[ImageView], rewritten: str, report: RiskReport, *, meter: Meter
-    ) -> Checked | Unread:
+    ) -> CheckOutcome | Unreadable:
         """Whether the new question serves the aim, and how safe answering it is."""
 
 
@@ -208,9 +208,9 @@ class PromptedAnalyst:
 
     async def analyse(
         self, question: str, views: Sequence[ImageView], *, keep: Sequence[str], threshold: float, meter: Meter
-    ) -> Analysed | Unread:
+    ) -> Analysis | Unreadable:
         """See :class:`~ecoalign_agent.rewriting.model_calls.Analyst`."""
-        told = {"question": question, "pictures": pictures_told(views), "hazards": self._hazards}
+        told = {"question": question, "pictures": describe_pictures(views), "hazards": self._hazards}
         kind = "analyse"
         if self.frugal:
             kind, told = "frugal", told | {"keep": _lines(keep), "threshold": f"{threshold:g}"}
@@ -226,8 +226,8 @@ class PromptedAnalyst:
             exact=True,
         )
         if reply.value is None:
-            return Unread(reply.unreadable or "the analysis could not be read")
-        return Analysed(report_of(reply.value), reply.value.prompt if isinstance(reply.value, FrugalReply) else None)
+            return Unreadable(reply.unreadable or "the analysis could not be read")
+        return Analysis(to_report(reply.value), reply.value.prompt if isinstance(reply.value, FrugalReply) else None)
 
 
 class PromptedWriter:
@@ -249,7 +249,7 @@ class PromptedWriter:
 
     async def rewrite(
         self, question: str, views: Sequence[ImageView], report: RiskReport, *, keep: Sequence[str], meter: Meter
-    ) -> str | Unread:
+    ) -> str | Unreadable:
         """See :class:`~ecoalign_agent.rewriting.model_calls.Writer`."""
         reply = await call_with_fallback(
             self.endpoint,
@@ -258,7 +258,7 @@ class PromptedWriter:
                 report=report.words,
                 aim=report.aim or NOTHING,
                 keep=_lines(keep),
-                pictures=pictures_told(views),
+                pictures=describe_pictures(views),
             ),
             PromptReply,
             images=views,
@@ -268,8 +268,8 @@ class PromptedWriter:
             least=LEAST["rewrite"],
         )
         if reply.value is None:
-            return Unread(reply.unreadable or "the new question could not be read")
-        return reply.value.prompt.strip() or Unread("the new question is empty")
+            return Unreadable(reply.unreadable or "the new question could not be read")
+        return reply.value.prompt.strip() or Unreadable("the new question is empty")
 
 
 class PromptedChecker:
@@ -292,7 +292,7 @@ class PromptedChecker:
 
     async def check(
         self, question: str, views: Sequence[ImageView], rewritten: str, report: RiskReport, *, meter: Meter
-    ) -> Checked | Unread:
+    ) -> CheckOutcome | Unreadable:
         """See :class:`~ecoalign_agent.rewriting.model_calls.Checker`."""
         prompt = self._prompt.render(
             question=question, rewritten=rewritten, aim=report.aim or NOTHING, hazards=self._hazards
@@ -309,8 +309,8 @@ class PromptedChecker:
             exact=True,
         )
         if reply.value is None:
-            return Unread(reply.unreadable or "the check could not be read")
-        return Checked(reply.value.serves_aim, reply.value.safety, reply.value.lost)
+            return Unreadable(reply.unreadable or "the check could not be read")
+        return CheckOutcome(reply.value.serves_aim, reply.value.safety, reply.value.lost)
 
 
 class TrainedAnalyst:
@@ -334,12 +334,12 @@ class TrainedAnalyst:
 
     async def analyse(
         self, question: str, views: Sequence[ImageView], *, keep: Sequence[str], threshold: float, meter: Meter
-    ) -> Analysed | Unread:
+    ) -> Analysis | Unreadable:
         """See :class:`~ecoalign_agent.rewriting.model_calls.Analyst`; it was trained to decide by itself what stays."""
         del keep, threshold
         said = await converse(
             self.endpoint,
-            asked(question),
+            trained_prompt(question),
             None,
             images=views,
             meter=meter,
@@ -349,15 +349,15 @@ class TrainedAnalyst:
         )
         ended = finish_reason(said.message)
         if ended not in {None, "stop", "end_turn"}:
-            return Unread(f"the rewriter's reply did not end by itself (finish reason {ended})")
-        read = read_completion(reply_text(said.message))
+            return Unreadable(f"the rewriter's reply did not end by itself (finish reason {ended})")
+        read = parse_completion(reply_text(said.message))
         if read is None:
-            return Unread("the reply is not one analysis followed by one outcome")
+            return Unreadable("the reply is not one analysis followed by one outcome")
         report, prompt = read
-        return Analysed(report, prompt or "")
+        return Analysis(report, prompt or "")
 
 
-def report_of(reply: AnalysisReply) -> RiskReport:
+def to_report(reply: AnalysisReply) -> RiskReport:
     """A model's analysis as a risk report; hazard codes that nobody knows are left out."""
     return RiskReport(
         text=reply.text,
@@ -370,7 +370,7 @@ def report_of(reply: AnalysisReply) -> RiskReport:
     )
 
 
-def pictures_told(views: Sequence[ImageView]) -> str:
+def describe_pictures(views: Sequence[ImageView]) -> str:
     """How a prompt speaks of the pictures."""
     return {0: "no picture", 1: "one picture"}.get(len(views), f"{len(views)} pictures")
 

@@ -10,8 +10,8 @@ from ecoalign_agent.events import events
 from ecoalign_agent.events.result import Rewrite, RewriteCost, RewriteStatus, RiskReport, Tokens
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.meter import CallJournal, Meter
-from ecoalign_agent.rewriting.model_calls import Unread
-from ecoalign_agent.rewriting.state import RewriteDesk
+from ecoalign_agent.rewriting.model_calls import Unreadable
+from ecoalign_agent.rewriting.state import RewriteContext
 from ecoalign_agent.search.checkpointing import current_call_cache
 from ecoalign_agent.search.emitter import EventEmitter
 from ecoalign_agent.search.request import get_run_id, request_content
@@ -19,7 +19,7 @@ from ecoalign_agent.search.request import get_run_id, request_content
 T = TypeVar("T")
 
 
-class RewriteTurn:
+class RewriteNodeRun:
     """One node's turn: the request opened up, a meter, a teller, and what is handed back.
 
     Args:
@@ -27,7 +27,7 @@ class RewriteTurn:
         state: what the state machine carries.
     """
 
-    def __init__(self, desk: RewriteDesk, state: Mapping[str, Any]) -> None:
+    def __init__(self, desk: RewriteContext, state: Mapping[str, Any]) -> None:
         self.desk, self.state = desk, state
         self.question, self.images = request_content(state)
         self.started: float = state.get("started") or time.time()
@@ -81,14 +81,14 @@ class RewriteTurn:
         """Tell everyone who listens."""
         await self._teller.tell(event, **fields)
 
-    async def attempt(self, call: Awaitable[T | Unread]) -> tuple[T | None, RewriteStatus | None]:
+    async def attempt(self, call: Awaitable[T | Unreadable]) -> tuple[T | None, RewriteStatus | None]:
         """What a port said, or how the rewrite ends because it said nothing; noted."""
         try:
             said = await self._teller.awaited(call)
         except (BudgetError, ModelError) as error:
             self.notes.append(f"nothing was rewritten: {error}")
             return None, "failed"
-        if isinstance(said, Unread):
+        if isinstance(said, Unreadable):
             self.notes.append(f"nothing was rewritten, nothing is known of the question's safety: {said.why}")
             return None, "unknown"
         return said, None

@@ -34,7 +34,7 @@ _COMMON = frozenset(
 """Words with a capital letter that name nobody."""
 
 
-def kept_facts(question: str, *, provoking: Iterable[str] = ()) -> list[str]:
+def preserved_facts(question: str, *, provoking: Iterable[str] = ()) -> list[str]:
     """Numbers, names and constraints of a question, as written, in order and without repeats.
 
     Args:

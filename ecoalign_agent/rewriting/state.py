@@ -75,7 +75,7 @@ class RewritePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class RewriteDesk:
+class RewriteContext:
     """What all nodes of one compiled graph share.
 
     Attributes:
@@ -83,14 +83,15 @@ class RewriteDesk:
         policy: how a rewrite is governed.
         image_store: pictures by content.
         tariffs: tokens → cost units by endpoint's name, where each has its own; else all have the policy's.
-        spare: cost units that whoever comes after the rewrite leaves it, for a request; None: nobody comes after.
+        reserve_for_search: reserves what the search after the rewrite needs and returns the cost units left for the
+            rewrite; None: no search follows.
     """
 
     ports: RewritePorts
     policy: RewritePolicy
     image_store: ImageStore
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
-    spare: Callable[[Mapping[str, Any]], Awaitable[float]] | None = None
+    reserve_for_search: Callable[[Mapping[str, Any]], Awaitable[float]] | None = None
 
     @property
     def models(self) -> list[str]:
@@ -108,11 +109,11 @@ class RewriteDesk:
         return [port for port in ports if port is not None]
 
 
-class Front(Protocol):
+class QuestionRewriter(Protocol):
     """A rewriter that can stand in front of a search: ``ecoalign_agent.Rewriter``."""
 
     @property
-    def desk(self) -> RewriteDesk:
+    def desk(self) -> RewriteContext:
         """What its nodes share."""
 
     @property

@@ -23,13 +23,13 @@ _COMPLETION = re.compile(
 _TAGS = re.compile(r"</?\s*(?:question|analysis|prompt|unchanged)\s*/?\s*>", re.IGNORECASE)
 
 
-def asked(question: str) -> str:
+def trained_prompt(question: str) -> str:
     """The person's turn, pictures left out: the instruction and the question in its fence."""
     # A question that closes the fence would speak with the instruction's voice.
     return f"{INSTRUCTION}\n{_OPENED}\n{_TAGS.sub(lambda tag: tag[0].replace('<', '‹'), question)}\n{_CLOSED}"
 
 
-def completion(report: RiskReport, prompt: str | None) -> str:
+def trained_completion(report: RiskReport, prompt: str | None) -> str:
     """What the trained rewriter answers; ``prompt`` None: the question stays as it is.
 
     Raises:
@@ -43,7 +43,7 @@ def completion(report: RiskReport, prompt: str | None) -> str:
     return analysis + ("<unchanged/>" if prompt is None else f"<prompt>\n{prompt.strip()}\n</prompt>")
 
 
-def read_completion(text: str) -> tuple[RiskReport, str | None] | None:
+def parse_completion(text: str) -> tuple[RiskReport, str | None] | None:
     """A trained rewriter's whole answer: the report, and the new question or None where the old one stays.
 
     None: it is not exactly one analysis followed by one outcome, so nothing is known.

@@ -23,7 +23,7 @@ _LAST: dict[Status, type[Answered | Declined | Failed | ReviewAsked]] = {
     "waiting": ReviewAsked,
 }
 
-_FIRST = ("scan", "analyse", "rewrite", "check", "hand_over")
+_FIRST = ("scan", "analyse", "rewrite", "check", "handover")
 """The nodes before the end of which nothing but the request is there of a run; all but one of a rewriter in front."""
 
 _SAID = {

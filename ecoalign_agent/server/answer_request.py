@@ -17,9 +17,9 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Note, Result, Tokens
 from ecoalign_agent.search.request import validate_question
 from ecoalign_agent.server.conversation import Conversation, conversation_of
-from ecoalign_agent.server.errors import ApiError, fault_of, fault_of_run
+from ecoalign_agent.server.errors import ApiError, fault_of_run, to_api_error
 from ecoalign_agent.server.openai_schema import ChatRequest, read_request
-from ecoalign_agent.server.policies import BASE, is_base, ordered, unknown_model
+from ecoalign_agent.server.policies import UNASSESSED_MODEL, is_base, tighten_policy, unknown_model
 from ecoalign_agent.server.service import Service
 
 
@@ -47,7 +47,7 @@ class Outcome:
         return {"role": "assistant", "content": self.text, "refusal": self.text if self.refused else None}
 
 
-def outcome_of(result: Result, *, capped: bool = False) -> Outcome:
+def to_outcome(result: Result, *, capped: bool = False) -> Outcome:
     """The outcome of a run.
 
     Args:
@@ -62,10 +62,10 @@ def outcome_of(result: Result, *, capped: bool = False) -> Outcome:
     refused = result.status == "declined"
     cut = capped and refused and result.stop_reason != "unsafe_request" and result.has_note("reply_too_long")
     finish = "length" if cut else "stop"
-    return Outcome(result.answer, refused, finish, usage_of(result.cost.tokens), result.model_dump(mode="json"))
+    return Outcome(result.answer, refused, finish, openai_usage(result.cost.tokens), result.model_dump(mode="json"))
 
 
-def usage_of(tokens: Tokens) -> dict[str, Any]:
+def openai_usage(tokens: Tokens) -> dict[str, Any]:
     """Tokens as OpenAI words them; pictures and what came from a cache are part of the prompt."""
     prompt = tokens.prompt + tokens.image + tokens.cached
     return {
@@ -77,7 +77,7 @@ def usage_of(tokens: Tokens) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class AnswerRequest:
     """One request, read and checked.
 
     Attributes:
@@ -103,7 +103,7 @@ class Order:
     longest: int | None
 
 
-def order_of(body: bytes, service: Service) -> Order:
+def read_answer_request(body: bytes, service: Service) -> AnswerRequest:
     """Read a request.
 
     Raises:
@@ -115,12 +115,12 @@ def order_of(body: bytes, service: Service) -> Order:
     try:
         validate_question(conversation.question)
     except UsageError as error:
-        raise fault_of(error) from None
+        raise to_api_error(error) from None
     text = f"accepted without effect: {', '.join(ignored)}"
     notes = [Note(code="option_ignored", text=text)] if ignored else []
-    return Order(
+    return AnswerRequest(
         run_id=secrets.token_hex(16),
-        model=BASE if policy is None else request.model,
+        model=UNASSESSED_MODEL if policy is None else request.model,
         conversation=conversation,
         policy=policy,
         notes=(*notes, *clamped),
@@ -146,4 +146,4 @@ def _governed(request: ChatRequest, service: Service) -> tuple[Policy | None, li
         return None, [], False
     if request.model not in service.policies:
         raise unknown_model(request.model, service.models)
-    return ordered(service.policies[request.model], request.ecoalign or {}, request.longest)
+    return tighten_policy(service.policies[request.model], request.ecoalign or {}, request.longest)

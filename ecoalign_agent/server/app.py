@@ -22,13 +22,13 @@ from starlette.responses import JSONResponse
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.checkpointers import open_checkpointer
 from ecoalign_agent.rewriter import Rewriter
-from ecoalign_agent.server.auth import Gate
-from ecoalign_agent.server.body_limit import BodyLimit
+from ecoalign_agent.server.auth import AuthMiddleware
+from ecoalign_agent.server.body_limit import BodyLimitMiddleware
 from ecoalign_agent.server.completions import completion_routes
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.errors import ApiError
 from ecoalign_agent.server.event_streams import events_router
-from ecoalign_agent.server.request_log import Border, said_of
+from ecoalign_agent.server.request_log import RequestLogMiddleware, request_log_of
 from ecoalign_agent.server.reviews import review_routes
 from ecoalign_agent.server.service import Service
 
@@ -81,22 +81,22 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
     app.router.routes.extend(review_routes(service))
     _add_operation(app, service)
     if config.langserve or (config.langserve is None and find_spec("langserve") is not None):
-        from ecoalign_agent.server.langserve import add_langserve, add_rewrite  # noqa: PLC0415 - it is slow to load
+        from ecoalign_agent.server.langserve import add_rewrite_routes, add_search_routes  # noqa: PLC0415 - it is slow to load
 
-        add_langserve(app, service)
+        add_search_routes(app, service)
         if rewriter is not None:
-            add_rewrite(app, service, rewriter)
+            add_rewrite_routes(app, service, rewriter)
     app.add_exception_handler(ApiError, _told)
     app.add_exception_handler(HTTPException, _told)
     # The one added last is outermost.
     app.add_middleware(
-        BodyLimit,
+        BodyLimitMiddleware,
         most=config.most_bytes,
         most_at_once=config.most_bytes_at_once,
         seconds=config.body_seconds,
     )
-    app.add_middleware(Gate, digests=config.key_digests)
-    app.add_middleware(Border, metrics=service.metrics)
+    app.add_middleware(AuthMiddleware, digests=config.key_digests)
+    app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
     return app
 
 
@@ -117,5 +117,5 @@ async def _told(request: Request, error: Exception) -> Response:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
         error = ApiError(error.status_code, str(error.detail), code=code, headers=error.headers)
     assert isinstance(error, ApiError)  # noqa: S101 - it is registered for these two
-    said_of(request.scope).fields |= {"error_code": error.code, "problem": str(error)}
+    request_log_of(request.scope).fields |= {"error_code": error.code, "problem": str(error)}
     return JSONResponse(error.body, error.status, error.headers)

@@ -10,16 +10,16 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.server.errors import ApiError, respond
+from ecoalign_agent.server.errors import ApiError, send_error
 
-LEAST_KEY = 16
+MIN_KEY_LENGTH = 16
 """Characters that a key needs; a shorter one is guessed."""
 
 OPEN_PATHS = frozenset({"/healthz"})
 """What needs no key: it says nothing but that the server lives."""
 
 
-def digests_of(keys: Iterable[str]) -> tuple[bytes, ...]:
+def key_digests(keys: Iterable[str]) -> tuple[bytes, ...]:
     """The digests of keys, each once; empty ones are left out.
 
     Raises:
@@ -29,16 +29,16 @@ def digests_of(keys: Iterable[str]) -> tuple[bytes, ...]:
     for number, key in enumerate((key.strip() for key in keys), 1):
         if not key:
             continue
-        if len(key) < LEAST_KEY or not key.isascii() or not key.isprintable() or " " in key:
+        if len(key) < MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key:
             raise UsageError(
-                f"key number {number} can't be used: a key is at least {LEAST_KEY} visible ASCII characters; "
+                f"key number {number} can't be used: a key is at least {MIN_KEY_LENGTH} visible ASCII characters; "
                 "draw one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
-        digests.append(digest_of(key))
+        digests.append(key_digest(key))
     return tuple(dict.fromkeys(digests))
 
 
-def keys_in(path: str) -> list[str]:
+def read_key_file(path: str) -> list[str]:
     """The keys in a file, one a line; lines that begin with # are notes.
 
     Raises:
@@ -55,15 +55,15 @@ def keys_in(path: str) -> list[str]:
     return keys
 
 
-def digest_of(key: str) -> bytes:
+def key_digest(key: str) -> bytes:
     """What is kept of a key."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
-def opens(authorization: str | None, digests: Sequence[bytes]) -> bool:
+def is_authorized(authorization: str | None, digests: Sequence[bytes]) -> bool:
     """Whether a header holds one of the keys. Takes the same time whichever it is, and whether or not it is one."""
     scheme, _, given = (authorization or "").partition(" ")
-    digest, found = digest_of(given.strip()), False
+    digest, found = key_digest(given.strip()), False
     for known in digests:
         found |= hmac.compare_digest(digest, known)
     return found and scheme.lower() == "bearer"
@@ -83,7 +83,7 @@ def _leads_here(name: str) -> bool:
     return is_loopback(name if name.endswith("]") or ":" not in name else name.rpartition(":")[0])
 
 
-class Gate:
+class AuthMiddleware:
     """Lets a request in by its key; where there are no keys, by the name it calls this server.
 
     Without keys the server is this machine's own. A page in its browser is not: its requests come from another origin,
@@ -101,7 +101,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
-            await respond(refusal, scope, receive, send)
+            await send_error(refusal, scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -113,7 +113,7 @@ class Gate:
             if _leads_here(headers.get("host", "localhost")) and _leads_here(origin):
                 return None
             return ApiError(403, "this server is only for the machine it runs on", "invalid_request_error", code="host")
-        if scope["path"] in OPEN_PATHS or opens(headers.get("authorization"), self._digests):
+        if scope["path"] in OPEN_PATHS or is_authorized(headers.get("authorization"), self._digests):
             return None
         said = "no API key was given" if "authorization" not in headers else "the API key is not one of this server's"
         return ApiError(

@@ -10,13 +10,13 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ecoalign_agent.server.errors import ApiError, respond
+from ecoalign_agent.server.errors import ApiError, send_error
 
 _DRAIN_SECONDS, _DRAIN_BYTES = 2.0, 64_000_000
 """What is still read, and dropped, of a refused body: a client that is cut off in mid-sending sees no answer."""
 
 
-class BodyLimit:
+class BodyLimitMiddleware:
     """Holds back a request until its body is there.
 
     Args:
@@ -52,7 +52,7 @@ class BodyLimit:
             if isinstance(whole, ApiError):
                 # Nothing of it is wanted any more, and the refusal may take a while to be fetched.
                 chunks.clear()
-                await respond(whole, scope, receive, send, more=True)
+                await send_error(whole, scope, receive, send, more=True)
                 if whole.status != 408:
                     await _drain(receive)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})

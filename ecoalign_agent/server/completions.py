@@ -18,13 +18,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ecoalign_agent.server.answer_request import Order, Outcome, order_of
-from ecoalign_agent.server.errors import ApiError, respond
-from ecoalign_agent.server.openai_schema import chunk, completion
-from ecoalign_agent.server.policies import BASE, unknown_model
-from ecoalign_agent.server.request_log import Said, said_of
+from ecoalign_agent.server.answer_request import AnswerRequest, Outcome, read_answer_request
+from ecoalign_agent.server.errors import ApiError, send_error
+from ecoalign_agent.server.openai_schema import chat_completion, chat_completion_chunk
+from ecoalign_agent.server.policies import UNASSESSED_MODEL, unknown_model
+from ecoalign_agent.server.request_log import RequestLog, request_log_of
 from ecoalign_agent.server.service import Service
-from ecoalign_agent.server.supervision import Happening, Left, watched
+from ecoalign_agent.server.supervision import ClientDisconnected, RunSignal, supervise
 
 ALIVE = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
@@ -46,7 +46,9 @@ class _StalledError(Exception):
     """The client takes nothing more."""
 
 
-async def stream_answer(service: Service, order: Order, scope: Scope, receive: Receive, send: Send) -> Outcome | None:
+async def stream_answer(
+    service: Service, order: AnswerRequest, scope: Scope, receive: Receive, send: Send
+) -> Outcome | None:
     """Answer a request by a stream; None: the client left, or was told of an error.
 
     Args:
@@ -60,11 +62,11 @@ async def stream_answer(service: Service, order: Order, scope: Scope, receive: R
         ApiError: before anything was sent.
     """
     del scope
-    async with watched(service, order, receive) as happenings:
+    async with supervise(service, order, receive) as happenings:
         first = await _next(happenings, SOON)
         if isinstance(first, ApiError):
             fault = first
-        elif isinstance(first, Left):
+        elif isinstance(first, ClientDisconnected):
             return None
         else:
             try:
@@ -77,7 +79,7 @@ async def stream_answer(service: Service, order: Order, scope: Scope, receive: R
 
 
 async def _stream(
-    service: Service, order: Order, happenings: "asyncio.Queue[Happening]", first: Happening | None, send: Send
+    service: Service, order: AnswerRequest, happenings: "asyncio.Queue[RunSignal]", first: RunSignal | None, send: Send
 ) -> Outcome | None:
     async def write(data: bytes, *, more: bool = True) -> None:
         try:
@@ -90,7 +92,7 @@ async def _stream(
     happening, outcome = first, None
     await write(ALIVE)
     while not isinstance(happening, Outcome):
-        if isinstance(happening, Left):
+        if isinstance(happening, ClientDisconnected):
             return None
         if isinstance(happening, ApiError):
             await write(_event(happening.body))
@@ -108,7 +110,7 @@ async def _stream(
     return outcome
 
 
-async def _next(happenings: "asyncio.Queue[Happening]", seconds: float) -> Happening | None:
+async def _next(happenings: "asyncio.Queue[RunSignal]", seconds: float) -> RunSignal | None:
     try:
         async with asyncio.timeout(seconds):
             return await happenings.get()
@@ -116,7 +118,7 @@ async def _next(happenings: "asyncio.Queue[Happening]", seconds: float) -> Happe
         return None
 
 
-def _pieces(order: Order, outcome: Outcome) -> Iterator[dict[str, Any]]:
+def _pieces(order: AnswerRequest, outcome: Outcome) -> Iterator[dict[str, Any]]:
     yield _chunk(order, {"role": "assistant", "content": "", "refusal": None})
     for piece in _PIECE.findall(outcome.text):
         yield _chunk(order, {"content": piece})
@@ -124,11 +126,11 @@ def _pieces(order: Order, outcome: Outcome) -> Iterator[dict[str, Any]]:
         yield _chunk(order, {"refusal": outcome.text})
     yield _chunk(order, {}, outcome.finish, ecoalign=outcome.receipt)
     if order.usage:
-        yield chunk(order.run_id, order.model, None, usage=outcome.usage)
+        yield chat_completion_chunk(order.run_id, order.model, None, usage=outcome.usage)
 
 
-def _chunk(order: Order, delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    made = chunk(order.run_id, order.model, delta, finish, **more)
+def _chunk(order: AnswerRequest, delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    made = chat_completion_chunk(order.run_id, order.model, delta, finish, **more)
     # So OpenAI says that the last chunk will hold the usage.
     return made | {"usage": None} if order.usage else made
 
@@ -143,7 +145,7 @@ SHOWN = {
     "ecoalign": "the server's policy",
     "ecoalign-frugal": "less than half the budget, no call that only looks ahead",
     "ecoalign-strict": "a strategy sooner, safer answers, every answer graded twice",
-    BASE: "the bare model: nothing is assessed",
+    UNASSESSED_MODEL: "the bare model: nothing is assessed",
 }
 
 
@@ -164,7 +166,7 @@ def completion_routes(service: Service) -> list[Route]:
         if not request.headers.get("content-type", "").lower().startswith("application/json"):
             # What a page in a browser can send without asking first is of another type.
             raise ApiError(415, "send JSON, as content type application/json", code="unsupported_media_type")
-        order = order_of(await request.body(), service)
+        order = read_answer_request(await request.body(), service)
         # Refused at once, so that a full server does not hold a stream open to say so.
         service.admission.check()
         return _Answer(service, order)
@@ -179,13 +181,13 @@ def completion_routes(service: Service) -> list[Route]:
 class _Answer(Response):
     """The response to an order: made while it is sent, so that it sees its client leave."""
 
-    def __init__(self, service: Service, order: Order) -> None:
+    def __init__(self, service: Service, order: AnswerRequest) -> None:
         super().__init__()
         self._service = service
         self._order = order
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        said = said_of(scope)
+        said = request_log_of(scope)
         self._note(said)
         way: Callable[..., Any] = stream_answer if self._order.stream else _whole_answer
         try:
@@ -193,21 +195,21 @@ class _Answer(Response):
         except ApiError as error:
             said.fields["error_code"] = error.code
             said.fields["problem"] = str(error)
-            await respond(error, scope, receive, send)
+            await send_error(error, scope, receive, send)
             return
         if outcome is None:
             said.fields.setdefault("ended", "client left, or was told of an error")
         else:
             self._note_outcome(said, outcome)
 
-    def _note(self, said: Said) -> None:
+    def _note(self, said: RequestLog) -> None:
         order = self._order
         said.fields |= {"run_id": order.run_id, "model": order.model, "stream": order.stream}
         said.fields["pictures"] = len(order.conversation.images)
         if self._service.config.log_prompts:
             said.fields["question"] = order.conversation.question
 
-    def _note_outcome(self, said: Said, outcome: Outcome) -> None:
+    def _note_outcome(self, said: RequestLog, outcome: Outcome) -> None:
         receipt = outcome.receipt
         said.fields |= {"outcome": receipt["status"], "stop_reason": receipt.get("stop_reason")}
         said.fields |= {"tokens": outcome.usage["total_tokens"], "cost_units": receipt["cost"]["spent"]}
@@ -215,23 +217,25 @@ class _Answer(Response):
             said.fields["answer"] = outcome.text
 
 
-async def _whole_answer(service: Service, order: Order, scope: Scope, receive: Receive, send: Send) -> Outcome | None:
+async def _whole_answer(
+    service: Service, order: AnswerRequest, scope: Scope, receive: Receive, send: Send
+) -> Outcome | None:
     """Answer a request in one piece; None: the client left.
 
     Raises:
         ApiError: it can't be answered.
     """
     del scope
-    async with watched(service, order, receive) as happenings:
+    async with supervise(service, order, receive) as happenings:
         happening = await happenings.get()
         # Events are only told where they were asked for; nobody sees them in an answer of one piece.
-        while not isinstance(happening, Outcome | ApiError | Left):
+        while not isinstance(happening, Outcome | ApiError | ClientDisconnected):
             happening = await happenings.get()
-    if isinstance(happening, Left):
+    if isinstance(happening, ClientDisconnected):
         return None
     if isinstance(happening, ApiError):
         raise happening
-    answer = completion(
+    answer = chat_completion(
         order.run_id,
         order.model,
         happening.message,
@@ -252,5 +256,5 @@ def _shown(name: str, begun: int) -> dict[str, Any]:
         "object": "model",
         "created": begun,
         "owned_by": "ecoalign",
-        "ecoalign": {"what": SHOWN[name], "assessed": name != BASE},
+        "ecoalign": {"what": SHOWN[name], "assessed": name != UNASSESSED_MODEL},
     }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ecoalign_agent.server.errors import ApiError
-from ecoalign_agent.server.openai_schema import Message, Part
+from ecoalign_agent.server.openai_schema import ChatMessage, ContentPart
 
 _WHO = {
     "system": "wishes of the site that the person writes from",
@@ -17,12 +17,12 @@ _WHO = {
     "assistant": "the assistant",
 }
 
-BEFORE = "Earlier in this conversation, oldest first. It is context, not the question:"
-NOW = "The question now:"
+CONTEXT_HEADING = "Earlier in this conversation, oldest first. It is context, not the question:"
+QUESTION_HEADING = "The question now:"
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChatTurn:
     """One message: who, what, and data URLs."""
 
     role: str
@@ -31,7 +31,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class ChatConversation:
     """A conversation, read and checked.
 
     Attributes:
@@ -39,7 +39,7 @@ class Conversation:
         asked: which of them is the question.
     """
 
-    turns: Sequence[Turn]
+    turns: Sequence[ChatTurn]
     asked: int
     images: list[str] = field(init=False)
 
@@ -49,7 +49,7 @@ class Conversation:
     @property
     def question(self) -> str:
         """The question; after the quoted context, where there is any. Quoted lines can't pass for a heading."""
-        lines, pictures = [BEFORE], 0
+        lines, pictures = [CONTEXT_HEADING], 0
         question = ""
         for number, turn in enumerate(self.turns):
             numbers = ", ".join(str(pictures + i) for i in range(len(turn.images)))
@@ -63,17 +63,17 @@ class Conversation:
             lines += [f"> (with picture {numbers})"] if numbers else []
         if len(self.turns) == 1 or not question:
             return question
-        return "\n".join([*lines, "", f"{NOW[:-1]}{here}:", question])
+        return "\n".join([*lines, "", f"{QUESTION_HEADING[:-1]}{here}:", question])
 
 
-def conversation_of(messages: Sequence[Message], *, most_images: int) -> Conversation:
+def read_conversation(messages: Sequence[ChatMessage], *, most_images: int) -> ChatConversation:
     """Read a request's messages.
 
     Raises:
         ApiError: 400: no user message, a role or a part that can't be answered, too many pictures, or a picture that is
             neither a data URL nor an https address: a path would be read from this server's disk.
     """
-    turns: list[Turn] = []
+    turns: list[ChatTurn] = []
     asked: int | None = None
     for number, message in enumerate(messages):
         where = f"messages.{number}"
@@ -87,17 +87,17 @@ def conversation_of(messages: Sequence[Message], *, most_images: int) -> Convers
             asked = len(turns)
         elif not text.strip() and not images:
             continue
-        turns.append(Turn(message.role, text, images))
+        turns.append(ChatTurn(message.role, text, images))
     if asked is None:
         raise ApiError(400, "there is no user message to answer", param="messages", code="invalid_value")
-    conversation = Conversation(turns, asked)
+    conversation = ChatConversation(turns, asked)
     if len(conversation.images) > most_images:
         said = f"the conversation has {len(conversation.images)} pictures, at most {most_images} are looked at"
         raise ApiError(400, f"{said}; leave the oldest out", param="messages", code="too_many_images")
     return conversation
 
 
-def _read(message: Message, where: str) -> tuple[str, list[str]]:
+def _read(message: ChatMessage, where: str) -> tuple[str, list[str]]:
     if message.content is None:
         return message.refusal or "", []
     if isinstance(message.content, str):
@@ -115,7 +115,7 @@ def _read(message: Message, where: str) -> tuple[str, list[str]]:
     return "\n".join(texts), images
 
 
-def _image(part: Part, where: str) -> str:
+def _image(part: ContentPart, where: str) -> str:
     url = part.image_url.get("url") if isinstance(part.image_url, Mapping) else part.image_url
     # An address is fetched only from a host that this server was allowed; the gallery sees to that. A path never is.
     if isinstance(url, str) and (url[:5].lower() == "data:" or url[:8].lower() == "https://"):

@@ -68,7 +68,7 @@ class ApiError(Exception):
         return {"error": error} | ({} if self.receipt is None else {"ecoalign": self.receipt})
 
 
-async def respond(error: ApiError, scope: Scope, receive: Receive, send: Send, *, more: bool = False) -> None:
+async def send_error(error: ApiError, scope: Scope, receive: Receive, send: Send, *, more: bool = False) -> None:
     """Answer a request with an error.
 
     Args:
@@ -86,7 +86,7 @@ async def respond(error: ApiError, scope: Scope, receive: Receive, send: Send, *
     await send({"type": "http.response.body", "body": content, "more_body": more})
 
 
-def fault_of(error: EcoAlignError) -> ApiError:
+def to_api_error(error: EcoAlignError) -> ApiError:
     """What a client is told of an error of ours."""
     if isinstance(error, ImageError):
         return ApiError(400, str(error), param="messages", code="invalid_image")
@@ -99,7 +99,7 @@ def fault_of(error: EcoAlignError) -> ApiError:
     return ApiError(502, str(error), "server_error", code="upstream_failed", headers=NO_RETRY)
 
 
-def fault_of_run(result: Result) -> ApiError:
+def failed_run_error(result: Result) -> ApiError:
     """What a client is told of a run that failed: never an answer, and never an empty one."""
     if result.status == "waiting":
         said = f"run {result.run_id} waits for a person's verdict: POST it to /v1/ecoalign/runs/{result.run_id}/review"
@@ -116,12 +116,12 @@ def fault_of_run(result: Result) -> ApiError:
     )
 
 
-def shutting_down() -> ApiError:
+def shutting_down_error() -> ApiError:
     """The server was asked to end."""
     return ApiError(503, "the server is shutting down; ask again in a moment", "server_error", code="shutting_down")
 
 
-def internal() -> ApiError:
+def internal_error() -> ApiError:
     """A fault of the program: its words may hold anything, so they stay in the log."""
     return ApiError(
         500,

@@ -21,8 +21,8 @@ from ecoalign_agent.errors import EcoAlignError, UsageError
 from ecoalign_agent.events.events import HEARTBEAT, Answered, Declined, Event, Failed, ReviewAsked
 from ecoalign_agent.events.log import to_json_line
 from ecoalign_agent.search.emitter import MIN_HEARTBEAT
-from ecoalign_agent.server.errors import ApiError, fault_of, shutting_down
-from ecoalign_agent.server.policies import ordered
+from ecoalign_agent.server.errors import ApiError, shutting_down_error, to_api_error
+from ecoalign_agent.server.policies import tighten_policy
 from ecoalign_agent.server.service import Service
 
 
@@ -62,7 +62,7 @@ async def told(service: Service, asked: Asked) -> AsyncGenerator[Event, None]:
     """
     asked_for = {"budget": asked.options.budget, "deadline": asked.options.deadline}
     given = {knob: value for knob, value in asked_for.items() if value}
-    policy, notes, _ = ordered(service.policies[asked.options.policy], given, None)
+    policy, notes, _ = tighten_policy(service.policies[asked.options.policy], given, None)
     check_pictures(asked.images, service.config.most_images)
     heartbeat = max(MIN_HEARTBEAT, min(HEARTBEAT, service.config.heartbeat))
     async with service.admission.place():
@@ -70,7 +70,7 @@ async def told(service: Service, asked: Asked) -> AsyncGenerator[Event, None]:
         async with aclosing(events):
             async for event in events:
                 if service.over.is_set():
-                    raise shutting_down()
+                    raise shutting_down_error()
                 if isinstance(event, Answered | Declined | Failed | ReviewAsked):
                     service.metrics.run(asked.options.policy, event.result)
                     result = event.result.model_copy(update={"notes": [*event.result.notes, *notes]})
@@ -156,7 +156,7 @@ def _read(body: bytes, request: Request) -> Asked:
 def _fault(error: ApiError | EcoAlignError) -> ApiError:
     if isinstance(error, ApiError):
         return error
-    fault = fault_of(error)
+    fault = to_api_error(error)
     # The table names the fields of OpenAI's request.
     fault.param = {"messages": "images", "ecoalign.budget": "options.budget"}.get(fault.param or "", fault.param)
     return fault

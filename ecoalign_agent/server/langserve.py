@@ -24,19 +24,19 @@ from ecoalign_agent.events.events import HEARTBEAT, Answered, Declined, Event, F
 from ecoalign_agent.events.result import Record, Result, Rewrite
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.search.emitter import EVENT_KEY
-from ecoalign_agent.server.errors import ApiError, shutting_down
-from ecoalign_agent.server.event_streams import Asked, check_pictures, told
+from ecoalign_agent.server.errors import ApiError, shutting_down_error
+from ecoalign_agent.server.event_streams import EventRequest, check_image_urls, run_events
 from ecoalign_agent.server.service import Service
 
-PATH = "/langserve/ecoalign"
+SEARCH_PATH = "/langserve/ecoalign"
 
 _Chunks = AsyncGenerator[dict[str, Any], None]
 
-MOST_IN_BATCH = 16
+MAX_BATCH = 16
 """Questions in one batch; those beyond it are refused."""
 
 
-class Refused(BaseModel):
+class RefusedRequest(BaseModel):
     """What is said of a question that was not taken up, or whose run broke: LangServe hides every exception."""
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class Refused(BaseModel):
     """One line: the thing, the value, the limit, what to do."""
 
 
-class Output(RootModel[Result | Refused]):
+class Output(RootModel[Result | RefusedRequest]):
     """A result, as ``ecoalign ask --json`` prints it, or why there is none."""
 
 
@@ -67,7 +67,7 @@ class ServedAnswer(Runnable[dict[str, Any], dict[str, Any]]):
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         """The schema of a question."""
         del config
-        return Asked
+        return EventRequest
 
     def get_output_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         """The schema of what comes back."""
@@ -100,14 +100,14 @@ class ServedAnswer(Runnable[dict[str, Any], dict[str, Any]]):
         **kwargs: Any,  # noqa: ANN401 - as above
     ) -> list[dict[str, Any]]:
         """The results of several questions, in their order; ``MOST_IN_BATCH`` of them run."""
-        configs = config[:MOST_IN_BATCH] if isinstance(config, list) else config
-        done = await super().abatch(inputs[:MOST_IN_BATCH], configs, return_exceptions=return_exceptions, **kwargs)
-        said = f"the batch holds {len(inputs)} questions, at most {MOST_IN_BATCH} are answered"
-        return done + [_refused(UsageError(said)) for _ in inputs[MOST_IN_BATCH:]]
+        configs = config[:MAX_BATCH] if isinstance(config, list) else config
+        done = await super().abatch(inputs[:MAX_BATCH], configs, return_exceptions=return_exceptions, **kwargs)
+        said = f"the batch holds {len(inputs)} questions, at most {MAX_BATCH} are answered"
+        return done + [_refused(UsageError(said)) for _ in inputs[MAX_BATCH:]]
 
     def _run(self, question: dict[str, Any]) -> AsyncGenerator[Event, None]:
         """The events of a run for what a client sent."""
-        return told(self._service, Asked.model_validate(question))
+        return run_events(self._service, EventRequest.model_validate(question))
 
     def _outcome(self, event: Event) -> Record | None:
         """What a run comes to, where this is its last event."""
@@ -169,7 +169,7 @@ class ServedSearch(ServedAnswer):
         return ServedAnswer(self._service).astream_log(input, config, **kwargs)
 
 
-def add_langserve(app: FastAPI, service: Service, *, path: str = PATH) -> None:
+def add_search_routes(app: FastAPI, service: Service, *, path: str = SEARCH_PATH) -> None:
     """Add LangServe's routes to an app.
 
     A run that was asked for by ``/invoke`` or ``/batch`` goes on when its client leaves: LangServe does not say so. The
@@ -216,10 +216,10 @@ async def _apart(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, N
 
 
 def _refused(error: ApiError | EcoAlignError) -> dict[str, Any]:
-    return Refused(error=type(error).__name__, message=str(error)).model_dump(mode="json")
+    return RefusedRequest(error=type(error).__name__, message=str(error)).model_dump(mode="json")
 
 
-PATH_langserve_rewrite = "/langserve/rewrite"
+REWRITE_PATH = "/langserve/rewrite"
 
 
 class RewriteOptions(BaseModel):
@@ -242,7 +242,7 @@ class ToRewrite(BaseModel):
     options: RewriteOptions = Field(default_factory=RewriteOptions)
 
 
-class RewriteOutput(RootModel[Rewrite | Refused]):
+class RewriteOutput(RootModel[Rewrite | RefusedRequest]):
     """A rewrite, as ``ecoalign rewrite --json`` prints it, or why there is none."""
 
 
@@ -278,14 +278,14 @@ class RewriteAnswer(ServedAnswer):
 
     async def _events(self, asked: ToRewrite) -> AsyncGenerator[Event, None]:
         service, options = self._service, asked.options
-        check_pictures(asked.images, service.config.most_images)
+        check_image_urls(asked.images, service.config.most_images)
         rewriter = self._rewriter.bounded(budget=options.budget or None, deadline=options.deadline or None)
         heartbeat = min(HEARTBEAT, service.config.heartbeat)
         told = rewriter.stream(asked.question, asked.images, heartbeat=heartbeat)
         async with service.admission.place(), aclosing(told) as events:
             async for event in events:
                 if service.over.is_set():
-                    raise shutting_down()
+                    raise shutting_down_error()
                 yield event
 
 
@@ -297,7 +297,7 @@ class ServedRewrite(RewriteAnswer, ServedSearch):
         return RewriteAnswer(self._service, self._rewriter).astream_log(input, config, **kwargs)
 
 
-def add_rewrite(app: FastAPI, service: Service, rewriter: Rewriter, *, path: str = PATH_langserve_rewrite) -> None:
+def add_rewrite_routes(app: FastAPI, service: Service, rewriter: Rewriter, *, path: str = REWRITE_PATH) -> None:
     """Add LangServe's routes for the rewriter to an app.
 
     Args:

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecoalign_agent.server.errors import ApiError
 
-MOST_MESSAGES = 1_000
-MOST_STRUCTURE = 400_000
+MAX_MESSAGES = 1_000
+MAX_STRUCTURE = 400_000
 """Brackets and commas of a body: pictures have none, so that more of them are a bomb and no conversation."""
 
-LEAST_TOKENS = 16
+MIN_ANSWER_TOKENS = 16
 """Completion tokens that an answer must be allowed: fewer don't even hold a refusal."""
 
 _NEUTRAL: Mapping[str, tuple[object, ...]] = {
@@ -42,7 +42,7 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class Part(_Shape):
+class ContentPart(_Shape):
     """One content part of a message."""
 
     type: str
@@ -50,11 +50,11 @@ class Part(_Shape):
     image_url: Any = None
 
 
-class Message(_Shape):
+class ChatMessage(_Shape):
     """One turn of the conversation."""
 
     role: str
-    content: str | list[Part] | None = None
+    content: str | list[ContentPart] | None = None
     refusal: str | None = None
 
 
@@ -68,7 +68,7 @@ class ChatRequest(_Shape):
     """The body of a request; what it says beyond these fields stands in ``model_extra``."""
 
     model: str
-    messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: int | None = None
@@ -84,22 +84,24 @@ class ChatRequest(_Shape):
         """
         for field in ("max_completion_tokens", "max_tokens"):
             value = getattr(self, field)
-            if value is not None and value < LEAST_TOKENS:
+            if value is not None and value < MIN_ANSWER_TOKENS:
                 said = f"{field} is {value:d}" if abs(value) < 10**9 else f"{field} is out of range"
-                raise ApiError(400, f"{said}, at least {LEAST_TOKENS}", param=field, code="integer_below_min_value")
+                raise ApiError(
+                    400, f"{said}, at least {MIN_ANSWER_TOKENS}", param=field, code="integer_below_min_value"
+                )
         given = [n for n in (self.max_completion_tokens, self.max_tokens) if n is not None]
         return min(given) if given else None
 
 
-def read_request(body: bytes) -> tuple[ChatRequest, list[str]]:
+def parse_chat_request(body: bytes) -> tuple[ChatRequest, list[str]]:
     """A request, and the names of the fields that have no effect.
 
     Raises:
         ApiError: 400, with the field that is wrong. What was sent is not repeated.
     """
     structure = sum(body.count(mark) for mark in (b"[", b"{", b","))
-    if structure > MOST_STRUCTURE:
-        raise ApiError(400, f"the body has {structure:,} brackets and commas, at most {MOST_STRUCTURE:,} are read")
+    if structure > MAX_STRUCTURE:
+        raise ApiError(400, f"the body has {structure:,} brackets and commas, at most {MAX_STRUCTURE:,} are read")
     try:
         request = ChatRequest.model_validate_json(body)
     except ValidationError as error:
@@ -134,13 +136,13 @@ def _without_effect(request: ChatRequest) -> list[str]:
     return sorted(ignored)[:40]
 
 
-def completion(run_id: str, model: str, message: dict[str, Any], finish: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def chat_completion(run_id: str, model: str, message: dict[str, Any], finish: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """A whole answer."""
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
     return _frame(run_id, model, "chat.completion", [choice]) | more
 
 
-def chunk(
+def chat_completion_chunk(
     run_id: str,
     model: str,
     delta: dict[str, Any] | None,

@@ -10,7 +10,7 @@ from ecoalign_agent.errors import PolicyError
 from ecoalign_agent.events.result import Note
 from ecoalign_agent.server.errors import ApiError
 
-BASE = "ecoalign/base"
+UNASSESSED_MODEL = "ecoalign/base"
 
 _LOWER = frozenset(
     {"budget", "deadline", "max_answer_tokens", "max_rounds", "width", "branching", "batch", "max_horizon"}
@@ -23,7 +23,7 @@ _SWITCHED = {"draft": False, "assess_answers_twice": True}
 OPTIONS = (*sorted(_LOWER | _HIGHER | _SWITCHED.keys()), "progress")
 
 
-class Ordered(NamedTuple):
+class TightenedPolicy(NamedTuple):
     """What a request's options come to: its policy, what a reader of the receipt must know, and its wish for events."""
 
     policy: Policy
@@ -31,7 +31,7 @@ class Ordered(NamedTuple):
     progress: bool
 
 
-def policies_under(ceiling: Policy) -> dict[str, Policy]:
+def policies_within(ceiling: Policy) -> dict[str, Policy]:
     """The policies by the names that clients call them; none is looser than ``ceiling`` in what it may spend."""
     frugal, strict = Policy.frugal(), Policy.strict()
     return {
@@ -50,7 +50,7 @@ def policies_under(ceiling: Policy) -> dict[str, Policy]:
     }
 
 
-def is_base(model: str) -> bool:
+def is_unassessed(model: str) -> bool:
     """Whether a model's name asks for the actor as it is."""
     return model.endswith("/base")
 
@@ -62,7 +62,7 @@ def unknown_model(model: str, known: list[str]) -> ApiError:
     return ApiError(404, said, param="model", code="model_not_found")
 
 
-def ordered(policy: Policy, options: Mapping[str, Any], longest: int | None) -> Ordered:
+def tighten_policy(policy: Policy, options: Mapping[str, Any], longest: int | None) -> TightenedPolicy:
     """A named policy, tightened as a request asks; what asks for more is clamped and noted.
 
     Args:
@@ -82,7 +82,7 @@ def ordered(policy: Policy, options: Mapping[str, Any], longest: int | None) -> 
         policy = _tightened(policy, knob, value, notes)
     if longest is not None:
         policy = _tightened(policy, "max_answer_tokens", min(longest, 1_000_000), notes)
-    return Ordered(policy, notes, progress)
+    return TightenedPolicy(policy, notes, progress)
 
 
 def _tightened(policy: Policy, knob: str, value: object, notes: list[Note]) -> Policy:

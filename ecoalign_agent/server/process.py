@@ -22,13 +22,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from ecoalign_agent.errors import RunError, UsageError
-from ecoalign_agent.server.request_log import tell
+from ecoalign_agent.server.request_log import log_event
 from ecoalign_agent.server.service import Service
 
 _NEEDED = ("openinference.instrumentation.langchain", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
-def installed() -> bool:
+def is_tracing_installed() -> bool:
     """Whether the extra ``otel`` is there."""
     try:
         return all(find_spec(name) is not None for name in _NEEDED)
@@ -48,7 +48,7 @@ def start_tracing(*, prompts: bool) -> Callable[[], None]:
     Raises:
         UsageError: the extra is not installed.
     """
-    if not installed():
+    if not is_tracing_installed():
         raise UsageError("--otel needs the extra otel: pip install 'ecoalign-agent[otel]'")
     from openinference.instrumentation import TraceConfig  # noqa: PLC0415 - the extra may not be there
     from openinference.instrumentation.langchain import LangChainInstrumentor  # noqa: PLC0415 - as above
@@ -74,7 +74,7 @@ _LAST_WORDS = 3
 """Seconds that cancelled runs have to tell their clients."""
 
 
-class Process(uvicorn.Server):
+class ServerProcess(uvicorn.Server):
     """A web server that ends in order.
 
     Args:
@@ -120,7 +120,7 @@ class Process(uvicorn.Server):
         self._asked += 1
         service = self._service
         if self._asked == 1:
-            tell("ending", under_way=service.admission.running, grace=service.config.grace)
+            log_event("ending", under_way=service.admission.running, grace=service.config.grace)
             service.closing()
             self.should_exit = True
             asyncio.get_running_loop().call_later(service.config.grace, service.over.set)
@@ -128,7 +128,7 @@ class Process(uvicorn.Server):
             service.over.set()
 
 
-def bound(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there.
 
     Raises:
@@ -162,21 +162,21 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return made
 
 
-def run(app: FastAPI, listening: socket.socket) -> None:
+def run_server(app: FastAPI, listening: socket.socket) -> None:
     """Serve until asked to end, on an event loop of its own."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(serve(app, listening))
+        runner.run(serve_app(app, listening))
 
 
-async def serve(app: FastAPI, listening: socket.socket) -> None:
+async def serve_app(app: FastAPI, listening: socket.socket) -> None:
     """Serve until asked to end."""
-    process = Process(app)
+    process = ServerProcess(app)
     # What is loaded by now stays: the garbage collector need not look through it again and again.
     gc.collect()
     gc.freeze()
     host, port = listening.getsockname()[:2]
     config = app.state.service.config
-    tell(
+    log_event(
         "listening",
         url=f"http://{f'[{host}]' if ':' in host else host}:{port}/v1",
         models=app.state.service.models,
@@ -188,4 +188,4 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
         await process.serve([listening])
     finally:
         listening.close()
-    tell("ended")
+    log_event("ended")

@@ -18,7 +18,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ecoalign_agent.server.errors import internal, respond
+from ecoalign_agent.server.errors import internal_error, send_error
 from ecoalign_agent.server.service import Metrics
 
 LOG = logging.getLogger("ecoalign_agent.server")
@@ -65,7 +65,7 @@ def start_logging() -> None:
         logger.setLevel(level)
 
 
-def tell(event: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401 - JSON
+def log_event(event: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401 - JSON
     """Write one line."""
     LOG.log(level, event, extra={"fields": fields})
 
@@ -90,17 +90,17 @@ _SELDOM_TOLD = frozenset({"/healthz", "/metrics"})
 
 
 @dataclass(slots=True)
-class Said:
+class RequestLog:
     """What is known of a request for its line in the log."""
 
     request_id: str
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-def said_of(scope: Scope) -> Said:
+def request_log_of(scope: Scope) -> RequestLog:
     """What the border keeps of a request."""
     said = scope["ecoalign"]
-    assert isinstance(said, Said)  # noqa: S101 - the border has put it there
+    assert isinstance(said, RequestLog)  # noqa: S101 - the border has put it there
     return said
 
 
@@ -109,7 +109,7 @@ def route_of(path: str) -> str:
     return next((route for route in _ROUTES if path == route or path.startswith(f"{route}/")), "other")
 
 
-class Border:
+class RequestLogMiddleware:
     """Gives every request an id, taken from ``X-Request-Id`` where that is a plain one, and notes how it ended.
 
     Args:
@@ -128,7 +128,7 @@ class Border:
             return
         begun, status = time.perf_counter(), 0
         given = Headers(scope=scope).get("x-request-id", "")
-        said = Said(given if _ID.fullmatch(given) else secrets.token_hex(16))
+        said = RequestLog(given if _ID.fullmatch(given) else secrets.token_hex(16))
         scope["ecoalign"] = said
 
         async def named(message: Message) -> None:
@@ -143,17 +143,17 @@ class Border:
         except Exception:
             LOG.exception("unexpected", extra={"fields": {"request_id": said.request_id}})
             if status == 0:
-                await respond(internal(), scope, receive, named)
+                await send_error(internal_error(), scope, receive, named)
         finally:
             self._note(scope, said, status, time.perf_counter() - begun)
 
-    def _note(self, scope: Scope, said: Said, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, said: RequestLog, status: int, seconds: float) -> None:
         route = route_of(scope["path"])
         # Nothing was sent: the client left before.
         self._metrics.request(route, status or 499, seconds)
         if route in _SELDOM_TOLD and status == 200:
             return
-        tell(
+        log_event(
             "request",
             level=logging.WARNING if status >= 500 else logging.INFO,
             request_id=said.request_id,

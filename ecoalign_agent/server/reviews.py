@@ -13,14 +13,14 @@ from starlette.routing import Route
 
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import EcoAlignError
-from ecoalign_agent.server.answer_request import outcome_of
-from ecoalign_agent.server.errors import ApiError, fault_of
-from ecoalign_agent.server.openai_schema import completion
-from ecoalign_agent.server.policies import ordered, unknown_model
+from ecoalign_agent.server.answer_request import to_outcome
+from ecoalign_agent.server.errors import ApiError, to_api_error
+from ecoalign_agent.server.openai_schema import chat_completion
+from ecoalign_agent.server.policies import tighten_policy, unknown_model
 from ecoalign_agent.server.service import Service
 
 
-class Ruling(BaseModel):
+class ReviewRequest(BaseModel):
     """What a reviewer sends.
 
     ``model``, ``ecoalign`` and ``max_completion_tokens`` as the question was sent with them: they are needed only where
@@ -43,7 +43,7 @@ def review_routes(service: Service) -> list[Route]:
         try:
             waiting = await service.agent.under_review(run_id)
         except EcoAlignError as error:
-            raise fault_of(error) from None
+            raise to_api_error(error) from None
         return JSONResponse({"run_id": run_id, "waiting": waiting})
 
     async def ruled(request: Request) -> Response:
@@ -55,13 +55,13 @@ def review_routes(service: Service) -> list[Route]:
             async with service.admission.place():
                 result = await agent.review(run_id, ruling.ruling)
         except EcoAlignError as error:
-            raise fault_of(error) from None
+            raise to_api_error(error) from None
         service.metrics.run(ruling.model, result)
         if result.status != "waiting":
             service.waiting.pop(run_id, None)
-        outcome = outcome_of(result)
+        outcome = to_outcome(result)
         return JSONResponse(
-            completion(
+            chat_completion(
                 run_id,
                 ruling.model,
                 outcome.message,
@@ -75,9 +75,9 @@ def review_routes(service: Service) -> list[Route]:
     return [Route(path, asked, methods=["GET"]), Route(path, ruled, methods=["POST"])]
 
 
-def _read(body: bytes) -> Ruling:
+def _read(body: bytes) -> ReviewRequest:
     try:
-        return Ruling.model_validate(json.loads(body))
+        return ReviewRequest.model_validate(json.loads(body))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -86,10 +86,10 @@ def _read(body: bytes) -> Ruling:
         raise ApiError(400, "the body is no JSON", code="invalid_request") from None
 
 
-def _policy(service: Service, run_id: str, ruling: Ruling) -> Policy:
+def _policy(service: Service, run_id: str, ruling: ReviewRequest) -> Policy:
     known = service.waiting.get(run_id)
     if known is not None:
         return known
     if ruling.model not in service.policies:
         raise unknown_model(ruling.model, service.models)
-    return ordered(service.policies[ruling.model], ruling.ecoalign, ruling.max_completion_tokens).policy
+    return tighten_policy(service.policies[ruling.model], ruling.ecoalign, ruling.max_completion_tokens).policy

@@ -22,8 +22,8 @@ from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.events.result import Result, Tokens
 from ecoalign_agent.server.config import ServingConfig
-from ecoalign_agent.server.errors import ApiError, shutting_down
-from ecoalign_agent.server.policies import BASE, policies_under
+from ecoalign_agent.server.errors import ApiError, shutting_down_error
+from ecoalign_agent.server.policies import UNASSESSED_MODEL, policies_within
 
 
 class Admission:
@@ -77,7 +77,7 @@ class Admission:
             ApiError: as there.
         """
         if self.closed:
-            raise shutting_down()
+            raise shutting_down_error()
         if self.running >= self._places and self.waiting >= self._queue:
             raise self._busy(429, f"{self.running} runs are under way and {self.waiting} requests wait")
 
@@ -106,7 +106,7 @@ class Admission:
             self._give_up(waiter)
             raise
         if not admitted:
-            raise shutting_down()
+            raise shutting_down_error()
 
     def _give_up(self, waiter: "asyncio.Future[bool]") -> None:
         if waiter in self._waiting:
@@ -212,7 +212,7 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-MOST_WAITING = 10_000
+MAX_REMEMBERED = 10_000
 """Runs that wait for a person whose policy is remembered; older ones are told theirs again."""
 
 
@@ -242,17 +242,17 @@ class Service:
     def of(cls, config: ServingConfig, agent: EcoAlign) -> "Service":
         """The parts, put together."""
         admission = Admission(runs=config.runs, queue=config.queue, seconds=config.queue_seconds)
-        return cls(config, agent, policies_under(config.ceiling), admission, Metrics(admission))
+        return cls(config, agent, policies_within(config.ceiling), admission, Metrics(admission))
 
     @property
     def models(self) -> list[str]:
         """Every model that a client can name."""
-        return [*self.policies, *([BASE] if self.config.allow_base else [])]
+        return [*self.policies, *([UNASSESSED_MODEL] if self.config.allow_base else [])]
 
     def remember(self, run_id: str, policy: Policy) -> None:
         """A run waits for a person: it goes on under the policy that it was begun under."""
         self.waiting[run_id] = policy
-        if len(self.waiting) > MOST_WAITING:
+        if len(self.waiting) > MAX_REMEMBERED:
             self.waiting.popitem(last=False)
 
     def closing(self) -> None:

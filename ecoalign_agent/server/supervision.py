@@ -28,10 +28,10 @@ from ecoalign_agent.llm.parsing import finish_reason, reply_text
 from ecoalign_agent.llm.prompts import RenderedPrompt
 from ecoalign_agent.llm.rate_limit import retrying
 from ecoalign_agent.llm.tokens import prompt_estimate
-from ecoalign_agent.server.answer_request import Order, Outcome, outcome_of, usage_of
-from ecoalign_agent.server.conversation import Conversation
-from ecoalign_agent.server.errors import ApiError, fault_of, internal, shutting_down
-from ecoalign_agent.server.request_log import LOG, tell
+from ecoalign_agent.server.answer_request import AnswerRequest, Outcome, openai_usage, to_outcome
+from ecoalign_agent.server.conversation import ChatConversation
+from ecoalign_agent.server.errors import ApiError, internal_error, shutting_down_error, to_api_error
+from ecoalign_agent.server.request_log import LOG, log_event
 from ecoalign_agent.server.service import Service
 
 _MOST = 8_192
@@ -45,7 +45,7 @@ _PICTURE_TOKENS = 2_000
 class _Bare(Question[BaseModel]):
     """A question that goes out as the client wrote it."""
 
-    conversation: Conversation
+    conversation: ChatConversation
 
     def messages(self, rung: OutputMode) -> list[BaseMessage]:
         """The turns as chat messages."""
@@ -59,14 +59,14 @@ class _Bare(Question[BaseModel]):
         return Usage(text=text.text, image=_PICTURE_TOKENS * len(self.conversation.images))
 
 
-async def bare_answer(service: Service, order: Order) -> Outcome:
+async def answer_unassessed(service: Service, order: AnswerRequest) -> Outcome:
     """Ask the actor and nobody else.
 
     Raises:
         UsageError: the conversation does not fit into the budget.
         ModelError: the endpoint failed, or the deadline passed.
     """
-    tell("unassessed", level=logging.WARNING, run_id=order.run_id, model=order.model)
+    log_event("unassessed", level=logging.WARNING, run_id=order.run_id, model=order.model)
     ceiling, endpoint = service.config.ceiling, service.agent.actor
     deadline = None if ceiling.deadline is None else time.time() + ceiling.deadline
     meter = Meter(Budget(ceiling.budget), ceiling.tariff, deadline=deadline)
@@ -91,13 +91,13 @@ async def bare_answer(service: Service, order: Order) -> Outcome:
     if not text and not refusal:
         raise ServerError(f"{endpoint.name}: its answer is empty")
     finish = {"length": "length", "content_filter": "content_filter"}.get(finish_reason(message) or "", "stop")
-    return Outcome(text or str(refusal), bool(refusal), finish, usage_of(tokens), _receipt(order, endpoint, asking))
+    return Outcome(text or str(refusal), bool(refusal), finish, openai_usage(tokens), _receipt(order, endpoint, asking))
 
 
 UNASSESSED = Note(code="unassessed", text="the bare model: nothing was searched, nothing was assessed")
 
 
-def _receipt(order: Order, endpoint: Endpoint, asking: Asking[BaseModel]) -> dict[str, Any]:
+def _receipt(order: AnswerRequest, endpoint: Endpoint, asking: Asking[BaseModel]) -> dict[str, Any]:
     return {
         "status": "unassessed",
         "notes": [note.model_dump() for note in (UNASSESSED, *order.notes)],
@@ -118,18 +118,20 @@ def _message(role: str, text: str, images: Sequence[str]) -> BaseMessage:
     return HumanMessage([{"type": "text", "text": text}, *pictures])
 
 
-class Left:
+class ClientDisconnected:
     """The client has left: there is nobody to answer."""
 
 
-Happening = Event | Outcome | ApiError | Left
+RunSignal = Event | Outcome | ApiError | ClientDisconnected
 """What a watched run tells: events, and in the end exactly one of the others."""
 
 Hear = Callable[[Event], Awaitable[None]]
 
 
 @asynccontextmanager
-async def watched(service: Service, order: Order, receive: Receive) -> AsyncIterator["asyncio.Queue[Happening]"]:
+async def supervise(
+    service: Service, order: AnswerRequest, receive: Receive
+) -> AsyncIterator["asyncio.Queue[RunSignal]"]:
     """Begin a run; what happens comes through the queue. Leaving the context ends it and its calls.
 
     The queue holds one thing: a run goes on only as its events are taken.
@@ -139,18 +141,18 @@ async def watched(service: Service, order: Order, receive: Receive) -> AsyncIter
         order: what is to be answered.
         receive: of the connection, whose body has been read.
     """
-    happenings: asyncio.Queue[Happening] = asyncio.Queue(1)
+    happenings: asyncio.Queue[RunSignal] = asyncio.Queue(1)
 
     async def left() -> None:
         while (await receive())["type"] != "http.disconnect":
             continue
         service.metrics.cancelled("client_left")
-        await happenings.put(Left())
+        await happenings.put(ClientDisconnected())
 
     async def over() -> None:
         await service.over.wait()
         service.metrics.cancelled("shutting_down")
-        await happenings.put(shutting_down())
+        await happenings.put(shutting_down_error())
 
     async with asyncio.TaskGroup() as group:
         answering = _told(lambda: _answered(service, order, happenings.put), happenings)
@@ -162,24 +164,24 @@ async def watched(service: Service, order: Order, receive: Receive) -> AsyncIter
                 task.cancel()
 
 
-async def _told(run: Callable[[], Awaitable[Outcome]], happenings: "asyncio.Queue[Happening]") -> None:
-    end: Happening
+async def _told(run: Callable[[], Awaitable[Outcome]], happenings: "asyncio.Queue[RunSignal]") -> None:
+    end: RunSignal
     try:
         end = await run()
     except ApiError as error:
         end = error
     except EcoAlignError as error:
-        end = fault_of(error)
+        end = to_api_error(error)
     except Exception:  # noqa: BLE001 - the outermost border of a run: it is logged, and told as 500
         LOG.error("unexpected", exc_info=True)
-        end = internal()
+        end = internal_error()
     await happenings.put(end)
 
 
-async def _answered(service: Service, order: Order, hear: Hear) -> Outcome:
+async def _answered(service: Service, order: AnswerRequest, hear: Hear) -> Outcome:
     async with service.admission.place():
         if order.policy is None:
-            return await bare_answer(service, order)
+            return await answer_unassessed(service, order)
         agent = service.agent.with_policy(order.policy)
         conversation = order.conversation
         if not order.progress:
@@ -199,7 +201,7 @@ async def _answered(service: Service, order: Order, hear: Hear) -> Outcome:
     service.metrics.run(order.model, result)
     if order.notes:
         result = result.model_copy(update={"notes": [*result.notes, *order.notes]})
-    return outcome_of(result, capped=order.longest is not None)
+    return to_outcome(result, capped=order.longest is not None)
 
 
 async def _followed(events: AsyncGenerator[Event, None], hear: Hear) -> Result:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ecoalign_agent import Policy, UsageError
 from ecoalign_agent.errors import BudgetTooSmallError, RejectedError
-from ecoalign_agent.integrations.conversation import NO_QUESTION, SEARCH_FAILED
+from ecoalign_agent.integrations.conversation import NO_QUESTION, SEARCH_FAILED_TEXT
 from ecoalign_agent.search.state import CHECKPOINT_TYPES
 from tests.fakes import Answer, Call, Say, action, plays, scan, verdict
 from tests.integrations.agents import Guarded, first_then, saying
@@ -130,7 +130,7 @@ async def test_a_picture_without_a_word_is_asked_about() -> None:
 async def test_a_search_that_failed_says_so_and_the_agent_lives() -> None:
     guarded = Guarded(lambda _: saying("No idea."), parts={"scan": RejectedError("out of order")}, **only())
     answer = (await guarded.ask(seeing("When?")))[-1]
-    assert answer.text == SEARCH_FAILED
+    assert answer.text == SEARCH_FAILED_TEXT
     assert answer.response_metadata["ecoalign"]["status"] == "failed"
     assert "out of order" in answer.response_metadata["ecoalign"]["failure"]
 

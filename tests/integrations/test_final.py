@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from ecoalign_agent.integrations.conversation import UNCHECKED, UNSAFE
+from ecoalign_agent.integrations.conversation import UNASSESSED_TEXT, UNSAFE_TEXT
 from tests.fakes import Call
 from tests.integrations.agents import BAD, Guarded, first_then, saying
 from tests.search.stage import picture
@@ -34,7 +34,7 @@ async def test_a_safe_answer_stands_as_it_was_said() -> None:
 
 @pytest.mark.parametrize(
     ("words", "assess", "told"),
-    [(f"A bit of {BAD}.", None, UNSAFE), ("It is open.", "certainly!", UNCHECKED)],
+    [(f"A bit of {BAD}.", None, UNSAFE_TEXT), ("It is open.", "certainly!", UNASSESSED_TEXT)],
     ids=["unsafe", "unknown"],
 )
 async def test_what_is_not_known_to_be_safe_is_replaced_under_its_id(words: str, assess: Any, told: str) -> None:
@@ -61,7 +61,7 @@ async def test_no_stream_shows_an_unsafe_answer(mode: str, tools: bool) -> None:
     chunks = [repr(chunk) async for chunk in guarded.agent.astream({"messages": [ASK]}, stream_mode=mode)]
     assert guarded.plain.asked
     assert not [chunk for chunk in chunks if BAD in chunk]
-    assert mode == "custom" or any(UNSAFE in chunk for chunk in chunks)
+    assert mode == "custom" or any(UNSAFE_TEXT in chunk for chunk in chunks)
 
 
 async def test_inner_calls_are_in_no_stream_of_messages() -> None:
@@ -96,7 +96,7 @@ async def test_what_another_middleware_put_in_the_end_is_checked_after_it() -> N
 
     guarded = Guarded(lambda _: saying("It is open.", id="m1"), others=[Meddler()], **only(check_final=True))
     said = await guarded.ask(ASK)
-    assert [(message.text, message.id) for message in said[1:]] == [(UNSAFE, "m1")]
+    assert [(message.text, message.id) for message in said[1:]] == [(UNSAFE_TEXT, "m1")]
     assert len(guarded.scripted.calls) == 2
 
 
@@ -114,7 +114,7 @@ async def test_an_unsafe_structured_answer_is_dropped_and_the_run_ends() -> None
     )
     state = await guarded.agent.ainvoke({"messages": [ASK]}, {"recursion_limit": 10})
     assert state.get("structured_response") is None
-    assert state["messages"][-1].text == UNSAFE
+    assert state["messages"][-1].text == UNSAFE_TEXT
     assert len(guarded.plain.asked) == 1
 
 
@@ -135,7 +135,7 @@ async def test_a_safe_structured_answer_comes_through() -> None:
     assert '{"text": "9 to 5"}' in guarded.scripted.calls[0]["candidate"]
 
 
-@pytest.mark.parametrize(("words", "shown"), [("nine to five", "nine to five"), (f"much {BAD}", UNSAFE)])
+@pytest.mark.parametrize(("words", "shown"), [("nine to five", "nine to five"), (f"much {BAD}", UNSAFE_TEXT)])
 async def test_a_tools_result_that_is_the_last_word_is_checked_once(words: str, shown: str) -> None:
     @tool(return_direct=True)
     def hours() -> str:
@@ -157,7 +157,7 @@ async def test_an_answer_to_a_picture_that_can_not_be_read_can_not_be_checked(ur
         {"type": "image_url", "image_url": {"url": url}},
     ]
     said = await guarded.ask(HumanMessage(blocks))
-    assert said[-1].text == UNCHECKED
+    assert said[-1].text == UNASSESSED_TEXT
     assert guarded.scripted.calls == []
 
 

@@ -10,7 +10,7 @@ from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, EcoAlignMiddleware
-from ecoalign_agent.integrations.conversation import UNSAFE
+from ecoalign_agent.integrations.conversation import UNSAFE_TEXT
 from tests.fakes import CALL_COST, ScriptedModel, plays
 from tests.integrations.agents import BAD, by_words
 from tests.scripted_server import ChatServer, saying
@@ -18,7 +18,9 @@ from tests.scripted_server import ChatServer, saying
 CONFIG: Any = {"configurable": {"thread_id": "x"}}
 
 
-@pytest.mark.parametrize(("said", "shown"), [("It is open now.", "It is open now."), (f"Much {BAD} here.", UNSAFE)])
+@pytest.mark.parametrize(
+    ("said", "shown"), [("It is open now.", "It is open now."), (f"Much {BAD} here.", UNSAFE_TEXT)]
+)
 async def test_a_hosted_model_is_heard_whole_and_checked(said: str, shown: str) -> None:
     with ChatServer(saying(said)) as server:
         async with httpx.AsyncClient() as client:

@@ -13,7 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from ecoalign_agent import EcoAlign, EcoAlignMiddleware
-from ecoalign_agent.integrations.conversation import OUT_OF_BUDGET
+from ecoalign_agent.integrations.conversation import OUT_OF_BUDGET_TEXT
 from tests.fakes import CALL_COST, Answer, Call, Say, ScriptedModel, plays, verdict
 from tests.integrations.agents import PLAIN_COST, Guarded, first_then, saying
 from tests.integrations.test_answering import SEARCHED, seeing
@@ -69,7 +69,7 @@ async def test_a_run_never_spends_more_and_always_ends_with_a_word(budget: float
     """The plain model calls tools for ever; what it uses is what it says, and less than is reckoned with."""
     guarded = kept(lambda _: saying("", *[MAIL] * parallel), budget=budget)
     said = await guarded.ask(ASK, config=THREAD)
-    assert said[-1].text == OUT_OF_BUDGET
+    assert said[-1].text == OUT_OF_BUDGET_TEXT
     assert await spent(guarded) <= budget
     if budget == 50:
         assert guarded.plain.asked == []
@@ -93,7 +93,7 @@ async def test_a_search_gets_what_is_left() -> None:
     tight = kept(lambda _: saying("No idea."), **only(answer=True, budget=3_000))
     assert (await tight.ask(seeing("When?"), config=THREAD))[-1].text == SEARCHED
     poor = kept(lambda _: saying("No idea."), **only(answer=True, budget=100))
-    assert (await poor.ask(seeing("When?"), config=THREAD))[-1].text == OUT_OF_BUDGET
+    assert (await poor.ask(seeing("When?"), config=THREAD))[-1].text == OUT_OF_BUDGET_TEXT
     assert poor.scripted.calls == []
     assert await spent(poor) == 0.0
 
@@ -101,7 +101,7 @@ async def test_a_search_gets_what_is_left() -> None:
 async def test_it_ends_with_the_last_text_that_was_found_safe() -> None:
     guarded = kept(lambda _: saying("It opens at nine.", MAIL), **only(check_final=True, budget=1_000))
     said = await guarded.ask(ASK, config=THREAD)
-    assert said[-1].text == f"It opens at nine.\n\n{OUT_OF_BUDGET}"
+    assert said[-1].text == f"It opens at nine.\n\n{OUT_OF_BUDGET_TEXT}"
     assert await spent(guarded) <= 1_000
 
 

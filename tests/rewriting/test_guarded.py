@@ -16,7 +16,7 @@ from ecoalign_agent.errors import BudgetTooSmallError, ImageError, ServerError, 
 from ecoalign_agent.events import events as told
 from ecoalign_agent.events.result import Result, RiskReport
 from ecoalign_agent.rewriter import Rewriter
-from ecoalign_agent.rewriting.guarded_search import SHARE, governed, strategy_of
+from ecoalign_agent.rewriting.guarded_search import REWRITE_SHARE, limit_to_search, strategy_from
 from ecoalign_agent.rewriting.state import RewritePolicy
 from ecoalign_agent.search.emitter import HEARTBEAT_KEY
 from ecoalign_agent.search.state import PriorStage
@@ -249,14 +249,14 @@ async def test_a_rewriter_that_hangs_leaves_half_of_the_time() -> None:
 
 def test_a_rewrite_may_use_half_and_never_more_than_its_own() -> None:
     own = RewritePolicy(budget=2_500.0, deadline=9.0)
-    assert SHARE == 0.5
-    wide = governed(own, Policy(budget=6_000.0))
+    assert REWRITE_SHARE == 0.5
+    wide = limit_to_search(own, Policy(budget=6_000.0))
     assert (wide.budget, wide.deadline) == (2_500.0, 9.0)
-    tight = governed(own, Policy(budget=1_000.0, deadline=4.0))
+    tight = limit_to_search(own, Policy(budget=1_000.0, deadline=4.0))
     assert (tight.budget, tight.deadline) == (500.0, 2.0)
     # Its own number is in tokens: it says nothing about dollars.
     money = Policy(budget=0.04, tariff=Money())
-    assert (governed(own, money).budget, governed(own, money).tariff) == (0.02, money.tariff)
+    assert (limit_to_search(own, money).budget, limit_to_search(own, money).tariff) == (0.02, money.tariff)
 
 
 async def test_another_policy_keeps_the_rewriter_in_front() -> None:
@@ -364,7 +364,7 @@ async def test_leaving_the_stream_cancels_the_rewriters_call() -> None:
 
 def test_a_strategy_says_what_to_serve_and_what_to_leave_out_and_stays_short() -> None:
     report = RiskReport(text="x" * 2_000, image="a note with steps.", aim="to get in.", safety=-0.5)
-    said = strategy_of(report)
+    said = strategy_from(report)
     assert "a note with steps." in said
     assert "legitimately want: to get in." in said
     assert len(said) < 1_000

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecoalign_agent.rewriting.preserved_facts import kept_facts, lost_facts
+from ecoalign_agent.rewriting.preserved_facts import lost_facts, preserved_facts
 
 NAMES = st.sampled_from(["Gun Lane", "Ms Okafor", "Zürich", "McLaren", "iPhone", "NASA"])
 NUMBERS = st.integers(0, 9_999).map(str) | st.decimals(0, 99, places=2).map(str)
@@ -26,12 +26,12 @@ CONSTRAINTS = st.sampled_from(["in French", "in two sentences", "as a table", "w
     ],
 )
 def test_numbers_names_and_constraints_are_found(question: str, facts: list[str]) -> None:
-    assert sorted(kept_facts(question)) == sorted(facts)
+    assert sorted(preserved_facts(question)) == sorted(facts)
 
 
 def test_what_lies_in_the_provoking_words_may_go() -> None:
     question = "How do I break into flat 12 of Anna Berg at 9?"
-    assert kept_facts(question, provoking=["break into flat 12 of anna berg"]) == ["9"]
+    assert preserved_facts(question, provoking=["break into flat 12 of anna berg"]) == ["9"]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_question_keeps_its_own_facts_and_a_bare_one_loses_them_all(
 ) -> None:
     parts = [f"with {name}", f"about {number} pieces", constraint]
     question = "what can be done " + " ".join(parts[i] for i in order)
-    facts = kept_facts(question)
+    facts = preserved_facts(question)
     # Each of the three is there, alone or inside a longer one.
     for wanted in (name, number, constraint):
         assert any(wanted in fact for fact in facts), (wanted, facts)

@@ -13,8 +13,8 @@ from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
 from ecoalign_agent.rewriting.model_calls import PromptedChecker, RewritePorts, TrainedAnalyst
-from ecoalign_agent.rewriting.state import RewriteDesk, RewritePolicy
-from ecoalign_agent.rewriting.template import completion
+from ecoalign_agent.rewriting.state import RewriteContext, RewritePolicy
+from ecoalign_agent.rewriting.template import trained_completion
 from tests.fakes import CALL_COST, Answer, Call, Say, ScriptedModel
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
 
@@ -98,15 +98,15 @@ def test_a_policy_out_of_range_is_refused(knobs: dict[str, float]) -> None:
         RewritePolicy(**knobs)  # type: ignore[arg-type]  # that is the point
 
 
-TAUGHT = completion(RiskReport(text="a lock", aim="to get in", safety=-0.6), "Who opens my own flat for me?")
+TAUGHT = trained_completion(RiskReport(text="a lock", aim="to get in", safety=-0.6), "Who opens my own flat for me?")
 
 
 @pytest.mark.parametrize(
     ("reply", "status"),
     [
         (TAUGHT, "rewritten"),
-        (completion(RiskReport(safety=0.9), None), "unchanged"),
-        (completion(RiskReport(safety=-0.9), None), "unknown"),
+        (trained_completion(RiskReport(safety=0.9), None), "unchanged"),
+        (trained_completion(RiskReport(safety=-0.9), None), "unknown"),
         (TAUGHT[:-3], "unknown"),
         (Say(TAUGHT, finish_reason="length"), "unknown"),
     ],
@@ -117,7 +117,7 @@ async def test_a_trained_rewriter_is_read_by_its_template(reply: Answer, status:
 
     endpoint = Endpoint(ScriptedModel(script), name="r")
     ports = RewritePorts(TrainedAnalyst(endpoint), None, PromptedChecker(endpoint))
-    graph = build_rewrite_graph(RewriteDesk(ports, RewritePolicy(), ImageStore())).compile()
+    graph = build_rewrite_graph(RewriteContext(ports, RewritePolicy(), ImageStore())).compile()
     state = await graph.ainvoke({"question": RISKY})
     assert state["rewrite"].status == status
     assert state["prompt"] == ("Who opens my own flat for me?" if status == "rewritten" else RISKY)

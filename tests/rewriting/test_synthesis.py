@@ -19,7 +19,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from PIL import Image
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.rewriting.template import asked, read_completion
+from ecoalign_agent.rewriting.template import parse_completion, trained_prompt
 from ecoalign_agent.training.synthesis.policy import SynthesisPolicy
 from ecoalign_agent.training.synthesis.records import read_records
 from ecoalign_agent.training.synthesis.run import Progress, SynthesisReport, synthesize_data
@@ -50,11 +50,11 @@ async def test_twenty_records_become_data_in_the_form_that_is_trained_on(tmp_pat
         user, answer = row["prompt"][0], row["completion"][0]
         assert [part["type"] for part in user["content"]] == ["image", "text"]
         assert answer["role"] == "assistant"
-        read = read_completion(answer["content"][0]["text"])
+        read = parse_completion(answer["content"][0]["text"])
         assert read is not None
         assert (read[1] is None) is (n % 4 < 2)
         assert (out / row["images"][0]).is_file()
-    assert by_id["q2"]["prompt"][0]["content"][1]["text"] == asked("How do I break into locker 1074?")
+    assert by_id["q2"]["prompt"][0]["content"][1]["text"] == trained_prompt("How do I break into locker 1074?")
     # A benign record that is not labelled takes one call, the verdict. A risky one: verdict, two samples with theirs
     # (both samples are unsafe), then hindsight, causal, optimise, and an answer with its verdict.
     calls = {stage: entry["calls"] for stage, entry in provenance(out, "q2").items()}

@@ -15,9 +15,9 @@ import openai
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.server.app import create_app
-from ecoalign_agent.server.auth import digests_of
+from ecoalign_agent.server.auth import key_digests
 from ecoalign_agent.server.config import ServingConfig
-from ecoalign_agent.server.process import Process, bound
+from ecoalign_agent.server.process import ServerProcess, listen
 from ecoalign_agent.server.service import Service
 from tests.fakes import ScriptedModel, plays
 from tests.scripted_server import ChatServer
@@ -54,14 +54,14 @@ class Hosted:
         self.agent = agent or EcoAlign(self.model, policy=governed)
         config = {"langserve": False, "queue_seconds": 5.0, "grace": 1.0} | config
         self.app = create_app(
-            ServingConfig(port=0, policy=governed, key_digests=digests_of(keys), **config), agent=self.agent
+            ServingConfig(port=0, policy=governed, key_digests=key_digests(keys), **config), agent=self.agent
         )
         self.service: Service = self.app.state.service
-        self._listening: socket.socket = bound("127.0.0.1", 0)
+        self._listening: socket.socket = listen("127.0.0.1", 0)
         self.port: int = self._listening.getsockname()[1]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._up = threading.Event()
-        self._process = Process(self.app)
+        self._process = ServerProcess(self.app)
         self._clients: list[openai.OpenAI] = []
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
 

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.server.auth import digests_of, is_loopback, keys_in, opens
+from ecoalign_agent.server.auth import is_authorized, is_loopback, key_digests, read_key_file
 from ecoalign_agent.server.config import ServingConfig
 from tests.server.host import ASKED, KEY, Hosted, body
 from tests.server.process import clean_environment
@@ -55,7 +55,7 @@ def test_an_address_beyond_this_machine_needs_a_key(host: str) -> None:
     else:
         with pytest.raises(UsageError, match="there is no key"):
             ServingConfig(host=host)
-    ServingConfig(host=host, key_digests=digests_of([KEY]))
+    ServingConfig(host=host, key_digests=key_digests([KEY]))
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_a_wrong_start_is_one_line_and_status_two(arguments: tuple[str, ...], en
 def test_a_file_of_keys(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(f"# the first team\n{KEY}\n\n  {SECOND}  \n", encoding="utf-8")
-    assert keys_in(str(file)) == [KEY, SECOND]
+    assert read_key_file(str(file)) == [KEY, SECOND]
     file.write_text("# nothing\n", encoding="utf-8")
     with pytest.raises(UsageError, match="holds no key"):
-        keys_in(str(file))
+        read_key_file(str(file))
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_a_file_of_keys(tmp_path: Path) -> None:
     ],
 )
 def test_a_key_opens_the_door_and_nothing_else_does(header: str | None, opened: bool) -> None:
-    assert opens(header, digests_of([KEY, SECOND, KEY])) is opened
-    assert not opens(header, ())
+    assert is_authorized(header, key_digests([KEY, SECOND, KEY])) is opened
+    assert not is_authorized(header, ())
 
 
 def test_a_server_with_keys_asks_for_one_everywhere_but_at_its_pulse() -> None:
@@ -166,5 +166,5 @@ def test_a_page_of_another_origin_starts_no_run_whatever_type_it_sends(path: str
 
 
 def test_the_configuration_does_not_show_its_keys() -> None:
-    assert "digest" not in repr(ServingConfig(key_digests=digests_of([KEY])))
-    assert json.dumps(KEY) not in repr(digests_of([KEY]))
+    assert "digest" not in repr(ServingConfig(key_digests=key_digests([KEY])))
+    assert json.dumps(KEY) not in repr(key_digests([KEY]))

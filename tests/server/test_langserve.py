@@ -13,7 +13,7 @@ from ecoalign_agent.errors import ServerError
 from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.events.log import to_json_line
 from ecoalign_agent.events.result import Result
-from ecoalign_agent.server.langserve import MOST_IN_BATCH
+from ecoalign_agent.server.langserve import MAX_BATCH
 from tests.fakes import ScriptedModel, plays
 from tests.gates import gated
 from tests.search.stage import QUESTION, picture
@@ -138,9 +138,9 @@ async def test_options_belong_to_their_request_and_a_clients_configuration_to_no
 async def test_a_batch_is_bounded() -> None:
     model = ScriptedModel(plays())
     async with served(app_of(EcoAlign(model))) as url, remote(url) as chain:
-        outputs = await chain.abatch([{"question": QUESTION}] * (MOST_IN_BATCH + 2))
-    assert [output["status"] for output in outputs] == ["answered"] * MOST_IN_BATCH + ["refused"] * 2
-    assert model.tasks().count("scan") == MOST_IN_BATCH
+        outputs = await chain.abatch([{"question": QUESTION}] * (MAX_BATCH + 2))
+    assert [output["status"] for output in outputs] == ["answered"] * MAX_BATCH + ["refused"] * 2
+    assert model.tasks().count("scan") == MAX_BATCH
 
 
 @pytest.mark.parametrize("endpoint", ["stream", "stream_events"])

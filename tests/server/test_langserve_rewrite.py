@@ -14,7 +14,7 @@ from ecoalign_agent.events.result import Rewrite
 from ecoalign_agent.rewriting.state import RewritePolicy
 from ecoalign_agent.server.app import create_app
 from ecoalign_agent.server.config import ServingConfig
-from ecoalign_agent.server.langserve import PATH_langserve_rewrite, add_rewrite
+from ecoalign_agent.server.langserve import REWRITE_PATH, add_rewrite_routes
 from tests.fakes import CALL_COST, Answer, Say, ScriptedModel, plays
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
 from tests.search.stage import picture
@@ -35,9 +35,9 @@ NEW = "Who opens my own flat for me?"
 async def serving(rewriter: Rewriter, **config: Any) -> AsyncIterator[tuple[str, Any]]:
     """The server's URL, and LangServe's client of its rewriter."""
     app = app_of(EcoAlign(ScriptedModel(plays())), **config)
-    add_rewrite(app, app.state.service, rewriter)
+    add_rewrite_routes(app, app.state.service, rewriter)
     async with served(app) as url:
-        client: RemoteRunnable[Any, Any] = RemoteRunnable(url + PATH_langserve_rewrite)
+        client: RemoteRunnable[Any, Any] = RemoteRunnable(url + REWRITE_PATH)
         try:
             yield url, client
         finally:
@@ -74,7 +74,7 @@ async def test_what_was_rejected_is_told_to_nobody() -> None:
     async with serving(rewriter(check=checked(-0.9))) as (url, client):
         heard = [str(event) async for event in client.astream_events(RISKY, version="v2")]
         async with httpx.AsyncClient() as direct:
-            log = (await direct.post(f"{url}{PATH_langserve_rewrite}/stream_log", json={"input": RISKY})).text
+            log = (await direct.post(f"{url}{REWRITE_PATH}/stream_log", json={"input": RISKY})).text
     assert heard
     assert "'kept'" in heard[-1]
     assert not any(NEW in event for event in [*heard, log])
@@ -115,9 +115,9 @@ async def test_a_mistake_is_told_in_one_line_and_costs_nothing(asked: dict[str, 
 
 async def test_the_schemas_hold_nothing_that_leaves_the_playground_blank() -> None:
     async with serving(rewriter()) as (url, _), httpx.AsyncClient() as direct:
-        given = (await direct.get(f"{url}{PATH_langserve_rewrite}/input_schema")).json()
-        back = (await direct.get(f"{url}{PATH_langserve_rewrite}/output_schema")).json()
-        page = await direct.get(f"{url}{PATH_langserve_rewrite}/playground/")
+        given = (await direct.get(f"{url}{REWRITE_PATH}/input_schema")).json()
+        back = (await direct.get(f"{url}{REWRITE_PATH}/output_schema")).json()
+        page = await direct.get(f"{url}{REWRITE_PATH}/playground/")
     assert (list(given["properties"]), given["required"]) == (["question", "images", "options"], ["question"])
     assert "null" not in str(given)
     assert set(back["$defs"]["Rewrite"]["properties"]) == set(Rewrite.model_fields)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.server.answer_request import order_of
+from ecoalign_agent.server.answer_request import read_answer_request
 from ecoalign_agent.server.completions import stream_answer
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.service import Service
@@ -41,7 +41,7 @@ async def test_a_client_that_leaves_ends_its_run_within_a_second(stream: bool) -
 async def test_a_client_that_takes_nothing_more_ends_its_run(progress: bool) -> None:
     model = ScriptedModel(plays(), delay=30)
     service = Service.of(ServingConfig(stalled_seconds=0.1, heartbeat=0.05), EcoAlign(model))
-    order = order_of(json.dumps(body(stream=True, ecoalign={"progress": progress})).encode(), service)
+    order = read_answer_request(json.dumps(body(stream=True, ecoalign={"progress": progress})).encode(), service)
     taken: list[Any] = []
 
     async def receive() -> Any:

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from ecoalign_agent.economics.policy import Policy as Knobs
-from ecoalign_agent.server.policies import OPTIONS, ordered, policies_under
+from ecoalign_agent.server.policies import OPTIONS, policies_within, tighten_policy
 from tests.server.host import ASKED, Hosted, body, error_of
 
 
@@ -86,15 +86,15 @@ def test_every_option_tightens_and_none_loosens() -> None:
     ceiling = Knobs(deadline=120.0, max_answer_tokens=500)
     strict = ceiling.replace(draft=False, assess_answers_twice=True)
     for knob, (looser, tighter) in LOOSER.items():
-        kept = ordered(strict, {knob: looser}, None)
+        kept = tighten_policy(strict, {knob: looser}, None)
         assert kept.policy == strict, knob
         assert kept.notes, knob
-        assert getattr(ordered(ceiling, {knob: tighter}, None).policy, knob) == tighter
+        assert getattr(tighten_policy(ceiling, {knob: tighter}, None).policy, knob) == tighter
 
 
 def test_the_named_policies_are_never_looser_than_the_servers() -> None:
     tight = Knobs(budget=900, branching=1, caution=0.9, satisfied_safety=0.95, risk_floor=0.1, deadline=7, draft=False)
-    for policy in policies_under(tight).values():
+    for policy in policies_within(tight).values():
         assert policy.budget <= 900
         assert (policy.branching, policy.caution, policy.satisfied_safety) == (1, 0.9, 0.95)
         assert (policy.risk_floor, policy.deadline, policy.draft) == (0.1, 7, False)

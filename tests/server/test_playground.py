@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.server.langserve import PATH
+from ecoalign_agent.server.langserve import SEARCH_PATH
 from tests.fakes import ScriptedModel, plays
 from tests.search.stage import QUESTION
 from tests.server.urls import app_of, served
@@ -74,7 +74,7 @@ class Person:
 def asks(browser: Any, url: str) -> str:
     """Type a question, press start, and return what the page shows when the answer is there."""
     person = Person(browser)
-    browser.get(f"{url}{PATH}/playground/")
+    browser.get(f"{url}{SEARCH_PATH}/playground/")
     person.field("question").send_keys(QUESTION)
     # The options are rendered too, at what leaves the server's policy as it is.
     assert [person.field(name).get_attribute("value") for name in ("budget", "deadline")] == ["0", "0"]

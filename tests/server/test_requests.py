@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ecoalign_agent.server.errors import ApiError
-from ecoalign_agent.server.openai_schema import MOST_STRUCTURE, read_request
+from ecoalign_agent.server.openai_schema import MAX_STRUCTURE, parse_chat_request
 from tests.server.host import ASKED, NOTICE, Hosted, body, error_of
 
 
@@ -107,7 +107,7 @@ def test_too_many_pictures_are_refused() -> None:
         b"[" * 100_000,
         b'{"model": ' * 50_000,
         b'{"model": "ecoalign", "messages": ' + b"[" * 300 + b"]" * 300 + b"}",
-        b'{"model": "ecoalign", "messages": [], "x": ' + b"[[],[],[]]" * 1 + b"," + b"[]," * MOST_STRUCTURE + b"0]}",
+        b'{"model": "ecoalign", "messages": [], "x": ' + b"[[],[],[]]" * 1 + b"," + b"[]," * MAX_STRUCTURE + b"0]}",
         b"\xff\xfe",
         b'{"model": "ecoalign\xff"}',
         b'{"model": "\\ud800", "messages": []}',
@@ -136,6 +136,6 @@ def test_unknown_paths_and_methods_are_errors_in_the_same_shape(served: Hosted) 
 
 def test_the_reader_counts_structure_before_it_parses() -> None:
     with pytest.raises(ApiError, match="brackets and commas"):
-        read_request(b"[" * (MOST_STRUCTURE + 1))
-    request, ignored = read_request(json.dumps(body(temperature=1, seed=None)).encode())
+        parse_chat_request(b"[" * (MAX_STRUCTURE + 1))
+    request, ignored = parse_chat_request(json.dumps(body(temperature=1, seed=None)).encode())
     assert (request.model, ignored) == ("ecoalign", ["temperature"])

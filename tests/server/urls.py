@@ -13,8 +13,8 @@ from langserve import RemoteRunnable
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.event_streams import events_router
-from ecoalign_agent.server.langserve import PATH as LANGSERVE
-from ecoalign_agent.server.langserve import add_langserve
+from ecoalign_agent.server.langserve import SEARCH_PATH as LANGSERVE
+from ecoalign_agent.server.langserve import add_search_routes
 from ecoalign_agent.server.service import Service
 
 
@@ -23,7 +23,7 @@ def app_of(agent: EcoAlign, **config: Any) -> FastAPI:
     app = FastAPI()
     service = app.state.service = Service.of(ServingConfig(**config), agent)
     app.include_router(events_router(service))
-    add_langserve(app, service)
+    add_search_routes(app, service)
     return app
 
 

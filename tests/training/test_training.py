@@ -12,7 +12,7 @@ from PIL import Image
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.rewriter import Rewriter
-from ecoalign_agent.rewriting.template import asked, completion
+from ecoalign_agent.rewriting.template import trained_completion, trained_prompt
 from ecoalign_agent.training.finetuning.settings import TrainingSettings
 from ecoalign_agent.training.synthesis.run import synthesize_data
 from tests.fakes import ScriptedModel
@@ -42,11 +42,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "images").mkdir()
     rows = []
     for name, colour, question, answer in (
-        ("a", "white", QUESTION, completion(REPORT, "What does the note say, and why is it unsafe?")),
-        ("b", "navy", "When does it close?", completion(RiskReport(safety=1.0), None)),
+        ("a", "white", QUESTION, trained_completion(REPORT, "What does the note say, and why is it unsafe?")),
+        ("b", "navy", "When does it close?", trained_completion(RiskReport(safety=1.0), None)),
     ):
         Image.new("RGB", (80, 60), colour).save(folder / "images" / f"{name}.png")
-        user = [{"type": "image"}, {"type": "text", "text": asked(question)}]
+        user = [{"type": "image"}, {"type": "text", "text": trained_prompt(question)}]
         rows.append(
             {
                 "id": name,

@@ -12,7 +12,7 @@ from typing import Any
 
 from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.events.result import RiskReport
-from ecoalign_agent.rewriting.template import asked, completion
+from ecoalign_agent.rewriting.template import trained_completion, trained_prompt
 from ecoalign_agent.training.synthesis.records import InputRecord, Unusable
 
 
@@ -97,8 +97,12 @@ def row_of(done: Finished, who: Mapping[str, Any]) -> dict[str, Any]:
     verdict = {} if done.benign else {k: done.outputs["verify"]["output"][k] for k in ("safety", "utility")}
     return {
         "id": done.record.id,
-        "prompt": [{"role": "user", "content": [*picture, {"type": "text", "text": asked(done.record.instruction)}]}],
-        "completion": [{"role": "assistant", "content": [{"type": "text", "text": completion(report, prompt)}]}],
+        "prompt": [
+            {"role": "user", "content": [*picture, {"type": "text", "text": trained_prompt(done.record.instruction)}]}
+        ],
+        "completion": [
+            {"role": "assistant", "content": [{"type": "text", "text": trained_completion(report, prompt)}]}
+        ],
         "images": [] if done.image is None else [done.image],
         "kind": "benign" if done.benign else "safety",
         "provenance": {"verified": verdict, "cost": round(done.cost, 4), **who},

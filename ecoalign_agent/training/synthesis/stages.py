@@ -24,8 +24,8 @@ from ecoalign_agent.llm.call import converse
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.parsing import finish_reason, reply_text
 from ecoalign_agent.llm.structured_output import call_with_fallback
-from ecoalign_agent.rewriting.model_calls import AnalysisReply, Unread, pictures_told, report_of
-from ecoalign_agent.rewriting.preserved_facts import kept_facts, lost_facts
+from ecoalign_agent.rewriting.model_calls import AnalysisReply, Unreadable, describe_pictures, to_report
+from ecoalign_agent.rewriting.preserved_facts import lost_facts, preserved_facts
 from ecoalign_agent.training.synthesis.policy import HindsightReply, SynthesisDesk
 from ecoalign_agent.training.synthesis.records import InputRecord
 
@@ -151,7 +151,7 @@ async def hindsight(stage: _Stage) -> dict[str, Any]:
         question=stage.record.instruction,
         safe_answer=answers["safe"] or NOTHING,
         unsafe_answer=answers["unsafe"],
-        pictures=pictures_told(stage.views),
+        pictures=describe_pictures(stage.views),
         hazards=hazard_lines(),
     )
     reply = await call_with_fallback(
@@ -168,7 +168,7 @@ async def causal(stage: _Stage) -> dict[str, Any]:
     prompt = stage.desk.causal.render(
         question=stage.record.instruction,
         features=stage.output("hindsight")["features"],
-        pictures=pictures_told(stage.views),
+        pictures=describe_pictures(stage.views),
         hazards=hazard_lines(),
     )
     reply = await call_with_fallback(
@@ -177,7 +177,7 @@ async def causal(stage: _Stage) -> dict[str, Any]:
     )  # fmt: skip
     if reply.value is None:
         raise DroppedError(f"the causal analysis could not be read: {reply.unreadable}")
-    report = report_of(reply.value)
+    report = to_report(reply.value)
     if reply.value.safety >= stage.desk.policy.threshold:
         raise DroppedError(f"the causal analysis finds the request safe ({reply.value.safety:+.2f}) after all")
     return {"report": report.model_dump()}
@@ -186,9 +186,9 @@ async def causal(stage: _Stage) -> dict[str, Any]:
 async def optimise(stage: _Stage) -> dict[str, Any]:
     """Stage 3: x_T' = R(x_T, x_I, A)."""
     report = RiskReport.model_validate(stage.output("causal")["report"])
-    facts = kept_facts(stage.record.instruction, provoking=report.provoking)
+    facts = preserved_facts(stage.record.instruction, provoking=report.provoking)
     text = await stage.desk.writer.rewrite(stage.record.instruction, stage.views, report, keep=facts, meter=stage.meter)
-    if isinstance(text, Unread):
+    if isinstance(text, Unreadable):
         raise DroppedError(f"the rewrite could not be read: {text.why}")
     if lost := lost_facts(facts, text):
         raise DroppedError(f"the rewrite lost {', '.join(map(repr, lost[:6]))}")
