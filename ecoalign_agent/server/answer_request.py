@@ -16,10 +16,10 @@ from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Note, Result, Tokens
 from ecoalign_agent.search.request import validate_question
-from ecoalign_agent.server.conversation import Conversation, conversation_of
-from ecoalign_agent.server.errors import ApiError, fault_of_run, to_api_error
-from ecoalign_agent.server.openai_schema import ChatRequest, read_request
-from ecoalign_agent.server.policies import UNASSESSED_MODEL, is_base, tighten_policy, unknown_model
+from ecoalign_agent.server.conversation import ChatConversation, read_conversation
+from ecoalign_agent.server.errors import ApiError, failed_run_error, to_api_error
+from ecoalign_agent.server.openai_schema import ChatRequest, parse_chat_request
+from ecoalign_agent.server.policies import UNASSESSED_MODEL, is_unassessed, tighten_policy, unknown_model
 from ecoalign_agent.server.service import Service
 
 
@@ -58,7 +58,7 @@ def to_outcome(result: Result, *, capped: bool = False) -> Outcome:
         ApiError: the run failed.
     """
     if result.status == "failed" or result.answer is None:
-        raise fault_of_run(result)
+        raise failed_run_error(result)
     refused = result.status == "declined"
     cut = capped and refused and result.stop_reason != "unsafe_request" and result.has_note("reply_too_long")
     finish = "length" if cut else "stop"
@@ -94,7 +94,7 @@ class AnswerRequest:
 
     run_id: str
     model: str
-    conversation: Conversation
+    conversation: ChatConversation
     policy: Policy | None
     notes: tuple[Note, ...]
     progress: bool
@@ -109,9 +109,9 @@ def read_answer_request(body: bytes, service: Service) -> AnswerRequest:
     Raises:
         ApiError: it can't be answered; nothing was spent.
     """
-    request, ignored = read_request(body)
+    request, ignored = parse_chat_request(body)
     policy, clamped, progress = _governed(request, service)
-    conversation = conversation_of(request.messages, most_images=service.config.most_images)
+    conversation = read_conversation(request.messages, most_images=service.config.most_images)
     try:
         validate_question(conversation.question)
     except UsageError as error:
@@ -132,7 +132,7 @@ def read_answer_request(body: bytes, service: Service) -> AnswerRequest:
 
 
 def _governed(request: ChatRequest, service: Service) -> tuple[Policy | None, list[Note], bool]:
-    if is_base(request.model):
+    if is_unassessed(request.model):
         if not service.config.allow_base:
             raise ApiError(
                 404,

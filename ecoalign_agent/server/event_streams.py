@@ -26,7 +26,7 @@ from ecoalign_agent.server.policies import tighten_policy
 from ecoalign_agent.server.service import Service
 
 
-class Options(BaseModel):
+class EventOptions(BaseModel):
     """How a question is answered; it can tighten what the server allows, never loosen it."""
 
     # No field may be optional: LangServe's playground stays blank where a schema says null.
@@ -39,17 +39,17 @@ class Options(BaseModel):
     deadline: float = Field(0.0, ge=0, allow_inf_nan=False, description="seconds at most; 0: as the server says")
 
 
-class Asked(BaseModel):
+class EventRequest(BaseModel):
     """A question with its pictures."""
 
     model_config = ConfigDict(extra="forbid")
 
     question: str = Field(description="what you want to know")
     images: list[str] = Field(default_factory=list, description="pictures as data URLs: data:image/png;base64,…")
-    options: Options = Field(default_factory=Options)
+    options: EventOptions = Field(default_factory=EventOptions)
 
 
-async def told(service: Service, asked: Asked) -> AsyncGenerator[Event, None]:
+async def run_events(service: Service, asked: EventRequest) -> AsyncGenerator[Event, None]:
     """The events of a run for this question, under the server's ceilings. Leaving the iteration cancels the run.
 
     Args:
@@ -63,7 +63,7 @@ async def told(service: Service, asked: Asked) -> AsyncGenerator[Event, None]:
     asked_for = {"budget": asked.options.budget, "deadline": asked.options.deadline}
     given = {knob: value for knob, value in asked_for.items() if value}
     policy, notes, _ = tighten_policy(service.policies[asked.options.policy], given, None)
-    check_pictures(asked.images, service.config.most_images)
+    check_image_urls(asked.images, service.config.most_images)
     heartbeat = max(MIN_HEARTBEAT, min(HEARTBEAT, service.config.heartbeat))
     async with service.admission.place():
         events = service.agent.with_policy(policy).stream(asked.question, asked.images, heartbeat=heartbeat)
@@ -79,7 +79,7 @@ async def told(service: Service, asked: Asked) -> AsyncGenerator[Event, None]:
                     yield event
 
 
-def check_pictures(images: list[str], most: int) -> None:
+def check_image_urls(images: list[str], most: int) -> None:
     """Let only data URLs through, and not too many.
 
     Raises:
@@ -93,7 +93,7 @@ def check_pictures(images: list[str], most: int) -> None:
             raise UsageError(f"images[{number}] is {image[:40]!r}, must be a data URL: data:image/png;base64,…")
 
 
-PATH = "/v1/ecoalign/events"
+EVENTS_PATH = "/v1/ecoalign/events"
 
 _HEADERS = {
     "cache-control": "no-store",
@@ -110,11 +110,11 @@ def events_router(service: Service) -> APIRouter:
     """
     router = APIRouter()
 
-    @router.post(PATH, response_class=StreamingResponse)
+    @router.post(EVENTS_PATH, response_class=StreamingResponse)
     async def events(request: Request) -> Response:
         try:
             asked = _read(await request.body(), request)
-            happening = told(service, asked)
+            happening = run_events(service, asked)
             # A mistake should be an HTTP error: the answer begins with the first event.
             first = await anext(happening)
         except (ApiError, EcoAlignError) as error:
@@ -140,12 +140,12 @@ async def _frames(first: Event, happening: AsyncGenerator[Event, None]) -> Async
             yield f"event: error\ndata: {_as_line(_fault(error))}\n\n"
 
 
-def _read(body: bytes, request: Request) -> Asked:
+def _read(body: bytes, request: Request) -> EventRequest:
     if "last-event-id" in request.headers:
         said = "a stream of events can't be taken up again: it would run, and cost, anew; leave Last-Event-ID out"
         raise ApiError(400, said, param="Last-Event-ID", code="unsupported_parameter")
     try:
-        return Asked.model_validate_json(body)
+        return EventRequest.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])

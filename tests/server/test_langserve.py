@@ -173,8 +173,8 @@ def test_without_langserve_one_sentence_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['langserve'] = None\n"
         "from fastapi import FastAPI\n"
-        "from ecoalign_agent.server.langserve import add_langserve\n"
-        "try: add_langserve(FastAPI(), None)\n"
+        "from ecoalign_agent.server.langserve import add_search_routes\n"
+        "try: add_search_routes(FastAPI(), None)\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
