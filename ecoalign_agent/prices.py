@@ -21,8 +21,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ecoalign_agent.economics.cost import Money, Price, Tariff
-from ecoalign_agent.economics.policy import Policy, require_known
+from ecoalign_agent.economics.cost import MonetaryTariff, Price, Tariff
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.validation import require_known_names
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
@@ -118,7 +119,7 @@ def priced_policy(
         UsageError: a file can't be read; or the tariff is money, and a price is not known.
         PolicyError: an entry is wrong; or the tariff is money, and the budget was not set.
     """
-    told = policy.tariff.prices if isinstance(policy.tariff, Money) else None
+    told = policy.tariff.prices if isinstance(policy.tariff, MonetaryTariff) else None
     table = price_table(*files[:1], told, *files[1:])
     prices = {endpoint.name: table.of(endpoint) for endpoint in endpoints}
     governed, tariffs = in_money(policy, prices, actor=endpoints[0].name)
@@ -140,7 +141,7 @@ def in_money(policy: Policy, prices: Mapping[str, Price | None], *, actor: str) 
         UsageError: a price is not known, the prices are in several currencies, or the actor is free.
         PolicyError: the budget was not set.
     """
-    if not isinstance(policy.tariff, Money):
+    if not isinstance(policy.tariff, MonetaryTariff):
         return policy, {}
     known = {name: price for name, price in prices.items() if price is not None}
     missing = [name for name in prices if name not in known]
@@ -182,7 +183,7 @@ def _price(model: str, entry: object, told: Mapping[str, Any]) -> Price:
         raise PolicyError(f"{model} is {entry!r}, must be a table of prices such as ['openai:gpt-4o']")
     if entry and all(isinstance(value, Mapping) for value in entry.values()):
         raise PolicyError(f"{model} holds another table: put a name with a dot in quotes, such as ['gpt-4.1']")
-    require_known([str(part) for part in entry], (*_AMOUNTS, *_TOLD, "free"), of=model)
+    require_known_names([str(part) for part in entry], (*_AMOUNTS, *_TOLD, "free"), subject=model)
     values = {**told, **entry}
     free = values.get("free", False)
     if not isinstance(free, bool):

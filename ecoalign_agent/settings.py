@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ecoalign_agent.economics.cost import Money
+from ecoalign_agent.economics.cost import MonetaryTariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import PolicyError, UsageError
 
@@ -150,9 +150,9 @@ def read_policy(path: str | Path) -> Policy:
         policy = Policy.from_mapping(content)
     except PolicyError as error:
         raise PolicyError(f"policy file {str(path)!r}: {error}") from error
-    if isinstance(policy.tariff, Money) and policy.tariff.prices is not None:
+    if isinstance(policy.tariff, MonetaryTariff) and policy.tariff.prices is not None:
         # Files that name each other stay together, wherever the program is started.
-        return policy.replace(tariff=Money(prices=str(Path(path).parent / policy.tariff.prices)))
+        return policy.replace(tariff=MonetaryTariff(prices=str(Path(path).parent / policy.tariff.prices)))
     return policy
 
 

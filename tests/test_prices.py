@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.cli.main import main
-from ecoalign_agent.economics.cost import Money, Price, Tariff, Usage
+from ecoalign_agent.economics.cost import MonetaryTariff, Price, Tariff, Usage
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.factory import build_endpoint
@@ -199,10 +199,10 @@ class TestMoneyInAPolicyFile:
         return read_policy(folder / "policy.toml")
 
     def test_money_by_name_and_by_file(self, tmp_path: Path) -> None:
-        assert self.read(tmp_path, "tariff = 'money'").tariff == Money()
+        assert self.read(tmp_path, "tariff = 'money'").tariff == MonetaryTariff()
         # A file is looked for beside the policy.
         told = self.read(tmp_path, "tariff = { prices = 'mine.toml' }").tariff
-        assert told == Money(prices=str(tmp_path / "mine.toml"))
+        assert told == MonetaryTariff(prices=str(tmp_path / "mine.toml"))
 
     @pytest.mark.parametrize("entry", ["{ prices = 3 }", "{ prices = '' }", "{ prices = 'x', text = 1 }"])
     def test_what_makes_no_sense_is_refused(self, entry: str, tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ class TestMoneyInAPolicyFile:
 
     def test_it_is_no_tariff_before_the_models_are_known(self) -> None:
         with pytest.raises(PolicyError, match="money is no price yet: 1 tokens"):
-            Money().cost(Usage(text=1))
+            MonetaryTariff().cost(Usage(text=1))
 
 
 @given(st.tuples(*[st.floats(0, 1_000)] * 4), st.tuples(*[st.integers(0, 10**6)] * 4))
@@ -308,7 +308,7 @@ class TestWhatARunCost:
 
 
 class TestABudgetInMoney:
-    POLICY = Policy(tariff=Money(), budget=0.01)
+    POLICY = Policy(tariff=MonetaryTariff(), budget=0.01)
 
     async def test_holds_and_is_reckoned_at_each_models_own_price(self, server: ChatServer, tmp_path: Path) -> None:
         prices = prices_file(tmp_path, mine="text = 1\ncompletion = 2")

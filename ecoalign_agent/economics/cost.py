@@ -1,17 +1,19 @@
-"""What a call's tokens cost: usage in parts, and the tariff that turns the parts into one number.
+"""Cost of a call: token usage in parts, the tariff that turns it into one number, and completion tokens to expect.
 
-Source: ours. The paper counts the text and visual tokens processed; see `Tariff.processed`.
-
-What calls of one kind have cost so far in this run: the program's own forecast of what the next will cost.
-
-Ours: models guess their own token counts badly, and asking them costs tokens. So completion tokens are forecast by the
-running mean of that kind of call in this run, with a table entry standing as the first observation.
+The paper counts the text and visual tokens processed: `Tariff.processed`. The rest is ours. Models guess their own
+token counts badly, so the completion tokens of a call are forecast by the running mean of its kind in this run, with a
+table entry as the first observation.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as validated
+
+from ecoalign_agent.economics.validation import one_line_errors
 from ecoalign_agent.errors import PolicyError
 
 _MILLION = 1_000_000.0
@@ -22,7 +24,7 @@ _NEXT_TO_NOTHING = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens of one call or of many, kept apart: each part has its own price.
+    """Tokens of one call or of many, by parts that have prices of their own.
 
     Raises:
         ValueError: a part is negative.
@@ -35,17 +37,13 @@ class Usage:
     cached: int = 0
     """Prompt tokens that the provider served from its cache."""
     completion: int = 0
-    """Tokens written by the model; reasoning tokens are among them."""
+    """Tokens generated, including reasoning tokens."""
     estimated: bool = False
-    """True: the provider reported nothing usable for at least one call, so our estimate stands in for it."""
+    """True: at least one call's provider reported nothing usable, so that our estimate is used."""
 
     def __post_init__(self) -> None:
-        for part, count in (
-            ("text", self.text),
-            ("image", self.image),
-            ("cached", self.cached),
-            ("completion", self.completion),
-        ):
+        for part in ("text", "image", "cached", "completion"):
+            count = getattr(self, part)
             if count < 0:
                 raise ValueError(f"usage: {part} is {count}; a token count can't be negative")
 
@@ -70,7 +68,11 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+@validated(frozen=True, config=_STRICT)
 class Tariff:
     """Cost units per token, part by part.
 
@@ -82,30 +84,18 @@ class Tariff:
     Source: ours.
     """
 
-    text: float = 0.25
+    text: _Amount = 0.25
     """Cost units for one text prompt token, at least 0."""
-    image: float = 0.25
+    image: _Amount = 0.25
     """Cost units for one image token, at least 0."""
-    cached: float = 0.10
+    cached: _Amount = 0.10
     """Cost units for one cached prompt token, at least 0."""
-    completion: float = 1.0
+    completion: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """Cost units for one completion token, above 0."""
     name: str = "completion-token equivalents"
-    """What one cost unit is, in words: printed beside every figure."""
+    """The cost unit in words: printed beside every figure."""
 
-    def __post_init__(self) -> None:
-        for part, weight in (
-            ("text", self.text),
-            ("image", self.image),
-            ("cached", self.cached),
-            ("completion", self.completion),
-        ):
-            if isinstance(weight, bool) or not isinstance(weight, int | float):
-                raise PolicyError(f"tariff: {part} is {weight!r}; a weight is a number of cost units per token")
-            if not math.isfinite(weight) or weight < 0:
-                raise PolicyError(f"tariff: {part} is {weight!r}; a weight is finite and at least 0")
-        if self.completion <= 0:
-            raise PolicyError(f"tariff: completion is {self.completion!r}; it must be above 0, or thoughts are free")
+    _errors = one_line_errors("tariff", PolicyError)
 
     @classmethod
     def processed(cls) -> "Tariff":
@@ -139,7 +129,7 @@ class Tariff:
         )
 
     def cost(self, usage: Usage) -> float:
-        """What these tokens cost, in cost units: Σ weight · tokens over the four parts."""
+        """Cost of these tokens, in cost units: Σ weight · tokens over the four parts."""
         return (
             self.text * usage.text
             + self.image * usage.image
@@ -148,62 +138,58 @@ class Tariff:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Money(Tariff):
-    """The wish to reckon in money: every model by its own price, which is looked up when the models are known.
+@validated(frozen=True, config=_STRICT)
+class MonetaryTariff(Tariff):
+    """Request for a tariff in money: every model by its own price, to be looked up when the models are known.
 
-    It is no tariff yet: whoever builds the search puts the models' tariffs in its place, or refuses.
+    It has no weights of its own: the factory replaces it by the models' tariffs, or refuses.
     """
 
     name: str = "money"
     prices: str | None = None
-    """A file of prices, read before the shipped ones; None: as the caller or the environment says."""
+    """A file of prices, read before the shipped ones; None: the caller's or the environment's."""
 
     def cost(self, usage: Usage) -> float:
-        """There is none yet.
+        """Not defined.
 
         Raises:
             PolicyError: always.
         """
-        raise PolicyError(f"tariff: money is no price yet: {usage.total} tokens of an unknown model can't be reckoned")
+        raise PolicyError(f"tariff: money is no price yet: {usage.total} tokens of an unknown model can't be priced")
 
 
-@dataclass(frozen=True, slots=True)
+@validated(frozen=True, config=_STRICT)
 class Price:
-    """What a model's tokens cost in money, per million tokens, as somebody published it.
+    """Published price of a model's tokens in money, per million tokens.
 
     Raises:
         PolicyError: a price is negative, not finite or not a number.
     """
 
-    text: float
+    text: _Amount
     """For uncached prompt text."""
-    image: float
+    image: _Amount
     """For image tokens."""
-    cached: float
+    cached: _Amount
     """For prompt tokens served from the provider's cache."""
-    completion: float
+    completion: _Amount
     """For completion tokens."""
     currency: str
     """Such as "USD"."""
     source: str
-    """Where the prices were read, in words."""
+    """Publication of the prices, in words."""
     date: str
-    """The day on which they were known to hold, as YYYY-MM-DD."""
+    """Day on which they were known to hold, as YYYY-MM-DD."""
 
-    def __post_init__(self) -> None:
-        for part in ("text", "image", "cached", "completion"):
-            price = getattr(self, part)
-            if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < math.inf:
-                raise PolicyError(f"price: {part} is {price!r}; a price is a finite number per million tokens")
+    _errors = one_line_errors("price", PolicyError)
 
     @property
     def free(self) -> bool:
-        """Whether nothing is billed, whatever is used."""
+        """True if nothing is billed, whatever is used."""
         return max(self.text, self.image, self.cached, self.completion) == 0
 
     def cost(self, usage: Usage) -> float:
-        """What these tokens cost, in units of `currency`."""
+        """Cost of these tokens, in units of `currency`."""
         parts = (
             self.text * usage.text,
             self.image * usage.image,
@@ -215,7 +201,7 @@ class Price:
     def tariff(self) -> Tariff:
         """The same as a tariff: one cost unit is one unit of `currency`.
 
-        Completion tokens weigh at least a millionth of a millionth, so that what is free has a defined return.
+        Completion tokens weigh at least a millionth of a millionth, so that a free model has a defined return.
         """
         return Tariff.priced(
             text=self.text,
@@ -226,8 +212,8 @@ class Price:
         )
 
 
-def dearest(tariffs: Iterable[Tariff]) -> Tariff:
-    """A tariff that is nowhere below any of ``tariffs``: the highest weight of each part.
+def max_tariff(tariffs: Iterable[Tariff]) -> Tariff:
+    """The highest weight of each part: a tariff that is nowhere below any of ``tariffs``.
 
     Raises:
         ValueError: there is none.

@@ -11,12 +11,14 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.valuation import PathSafety
+
+if TYPE_CHECKING:  # pydantic is not needed for the formulas
+    from ecoalign_agent.economics.policy import Policy
 
 Tips = Literal["answer", "leaf"]
 """End of a path: an answer thought only, or any thought that no path leads on from (the paper's)."""
@@ -173,7 +175,7 @@ class ParetoFrontier:
         ]
 
     @classmethod
-    def under(cls, policy: Policy, graph: ThoughtGraph, budget: float) -> "ParetoFrontier":
+    def under(cls, policy: "Policy", graph: ThoughtGraph, budget: float) -> "ParetoFrontier":
         """The frontier with the settings of a policy."""
         return cls(
             graph,

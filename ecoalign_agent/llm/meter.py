@@ -25,7 +25,7 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
 
 from ecoalign_agent.economics.budget import Budget, Ledger, Phase
-from ecoalign_agent.economics.cost import Tariff, Usage, dearest
+from ecoalign_agent.economics.cost import Tariff, Usage, max_tariff
 
 
 class CallStore(Protocol):
@@ -175,7 +175,7 @@ class Meter:
     def tariff_at(self, endpoint: str) -> Tariff:
         """The tariff of calls to ``endpoint``."""
         own = self.tariffs.get(endpoint) if self.tariffs else self.tariff
-        return dearest([self.tariff, *self.tariffs.values()]) if own is None else own
+        return max_tariff([self.tariff, *self.tariffs.values()]) if own is None else own
 
     def _holding(self, endpoint: str) -> Tariff:
         """The tariff of what is held: any of a prompt may turn out to come from the cache, and may be dearer there."""

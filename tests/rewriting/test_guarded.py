@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.economics.cost import Money
+from ecoalign_agent.economics.cost import MonetaryTariff
 from ecoalign_agent.errors import BudgetTooSmallError, ImageError, ServerError, UsageError
 from ecoalign_agent.events import events as told
 from ecoalign_agent.events.result import Result, RiskReport
@@ -255,7 +255,7 @@ def test_a_rewrite_may_use_half_and_never_more_than_its_own() -> None:
     tight = limit_to_search(own, Policy(budget=1_000.0, deadline=4.0))
     assert (tight.budget, tight.deadline) == (500.0, 2.0)
     # Its own number is in tokens: it says nothing about dollars.
-    money = Policy(budget=0.04, tariff=Money())
+    money = Policy(budget=0.04, tariff=MonetaryTariff())
     assert (limit_to_search(own, money).budget, limit_to_search(own, money).tariff) == (0.02, money.tariff)
 
 
@@ -274,7 +274,7 @@ async def test_the_price_of_a_rewriter_is_part_of_what_the_run_cost(tmp_path: An
     )
     actor, front = Named(script=plays()), Named(script=rewriting())
     actor.model_name, front.model_name = "actor", "front"
-    agent = EcoAlign(actor, rewriter=Rewriter(front), prices=prices, policy=Policy(budget=1.0, tariff=Money()))
+    agent = EcoAlign(actor, rewriter=Rewriter(front), prices=prices, policy=Policy(budget=1.0, tariff=MonetaryTariff()))
     result = await agent.ask(RISKY)
     # 440 tokens a call: two of the rewriter at 10 a million, four of the actor at 1.
     assert result.cost.spent == pytest.approx((2 * 440 * 10 + 4 * 440) / 1e6)
@@ -282,7 +282,7 @@ async def test_the_price_of_a_rewriter_is_part_of_what_the_run_cost(tmp_path: An
     assert result.cost.money.amount == pytest.approx(result.cost.spent)
     prices.write_text(prices.read_text().replace("[front]", "[other]"))
     with pytest.raises(UsageError, match="no price known for Named"):
-        EcoAlign(actor, rewriter=Rewriter(front), prices=prices, policy=Policy(budget=1.0, tariff=Money()))
+        EcoAlign(actor, rewriter=Rewriter(front), prices=prices, policy=Policy(budget=1.0, tariff=MonetaryTariff()))
 
 
 @pytest.mark.parametrize("given", [dict, PriorStage], ids=["JSON", "our own type"])

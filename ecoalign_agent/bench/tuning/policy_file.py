@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ecoalign_agent.bench.tuning.search import KNOBS
-from ecoalign_agent.economics.cost import Money, Tariff
+from ecoalign_agent.economics.cost import MonetaryTariff, Tariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.settings import read_policy
@@ -70,7 +70,7 @@ def _value(value: object) -> str:
 
 
 def _tariff(tariff: Tariff) -> str:
-    if isinstance(tariff, Money):
+    if isinstance(tariff, MonetaryTariff):
         # A relative name would be read beside this file.
         return (
             '"money"' if tariff.prices is None else f"{{ prices = {json.dumps(str(Path(tariff.prices).resolve()))} }}"

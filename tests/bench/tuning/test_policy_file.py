@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.bench.tuning.policy_file import policy_text, require_free, write_policy
-from ecoalign_agent.economics.cost import Money, Tariff
+from ecoalign_agent.economics.cost import MonetaryTariff, Tariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.settings import read_policy
@@ -35,8 +35,8 @@ def test_what_is_written_reads_back_as_the_same(policy: Policy) -> None:
 
 def test_every_kind_of_tariff_is_written(tmp_path: Path) -> None:
     (tmp_path / "prices.toml").write_text("")
-    tariffs = (Tariff(1, 2, 0, 4, name="weights of the policy"), Tariff.processed(), Money())
-    for number, tariff in enumerate([*tariffs, Money(prices=str(tmp_path / "prices.toml"))]):
+    tariffs = (Tariff(1, 2, 0, 4, name="weights of the policy"), Tariff.processed(), MonetaryTariff())
+    for number, tariff in enumerate([*tariffs, MonetaryTariff(prices=str(tmp_path / "prices.toml"))]):
         policy = Policy(tariff=tariff, budget=0.5, deadline=30.0, max_answer_tokens=200, draft=False)
         write_policy(tmp_path / f"{number}.toml", policy)
         assert read_policy(tmp_path / f"{number}.toml") == policy
