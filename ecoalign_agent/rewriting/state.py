@@ -1,77 +1,59 @@
 """What a rewrite's state machine carries: request, remaining budget, risk report, outcome."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, Protocol
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as validated
 from typing_extensions import TypedDict
 
 from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import Tariff
-from ecoalign_agent.errors import UsageError
+from ecoalign_agent.economics.validation import one_line_errors, require_known_names
+from ecoalign_agent.errors import PolicyError
 from ecoalign_agent.events.result import Rewrite, RewriteStatus, RiskReport
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.rewriting.model_calls import Analyst, Checker, RewritePorts, Writer
 from ecoalign_agent.search.state import Images
 
-_NUMBER = (int, float)
-_KNOBS: dict[str, Any] = {
-    "budget": _NUMBER,
-    "threshold": _NUMBER,
-    "frugal": bool,
-    "check": bool,
-    "deadline": _NUMBER,
-}
-"""What a table may name, and of which type it is."""
 
-
-@dataclass(frozen=True, slots=True)
+@validated(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class RewritePolicy:
-    """How one rewrite is governed. Every number is ours: the paper gives none.
+    """Settings of one rewrite. Every number is ours: the paper gives none.
 
     Raises:
-        UsageError: a number is out of range.
+        PolicyError: a setting is out of range or of the wrong type.
     """
 
-    budget: float = 2_500.0
-    """Cost units that one rewrite may spend at most, above 0."""
-    threshold: float = 0.5
-    """A question whose safety is this or more stays as it is, in (-1, 1]."""
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2_500.0
+    """Maximum for one rewrite in cost units, above 0."""
+    threshold: Annotated[float, Field(gt=-1, le=1)] = 0.5
+    """Safety at or above which a question stays as it is, in (-1, 1]."""
     frugal: bool = True
     """Analysis and new question in one call; False: in two, as published."""
     check: bool = True
-    """Whether a model checks the new question; the rules of ``kept.py`` always do."""
-    deadline: float | None = None
+    """True: a model checks the new question; the rules of ``preserved_facts.py`` always do."""
+    deadline: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
     """Seconds that one rewrite may take, above 0; None: no limit."""
     tariff: Tariff = field(default_factory=Tariff)
-    """What tokens cost."""
+    """Cost of tokens."""
+
+    _errors = one_line_errors("rewrite policy", PolicyError)
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> "RewritePolicy":
-        """A policy from a table, as JSON or TOML holds one; what it does not name stays at its default.
+        """A policy from a table, as JSON or TOML holds one; other settings stay at their defaults.
 
         Raises:
-            UsageError: a knob is not known, of the wrong type or out of range.
+            PolicyError: a setting is not known, of the wrong type or out of range.
         """
-        for knob, value in table.items():
-            kind = _KNOBS.get(knob)
-            if kind is None:
-                raise UsageError(f"the rewrite's policy has no knob {str(knob)[:40]!r}: it has {', '.join(_KNOBS)}")
-            if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-                wanted = "true or false" if kind is bool else "a number"
-                raise UsageError(f"the rewrite's {knob} is {str(value)[:40]!r}, must be {wanted}")
+        known = {setting.name for setting in fields(cls)} - {"tariff"}
+        require_known_names(table, known, subject="rewrite policy")
         return cls(**table)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.budget < float("inf"):
-            raise UsageError(f"the rewrite's budget is {self.budget!r}: give cost units above 0")
-        if not -1 < self.threshold <= 1:
-            raise UsageError(f"the rewrite's threshold is {self.threshold!r}: give a safety above -1, at most 1")
-        if self.deadline is not None and not 0 < self.deadline < float("inf"):
-            raise UsageError(f"the rewrite's deadline is {self.deadline!r}: give seconds above 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,26 @@
 """What a server is told before it starts: address, models, keys, and every ceiling."""
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.validation import one_line_errors
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.server.auth import is_loopback
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-").replace("most", "max")
+
+
+_Count = Annotated[int, Field(ge=1)]
+_Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number of seconds above 0")]
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
 class ServingConfig:
     """How one server is run. A request may ask for less than a ceiling, never for more.
 
@@ -18,7 +30,7 @@ class ServingConfig:
 
     host: str = "127.0.0.1"
     """Address to listen at; any but this machine's own loopback needs a key."""
-    port: int = 8000
+    port: Annotated[int, Field(ge=0, le=65_535, description="a port from 0 to 65535")] = 8000
     """Port to listen at; 0: a free one."""
     model: str | None = None
     """The actor by name; None: as the environment says."""
@@ -40,27 +52,27 @@ class ServingConfig:
     """Digests of the keys that open the door; empty: it stands open."""
     allow_base: bool = False
     """Whether ``ecoalign/base`` hands requests to the actor as they are: metered, but nothing is assessed."""
-    most_seconds: float = 120.0
+    most_seconds: _Seconds = 120.0
     """Deadline of a run, at the most."""
-    most_images: int = 16
+    most_images: _Count = 16
     """Pictures in one request, over all its turns."""
-    most_bytes: int = 32_000_000
+    most_bytes: _Count = 32_000_000
     """Bytes of one request's body."""
-    most_bytes_at_once: int = 256_000_000
+    most_bytes_at_once: _Count = 256_000_000
     """Bytes of all bodies that are held at one time."""
-    body_seconds: float = 60.0
+    body_seconds: _Seconds = 60.0
     """Seconds that a body may take to arrive."""
-    runs: int = 32
+    runs: _Count = 32
     """Runs under way at one time."""
-    queue: int = 64
+    queue: Annotated[int, Field(ge=0)] = 64
     """Requests that may wait for a place; the next one is told to come back."""
-    queue_seconds: float = 30.0
+    queue_seconds: _Seconds = 30.0
     """Seconds that a request may wait for a place."""
-    heartbeat: float = 10.0
+    heartbeat: _Seconds = 10.0
     """Seconds of silence after which a stream shows that it lives."""
-    stalled_seconds: float = 30.0
+    stalled_seconds: _Seconds = 30.0
     """Seconds after which a client that takes nothing more of its stream counts as gone."""
-    grace: float = 20.0
+    grace: Annotated[float, Field(ge=0, allow_inf_nan=False, description="a number of seconds, at least 0")] = 20.0
     """Seconds that runs may still take once the server was asked to end."""
     log_prompts: bool = False
     """Whether questions and answers are written into logs and traces."""
@@ -69,31 +81,17 @@ class ServingConfig:
     langserve: bool | None = None
     """Whether LangServe's routes are added; None: where LangServe is installed."""
 
+    _errors = one_line_errors(name_of=_option)
+
     def __post_init__(self) -> None:
         if not self.key_digests and not is_loopback(self.host):
             raise UsageError(
                 f"--host {self.host or repr(self.host)} is open to others and there is no key: set ECOALIGN_SERVE_KEYS "
                 "or give --api-key-file, or stay at 127.0.0.1"
             )
-        if not 0 <= self.port <= 65_535:
-            raise UsageError(f"--port {self.port} is no port; give one from 0 to 65535")
-        for name in ("most_images", "most_bytes", "most_bytes_at_once", "runs"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{_option(name)} is {getattr(self, name)}, must be at least 1")
-        if self.queue < 0:
-            raise UsageError(f"--queue is {self.queue}, must be at least 0")
-        for name in ("most_seconds", "body_seconds", "queue_seconds", "heartbeat", "stalled_seconds"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise UsageError(f"{_option(name)} is {getattr(self, name):g}, must be a number of seconds above 0")
-        if not 0 <= self.grace < math.inf:
-            raise UsageError(f"--grace is {self.grace:g}, must be a number of seconds, at least 0")
 
     @property
     def ceiling(self) -> Policy:
         """The policy that no request gets beyond: the one given, with a deadline."""
         own = self.policy.deadline
         return self.policy.replace(deadline=self.most_seconds if own is None else min(own, self.most_seconds))
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-").replace("most", "max")

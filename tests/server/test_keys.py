@@ -67,7 +67,7 @@ def test_an_address_beyond_this_machine_needs_a_key(host: str) -> None:
         ((), {"ECOALIGN_SERVE_KEYS": "short"}, "at least 16"),
         ((), {"ECOALIGN_SERVE_KEYS": f"{KEY},with a space in it"}, "key number 2"),
         (("--api-key-file", "/nowhere/keys"), {}, "can't be read"),
-        (("--port", "99999"), {}, "is no port"),
+        (("--port", "99999"), {}, "must be a port from 0 to 65535"),
         (("--heartbeat", "0"), {}, "must be a number of seconds above 0"),
         (("--runs", "0"), {}, "at least 1"),
         (("--model", "nobody"), {}, "can't be built"),
