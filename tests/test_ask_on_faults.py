@@ -19,6 +19,8 @@ from tests.scripted_server import ChatServer
 from tests.scripted_server.faults import FAULTS
 from tests.scripted_server.troubled import Troubled
 
+pytestmark = pytest.mark.slow
+
 BUDGET, DEADLINE = 3000, 5
 KEY = "sk-canary-4b1c9e77d2"
 

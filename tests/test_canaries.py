@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from typing import Any
 
+import pytest
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from langgraph.checkpoint.memory import InMemorySaver
@@ -20,6 +21,8 @@ from ecoalign_agent import EcoAlign, Policy, Result
 from ecoalign_agent.events.events import Event
 from tests.fakes import Call, Say, ScriptedModel, action, plays, scan, verdict
 from tests.search.stage import ending, picture
+
+pytestmark = pytest.mark.slow
 
 REQUESTS = 200
 MARK = re.compile(r"canary-(\d{3})")

@@ -1,5 +1,6 @@
 """The budget is hard: no sequence of honest calls spends more than the total, whatever runs in parallel."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.economics.selection import purchases
 from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.errors import BudgetError
+
+pytestmark = pytest.mark.slow
 
 lawful = settings(max_examples=200, deadline=None)
 AMOUNTS = st.integers(0, 400).map(lambda n: n / 4)

@@ -8,6 +8,7 @@ import asyncio
 import random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,6 +24,8 @@ from tests.laws.policies import drawn_policy
 from tests.laws.prove_budget import KINDS, prove, table
 from tests.laws.sequences import DOORS, Door, Rig
 from tests.search.stage import picture
+
+pytestmark = pytest.mark.slow
 
 SEEDS = st.integers(0, 2**32)
 WHICH = st.integers(0, 5)

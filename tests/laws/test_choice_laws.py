@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from ecoalign_agent.economics.pareto import FrontierPath, PathValue
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.selection import can_beat, choose, satisfies
 from ecoalign_agent.economics.valuation import PathSafety
+
+pytestmark = pytest.mark.slow
 
 lawful = settings(max_examples=300, deadline=None)
 Figures = tuple[float, float, float]  # s, u, c

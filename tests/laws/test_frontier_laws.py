@@ -10,6 +10,7 @@ from fractions import Fraction
 from random import Random
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from ecoalign_agent.economics.selection import has_open_tip, open_tips
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.valuation import PathSafety
+
+pytestmark = pytest.mark.slow
 
 lawful = settings(max_examples=300, deadline=None)
 BUDGETS = st.sampled_from([0.0, 1.0, 2.5, 4.0, 7.75, 100.0])

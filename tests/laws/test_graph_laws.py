@@ -1,10 +1,13 @@
 """Laws of the thought graph: what it refuses, that it stays acyclic, that its journal tells it whole."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Expanded, Merged, Pruned, Thought
+
+pytestmark = pytest.mark.slow
 
 lawful = settings(max_examples=200, deadline=None)
 NUMBERS = st.integers(0, 9)

@@ -1,9 +1,12 @@
 """Laws of the answer's reserve."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.economics.reserve import MAX_INITIAL_SHARE, AnswerReserve, assessment_share, seconds_for_answer
+
+pytestmark = pytest.mark.slow
 
 lawful = settings(max_examples=200, deadline=None)
 AMOUNTS = st.integers(0, 4000).map(lambda n: n / 4)

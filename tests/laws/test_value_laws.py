@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from ecoalign_agent.economics.valuation import Step, local_return, look_ahead_horizon, net_present_value, rate_of_return
 
+pytestmark = pytest.mark.slow
+
 lawful = settings(max_examples=300, deadline=None)
 STEPS = st.builds(lambda s, u, c: Step(s / 8, u / 8, c / 4), st.integers(-2, 8), st.integers(0, 8), st.integers(1, 200))
 PLANS = st.lists(st.lists(STEPS, max_size=6), max_size=4)

@@ -34,6 +34,8 @@ from tests.scripted_server.moderations import ModerationServer, moderation
 from tests.search.kill_often import kill_often
 from tests.search.stage import QUESTION, picture
 
+pytestmark = pytest.mark.slow
+
 
 async def test_killed_six_times_it_pays_for_no_call_twice(tmp_path: Path) -> None:
     tally = await kill_often(tmp_path, 6, seed=7, a_run=6)

@@ -26,6 +26,8 @@ from tests.bench.runner.test_running import ran
 from tests.scripted_server.app import ChatServer
 from tests.scripted_server.replies import Body, Completion
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:

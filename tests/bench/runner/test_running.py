@@ -28,6 +28,8 @@ from tests.laws.prove_resume import prove
 from tests.scripted_server.app import ChatServer
 from tests.scripted_server.replies import Body, Completion
 
+pytestmark = pytest.mark.slow
+
 FAST = "simulated?latency=0"
 
 

@@ -21,6 +21,8 @@ from tests.bench.runner.test_running import running
 from tests.scripted_server.app import ChatServer
 from tests.scripted_server.replies import Answer, Body, Completion, Status
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-canary-123"
 
 
