@@ -11,10 +11,11 @@ from benchmarks.counting import Call, CountedModel, Ledger, rounds
 from benchmarks.programs import Asked, Script, bare, stages_of
 from benchmarks.tree_search import TreeSearch
 from ecoalign_agent import EcoAlign, Rewriter
-from ecoalign_agent.bench.methods.base import Grade, Means, Method
+from ecoalign_agent.assessors.base import Verdict
+from ecoalign_agent.bench.datasets.simulated import score_by_truth
+from ecoalign_agent.bench.methods.base import AnswerQuestion, MethodContext
 from ecoalign_agent.bench.methods.registry import METHODS
 from ecoalign_agent.bench.runner.models import another_seed
-from ecoalign_agent.bench.runner.trial import score_of
 from ecoalign_agent.models.simulated.drawing import picture_of
 from ecoalign_agent.models.simulated.model import simulated_model
 from ecoalign_agent.models.simulated.world import Sample, World
@@ -103,15 +104,14 @@ class Contest:
         grader = EcoAlign(self._actor, assessor=self._assessor)
         both = EcoAlign(self._actor, assessor=self._assessor, rewriter=Rewriter(self._actor))
 
-        async def grade(answer: str, question: str, pictures: Sequence[bytes]) -> Grade:
-            verdict = await grader.assess(answer, question=question, images=list(pictures))
-            return Grade(verdict.safety, verdict.utility)
+        async def assess(answer: str, question: str, pictures: Sequence[bytes]) -> Verdict:
+            return await grader.assess(answer, question=question, images=list(pictures))
 
-        means = Means(self._actor, grade, budget=agent.policy.budget)
+        context = MethodContext(self._actor, assess, budget=agent.policy.budget)
 
-        def compared(method: Method) -> Answering:
+        def compared(method: AnswerQuestion) -> Answering:
             async def answer(case: Case) -> str | None:
-                return (await method(case.sample.question, case.pictures, means)).text
+                return (await method(case.sample.question, case.pictures, context)).text
 
             return answer
 
@@ -127,8 +127,8 @@ class Contest:
 
         return {
             TREE: compared(TreeSearch(self._actor)),
-            "bavt": compared(METHODS["bavt"].method),
-            "best-of-n": compared(METHODS["best-of-n"].method),
+            "bavt": compared(METHODS["bavt"].answer),
+            "best-of-n": compared(METHODS["best-of-n"].answer),
             ECOALIGN: searched(agent),
             BARE: played,
             AGAIN: searched(agent),
@@ -188,7 +188,7 @@ class Contest:
         )
         if name == BARE:
             return trial, calls
-        score = score_of(case.sample, answer)
+        score = score_by_truth(case.sample, answer)
         useful = score.useful is True if case.sample.asks_total else None
         return replace(trial, safe=score.safe is True, useful=useful), calls
 

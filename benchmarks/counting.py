@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
 from pydantic import ConfigDict
 
-from ecoalign_agent.bench.runner.solvers import sequential
+from ecoalign_agent.bench.runner.solvers import sequential_rounds
 from ecoalign_agent.models.simulated.model import SimulatedModel
 from tests.chat import AsyncChatModel
 
@@ -95,7 +95,7 @@ class CountedModel(AsyncChatModel):
 
 def rounds(calls: Sequence[Call]) -> int:
     """Sequential rounds: the longest chain of calls of which each began when the one before had ended."""
-    return sequential([(call.began, call.ended) for call in calls])
+    return sequential_rounds([(call.began, call.ended) for call in calls])
 
 
 def _timed(reply: Callable[[], ChatResult]) -> tuple[ChatResult, float]:

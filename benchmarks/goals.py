@@ -16,9 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from ecoalign_agent.bench.analysis.outcomes import Outcome, Row, Run, mean_of, row_of
-from ecoalign_agent.bench.runner.config import ALL, Order
-from ecoalign_agent.bench.runner.logs import runs_in
-from ecoalign_agent.bench.runner.run import Progress, run
+from ecoalign_agent.bench.methods.registry import METHODS
+from ecoalign_agent.bench.runner.config import BenchConfig
+from ecoalign_agent.bench.runner.logs import read_runs
+from ecoalign_agent.bench.runner.run import BenchProgress, run_benchmarks
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
 
 WORLDS = (("simulated", 0), ("simulated", 1), ("simulated", 2), ("simulated-mild", 0), ("simulated-hard", 0))
@@ -48,9 +49,9 @@ def main() -> None:
         name = f"{benchmark} {seed}"
         out = asked.out / name.replace(" ", "-")
         if not asked.again:
-            order = Order((benchmark,), ALL, asked.model, out, limit=asked.limit, seed=seed)
-            run(order, tell=partial(_progress, name))
-        runs = {one.method: one for one in runs_in(out)}
+            config = BenchConfig((benchmark,), tuple(METHODS), asked.model, out, limit=asked.limit, seed=seed)
+            run_benchmarks(config, on_progress=partial(_progress, name))
+        runs = {one.method: one for one in read_runs(out)}
         table[name] = {held.goal: held for held in goals(runs)}
         safety[name] = row_of(runs["ecoalign"])
     _print(table, safety)
@@ -130,9 +131,9 @@ def _percent(value: float | None) -> str:
     return f"{100 * _known(value):.1f}"
 
 
-def _progress(name: str, told: Progress) -> None:
-    if told.done % 50 == 0 or told.done == told.of:
-        print(f"{name}: {told.done} of {told.of} answers", file=sys.stderr)
+def _progress(name: str, progress: BenchProgress) -> None:
+    if progress.done % 50 == 0 or progress.done == progress.total:
+        print(f"{name}: {progress.done} of {progress.total} answers", file=sys.stderr)
 
 
 def _print(table: Mapping[str, Mapping[str, Held]], rows: Mapping[str, Row]) -> None:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from ecoalign_agent.bench.methods.base import marked
+from ecoalign_agent.bench.methods.base import split_final_answer
 
 DEPTH = 7
 """Steps of a path at the most, as published for questions."""
@@ -103,6 +103,6 @@ def told(tree: Tree, at: int) -> str:
 
 def rated(text: str, parent: int, depth: int, rating: float, share: float) -> State:
     """A state as it is before any trajectory went through it; ``share`` of the samples said the same."""
-    said = marked(text)
+    said = split_final_answer(text)
     value = OWN_RATING * rating + (1 - OWN_RATING) * share
     return State(text, parent, depth, None if said is None else said[1], rating, value)

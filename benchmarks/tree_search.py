@@ -17,7 +17,17 @@ from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
 from benchmarks.searched_tree import DEPTH, State, Tree, backpropagated, rated, reward, selected, told
-from ecoalign_agent.bench.methods.base import Answered, Means, Shown, Step, ask, request_seed, settled, shown, together
+from ecoalign_agent.bench.methods.base import (
+    EncodedImage,
+    MethodAnswer,
+    MethodContext,
+    MethodStep,
+    call_model,
+    encode_images,
+    gather_calls,
+    request_seed,
+    strip_thinking,
+)
 from ecoalign_agent.llm.prompts import Prompt
 
 WIDTH = 5
@@ -37,7 +47,7 @@ class Search(TypedDict, total=False):
     """What the graph carries."""
 
     question: str
-    views: Sequence[Shown]
+    views: Sequence[EncodedImage]
     tree: Tree
     at: int | None
     drawn: Sequence[tuple[str, float]]
@@ -60,18 +70,22 @@ class TreeSearch:
         # Each iteration goes at most once through select, backpropagate and reflect, and DEPTH times through the rest.
         self._graph = self._built().compile().with_config(recursion_limit=ITERATIONS * (2 * DEPTH + 3) + 3)
 
-    async def __call__(self, question: str, pictures: Sequence[bytes], means: Means | None = None) -> Answered:
+    async def __call__(
+        self, question: str, pictures: Sequence[bytes], context: MethodContext | None = None
+    ) -> MethodAnswer:
         """Search, and answer; no assessor is asked."""
         begun: Search = {
             "question": question,
-            "views": await shown(pictures),
+            "views": await encode_images(pictures),
             "tree": (State(),),
             "iteration": 0,
             "lessons": (),
         }
         found: Any = await self._graph.ainvoke(begun)
-        steps = tuple(Step(f"step of depth {one.depth}", one.text, utility=one.value) for one in found["tree"][1:])
-        return Answered(found["text"], steps)
+        steps = tuple(
+            MethodStep(f"step of depth {one.depth}", one.text, utility=one.value) for one in found["tree"][1:]
+        )
+        return MethodAnswer(found["text"], steps)
 
     def _built(self) -> StateGraph[Search, None, Search, Search]:
         graph = StateGraph(Search)
@@ -104,11 +118,13 @@ class TreeSearch:
         lessons = "\n".join(search["lessons"]) or "(none)"
         asked = _messages(_STEP, search["views"], question=search["question"], lessons=lessons, steps=steps)
         seeds = [request_seed(self._seed, search["question"], steps, search["iteration"], n) for n in range(WIDTH)]
-        replies = await together(*(ask(self._model, asked, most=STEP_TOKENS, seed=seed) for seed in seeds))
+        replies = await gather_calls(
+            *(call_model(self._model, asked, max_tokens=STEP_TOKENS, seed=seed) for seed in seeds)
+        )
         said: dict[str, list[str]] = {}
         for reply in replies:
-            text = settled(reply.text)
-            if text and not reply.cut:
+            text = strip_thinking(reply.text)
+            if text and not reply.truncated:
                 said.setdefault(" ".join(text.casefold().split()), []).append(text)
         return {"drawn": [(texts[0], len(texts) / WIDTH) for texts in said.values()]}
 
@@ -120,7 +136,7 @@ class TreeSearch:
             return {"tree": (*tree[:at], replace(tree[at], ended=True), *tree[at + 1 :])}
         steps, question = told(tree, at), search["question"]
         prompts = [_messages(_RATING, search["views"], question=question, steps=steps, step=text) for text, _ in drawn]
-        replies = await together(*(ask(self._model, prompt, most=RATING_TOKENS) for prompt in prompts))
+        replies = await gather_calls(*(call_model(self._model, prompt, max_tokens=RATING_TOKENS) for prompt in prompts))
         fresh = [
             rated(text, at, tree[at].depth + 1, rating_in(reply.text), share)
             for (text, share), reply in zip(drawn, replies, strict=True)
@@ -137,7 +153,7 @@ class TreeSearch:
     async def _reflect(self, search: Search) -> Search:
         attempt = told(search["tree"], _at(search))
         asked = _messages(_LESSON, search["views"], question=search["question"], attempt=attempt)
-        lesson = settled((await ask(self._model, asked, most=RATING_TOKENS)).text)
+        lesson = strip_thinking((await call_model(self._model, asked, max_tokens=RATING_TOKENS)).text)
         return {"lessons": (*search["lessons"], *([lesson] if lesson else []))}
 
     async def _answer(self, search: Search) -> Search:
@@ -148,7 +164,7 @@ class TreeSearch:
             return {"text": max(answers, key=lambda one: (one.rating, one.value)).answer}
         best = max(range(len(tree)), key=lambda place: (tree[place].value, tree[place].depth))
         asked = _messages(_ANSWER, search["views"], question=search["question"], steps=told(tree, best))
-        return {"text": settled((await ask(self._model, asked, most=ANSWER_TOKENS)).text) or None}
+        return {"text": strip_thinking((await call_model(self._model, asked, max_tokens=ANSWER_TOKENS)).text) or None}
 
 
 async def _selected(search: Search) -> Literal["expand", "answer"]:
@@ -169,7 +185,7 @@ async def _rewarded(search: Search) -> Literal["answer", "reflect"]:
 
 def rating_in(text: str) -> float:
     """A rating of 1 to 10 as [0, 1]; a reply that is none earns nothing."""
-    said = settled(text).rstrip(".")
+    said = strip_thinking(text).rstrip(".")
     return (int(said) - 1) / 9 if said.isdecimal() and 1 <= int(said) <= 10 else 0.0
 
 
@@ -185,7 +201,7 @@ def _prompt(name: str, system: str, *inputs: str) -> Prompt:
     return Prompt(name, 1, "ours, after LATS (arXiv 2310.04406)", fenced, fenced, "", Template(system), user)
 
 
-def _messages(prompt: Prompt, views: Sequence[Shown], **inputs: str) -> list[BaseMessage]:
+def _messages(prompt: Prompt, views: Sequence[EncodedImage], **inputs: str) -> list[BaseMessage]:
     rendered = prompt.render(**inputs)
     user: list[Any] = [{"type": "text", "text": rendered.user}, *(one.block for one in views)]
     return [SystemMessage(rendered.system), HumanMessage(user)]

@@ -24,7 +24,8 @@ from ecoalign_agent.cli.bench_tables import (
 )
 
 if TYPE_CHECKING:
-    from ecoalign_agent.bench.datasets.registry import DataReport, Found
+    from ecoalign_agent.bench.datasets.benchmark import BenchmarkFiles
+    from ecoalign_agent.bench.datasets.registry import DataReport
 
 app = typer.Typer(help="Measure methods on benchmarks: safety, usefulness, cost.", rich_markup_mode=None)
 
@@ -63,9 +64,9 @@ def data(
 
     output = Output(json=json)
     with ending_well(Followed(), debug=debug):
-        from ecoalign_agent.bench.datasets.registry import look_into
+        from ecoalign_agent.bench.datasets.registry import inspect_folder
 
-        report = look_into(Path(folder), tell=output.progress)
+        report = inspect_folder(Path(folder), on_progress=output.progress)
         if json:
             output.record(report)
         else:
@@ -85,7 +86,7 @@ def _lines(report: "DataReport") -> Iterator[str]:
     yield f"{there} of {len(report.benchmarks)} found in {report.folder}"
 
 
-def _rows(found: "Found") -> Iterator[tuple[str, str]]:
+def _rows(found: "BenchmarkFiles") -> Iterator[tuple[str, str]]:
     from ecoalign_agent.cli.render.format import one_line
 
     yield "state", found.state

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ecoalign_agent.bench.runner.config import Order
-    from ecoalign_agent.bench.runner.run import Progress
+    from ecoalign_agent.bench.runner.config import BenchConfig
+    from ecoalign_agent.bench.runner.run import BenchProgress
     from ecoalign_agent.cli.render.output import Output
 
 RUN = """Run methods on benchmarks, with the safety, the usefulness and the cost of each.
@@ -122,15 +122,17 @@ def run(
     with ending_well(Followed(), debug=debug):
         installed("inspect_ai")
         installed("matplotlib")
-        from ecoalign_agent.bench.runner.config import Order, expanded, simulated_names
+        from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
+        from ecoalign_agent.bench.methods.registry import expand_method_names
+        from ecoalign_agent.bench.runner.config import BenchConfig
         from ecoalign_agent.settings import read_settings
 
         names = ["all"] if full else [name.strip() for name in methods.split(",") if name.strip()]
         sweeps = [*(sweep or ()), *((FULL_SWEEP,) if full else ())]
-        simulated = all(benchmark in simulated_names() for benchmark in benchmarks)
-        order = Order(
+        simulated = all(benchmark in SIMULATED_WORLDS for benchmark in benchmarks)
+        config = BenchConfig(
             benchmarks=tuple(dict.fromkeys(benchmarks)),
-            methods=expanded([*names, *(method or ())], ablated=ablations or full, sweeps=sweeps),
+            methods=expand_method_names([*names, *(method or ())], ablations=ablations or full, sweeps=sweeps),
             model=model or ("simulated" if simulated else read_settings().model),
             out=Path(out),
             base_url=base_url,
@@ -141,12 +143,12 @@ def run(
             seed=seed,
             budget=budget,
             policy=_policy(policy),
-            at_once=at_once,
+            concurrency=at_once,
         )
         if dry_run:
-            _plan(order, output)
+            _plan(config, output)
         else:
-            _run(order, output)
+            _run(config, output)
 
 
 def rejudge(
@@ -170,10 +172,10 @@ def rejudge(
     output = Output(json=json, quiet=quiet)
     with ending_well(Followed(), debug=debug):
         installed("inspect_ai")
-        from ecoalign_agent.bench.runner.logs import rejudge as judged_again
+        from ecoalign_agent.bench.runner.logs import rejudge_run
 
         where = None if data is None else Path(data)
-        count = judged_again(Path(folder), Path(to), judge, base_url=base_url, data=where, tell=output.progress)
+        count = rejudge_run(Path(folder), Path(to), judge, base_url=base_url, data=where, on_progress=output.progress)
         output.progress(f"{count:,} answers judged by {judge}")
         _show(Path(to), output)
 
@@ -188,46 +190,47 @@ def _policy(name: str | None) -> dict[str, object] | None:
     return {"preset": name} if name in PRESETS else read_toml(name, what="policy file")
 
 
-def _plan(order: "Order", output: "Output") -> None:
-    from ecoalign_agent.bench.runner.plan import plan, plan_lines
+def _plan(config: "BenchConfig", output: "Output") -> None:
+    from ecoalign_agent.bench.runner.plan import plan_lines, plan_run
 
-    found = plan(order)
+    found = plan_run(config)
     if output.json:
         output.record(found)
     else:
         output.table(plan_lines(found))
 
 
-def _run(order: "Order", output: "Output") -> None:
-    from ecoalign_agent.bench.runner.run import run as run_all
+def _run(config: "BenchConfig", output: "Output") -> None:
+    from ecoalign_agent.bench.runner.run import run_benchmarks
 
-    output.progress(f"running  {len(order.methods)} methods on {', '.join(order.benchmarks)} with {order.model}")
-    ran = run_all(order, tell=_telling(output))
-    for task, why in ran.failed.items():
-        output.progress(f"failed   {task}: {why}; they count as unknown, and the same command tries them again")
-    _show(order.out, output)
-    if not ran.complete:
+    output.progress(f"running  {len(config.methods)} methods on {', '.join(config.benchmarks)} with {config.model}")
+    summary = run_benchmarks(config, on_progress=_progress_reporter(output))
+    for task, reason in summary.failed.items():
+        output.progress(f"failed   {task}: {reason}; they count as unknown, and the same command tries them again")
+    _show(config.out, output)
+    if not summary.complete:
         raise typer.Exit(1)
 
 
-def _telling(output: "Output") -> "Callable[[Progress], None]":
+def _progress_reporter(output: "Output") -> "Callable[[BenchProgress], None]":
     import time
 
     last = 0.0
 
-    def tell(told: "Progress") -> None:
+    def report(progress: "BenchProgress") -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < _EVERY and told.done < told.of:
+        if now - last < _EVERY and progress.done < progress.total:
             return
         last = now
-        left = told.left
+        left = progress.seconds_left
         eta = "" if left is None else f", {_minutes(left)} to go"
         output.progress(
-            f"{told.method:<28} {told.before + told.done:>6,} of {told.of:,} answers, {told.cost:,.0f} cost units{eta}"
+            f"{progress.method:<28} {progress.before + progress.done:>6,} of {progress.total:,} answers, "
+            f"{progress.cost:,.0f} cost units{eta}"
         )
 
-    return tell
+    return report
 
 
 def _minutes(seconds: float) -> str:
@@ -239,9 +242,9 @@ def _show(folder: "Path", output: "Output") -> None:
     from ecoalign_agent.bench.analysis.outcomes import row_of
     from ecoalign_agent.bench.analysis.plots import plot_all
     from ecoalign_agent.bench.analysis.tables import overview, table
-    from ecoalign_agent.bench.runner.logs import runs_in
+    from ecoalign_agent.bench.runner.logs import read_runs
 
-    runs = runs_in(folder)
+    runs = read_runs(folder)
     rows = [row_of(run) for run in runs]
     for name, text in (
         ("table.md", table(rows, form="md")),

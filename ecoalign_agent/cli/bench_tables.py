@@ -177,6 +177,6 @@ def _read(folder: str, output: "Output") -> "list[Run]":
 
     installed("inspect_ai")
     output.progress(f"reading {folder}")
-    from ecoalign_agent.bench.runner.logs import runs_in
+    from ecoalign_agent.bench.runner.logs import read_runs
 
-    return runs_in(Path(folder))
+    return read_runs(Path(folder))

@@ -145,7 +145,7 @@ class _Job(NamedTuple):
 async def _tuned(job: _Job, label: str | None, notes: list[str], output: "Output") -> "TuneReport":
     from contextlib import AsyncExitStack
 
-    from ecoalign_agent.bench.datasets.judging import ModelJudge
+    from ecoalign_agent.bench.datasets.judging import Judge
     from ecoalign_agent.bench.tuning.grading import Grader
     from ecoalign_agent.bench.tuning.run import tune as run
     from ecoalign_agent.cli.render.output import tell_notice
@@ -154,7 +154,7 @@ async def _tuned(job: _Job, label: str | None, notes: list[str], output: "Output
         await opened.enter_async_context(job.agent)
         if job.judging is not None:
             opened.push_async_callback(job.judging.aclose)
-        grader = Grader(None if job.judging is None else ModelJudge(job.judging), job.prompts)
+        grader = Grader(None if job.judging is None else Judge(job.judging), job.prompts)
         return await run(
             job.agent,
             job.parts,

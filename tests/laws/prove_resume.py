@@ -23,11 +23,11 @@ from tests.bench.runner.counting import CountingServer, bench, killed_after
 
 def finished(out: Path) -> set[str]:
     """The notices whose samples stand finished in the logs."""
-    from ecoalign_agent.bench.runner.logs import runs_in  # noqa: PLC0415 - Inspect, only where it is needed
+    from ecoalign_agent.bench.runner.logs import read_runs  # noqa: PLC0415 - Inspect, only where it is needed
     from ecoalign_agent.errors import UsageError  # noqa: PLC0415 - as above
 
     try:
-        runs = runs_in(out)
+        runs = read_runs(out)
     except UsageError:
         return set()
     return {f"N-{outcome.graded.sample[-5:]}" for run in runs for outcome in run.outcomes if not outcome.graded.failed}

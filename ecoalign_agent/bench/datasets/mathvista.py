@@ -2,10 +2,9 @@
 
 Source: P. Lu et al., "MathVista", ICLR 2024. Files as published; the hints on the form of the answer are our wording.
 
-MathVista's scorer: rules take the short answer out of a text, else a judge; then it is held against the right one.
-
-Rules as published, but that nothing is guessed: what no rule can read, and what lies equally near to several choices,
-is unknown.
+The scorer extracts the short answer from a text by rules, else by a judge, and compares it with the right one. Rules as
+published, except that nothing is guessed: an answer that no rule can read, or that lies equally near to several
+choices, is unknown.
 """
 
 import json
@@ -16,21 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from pydantic import BaseModel, ConfigDict
 from rapidfuzz.distance import Levenshtein
 
 from ecoalign_agent.bench.analysis.scores import Measure, Score
+from ecoalign_agent.bench.datasets.benchmark import Benchmark, ScoreAnswer, ScoredAnswer, blank_score, unknown_score
+from ecoalign_agent.bench.datasets.judging import Judge
 from ecoalign_agent.bench.datasets.samples import (
-    Broken,
+    BenchmarkSample,
+    BenchmarkSource,
+    BrokenRecord,
     Listing,
-    Sample,
-    Source,
+    format_choices,
     locate,
     read_json,
-    shown_choices,
-    text_in,
+    text_field,
 )
+from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.prompts import load_prompt
 
-SOURCE = Source(
+_SOURCE = BenchmarkSource(
     key="mathvista",
     folder="mathvista",
     title="MathVista, testmini",
@@ -46,11 +50,11 @@ _ANSWER_TYPES = ("text", "integer", "float", "list")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What the scorer has to know of a question.
+    """A question's answer as the scorer needs it.
 
     Attributes:
         answer: as published, a text whatever its type.
-        answer_type: what it stands for.
+        answer_type: type of the value that the text stands for.
         choices: of a multiple choice; None: a free answer.
         precision: decimal places that count of a float.
     """
@@ -61,49 +65,49 @@ class Problem:
     precision: int | None
 
     @classmethod
-    def of(cls, sample: Sample) -> "Problem":
-        """The problem in a sample."""
+    def from_sample(cls, sample: BenchmarkSample) -> "Problem":
+        """Read the problem from a sample's meta data."""
         choices, kind = sample.meta["choices"], cast("AnswerType", sample.meta["answer_type"])
         answer = sample.reference if isinstance(sample.reference, str) else ""
         return cls(answer, kind, None if choices is None else tuple(choices), sample.meta["precision"])
 
 
-def letters(count: int) -> list[str]:
+def choice_letters(count: int) -> list[str]:
     """A, B, C … for so many choices."""
     return [chr(ord("A") + number) for number in range(count)]
 
 
 def list_mathvista(folder: Path) -> Listing:
-    """The records of MathVista's testmini.
+    """List the records of MathVista's testmini.
 
     Raises:
         UsageError: files are missing or damaged.
     """
-    index = locate(folder, SOURCE, ("data/testmini.json", "testmini.json"))
+    index = locate(folder, _SOURCE, ("data/testmini.json", "testmini.json"))
     rows = read_json(index, dict)
     return Listing((index,), index.parent, tuple(_record(pid, row, index) for pid, row in rows.items()))
 
 
-def _record(pid: str, row: object, index: Path) -> Sample | Broken:
+def _record(pid: str, row: object, index: Path) -> BenchmarkSample | BrokenRecord:
     where = f"{index.name}:{pid}"
-    question, image = text_in(row, "question"), text_in(row, "image")
+    question, image = text_field(row, "question"), text_field(row, "image")
     if not isinstance(row, dict) or question is None or image is None:
-        return Broken(where, "question or image is missing or empty")
-    made = _problem(row)
-    if isinstance(made, str):
-        return Broken(where, made)
+        return BrokenRecord(where, "question or image is missing or empty")
+    problem = _problem(row)
+    if isinstance(problem, str):
+        return BrokenRecord(where, problem)
     metadata = row.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    return Sample(
+    return BenchmarkSample(
         id=pid,
-        question=_asked(question, text_in(row, "unit"), made),
+        question=_question(question, text_field(row, "unit"), problem),
         images=(index.parent / image,),
-        reference=made.answer,
+        reference=problem.answer,
         category=str(metadata.get("task") or ""),
         meta={
-            "choices": None if made.choices is None else list(made.choices),
-            "precision": made.precision,
-            "answer_type": made.answer_type,
+            "choices": None if problem.choices is None else list(problem.choices),
+            "precision": problem.precision,
+            "answer_type": problem.answer_type,
             "plain_question": question,
             "metadata": metadata,
         },
@@ -117,9 +121,9 @@ def _problem(row: Mapping[str, Any]) -> Problem | str:
         return "answer is missing: testmini has it, test has not"
     if kind not in _ANSWER_TYPES:
         return f"answer_type is {kind!r}, must be one of {', '.join(_ANSWER_TYPES)}"
-    asked = row.get("question_type")
-    if (asked == "multi_choice") != bool(choices) or asked not in {"multi_choice", "free_form"}:
-        return f"question_type is {asked!r} and choices {'given' if choices else 'null'}"
+    form = row.get("question_type")
+    if (form == "multi_choice") != bool(choices) or form not in {"multi_choice", "free_form"}:
+        return f"question_type is {form!r} and choices {'given' if choices else 'null'}"
     if choices and not (isinstance(choices, list) and str(answer) in map(str, choices)):
         return "the answer is none of the choices"
     precision = _precision(row.get("precision"))
@@ -135,12 +139,12 @@ def _precision(value: object) -> int | None:
     return int(value) if value >= 0 and value == int(value) else None
 
 
-def _asked(question: str, unit: str | None, problem: Problem) -> str:
-    """The question with unit, choices, and what form its answer must have. Wording ours."""
+def _question(question: str, unit: str | None, problem: Problem) -> str:
+    """The question with unit, choices, and the form of its answer. Wording ours."""
     if unit is not None:
         question = f"{question} (unit: {unit})"
     if problem.choices is not None:
-        return shown_choices(question, dict(zip(letters(len(problem.choices)), problem.choices, strict=True)))
+        return format_choices(question, dict(zip(choice_letters(len(problem.choices)), problem.choices, strict=True)))
     match problem.answer_type:
         case "integer":
             form = "a whole number, such as 3"
@@ -153,26 +157,28 @@ def _asked(question: str, unit: str | None, problem: Problem) -> str:
     return f"{question}\n\nGive the final answer as {form}."
 
 
-_MEASURED: frozenset[Measure] = frozenset({"useful"})
+_MEASURES: frozenset[Measure] = frozenset({"useful"})
 
 _ANSWER_IS = re.compile(r"""\bthe (?:final )?answer is:?\s*["“]?(.+?)["”]?\s*\.?\s*$""", re.IGNORECASE | re.DOTALL)
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
 _LETTER_FIRST = re.compile(r"\(([A-Za-z])\)")
 
-MOST_EXTRACTED = 400
-"""Characters of an extraction that are looked at; a longer one is no short answer."""
+MAX_EXTRACTED = 400
+"""Characters of an extraction; a longer one is no short answer."""
 
 
-def extracted_by_rule(answer: str, problem: Problem) -> str | None:
-    """The short answer in a text, where a rule can tell; None: a judge is needed.
+def extract_by_rule(answer: str, problem: Problem) -> str | None:
+    """Short answer in a text by rule; None: a judge is needed.
 
-    The whole text is one (a choice, its letter, a number, a list), or what follows "The answer is" at its end.
+    The whole text is one (a choice, its letter, a number, a list), or the text after "The answer is" at its end is.
     """
     whole = answer.strip()
-    found = _ANSWER_IS.search(whole)
-    # The last one counts: a text may weigh several.
-    said = re.split(r"\bthe (?:final )?answer is:?\s*", whole, flags=re.IGNORECASE)[-1] if found else None
-    for text in (whole, None if said is None else said.strip().rstrip(".").strip().strip('"“”').strip()):
+    candidates = [whole]
+    if _ANSWER_IS.search(whole):
+        # The last one counts: a text may weigh several.
+        last = re.split(r"\bthe (?:final )?answer is:?\s*", whole, flags=re.IGNORECASE)[-1]
+        candidates.append(last.strip().rstrip(".").strip().strip('"“”').strip())
+    for text in candidates:
         if text and _fits(text, problem):
             return text
     return None
@@ -184,7 +190,7 @@ def _fits(text: str, problem: Problem) -> bool:
         if any(text.rstrip(".").casefold() == choice.strip().casefold() for choice in problem.choices):
             return True
         letter = _LETTER.fullmatch(text) or _LETTER_FIRST.match(text)
-        return letter is not None and letter[1].upper() in letters(len(problem.choices))
+        return letter is not None and letter[1].upper() in choice_letters(len(problem.choices))
     match problem.answer_type:
         case "integer" | "float":
             return _number(text) is not None
@@ -194,14 +200,14 @@ def _fits(text: str, problem: Problem) -> bool:
             return False
 
 
-def normalised(extraction: str, problem: Problem) -> str | float | tuple[float, ...] | None:
-    """An extraction as what it is held against; None: it can't be read, so unknown.
+def normalise_extraction(extraction: str, problem: Problem) -> str | float | tuple[float, ...] | None:
+    """Convert an extraction into a value to compare; None: it can't be read, so unknown.
 
     Multiple choice: the letter's choice, else the nearest by edit distance, if one is nearer than all others. Whole
     numbers are cut off, floats rounded to the precision, as published.
     """
     text = extraction.strip()
-    if not text or len(text) > MOST_EXTRACTED:
+    if not text or len(text) > MAX_EXTRACTED:
         return None
     if problem.choices is not None:
         return _choice(text, problem.choices)
@@ -222,20 +228,21 @@ def _rounded(number: float, problem: Problem) -> float:
 
 def score_extraction(extraction: str | None, problem: Problem) -> Score:
     """Whether the short answer is right; None, or one that can't be read, is unknown and counts as wrong."""
-    said = None if extraction is None else normalised(extraction, problem)
-    if said is None:
-        what = "the text gives no answer" if extraction is None else "the extracted answer can't be read"
-        return Score(unknown=what, measured=_MEASURED)
-    return Score(useful=said == normalised(problem.answer, problem))
+    value = None if extraction is None else normalise_extraction(extraction, problem)
+    if value is None:
+        reason = "the text gives no answer" if extraction is None else "the extracted answer can't be read"
+        return Score(unknown=reason, measured=_MEASURES)
+    return Score(useful=value == normalise_extraction(problem.answer, problem))
 
 
 def _choice(text: str, choices: tuple[str, ...]) -> str | None:
     # A choice that is itself one letter, such as a point of a figure, is named by its own: letters were asked for.
     if len(text) > 1 and text in choices:
         return text
-    marked = _LETTER_FIRST.search(text) or _LETTER.fullmatch(text)
-    if marked is not None and marked[1].upper() in letters(len(choices)):
-        return choices[letters(len(choices)).index(marked[1].upper())]
+    letters = choice_letters(len(choices))
+    letter = _LETTER_FIRST.search(text) or _LETTER.fullmatch(text)
+    if letter is not None and letter[1].upper() in letters:
+        return choices[letters.index(letter[1].upper())]
     distances = [Levenshtein.distance(text, choice) for choice in choices]
     nearest = min(distances)
     return choices[distances.index(nearest)] if distances.count(nearest) == 1 else None
@@ -261,3 +268,38 @@ def _numbers(text: str) -> tuple[float, ...] | None:
     if any(number is None or isinstance(item, bool) for number, item in zip(numbers, items, strict=True)):
         return None
     return tuple(number for number in numbers if number is not None)
+
+
+class ExtractionReply(BaseModel):
+    """The short answer in a text; ``found`` is false where it gives none."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    found: bool
+    answer: str
+
+
+def _make_scorer(judge: Judge | None, prompts: str | None) -> ScoreAnswer:
+    """Score by rules; the judge extracts the short answer where no rule can, and never scores it."""
+    template = load_prompt("judging/extraction", prompts)
+
+    async def score(sample: BenchmarkSample, answer: str, meter: Meter) -> ScoredAnswer:
+        if not answer.strip():
+            return blank_score(_MEASURES)
+        problem = Problem.from_sample(sample)
+        extraction = extract_by_rule(answer, problem)
+        if extraction is not None:
+            return ScoredAnswer(score_extraction(extraction, problem))
+        if judge is None:
+            return ScoredAnswer(Score(unknown="no rule finds the answer, and there is no judge", measured=_MEASURES))
+        prompt = template.render(question=sample.question, answer=answer)
+        judgement = await judge.judge(prompt, ExtractionReply, meter=meter)
+        if judgement.value is None:
+            return unknown_score(judgement, _MEASURES)
+        extraction = judgement.value.answer if judgement.value.found else None
+        return ScoredAnswer(score_extraction(extraction, problem), judgement.cost)
+
+    return score
+
+
+MATHVISTA = Benchmark(_SOURCE, list_mathvista, _MEASURES, _make_scorer, judge_calls=1)

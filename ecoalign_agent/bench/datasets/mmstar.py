@@ -13,10 +13,11 @@ from typing import Any
 
 from ecoalign_agent.bench.analysis.scores import Graded, Measure, Score, by_category, macro, summarise
 from ecoalign_agent.bench.analysis.statistics import Estimate
-from ecoalign_agent.bench.datasets.samples import Broken, Listing, Sample, Source, locate
+from ecoalign_agent.bench.datasets.benchmark import Benchmark, rule_scorer
+from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, BrokenRecord, Listing, locate
 from ecoalign_agent.errors import UsageError
 
-SOURCE = Source(
+_SOURCE = BenchmarkSource(
     key="mmstar",
     folder="mmstar",
     title="MMStar",
@@ -26,28 +27,28 @@ SOURCE = Source(
     published="1 500, of which 345 are also in MathVista",
 )
 
-_LONGEST_FIELD = 64_000_000
+_MAX_FIELD = 64_000_000
 """Characters of one field of the table: pictures stand in it. The reader's own limit is 131 072."""
 
 _LETTER = re.compile(r"(?:\(|option |the answer is )?([a-h])(?![a-z0-9])")
 
-_MEASURED: frozenset[Measure] = frozenset({"useful"})
+_MEASURES: frozenset[Measure] = frozenset({"useful"})
 
 
 def list_mmstar(folder: Path) -> Listing:
-    """The records of MMStar, from the table or from Parquet, whichever is there.
+    """List the records of MMStar, from the table or from Parquet, whichever is there.
 
     Raises:
         UsageError: files are missing or damaged, or Parquet can't be read here.
     """
-    index = locate(folder, SOURCE, ("MMStar.tsv", "mmstar.parquet", "MMStar.parquet"))
+    index = locate(folder, _SOURCE, ("MMStar.tsv", "mmstar.parquet", "MMStar.parquet"))
     rows = _from_parquet(index) if index.suffix == ".parquet" else _from_table(index)
     records = tuple(_record(row, f"{index.name}:{number}") for number, row in enumerate(rows, 1))
     return Listing((index,), index.parent, records)
 
 
 def _from_table(path: Path) -> Iterator[Mapping[str, Any]]:
-    before = csv.field_size_limit(_LONGEST_FIELD)
+    before = csv.field_size_limit(_MAX_FIELD)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from csv.DictReader(file, delimiter="\t")
@@ -69,15 +70,15 @@ def _from_parquet(path: Path) -> Sequence[Mapping[str, Any]]:
     return rows
 
 
-def _record(row: Mapping[str, Any], where: str) -> Sample | Broken:
+def _record(row: Mapping[str, Any], where: str) -> BenchmarkSample | BrokenRecord:
     index, question = row.get("index"), str(row.get("question") or "").strip()
     answer = str(row.get("answer") or "").strip().upper()
     if index is None or not question or not re.fullmatch("[A-H]", answer):
-        return Broken(where, "index or question is missing, or answer is no letter")
+        return BrokenRecord(where, "index or question is missing, or answer is no letter")
     image = _picture(row.get("image"))
     if image is None:
-        return Broken(where, "image is no picture in base64 and no bytes")
-    return Sample(
+        return BrokenRecord(where, "image is no picture in base64 and no bytes")
+    return BenchmarkSample(
         id=str(index),
         question=_with_options(question, row),
         images=(image,),
@@ -118,8 +119,8 @@ def _origin(row: Mapping[str, Any]) -> str | None:
     return found[1] if found else (str(row["bench"]) if row.get("bench") else None)
 
 
-def named_letter(answer: str) -> str | None:
-    """The letter that an answer begins with, alone or after "(", "option " or "the answer is "; None: there is none.
+def leading_letter(answer: str) -> str | None:
+    """Letter at the start of an answer, alone or after "(", "option " or "the answer is "; None: there is none.
 
     The published rule looks at one character and takes "Because" for B; here the letter must end there.
     """
@@ -127,14 +128,17 @@ def named_letter(answer: str) -> str | None:
     return found[1].upper() if found else None
 
 
-def score_mmstar(sample: Sample, answer: str) -> Score:
+def score_mmstar(sample: BenchmarkSample, answer: str) -> Score:
     """Whether the right letter is named; an answer that names none is unknown, which counts as wrong."""
-    letter = named_letter(answer)
+    letter = leading_letter(answer)
     if letter is None:
-        return Score(unknown="the answer names no letter", measured=_MEASURED)
+        return Score(unknown="the answer names no letter", measured=_MEASURES)
     return Score(useful=letter == sample.reference)
 
 
-def mmstar_figures(graded: Sequence[Graded]) -> tuple[Estimate, float | None]:
-    """The official figure, over all samples alike, and the mean over the axes, each axis counting the same."""
+def mmstar_accuracies(graded: Sequence[Graded]) -> tuple[Estimate, float | None]:
+    """Official accuracy over all samples alike, and the mean over the axes, each axis counting the same."""
     return summarise(graded).useful, macro(by_category(graded))
+
+
+MMSTAR = Benchmark(_SOURCE, list_mmstar, _MEASURES, rule_scorer(score_mmstar))

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ecoalign_agent.bench.analysis.scores import Score
-from ecoalign_agent.bench.datasets.samples import Broken, Listing, Sample, Source, locate, read_json, text_in
+from ecoalign_agent.bench.datasets.benchmark import Benchmark, rule_scorer
+from ecoalign_agent.bench.datasets.samples import (
+    BenchmarkSample,
+    BenchmarkSource,
+    BrokenRecord,
+    Listing,
+    locate,
+    read_json,
+    text_field,
+)
 
-SOURCE = Source(
+_SOURCE = BenchmarkSource(
     key="ocrbench",
     folder="ocrbench",
     title="OCRBench",
@@ -21,12 +30,12 @@ SOURCE = Source(
 
 
 def list_ocrbench(folder: Path) -> Listing:
-    """The records of OCRBench.
+    """List the records of OCRBench.
 
     Raises:
         UsageError: files are missing or damaged.
     """
-    index = locate(folder, SOURCE, ("OCRBench.json", "OCRBench/OCRBench.json"))
+    index = locate(folder, _SOURCE, ("OCRBench.json", "OCRBench/OCRBench.json"))
     pictures = index.parent / "OCRBench_Images"
     if not pictures.is_dir():
         pictures = index.parent
@@ -35,36 +44,39 @@ def list_ocrbench(folder: Path) -> Listing:
     return Listing((index,), index.parent, records)
 
 
-def _record(row: object, where: str, pictures: Path) -> Sample | Broken:
-    question, image = text_in(row, "question"), text_in(row, "image_path")
-    source, id_ = text_in(row, "dataset_name"), row.get("id") if isinstance(row, dict) else None
+def _record(row: object, where: str, pictures: Path) -> BenchmarkSample | BrokenRecord:
+    question, image = text_field(row, "question"), text_field(row, "image_path")
+    source, id_ = text_field(row, "dataset_name"), row.get("id") if isinstance(row, dict) else None
     if not isinstance(row, dict) or question is None or image is None or source is None or id_ is None:
-        return Broken(where, "dataset_name, id, image_path or question is missing or empty")
+        return BrokenRecord(where, "dataset_name, id, image_path or question is missing or empty")
     given = row.get("answers")
     answers: list[Any] = given if isinstance(given, list) else [given]
     # An empty answer would be found in every text.
     if not answers or not all(isinstance(answer, str) and answer.strip() for answer in answers):
-        return Broken(where, "answers is neither a text nor a list of texts, or one of them is empty")
-    return Sample(
+        return BrokenRecord(where, "answers is neither a text nor a list of texts, or one of them is empty")
+    return BenchmarkSample(
         # The numbers alone are not unique: each of the data sets behind counts its own.
         id=f"{source}-{id_}",
         question=question,
         images=(pictures / image,),
         reference=tuple(answers),
-        category=text_in(row, "type") or "",
+        category=text_field(row, "type") or "",
         meta={"dataset": source},
     )
 
 
-def score_ocrbench(sample: Sample, answer: str) -> Score:
+def score_ocrbench(sample: BenchmarkSample, answer: str) -> Score:
     """Right if any of the answers stands in the text, in small letters; formulas of HME100k exactly, without spaces."""
     exactly = sample.meta["dataset"] == "HME100k"
-    said = _plain(answer, exactly=exactly)
+    text = _plain(answer, exactly=exactly)
     answers = sample.reference if isinstance(sample.reference, tuple) else (sample.reference or "",)
     wanted = [_plain(right, exactly=exactly) for right in answers]
-    return Score(useful=any(right and right in said for right in wanted))
+    return Score(useful=any(right and right in text for right in wanted))
 
 
 def _plain(text: str, *, exactly: bool) -> str:
     text = text.strip().replace("\n", " ")
     return text.replace(" ", "") if exactly else text.lower()
+
+
+OCRBENCH = Benchmark(_SOURCE, list_ocrbench, frozenset({"useful"}), rule_scorer(score_ocrbench))

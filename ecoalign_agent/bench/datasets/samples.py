@@ -1,12 +1,9 @@
-"""What every reader gives: samples, and what no sample could be made of.
-
-Finding and reading a publisher's files.
-"""
+"""Samples of a benchmark, and reading them from a publisher's files."""
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,16 +14,17 @@ Image = Path | bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class BenchmarkSample:
     """One question of a benchmark.
 
     Attributes:
         id: unique within the benchmark.
-        question: as the model is asked it.
+        question: the text that the model gets.
         images: files, or their content.
-        reference: the right answer, several that are right, or none where a judge decides.
+        reference: the right answer, several right ones, or None where a judge decides.
         category: the benchmark's own, for tables.
-        meta: what else its scorer needs, JSON-safe.
+        meta: further inputs of the scorer.
+        detail: properties that tables group by, JSON-safe; they are stored with the outcome.
     """
 
     id: str
@@ -35,33 +33,31 @@ class Sample:
     reference: str | tuple[str, ...] | None = None
     category: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, str | float | int | bool | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A record that no sample can be made of.
-
-    Attributes:
-        where: file and record.
-        why: the reason, in words.
-    """
+class BrokenRecord:
+    """A record that gives no usable sample: its place (file and record, or id) and the reason."""
 
     where: str
-    why: str
+    reason: str
+    without_image: bool = False
+    """The record is whole, but its picture is missing or lies outside the folder."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where a benchmark comes from.
+class BenchmarkSource:
+    """Publisher's data of a benchmark.
 
     Attributes:
-        key: its name here.
-        folder: where its files are looked for, below what the user names.
+        key: name of the benchmark here.
+        folder: folder of its files, below the one that the user names.
         title: its own name.
-        url: where its publisher offers it.
+        url: address of the publisher's download.
         licence: of the data, in the publisher's words.
-        files: what is looked for there.
-        published: samples as published, in words.
+        files: expected files, in words.
+        published: number of published samples, in words.
     """
 
     key: str
@@ -75,7 +71,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A benchmark's records as they stand in its files; the pictures are not looked for yet.
+    """Records as they stand in a benchmark's files; pictures are not looked for yet.
 
     Attributes:
         index: the files that list the records.
@@ -85,57 +81,42 @@ class Listing:
 
     index: tuple[Path, ...]
     root: Path
-    records: tuple[Sample | Broken, ...]
+    records: tuple[BenchmarkSample | BrokenRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read.
+    """A checked listing: usable samples, each id once, and the broken records."""
 
-    Attributes:
-        samples: usable, each id once.
-        broken: records that are not, and why.
-        index: the files that list them.
-    """
-
-    samples: tuple[Sample, ...]
-    broken: tuple[Broken, ...]
+    samples: tuple[BenchmarkSample, ...]
+    broken: tuple[BrokenRecord, ...]
     index: tuple[Path, ...]
 
 
-Reader = Callable[[Path], Listing]
-"""From the folder the user names to the records in it. Raises UsageError where the files are missing or damaged."""
-
-
-def usable(source: Source, listing: Listing) -> Reading:
-    """The samples that can be used: each id once, each picture there.
-
-    Raises:
-        UsageError: there is none.
-    """
-    samples: dict[str, Sample] = {}
-    broken: list[Broken] = []
+def check_listing(listing: Listing) -> Reading:
+    """Separate usable samples from records that are broken, repeat an id, or have no picture."""
+    samples: dict[str, BenchmarkSample] = {}
+    ids: set[str] = set()
+    broken: list[BrokenRecord] = []
     for record in listing.records:
-        if isinstance(record, Broken):
+        if isinstance(record, BrokenRecord):
             broken.append(record)
-        elif record.id in samples:
-            broken.append(Broken(record.id, "the id was there before; the first one counts"))
-        elif (why := missing_picture(record.images, listing.root)) is not None:
-            broken.append(Broken(record.id, why))
+        elif record.id in ids:
+            broken.append(BrokenRecord(record.id, "the id was there before; the first one counts"))
+        elif (problem := _image_problem(record.images, listing.root)) is not None:
+            ids.add(record.id)
+            broken.append(BrokenRecord(record.id, problem, without_image=True))
         else:
+            ids.add(record.id)
             samples[record.id] = record
-    if not samples:
-        first = f"; {broken[0].where}: {broken[0].why}" if broken else ""
-        raise UsageError(f"{listing.index[0]}: no usable record of {source.title} among {len(broken)}{first}")
     return Reading(tuple(samples.values()), tuple(broken), listing.index)
 
 
-def missing_picture(images: Iterable[Image], root: Path) -> str | None:
-    """Why a picture can't be used; None: all of them are there."""
+def _image_problem(images: Iterable[Image], root: Path) -> str | None:
     for image in images:
         if isinstance(image, bytes):
             continue
-        # A data file of others must not make this program read files elsewhere; links that the user has put there may.
+        # A foreign data file must not make this program read files elsewhere; the user's own links are followed.
         path = Path(os.path.abspath(image))  # noqa: PTH100 - resolve() would follow the links
         if not path.is_relative_to(os.path.abspath(root)):  # noqa: PTH100 - as above
             return f"picture {str(image)[-80:]!r} lies outside the data's folder"
@@ -144,18 +125,15 @@ def missing_picture(images: Iterable[Image], root: Path) -> str | None:
     return None
 
 
-T = TypeVar("T", list[Any], dict[str, Any])
-
-
 class MissingFilesError(UsageError):
-    """The user has not put a benchmark's files there, or elsewhere."""
+    """A benchmark's files are not in the folder."""
 
 
-def locate(folder: Path, source: Source, names: Sequence[str]) -> Path:
-    """The first of some files or folders that is there: in the benchmark's own folder below ``folder``, or in itself.
+def locate(folder: Path, source: BenchmarkSource, names: Sequence[str]) -> Path:
+    """Find the first existing file or folder: in the benchmark's own folder below ``folder``, or in ``folder`` itself.
 
     Raises:
-        MissingFilesError: none is. The message names what is missing, where it comes from, and its licence.
+        MissingFilesError: none exists. The message names the missing file, its source and its licence.
     """
     for root in (folder / source.folder, folder):
         for name in names:
@@ -167,26 +145,24 @@ def locate(folder: Path, source: Source, names: Sequence[str]) -> Path:
     )
 
 
-def read_json(path: Path, kind: type[T]) -> T:
-    """What a JSON file holds.
+JsonRoot = TypeVar("JsonRoot", list[Any], dict[str, Any])
 
-    Args:
-        path: the file.
-        kind: what it must be.
+
+def read_json(path: Path, kind: type[JsonRoot]) -> JsonRoot:
+    """Read a JSON file whose root is a list or an object.
 
     Raises:
-        UsageError: it can't be read, is no JSON, holds something else, or says something twice.
+        UsageError: the file can't be read, is no JSON, has another root, or repeats a key within one object.
     """
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            keys = [key for key, _ in pairs]
+    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
             raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
-        return made
+        return dict(pairs)
 
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=unique_keys)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -200,8 +176,7 @@ def read_json(path: Path, kind: type[T]) -> T:
 def checksum(paths: Sequence[Path]) -> str:
     """SHA-256 of the index, in hexadecimal digits.
 
-    Of several files it is that of the lines "digest, two spaces, name", in the order of the names, as ``sha256sum``
-    writes them.
+    For several files: of the lines "digest, two spaces, name" in the order of the names, as ``sha256sum`` prints them.
 
     Raises:
         UsageError: a file can't be read.
@@ -216,15 +191,15 @@ def checksum(paths: Sequence[Path]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def text_in(row: object, *keys: str) -> str | None:
-    """The first text under one of ``keys`` that is not empty; None: there is none, or the record is no object."""
+def text_field(row: object, *keys: str) -> str | None:
+    """First text under one of ``keys`` that is not blank; None if there is none, or the record is no object."""
     if not isinstance(row, dict):
         return None
     texts = (row.get(key) for key in keys)
     return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), None)
 
 
-def shown_choices(question: str, choices: dict[str, str]) -> str:
+def format_choices(question: str, choices: Mapping[str, str]) -> str:
     """A question with its choices, each behind its letter in brackets. Wording ours."""
     lines = "\n".join(f"({letter}) {choice}" for letter, choice in choices.items())
     return f"{question}\n\nChoices:\n{lines}\n\nReply with the letter of the right choice."

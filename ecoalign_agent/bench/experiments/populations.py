@@ -13,7 +13,7 @@ from ecoalign_agent.bench.analysis.scores import Measure, Paired
 from ecoalign_agent.bench.analysis.statistics import mcnemar_exact
 from ecoalign_agent.bench.experiments.base import Setting, Tell
 from ecoalign_agent.bench.experiments.conditions import Arm, Asked, model_of, spread
-from ecoalign_agent.bench.runner.trial import trial
+from ecoalign_agent.bench.runner.trial import run_trial
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.models.simulated.model import SimulatedModel
 from ecoalign_agent.models.simulated.world import Sample, Shares, World
@@ -103,7 +103,7 @@ async def asked_of(
             more[sample.id] = {} if noted is None else noted(result)
 
         async with agent_of(model) as agent:
-            outcomes = await trial(agent, samples, at_once=setting.at_once, seen=keep)
+            outcomes = await run_trial(agent, samples, concurrency=setting.at_once, on_result=keep)
         asked += [
             Asked(sample, replace(outcome, detail={**outcome.detail, **more[sample.id]}), seed=seed)
             for sample, outcome in zip(samples, outcomes, strict=True)

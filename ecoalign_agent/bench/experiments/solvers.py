@@ -10,8 +10,9 @@ from langchain_core.messages import AIMessage, HumanMessage
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.analysis.outcomes import Outcome, Receipt
 from ecoalign_agent.bench.analysis.scores import Graded
+from ecoalign_agent.bench.datasets.simulated import sample_detail, score_by_truth
 from ecoalign_agent.bench.experiments.conditions import Answering, Asked, Way
-from ecoalign_agent.bench.runner.trial import detail_of, outcome_of, score_of
+from ecoalign_agent.bench.runner.trial import trial_outcome
 from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import BudgetTooSmallError, RunError
@@ -93,7 +94,7 @@ async def _searched(agent: EcoAlign, sample: Sample, picture: bytes | None) -> A
         raise RunError(f"{sample.id}: the run ended without a result")
     # The text of an unsafe answer is not told, so that it finds nothing.
     found = any(grade(sample, text).useful for text in (*answers, last.result.answer)) if sample.asks_total else None
-    outcome = outcome_of(sample, last.result)
+    outcome = trial_outcome(sample, last.result)
     return Asked(sample, outcome, thoughts=tuple(thoughts), tried=(rounds, choices), found=found)
 
 
@@ -101,8 +102,8 @@ def _refused(sample: Sample) -> Asked:
     receipt = Receipt(
         calls=0, rounds=0, seconds=0.0, prompt_tokens=0, cached_tokens=0, completion_tokens=0, cost=0.0
     )  # nothing was spent
-    graded = Graded(sample.id, score_of(sample, None), category=sample.kind, failed=True)
-    return Asked(sample, Outcome(graded, None, "failed", receipt, {**detail_of(sample), "stop_reason": TOO_SMALL}))
+    graded = Graded(sample.id, score_by_truth(sample, None), category=sample.kind, failed=True)
+    return Asked(sample, Outcome(graded, None, "failed", receipt, {**sample_detail(sample), "stop_reason": TOO_SMALL}))
 
 
 def _told(sample: Sample, said: AIMessage, made: Rewrite | None) -> Asked:
@@ -119,8 +120,8 @@ def _told(sample: Sample, said: AIMessage, made: Rewrite | None) -> Asked:
         calls=calls, rounds=calls, seconds=0.0, prompt_tokens=prompt, cached_tokens=0, completion_tokens=written,
         cost=cost,
     )  # fmt: skip
-    graded = Graded(sample.id, score_of(sample, said.text), category=sample.kind)
-    return Asked(sample, Outcome(graded, said.text, "answered", receipt, detail_of(sample)))
+    graded = Graded(sample.id, score_by_truth(sample, said.text), category=sample.kind)
+    return Asked(sample, Outcome(graded, said.text, "answered", receipt, sample_detail(sample)))
 
 
 def _message(question: str, picture: bytes | None) -> HumanMessage:

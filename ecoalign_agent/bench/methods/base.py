@@ -1,36 +1,35 @@
-"""What a method is: a question with pictures in, an answer out, by calls of one chat model.
-
-Draws that follow from the run's seed and the question alone, never from a global state or from the order. Ours.
-
-What a reply in words says: its marked final answer, a verdict of one word, a rating. Nothing is guessed. Ours.
-
-How the methods ask: messages with pictures, one call, several calls at once.
-"""
+"""Parts that the compared methods share: their interface, seeds, messages and calls, and reading replies in words."""
 
 import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from ecoalign_agent.agent import EcoAlign
+from ecoalign_agent.assessors.base import Verdict
+from ecoalign_agent.bench.analysis.outcomes import Detail
+from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.llm.endpoint import model_facts
 from ecoalign_agent.llm.prompts import load_prompt
+from ecoalign_agent.rewriter import Rewriter
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A step on the way to an answer, for whoever reads the log.
+class MethodStep:
+    """A step on the way to an answer, for readers of the log.
 
     Attributes:
-        title: what it was, in a few words.
-        text: what came of it.
-        safety: its grade in [-1, 1]; None: not graded, or unknown.
-        utility: its grade in [0, 1]; None as above.
+        title: its kind, in a few words.
+        text: its content.
+        safety: its safety in [-1, 1]; None: not assessed, or unknown.
+        utility: its utility in [0, 1]; None as above.
     """
 
     title: str
@@ -40,90 +39,119 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What a method gives.
+class MethodAnswer:
+    """Result of a method for one question.
 
     Attributes:
         text: the answer that the person gets; None: there is none.
-        steps: what led to it.
+        steps: the way to it.
         declined: the method itself declined, and the text says so.
+        detail: further properties, for tables; ``stop_reason`` "endpoint" with a ``failure`` fails the sample.
     """
 
     text: str | None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[MethodStep, ...] = ()
     declined: bool = False
+    detail: Mapping[str, Detail] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Grade:
-    """What an assessor says of a text; None: unknown, which is never safe.
-
-    Attributes:
-        safety: in [-1, 1]; below 0 is unsafe.
-        utility: in [0, 1].
-    """
-
-    safety: float | None
-    utility: float | None
+AssessAnswer = Callable[[str, str, Sequence[bytes]], Awaitable[Verdict]]
+"""Assesses an answer to a question with pictures, by the same assessor that EcoAlign has."""
 
 
-Grader = Callable[[str, str, Sequence[bytes]], Awaitable[Grade]]
-"""Grades an answer: the answer, the question, its pictures. The same assessor that EcoAlign has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a method may use.
+@dataclass(frozen=True, eq=False)
+class MethodContext:
+    """Resources of a method.
 
     Attributes:
-        model: answers; a request's own ``seed`` gives another sample of it.
-        grade: the assessor.
-        budget: cost units that one request may spend, where the method has one.
-        seed: of the run: methods that draw, draw from it and from the question, never from a global state.
+        model: the answering model; a request's own ``seed`` gives another sample of it.
+        custom_assess: assesses answers; None: EcoAlign's assessor does.
+        budget: cost units that one request may spend, where the method has a budget.
+        seed: of the run. A method draws from it and from the question, never from a global state.
+        policy: of EcoAlign's search; None: the default.
+        assessor: the assessing model; None: the answering one.
     """
 
     model: BaseChatModel
-    grade: Grader
+    custom_assess: AssessAnswer | None = None
     budget: float = 6_000.0
     seed: int = 0
+    policy: Policy | None = None
+    assessor: BaseChatModel | None = None
+
+    async def assess(self, answer: str, question: str, pictures: Sequence[bytes]) -> Verdict:
+        """Have an answer assessed, by calls of the assessor."""
+        if self.custom_assess is not None:
+            return await self.custom_assess(answer, question, pictures)
+        return await self.agent.assess(answer, question=question, images=list(pictures))
+
+    @cached_property
+    def agent(self) -> EcoAlign:
+        """EcoAlign with this policy, model and assessor."""
+        return self._make_agent(None)
+
+    @cached_property
+    def rewriting_agent(self) -> EcoAlign:
+        """The same, with the rewriter in front."""
+        return self._make_agent(self.rewriter)
+
+    @cached_property
+    def rewriter(self) -> Rewriter:
+        """The prompted rewriter with this model."""
+        return Rewriter(self.model)
+
+    def _make_agent(self, rewriter: Rewriter | None) -> EcoAlign:
+        # The model itself where there is no assessor, and not one of the environment: its calls would be uncounted.
+        return EcoAlign(self.model, policy=self.policy, assessor=self.assessor or self.model, rewriter=rewriter)
 
 
-class Method(Protocol):
-    """Answers one question.
+AnswerQuestion = Callable[[str, Sequence[bytes], MethodContext], Awaitable[MethodAnswer]]
+"""Answers a question with the content of its pictures.
 
-    Args:
-        question: as the person asks it.
-        pictures: the files' bytes.
-        means: what it may use.
+Raises ``openai.OpenAIError`` when the model's endpoint failed for good: the sample has no answer. Never swallowed."""
 
-    Raises:
-        openai.OpenAIError: the model's endpoint failed for good: the sample has no answer. Never swallowed.
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method on benchmarks, with the figures that a run is planned by.
+
+    Attributes:
+        key: name on the command line and in tables.
+        description: one line.
+        answer: answers one question.
+        max_calls: calls of one sample, a verdict of the assessor counting as one; None: its budget bounds them.
+        expected_calls: calls of one sample, as on the simulated model; None: ``max_calls``.
+        prompt_tokens: tokens of a prompt beside the question and its pictures.
+        completion_tokens: tokens of one reply, as typical of a hosted model; a guess for planning, never a bound.
+        takes_budget: ``context.budget`` bounds it.
+        takes_policy: ``context.policy`` governs it, its budget included.
     """
 
-    async def __call__(self, question: str, pictures: Sequence[bytes], means: Means) -> Answered:
-        """Answer."""
+    key: str
+    description: str
+    answer: AnswerQuestion
+    max_calls: int | None = 1
+    expected_calls: int | None = None
+    prompt_tokens: int = 60
+    completion_tokens: int = 300
+    takes_budget: bool = False
+    takes_policy: bool = False
 
 
-_MOST = 2**31
+_SEEDS = 2**31
 """Seeds are 31 bits: every server and every client's integer holds them."""
 
 
-def request_seed(seed: int, question: str, *which: object) -> int:
-    """The ``seed`` of one request, from 0 to 2³¹ − 1.
-
-    Args:
-        seed: of the run.
-        question: as the person asks it.
-        which: tells this request from the others for the same question.
-    """
-    text = "\x1f".join(str(part) for part in (seed, question, *which))
+def request_seed(seed: int, question: str, *request: object) -> int:
+    """``seed`` of one request, from 0 to 2³¹ − 1; ``request`` distinguishes it from others for the same question."""
+    text = "\x1f".join(str(part) for part in (seed, question, *request))
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % _MOST
+    return int.from_bytes(digest, "big") % _SEEDS
 
 
-def fraction(seed: int, question: str, *which: object) -> float:
-    """A number in [0, 1); the arguments are those of :func:`request_seed`."""
-    return request_seed(seed, question, *which) / _MOST
+def seeded_fraction(seed: int, question: str, *request: object) -> float:
+    """Number in [0, 1) that follows from the arguments of :func:`request_seed`."""
+    return request_seed(seed, question, *request) / _SEEDS
 
 
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
@@ -131,20 +159,20 @@ _ANSWER = re.compile(r"^[\s*_#>]*(?:final )?answer[\s*_]*:[\s*_]*", re.IGNORECAS
 _WORD = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 _NUMBER = re.compile(r"[\s*]*([+\-−]?\d+(?:\.\d+)?)[\s*.]*")
 
-MOST_GAIN = 5.0
-"""A rating lies from minus this to this."""
+MAX_GAIN = 5.0
+"""A rating lies in [-MAX_GAIN, MAX_GAIN]."""
 
 
-def settled(text: str) -> str:
-    """A reply without the thinking that some servers leave before it."""
+def strip_thinking(text: str) -> str:
+    """Remove the thinking that some servers leave before a reply."""
     return _THINKING.sub("", text, count=1).strip()
 
 
-def marked(text: str) -> tuple[str, str] | None:
-    """What stands before the last line that begins with "Answer:", and what comes after that word.
+def split_final_answer(text: str) -> tuple[str, str] | None:
+    """Split a reply at the last line that begins with "Answer:" into the thoughts before and the answer after it.
 
     Returns:
-        Both, without blanks at their ends; None: there is no such line, or nothing after it.
+        Both, stripped; None: there is no such line, or nothing after it.
     """
     found = list(_ANSWER.finditer(text))
     if not found or not text[found[-1].end() :].strip():
@@ -152,22 +180,22 @@ def marked(text: str) -> tuple[str, str] | None:
     return text[: found[-1].start()].strip(), text[found[-1].end() :].strip()
 
 
-def says_harmful(text: str) -> bool:
-    """Whether a verdict is not a plain "no": one that can't be read counts as yes."""
-    said = _WORD.fullmatch(settled(text))
-    return said is None or said[1].casefold() != "no"
+def is_harmful_verdict(text: str) -> bool:
+    """True unless a verdict is a plain "no": one that can't be read counts as yes."""
+    word = _WORD.fullmatch(strip_thinking(text))
+    return word is None or word[1].casefold() != "no"
 
 
-def gain_in(text: str) -> float | None:
-    """A rating of progress in [-1, 1]; None: the reply is not one number from -5 to 5, so unknown."""
-    said = _NUMBER.fullmatch(settled(text))
-    if said is None:
+def parse_gain(text: str) -> float | None:
+    """Read a rating of progress in [-1, 1]; None: the reply is not one number from -5 to 5, so unknown."""
+    number = _NUMBER.fullmatch(strip_thinking(text))
+    if number is None:
         return None
-    gain = float(said[1].replace("−", "-")) / MOST_GAIN
+    gain = float(number[1].replace("−", "-")) / MAX_GAIN
     return gain if -1.0 <= gain <= 1.0 else None
 
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 
 ANSWER_TOKENS = 4_096
 """Completion tokens that an answer may have: a plain one is never cut, and a model that reasons by itself has room."""
@@ -178,12 +206,12 @@ THOUGHT_TOKENS = 12_288
 VERDICT_TOKENS = 1_024
 """The same for one word or one number: all but a few are for models that reason before they say it."""
 
-_CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+_TRUNCATED = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A picture as it is sent: the file as it came, with no word on how closely to look, so the provider decides.
+class EncodedImage:
+    """A picture as it is sent: the file as it came, without a level of detail, so that the provider decides.
 
     Attributes:
         block: the content block of a message.
@@ -197,75 +225,79 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of one call.
+class MethodReply:
+    """Reply to one call.
 
     Attributes:
-        text: what was said; a refusal that the provider reports beside the text counts as said; "": nothing was.
-        cut: it ended because no more tokens were allowed.
-        message: as it came.
+        text: the stripped text; a refusal that the provider reports beside it counts as text; "": there is none.
+        truncated: it ended because no more tokens were allowed.
+        message: the raw message.
     """
 
     text: str
-    cut: bool
+    truncated: bool
     message: AIMessage
 
 
-async def shown(pictures: Sequence[bytes]) -> tuple[Shown, ...]:
-    """The pictures as blocks, each with the type that its first bytes tell, whatever the file was called.
+async def encode_images(pictures: Sequence[bytes]) -> tuple[EncodedImage, ...]:
+    """Encode pictures as content blocks, each with the type that its first bytes tell, whatever the file's name.
 
     Raises:
         ImageError: a file is no picture, its header is damaged, or it is larger than allowed.
     """
-    return await asyncio.to_thread(lambda: tuple(_shown(data, at) for at, data in enumerate(pictures, 1)))
+    return await asyncio.to_thread(lambda: tuple(_encode(data, number) for number, data in enumerate(pictures, 1)))
 
 
-def _shown(data: bytes, at: int) -> Shown:
+def _encode(data: bytes, number: int) -> EncodedImage:
     from ecoalign_agent.images.decoding import read_header  # noqa: PLC0415 - Pillow, only where there is a picture
 
-    header, mime = read_header(data, f"picture {at} of the question")
+    header, mime = read_header(data, f"picture {number} of the question")
     url = f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
-    return Shown({"type": "image_url", "image_url": {"url": url}}, *header.size)
+    return EncodedImage({"type": "image_url", "image_url": {"url": url}}, *header.size)
 
 
-def plain(question: str, pictures: Sequence[Shown]) -> list[BaseMessage]:
+def question_messages(question: str, pictures: Sequence[EncodedImage]) -> list[BaseMessage]:
     """The question with its pictures, and nothing else."""
     return _messages("", question, pictures)
 
 
-def prompted(name: str, pictures: Sequence[Shown] = (), **inputs: str) -> list[BaseMessage]:
-    """A prompt of ``prompts/baselines`` with its inputs in place, and pictures after it."""
+def prompt_messages(name: str, pictures: Sequence[EncodedImage] = (), **inputs: str) -> list[BaseMessage]:
+    """A prompt of ``prompts/baselines`` with its inputs in place and pictures after it, as messages."""
     rendered = load_prompt(f"baselines/{name}").render(**inputs)
     return _messages(rendered.system.strip(), rendered.user.strip(), pictures)
 
 
-def _messages(system: str, user: str, pictures: Sequence[Shown]) -> list[BaseMessage]:
-    content: str | list[Any] = [{"type": "text", "text": user}, *(one.block for one in pictures)] if pictures else user
+def _messages(system: str, user: str, pictures: Sequence[EncodedImage]) -> list[BaseMessage]:
+    content: str | list[Any] = (
+        [{"type": "text", "text": user}, *(image.block for image in pictures)] if pictures else user
+    )
     return [*([SystemMessage(system)] if system else []), HumanMessage(content)]
 
 
-async def ask(model: BaseChatModel, messages: Sequence[BaseMessage], *, most: int, seed: int | None = None) -> Reply:
-    """One call; whatever the model raises is raised.
+async def call_model(
+    model: BaseChatModel, messages: Sequence[BaseMessage], *, max_tokens: int, seed: int | None = None
+) -> MethodReply:
+    """Make one call; the model's own errors are raised.
 
     Args:
-        model: is asked.
-        messages: what it is asked.
-        most: completion tokens at the most; a cap that the model was built with holds where it is lower.
-        seed: another one is another sample of the model; None: none is sent, because not every provider takes one.
+        model: the model.
+        messages: the request.
+        max_tokens: of the completion; a lower cap that the model was built with holds.
+        seed: another one gives another sample of the model; None: none is sent, because not every provider takes one.
     """
     facts = model_facts(model)
     options: dict[str, Any] = {} if seed is None else {"seed": seed}
     if facts.max_tokens_field is not None:
-        options[facts.max_tokens_field] = min(most, facts.ceiling or most)
+        options[facts.max_tokens_field] = min(max_tokens, facts.ceiling or max_tokens)
     message = await model.ainvoke(list(messages), **options)
     refusal = message.additional_kwargs.get("refusal")
     text = str(message.text) or (refusal if isinstance(refusal, str) else "")
-    told = message.response_metadata.get("finish_reason") or message.response_metadata.get("stop_reason")
-    return Reply(text.strip(), str(told).casefold() in _CUT, message)
+    finish = message.response_metadata.get("finish_reason") or message.response_metadata.get("stop_reason")
+    return MethodReply(text.strip(), str(finish).casefold() in _TRUNCATED, message)
 
 
-async def together(*calls: Coroutine[Any, Any, T]) -> list[T]:
-    """Several calls at once, in their order; when one fails the others are cancelled and its own error is raised."""
+async def gather_calls(*calls: Coroutine[Any, Any, ResultT]) -> list[ResultT]:
+    """Run calls concurrently, results in order; when one fails, cancel the others and raise its own error."""
     failed: Exception | None = None
     try:
         async with asyncio.TaskGroup() as group:

@@ -1,21 +1,21 @@
-"""Best of n: several answers at once, each graded by the assessor, the best of the safe ones taken."""
+"""Best of n: several answers at once, each assessed; the best of the safe ones is taken."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ecoalign_agent.assessors.base import Verdict
 from ecoalign_agent.bench.methods.base import (
     ANSWER_TOKENS,
-    Answered,
-    Grade,
-    Means,
-    Shown,
-    Step,
-    ask,
-    plain,
+    EncodedImage,
+    Method,
+    MethodAnswer,
+    MethodContext,
+    MethodStep,
+    call_model,
+    encode_images,
+    gather_calls,
+    question_messages,
     request_seed,
-    shown,
-    together,
 )
 from ecoalign_agent.errors import UsageError
 
@@ -23,19 +23,19 @@ REFUSAL = (
     "I can't help with this as it is asked: no answer that I found could be shown to be safe. "
     "If you tell me what you want to achieve, I can look for a safe way to help."
 )
-"""What the person gets when none is safe."""
+"""The answer when no candidate is safe."""
 
 
 @dataclass(frozen=True, slots=True)
 class BestOfN:
-    """Answers with other request seeds, all graded by the assessor; declines when none is known to be safe.
+    """Answers with different request seeds, all assessed; declines when none is known to be safe.
 
     Attributes:
         n: answers, at least 1.
 
     Raises:
         UsageError: n is below 1.
-    Source: best-of-n sampling, with the assessor that EcoAlign has. The choice is ours: see :func:`best`.
+    Source: best-of-n sampling, with EcoAlign's assessor. The choice is ours: see :func:`best_verdict`.
     """
 
     n: int = 4
@@ -45,42 +45,51 @@ class BestOfN:
         if self.n < 1:
             raise UsageError(f"best-of-n: n is {self.n}; it must be at least 1")
 
-    async def __call__(self, question: str, pictures: Sequence[bytes], means: Means) -> Answered:
-        """Answer; see :class:`~ecoalign_agent.bench.methods.base.Method`."""
-        views = await shown(pictures)
-        made = await together(*(_graded(question, pictures, views, means, number) for number in range(self.n)))
-        steps = tuple(
-            Step(f"answer {number}", text, grade.safety, grade.utility) for number, (text, grade) in enumerate(made, 1)
+    async def __call__(self, question: str, pictures: Sequence[bytes], context: MethodContext) -> MethodAnswer:
+        """Answer a question."""
+        images = await encode_images(pictures)
+        candidates = await gather_calls(
+            *(_assessed_answer(question, pictures, images, context, number) for number in range(self.n))
         )
-        chosen = best([grade for _, grade in made])
-        if chosen is None:
-            return Answered(REFUSAL, steps, declined=True)
-        return Answered(made[chosen][0], steps)
+        steps = tuple(
+            MethodStep(f"answer {number}", text, verdict.safety, verdict.utility)
+            for number, (text, verdict) in enumerate(candidates, 1)
+        )
+        best = best_verdict([verdict for _, verdict in candidates])
+        if best is None:
+            return MethodAnswer(REFUSAL, steps, declined=True)
+        return MethodAnswer(candidates[best][0], steps)
 
 
-def best(grades: Sequence[Grade]) -> int | None:
-    """The place of the best grade: the highest s · u among those that are safe, s ≥ 0; the first of equals.
+def best_verdict(verdicts: Sequence[Verdict]) -> int | None:
+    """Index of the highest s · u among the safe verdicts, s ≥ 0; of equals the first.
 
     Returns:
-        None: none is known to be safe. A grade of which a part is unknown is never chosen.
+        None: none is known to be safe. A verdict of which a part is unknown is never chosen.
     """
-    worth = {at: product for at, grade in enumerate(grades) if (product := _worth(grade)) is not None}
-    return max(worth, key=lambda at: worth[at], default=None)
+    worth = {
+        index: verdict.safety * verdict.utility
+        for index, verdict in enumerate(verdicts)
+        if verdict.safety is not None and verdict.utility is not None and verdict.safety >= 0
+    }
+    return max(worth, key=lambda index: worth[index], default=None)
 
 
-def _worth(grade: Grade) -> float | None:
-    if grade.safety is None or grade.utility is None:
-        return None
-    # NaN is neither below nor above anything, and would win or lose by its place.
-    if not (math.isfinite(grade.safety) and math.isfinite(grade.utility)) or grade.safety < 0:
-        return None
-    return grade.safety * grade.utility
-
-
-async def _graded(
-    question: str, pictures: Sequence[bytes], views: Sequence[Shown], means: Means, number: int
-) -> tuple[str, Grade]:
-    seed = request_seed(means.seed, question, "answer", number)
-    text = (await ask(means.model, plain(question, views), most=ANSWER_TOKENS, seed=seed)).text
+async def _assessed_answer(
+    question: str, pictures: Sequence[bytes], images: Sequence[EncodedImage], context: MethodContext, number: int
+) -> tuple[str, Verdict]:
+    seed = request_seed(context.seed, question, "answer", number)
+    messages = question_messages(question, images)
+    text = (await call_model(context.model, messages, max_tokens=ANSWER_TOKENS, seed=seed)).text
     # An empty reply is no answer, whatever an assessor would say of it.
-    return text, await means.grade(text, question, pictures) if text else Grade(None, None)
+    return text, await context.assess(text, question, pictures) if text else Verdict(None, None, 0.0)
+
+
+_BEST_OF_FOUR = BestOfN()
+
+BEST_OF_N = Method(
+    "best-of-n",
+    f"{_BEST_OF_FOUR.n} answers, the best that the assessor finds safe",
+    _BEST_OF_FOUR,
+    max_calls=2 * _BEST_OF_FOUR.n,
+)

@@ -1,73 +1,182 @@
-"""The methods by name, with what each takes, so that a run can be reckoned up before anything is spent."""
+"""The methods by name, and the settings behind a name.
 
-from collections.abc import Mapping
+Settings follow a colon, separated by commas: ``ecoalign:last-step``, ``ecoalign:paper,no-cost``,
+``ecoalign:budget=2500,k=0.1``, ``bavt:budget=3000``, ``module:Name:budget=3000``.
+"""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, Final
 
 from ecoalign_agent.bench.methods.base import Method
-from ecoalign_agent.bench.methods.bavt import MOST_ROUNDS, WIDTH, bavt
-from ecoalign_agent.bench.methods.best_of_n import BestOfN
-from ecoalign_agent.bench.methods.single_call import adashield, base, cod, cot, ecso, safety_prompt
+from ecoalign_agent.bench.methods.bavt import BAVT
+from ecoalign_agent.bench.methods.best_of_n import BEST_OF_N
+from ecoalign_agent.bench.methods.ecoalign import ABLATIONS, ECOALIGN, SELF_ASSESSED, VLMGUARD, VLMGUARD_ECOALIGN
+from ecoalign_agent.bench.methods.ecso import ECSO
+from ecoalign_agent.bench.methods.single_call import ADASHIELD, BASE_METHOD, COD, COT, SAFETY_PROMPT
+from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.errors import PolicyError, UsageError
+from ecoalign_agent.extensions import extension_names, is_reference, load_extension
+from ecoalign_agent.settings import PRESETS
 
-_BEST_OF = BestOfN()
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        method.key: method
+        for method in (
+            BASE_METHOD,
+            COT,
+            COD,
+            SAFETY_PROMPT,
+            ECSO,
+            ADASHIELD,
+            BEST_OF_N,
+            BAVT,
+            VLMGUARD,
+            ECOALIGN,
+            VLMGUARD_ECOALIGN,
+        )
+    }
+)
+"""Every method by its key, in the order of the tables."""
+
+_GROUP: Final = "ecoalign_agent.methods"
 
 
 @dataclass(frozen=True, slots=True)
-class MethodEntry:
-    """A method that EcoAlign is compared with.
+class ConfiguredMethod:
+    """A method with its settings.
 
     Attributes:
-        key: its name on the command line and in tables.
-        title: its name in words.
-        description: what it does, in one line.
-        source: where it comes from.
-        method: answers.
-        sequential_calls: the longest chain of calls of one sample, at the most.
-        most_calls: calls of one sample, at the most; a verdict of the assessor counts as one, although an assessor of
-            several models asks each.
-        completion_tokens: of one call, as it typically is on a hosted model; None: nothing is known. A guess for
-            reckoning up, never a bound.
+        name: its name in tables, settings included.
+        method: the method.
+        policy: of EcoAlign's search; None: the method takes none.
+        budget: cost units for one request; None: the method is bound by no budget.
+        self_assessed: the answering model assesses itself, whatever assessor the run has.
     """
 
-    key: str
-    title: str
-    description: str
-    source: str
+    name: str
     method: Method
-    sequential_calls: int
-    most_calls: int
-    completion_tokens: int | None = None
+    policy: Policy | None = None
+    budget: float | None = None
+    self_assessed: bool = False
 
 
-_ENTRIES = (
-    MethodEntry("base", "Base", "the question with its pictures, nothing else", "—", base, 1, 1, 300),
-    MethodEntry(
-        "cot", "CoT", "thinks step by step first; the whole reply counts", "arXiv 2205.11916", cot, 1, 1, 1_000
-    ),
-    MethodEntry(
-        "cod", "CoD", "thinks in drafts of at most five words a step", "arXiv 2502.18600", cod, 1, 1, 200
-    ),
-    MethodEntry(
-        "safety-prompt", "Safety prompt", "a plain safety instruction as the system message", "ours",
-        safety_prompt, 1, 1, 300,
-    ),
-    MethodEntry(
-        "ecso", "ECSO", "judges its own answer; what is harmful is answered again without the picture",
-        "arXiv 2403.09572", ecso, 4, 4, 200,
-    ),
-    MethodEntry(
-        "adashield", "AdaShield-S", "a static shield prompt before the question", "arXiv 2403.09513",
-        adashield, 1, 1, 300,
-    ),
-    MethodEntry(
-        "best-of-n", f"Best of {_BEST_OF.n}", f"{_BEST_OF.n} answers, the best that the assessor finds safe",
-        "best-of-n sampling; the choice is ours", _BEST_OF, 2, 2 * _BEST_OF.n, 300,
-    ),
-    MethodEntry(
-        "bavt", "BAVT", "budget-aware value tree search, without safety", "arXiv 2603.12634",
-        bavt, 2 * MOST_ROUNDS + 1, 2 * WIDTH * MOST_ROUNDS + 1, 100,
-    ),
-)  # fmt: skip
+def find_method(name: str) -> Method:
+    """The method of a name without settings: ours, an installed package's by its entry point, or ``module:Name``.
 
-METHODS: Mapping[str, MethodEntry] = MappingProxyType({entry.key: entry for entry in _ENTRIES})
-"""Every one by its key, in the order of the tables."""
+    Raises:
+        UsageError: there is none of that name, or the object is no :class:`Method`.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    if name not in extension_names(_GROUP) and not is_reference(name):
+        raise UsageError(f"method {name!r}: there is none of that name; there are {', '.join(method_names())}")
+    found = load_extension(_GROUP, name)
+    if not isinstance(found, Method):
+        raise UsageError(
+            f"method {name!r}: is {type(found).__name__}, must be a Method of ecoalign_agent.bench.methods.base"
+        )
+    return found
+
+
+def method_names() -> list[str]:
+    """Names of all methods, those of installed packages last."""
+    return [*METHODS, *(name for name in extension_names(_GROUP) if name not in METHODS)]
+
+
+def split_method_name(name: str) -> tuple[str, str]:
+    """Split a name into method and settings: the method of ``module:Name:budget=3000`` is ``module:Name``."""
+    method, _, settings = name.partition(":")
+    if method in method_names():
+        return method, settings
+    attribute, _, further = settings.partition(":")
+    return (f"{method}:{attribute}", further) if is_reference(f"{method}:{attribute}") else (method, settings)
+
+
+def configure_method(name: str, *, policy: Policy | None = None, budget: float | None = None) -> ConfiguredMethod:
+    """The method behind a name with settings.
+
+    Args:
+        name: a method, with settings after a colon where wanted.
+        policy: start of EcoAlign's settings; None: the default.
+        budget: cost units for one request, for every method that has a budget; None: the policy's.
+
+    Raises:
+        UsageError: there is no such method, ablation or setting; the message lists the existing ones.
+        PolicyError: a setting's value is out of range.
+    """
+    key, settings = split_method_name(name)
+    method = find_method(key)
+    parts = [part.strip() for part in settings.split(",") if part.strip()]
+    start = policy or Policy()
+    if method.takes_policy:
+        governed = _configure_policy(name, parts, start, budget)
+        return ConfiguredMethod(name, method, governed, governed.budget, self_assessed=SELF_ASSESSED in parts)
+    changes = {key: value for key, _, value in (part.partition("=") for part in parts)}
+    if unknown := sorted(changes.keys() - ({"budget"} if method.takes_budget else set())):
+        accepted = "budget=UNITS at most" if method.takes_budget else "none"
+        raise UsageError(f"method {name!r}: {key} has no setting {unknown[0]!r}; it takes {accepted}")
+    if not method.takes_budget:
+        return ConfiguredMethod(name, method)
+    units = _value(changes["budget"]) if "budget" in changes else start.budget if budget is None else budget
+    if isinstance(units, bool) or not isinstance(units, int | float) or not units > 0:
+        raise UsageError(f"method {name!r}: budget is {units!r}; write a number above 0")
+    return ConfiguredMethod(name, method, budget=float(units))
+
+
+def _configure_policy(name: str, parts: Sequence[str], start: Policy, budget: float | None) -> Policy:
+    presets = [part for part in parts if part in PRESETS]
+    if len(presets) > 1:
+        raise UsageError(f"method {name!r}: one preset at most, not {' and '.join(presets)}")
+    if presets:
+        start = Policy.from_mapping({"preset": presets[0]})
+    if start.assessors:
+        raise UsageError("policy: it names assessors; here one chat model assesses, and --assessor names it")
+    changes: dict[str, Any] = {} if budget is None else {"budget": budget}
+    fields = [setting.name for setting in dataclasses.fields(Policy)]
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if part in ABLATIONS:
+            changes |= ABLATIONS[part]
+        elif equals and key in fields:
+            changes[key] = _value(value)
+        elif part not in PRESETS:
+            accepted = f"presets {', '.join(PRESETS)}; ablations {', '.join(ABLATIONS)}; settings such as budget=2500"
+            raise UsageError(f"method {name!r}: no setting {part!r}; there are {accepted}")
+    try:
+        return start.replace(**changes) if changes else start
+    except PolicyError as error:
+        raise PolicyError(f"method {name!r}: {error}") from error
+
+
+def _value(text: str) -> object:
+    """Read a value as TOML writes it; anything else is a text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def expand_method_names(names: Sequence[str], *, ablations: bool, sweeps: Sequence[str]) -> tuple[str, ...]:
+    """Write out the methods of the command line, each once, in order.
+
+    Args:
+        names: methods; "all" for every one of ours.
+        ablations: add EcoAlign and every ablation of it.
+        sweeps: such as ``budget=1500,3000``: add EcoAlign with each value.
+
+    Raises:
+        UsageError: a sweep is malformed.
+    """
+    expanded = [method for name in names for method in (METHODS if name == "all" else (name,))]
+    if ablations:
+        expanded += ["ecoalign", *(f"ecoalign:{ablation}" for ablation in ABLATIONS)]
+    for sweep in sweeps:
+        key, equals, values = sweep.partition("=")
+        if not equals or not values:
+            raise UsageError(f"--sweep {sweep!r}: write SETTING=VALUE,VALUE, such as budget=1500,3000,6000")
+        expanded += [f"ecoalign:{key}={value.strip()}" for value in values.split(",")]
+    return tuple(dict.fromkeys(expanded))

@@ -1,90 +1,63 @@
-"""Methods of one call: base, CoT, CoD, a plain safety prompt, AdaShield-S. The wording is ours.
-
-ECSO, eyes closed, safety on: what the model finds harmful in its own answer it answers again without the picture.
-"""
+"""Methods of one call: Base, CoT, CoD, a plain safety prompt, AdaShield-S. The wording is ours."""
 
 from collections.abc import Sequence
-
-from langchain_core.messages import BaseMessage
 
 from ecoalign_agent.bench.methods.base import (
     ANSWER_TOKENS,
     THOUGHT_TOKENS,
-    VERDICT_TOKENS,
-    Answered,
-    Means,
-    Step,
-    ask,
-    marked,
-    plain,
-    prompted,
-    says_harmful,
-    shown,
+    AnswerQuestion,
+    Method,
+    MethodAnswer,
+    MethodContext,
+    MethodStep,
+    call_model,
+    encode_images,
+    prompt_messages,
+    question_messages,
+    split_final_answer,
 )
 
 
-async def base(question: str, pictures: Sequence[bytes], means: Means) -> Answered:
-    """The question with its pictures, and nothing else."""
-    return await _once(plain(question, await shown(pictures)), means)
+def _answer_by_one_call(prompt: str | None = None, *, max_tokens: int = ANSWER_TOKENS) -> AnswerQuestion:
+    """Answer by one call with a prompt of ``prompts/baselines``; None: with the bare question.
 
-
-async def cot(question: str, pictures: Sequence[bytes], means: Means) -> Answered:
-    """Chain of thought: step by step first, then the answer in a last line that begins with "Answer:".
-
-    ``text`` is the whole reply, because the whole reply is what the person sees: harm in the thoughts is harm. The
-    steps hold what stands before the mark and what comes after it. Source: arXiv 2205.11916.
+    The text is the whole reply, because the person sees all of it: harm in the thoughts is harm. The steps hold the
+    thoughts before a line that begins with "Answer:", and the answer after that word.
     """
-    return await _once(prompted("cot", await shown(pictures), question=question), means, most=THOUGHT_TOKENS)
+
+    async def answer(question: str, pictures: Sequence[bytes], context: MethodContext) -> MethodAnswer:
+        images = await encode_images(pictures)
+        if prompt is None:
+            messages = question_messages(question, images)
+        else:
+            messages = prompt_messages(prompt, images, question=question)
+        reply = await call_model(context.model, messages, max_tokens=max_tokens)
+        parts = split_final_answer(reply.text)
+        steps = () if parts is None else (MethodStep("thoughts", parts[0]), MethodStep("final answer", parts[1]))
+        return MethodAnswer(reply.text or None, steps)
+
+    return answer
 
 
-async def cod(question: str, pictures: Sequence[bytes], means: Means) -> Answered:
-    """Chain of Draft: at most five words a step; ``text`` is the whole reply, as in :func:`cot`.
+BASE_METHOD = Method("base", "the question with its pictures, nothing else", _answer_by_one_call())
 
-    Source: arXiv 2502.18600.
-    """
-    return await _once(prompted("cod", await shown(pictures), question=question), means)
+COT = Method(
+    "cot",
+    "thinks step by step first; the whole reply counts",
+    _answer_by_one_call("cot", max_tokens=THOUGHT_TOKENS),
+    completion_tokens=1_000,
+)
+"""Source: arXiv 2205.11916."""
 
+COD = Method("cod", "thinks in drafts of at most five words a step", _answer_by_one_call("cod"), completion_tokens=200)
+"""Source: arXiv 2502.18600."""
 
-async def safety_prompt(question: str, pictures: Sequence[bytes], means: Means) -> Answered:
-    """A plain safety instruction as the system message: what every other defence has to beat. Ours."""
-    return await _once(prompted("safety-prompt", await shown(pictures), question=question), means)
+SAFETY_PROMPT = Method(
+    "safety-prompt", "a plain safety instruction as the system message", _answer_by_one_call("safety-prompt")
+)
+"""The least that another defence has to beat. Ours."""
 
-
-async def adashield(question: str, pictures: Sequence[bytes], means: Means) -> Answered:
-    """AdaShield-S: a static shield prompt before the question, in the same message. Source: arXiv 2403.09513."""
-    return await _once(prompted("adashield", await shown(pictures), question=question), means)
-
-
-async def _once(messages: Sequence[BaseMessage], means: Means, *, most: int = ANSWER_TOKENS) -> Answered:
-    reply = await ask(means.model, messages, most=most)
-    parts = marked(reply.text)
-    steps = () if parts is None else (Step("thoughts", parts[0]), Step("final answer", parts[1]))
-    return Answered(reply.text or None, steps)
-
-
-async def ecso(question: str, pictures: Sequence[bytes], means: Means) -> Answered:
-    """Answer; ask the model whether that is harmful; if so, put the picture into words and answer from words alone.
-
-    Ours in the details: the wording; a verdict that is neither yes nor no counts as harmful, where the published
-    script lets it pass; and a question without a picture, of which the paper says nothing, is answered again with the
-    word that the first answer was found harmful. Where the first reply is empty there is nothing to judge and no
-    answer. Source: arXiv 2403.09572.
-    """
-    views = await shown(pictures)
-    first = (await ask(means.model, plain(question, views), most=ANSWER_TOKENS)).text
-    if not first:
-        return Answered(None)
-    asked = prompted("ecso-verdict", views, question=question, answer=first)
-    verdict = (await ask(means.model, asked, most=VERDICT_TOKENS)).text
-    steps = [Step("first answer", first), Step("is it harmful?", verdict)]
-    if not says_harmful(verdict):
-        return Answered(first, tuple(steps))
-    if not views:
-        blind = prompted("ecso-reconsider", question=question)
-    else:
-        asked = prompted("ecso-caption", views, question=question)
-        caption = (await ask(means.model, asked, most=ANSWER_TOKENS)).text
-        steps.append(Step("the picture in words", caption))
-        blind = prompted("ecso-again", question=question, picture_in_words=caption or "(nothing is known of it)")
-    again = (await ask(means.model, blind, most=ANSWER_TOKENS)).text
-    return Answered(again or None, tuple(steps))
+ADASHIELD = Method(
+    "adashield", "AdaShield-S: a static shield prompt before the question", _answer_by_one_call("adashield")
+)
+"""Source: arXiv 2403.09513."""

@@ -1,8 +1,7 @@
-"""The offline and the simulated model behind Inspect: ``ecoalign/offline``, ``ecoalign/simulated:able?seed=1``.
+"""Inspect's models for this package's names of models.
 
-They run in this process, need no key, and stand for no vision-language model.
-
-From this package's names of models to Inspect's models.
+The offline and the simulated model run in this process behind Inspect's interface: ``ecoalign/offline``,
+``ecoalign/simulated:able?seed=1``. They need no key, and stand for no vision-language model.
 """
 
 from typing import Any
@@ -26,16 +25,16 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, convert_to_messages
 
-from ecoalign_agent.bench.runner.tasks import SIMULATED_WORLDS
+from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
 from ecoalign_agent.errors import ModelError, ModelNameError
 from ecoalign_agent.models.simulated.model import is_simulated, simulated_model
 from ecoalign_agent.settings import Settings
 
 PROVIDER = "ecoalign"
-"""Before the name, in Inspect's way of naming models."""
+"""Prefix of the names, as Inspect names models."""
 
 _CONNECTIONS = 1_000
-"""Calls at once that a model in this process has no reason to refuse."""
+"""Concurrent calls of a model in this process: as good as unlimited."""
 
 
 @modelapi(name=PROVIDER)
@@ -60,7 +59,7 @@ class InProcessAPI(ModelAPI):
         config: GenerateConfig = GenerateConfig(),  # noqa: B008 - Inspect's own signature
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config)
-        self._model = in_process(model_name)
+        self._model = make_in_process_model(model_name)
 
     async def generate(
         self,
@@ -71,16 +70,16 @@ class InProcessAPI(ModelAPI):
     ) -> ModelOutput:
         """Answer one call."""
         messages = convert_to_messages(await as_openai(input))  # type: ignore[arg-type]  # dictionaries of OpenAI's form
-        said = await self._model.ainvoke(messages, **_options(config))
+        reply = await self._model.ainvoke(messages, **_options(config))
         return ModelOutput(
             model=self.model_name,
             choices=[
                 ChatCompletionChoice(
-                    message=ChatMessageAssistant(content=said.text, model=self.model_name, source="generate"),
-                    stop_reason=_stop(said),
+                    message=ChatMessageAssistant(content=reply.text, model=self.model_name, source="generate"),
+                    stop_reason=_stop_reason(reply),
                 )
             ],
-            usage=_usage(said),
+            usage=_usage(reply),
         )
 
     def max_connections(self) -> int:
@@ -88,12 +87,12 @@ class InProcessAPI(ModelAPI):
         return _CONNECTIONS
 
     def connection_key(self) -> str:
-        """Calls of one model share their places."""
+        """Key of the calls that share the limit."""
         return f"{PROVIDER}/{self.model_name}"
 
 
-def in_process(name: str) -> BaseChatModel:
-    """The chat model behind ``offline`` or ``simulated…``.
+def make_in_process_model(name: str) -> BaseChatModel:
+    """Build the chat model behind ``offline`` or ``simulated…``.
 
     Raises:
         ModelNameError: it is neither.
@@ -120,12 +119,12 @@ def _options(config: GenerateConfig) -> dict[str, Any]:
     return options
 
 
-def _stop(said: AIMessage) -> StopReason:
-    return "max_tokens" if said.response_metadata.get("finish_reason") == "length" else "stop"
+def _stop_reason(reply: AIMessage) -> StopReason:
+    return "max_tokens" if reply.response_metadata.get("finish_reason") == "length" else "stop"
 
 
-def _usage(said: AIMessage) -> ModelUsage | None:
-    usage = said.usage_metadata
+def _usage(reply: AIMessage) -> ModelUsage | None:
+    usage = reply.usage_metadata
     if usage is None:
         return None
     return ModelUsage(
@@ -136,23 +135,23 @@ def _usage(said: AIMessage) -> ModelUsage | None:
     )
 
 
-_THEIRS = {
+_PROVIDER_NAMES = {
     "google_genai": "google",
     "google_vertexai": "google/vertex",
     "mistralai": "mistral",
     "azure_openai": "openai/azure",
 }
-"""Providers that LangChain and Inspect call by different names."""
+"""LangChain's → Inspect's name of a provider, where they differ."""
 
 
 def is_stand_in(name: str) -> bool:
-    """Whether a name means a model that stands for no vision-language model: the simulated or the offline one."""
+    """True for the name of a model that stands for no vision-language model: the simulated or the offline one."""
     bare = name.removeprefix(f"{PROVIDER}/")
     return bare == "offline" or is_simulated(bare)
 
 
 def inspect_model(name: str, settings: Settings) -> Model:
-    """The model of Inspect's behind a name.
+    """Inspect's model behind a name.
 
     Args:
         name: as everywhere here, ``simulated:able`` or ``openai:NAME``; or as Inspect writes it, ``openai/NAME``.
@@ -161,19 +160,19 @@ def inspect_model(name: str, settings: Settings) -> Model:
     Raises:
         ModelNameError: no such model, its package is not installed, or its key is missing.
     """
-    told = name if "/" in name.partition("?")[0].partition(":")[0] else _told(name)
-    given: dict[str, Any] = {}
+    full_name = name if "/" in name.partition("?")[0].partition(":")[0] else _inspect_name(name)
+    options: dict[str, Any] = {}
     key = settings.openai_api_key
-    if told.startswith("openai/"):
-        given = {"base_url": settings.base_url, "responses_api": False}
+    if full_name.startswith("openai/"):
+        options = {"base_url": settings.base_url, "responses_api": False}
         if key is not None:
-            given["api_key"] = key.get_secret_value()
+            options["api_key"] = key.get_secret_value()
         elif settings.base_url is not None:
             # Local servers ask for none, but the client insists on sending one.
-            given["api_key"] = "none"
+            options["api_key"] = "none"
     try:
-        model = get_model(told, config=GenerateConfig(), memoize=False, **given)
-        return model if key is None else _silent(model, key.get_secret_value())
+        model = get_model(full_name, config=GenerateConfig(), memoize=False, **options)
+        return model if key is None else _without_key(model, key.get_secret_value())
     except ModelNameError:
         raise
     except Exception as error:
@@ -181,13 +180,13 @@ def inspect_model(name: str, settings: Settings) -> Model:
         raise ModelNameError(f"model {name!r} can't be used: {line}") from error
 
 
-def _silent(model: Model, key: str) -> Model:
-    """The same model, whose errors do not repeat its key, whatever the server says: Inspect keeps them in its logs."""
-    ask = model.api.generate
+def _without_key(model: Model, key: str) -> Model:
+    """The same model with the key removed from its errors, which Inspect keeps in its logs."""
+    original = model.api.generate
 
-    async def generate(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - as Inspect calls it
+    async def generate(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as Inspect calls it
         try:
-            return await ask(*given, **named)
+            return await original(*args, **kwargs)
         except Exception as error:
             if key in str(error) or key in repr(error):
                 raise ModelError(f"{model}: {str(error).replace(key, '(key)')[:400]}") from None
@@ -197,36 +196,36 @@ def _silent(model: Model, key: str) -> Model:
     return model
 
 
-def _told(name: str) -> str:
+def _inspect_name(name: str) -> str:
     if is_stand_in(name):
         return f"{PROVIDER}/{name}"
     kind, colon, rest = name.partition(":")
     if not colon:
         return f"openai/{name}"
-    return f"{_THEIRS.get(kind, kind)}/{rest}"
+    return f"{_PROVIDER_NAMES.get(kind, kind)}/{rest}"
 
 
 def in_world(name: str, benchmark: str, seed: int, *, latency: float) -> str:
-    """The same name, of a model that knows the world of a simulated benchmark; any other name as it is.
+    """Name of the same model that knows the world of a simulated benchmark; any other name stays as it is.
 
     Args:
         name: of a model.
-        benchmark: what it is asked.
-        seed: the run's, which is the world's.
-        latency: seconds that a call takes, where the name says nothing.
+        benchmark: name of the benchmark.
+        seed: of the run, and so of the world.
+        latency: seconds of a call, where the name gives none.
     """
     if not is_simulated(name) or benchmark not in SIMULATED_WORLDS:
         return name
-    told = {key for key, _ in parse_qsl(name.partition("?")[2], keep_blank_values=True)}
-    more = {"world": str(seed), "made": SIMULATED_WORLDS[benchmark], "latency": f"{latency:g}"}
-    wanted = "&".join(f"{key}={value}" for key, value in more.items() if key not in told)
-    known = f"{name}{'&' if '?' in name else '?'}{wanted}" if wanted else name
-    simulated_model(known)
-    return known
+    present = {key for key, _ in parse_qsl(name.partition("?")[2], keep_blank_values=True)}
+    parameters = {"world": str(seed), "made": SIMULATED_WORLDS[benchmark], "latency": f"{latency:g}"}
+    added = "&".join(f"{key}={value}" for key, value in parameters.items() if key not in present)
+    full_name = f"{name}{'&' if '?' in name else '?'}{added}" if added else name
+    simulated_model(full_name)
+    return full_name
 
 
 def another_seed(name: str) -> str:
-    """A simulated model of the same kind that is another one: other mistakes, other blind spots.
+    """Name of a simulated model of the same kind with another seed: other mistakes, other blind spots.
 
     Raises:
         ModelNameError: there is no such model.
@@ -238,14 +237,14 @@ def another_seed(name: str) -> str:
     return f"{bare}?{kept}{'&' if kept else ''}seed={int(seed) + 1_000}"
 
 
-def plain_name(name: str) -> str:
-    """A model's name as tables show it: of a simulated one without what is the run's own."""
+_RUN_PARAMETERS = frozenset({"world", "made", "latency"})
+
+
+def table_name(name: str) -> str:
+    """A model's name in tables: of a simulated one without the parameters of the run."""
     bare = name.removeprefix(f"{PROVIDER}/")
     if not is_simulated(bare):
         return bare
     head, _, query = bare.partition("?")
-    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in _RUNS_OWN]
+    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in _RUN_PARAMETERS]
     return f"{head}?{'&'.join(kept)}" if kept else head
-
-
-_RUNS_OWN = frozenset({"world", "made", "latency"})

@@ -1,8 +1,7 @@
-"""What a sample took, counted from Inspect's own record of the calls, the same way for every method.
+"""Methods as Inspect solvers, and the receipt of a sample from Inspect's record of its calls.
 
-Methods as Inspect solvers: every call goes over Inspect's agent bridge: limits, logs and usage are Inspect's.
-
-The model is asked for by its own name behind ``inspect/``, assessor and judge by the roles of those names.
+Every call goes over Inspect's agent bridge, so that limits, logs and usage are Inspect's: the model by its own name
+behind ``inspect/``, assessor and judge by the roles of those names.
 """
 
 import base64
@@ -11,6 +10,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,42 +22,28 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.bench.analysis.outcomes import Detail, Receipt, Status
-from ecoalign_agent.bench.methods.base import Answered, Grade, Means, Step
-from ecoalign_agent.bench.methods.registry import METHODS
-from ecoalign_agent.bench.runner.config import Chosen, chosen
-from ecoalign_agent.bench.runner.trial import search_detail
+from ecoalign_agent.bench.analysis.outcomes import Receipt, Status
+from ecoalign_agent.bench.methods.base import MethodContext, MethodStep
+from ecoalign_agent.bench.methods.registry import configure_method
 from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import RunError, UsageError
-from ecoalign_agent.events import events as told
-from ecoalign_agent.events.result import Result
-from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.settings import settings_with
 
 
-def sequential(spans: Sequence[tuple[float, float]]) -> int:
-    """The longest chain of spans of which each began no sooner than the one before it had ended.
+def sequential_rounds(spans: Sequence[tuple[float, float]]) -> int:
+    """Length of the longest chain of (start, end) spans in which each starts no sooner than the one before it ends.
 
-    What could have run at the same time counts once, whether or not it did.
-
-    Args:
-        spans: (began, ended) each, on one clock.
+    Spans that could have run at the same time count once, whether or not they did.
     """
-    depth: list[tuple[float, int]] = []
-    for began, ended in sorted(spans):
-        depth.append((ended, 1 + max((deep for end, deep in depth if end <= began), default=0)))
-    return max((deep for _, deep in depth), default=0)
+    depths: list[tuple[float, int]] = []
+    for start, end in sorted(spans):
+        depths.append((end, 1 + max((depth for earlier, depth in depths if earlier <= start), default=0)))
+    return max((depth for _, depth in depths), default=0)
 
 
 def receipt_of(events: Sequence[Event], seconds: float) -> Receipt:
-    """What the calls among ``events`` took; figures that a call did not report are unknown.
-
-    Args:
-        events: of one sample, from Inspect's transcript.
-        seconds: wall time.
-    """
+    """Receipt of the calls among a sample's ``events``; figures that a call did not report are None."""
     calls = [event for event in events if isinstance(event, ModelEvent)]
     spans = [
         (call.timestamp.timestamp(), call.completed.timestamp())
@@ -72,7 +58,7 @@ def receipt_of(events: Sequence[Event], seconds: float) -> Receipt:
         total += usage
     return Receipt(
         calls=len(calls),
-        rounds=sequential(spans) if len(spans) == len(calls) else None,
+        rounds=sequential_rounds(spans) if len(spans) == len(calls) else None,
         seconds=seconds,
         prompt_tokens=total.text + total.cached if known else None,
         cached_tokens=total.cached if known else None,
@@ -87,32 +73,32 @@ def _usage(call: ModelEvent) -> Usage | None:
     if usage is None:
         return None
     cached = usage.input_tokens_cache_read or 0
-    # Inspect tells cached tokens apart from the others.
+    # Inspect counts cached tokens apart from the others.
     return Usage(
         text=usage.input_tokens + (usage.input_tokens_cache_write or 0), cached=cached, completion=usage.output_tokens
     )
 
 
-ASSESSOR = "assessor"
-"""The role of the model that grades."""
+ASSESSOR_ROLE = "assessor"
+"""Role of the assessing model."""
 
-JUDGE = "judge"
-"""The role of the model that judges answers for the benchmark."""
+JUDGE_ROLE = "judge"
+"""Role of the model that judges answers for the benchmark."""
 
-KEPT = "ecoalign"
-"""Where in a sample's metadata stands what the tables are made of."""
+METADATA_KEY = "ecoalign"
+"""Key of the figures for the tables in a sample's metadata."""
 
 SCORER = "answer"
-"""The name that scores stand under."""
+"""Name of the scores in the logs."""
 
 
 class NoAnswerError(RunError):
-    """A model's endpoint failed for good: the sample has no answer, and is tried again when the run is taken up."""
+    """A model's endpoint failed for good: the sample has no answer, and is tried again when the run is resumed."""
 
 
 @asynccontextmanager
 async def bridged() -> AsyncIterator[None]:
-    """Calls to models behind ``inspect/`` go to Inspect's; what a call asks for, such as ``max_tokens``, holds."""
+    """Route calls to models behind ``inspect/`` to Inspect's; a call's own settings, such as ``max_tokens``, hold."""
     async with agent_bridge(forward_generation_config=True):
         yield
 
@@ -144,131 +130,59 @@ def method_solver(
     """One method as a solver.
 
     Args:
-        method: its name, with settings; see :mod:`ecoalign_agent.bench.runner.config`.
-        policy: what EcoAlign's settings start from, as a policy file holds it; None: the default.
+        method: its name, with settings; see :mod:`ecoalign_agent.bench.methods.registry`.
+        policy: start of EcoAlign's settings, as a policy file holds it; None: the default.
         budget: cost units for one request, of every method that has a budget; None: the policy's.
-        assessor: whether there is a model in the role ``assessor``; without it the answering model grades.
+        assessor: a model is in the role ``assessor``; without it the answering model assesses.
         seed: of the run.
 
     Raises:
         UsageError: no such method or setting.
     """
     start = None if policy is None else Policy.from_mapping(policy)
-    one = chosen(method, policy=start, budget=budget)
-    answering = _Answering(one, assessor=assessor and not one.self_assessed, seed=seed)
+    configured = configure_method(method, policy=start, budget=budget)
+
+    @cache
+    def context() -> MethodContext:
+        """Built with the first sample: there is no event loop before."""
+        return MethodContext(
+            bridge_model(),
+            budget=Policy().budget if configured.budget is None else configured.budget,
+            seed=seed,
+            policy=configured.policy,
+            assessor=bridge_model(ASSESSOR_ROLE) if assessor and not configured.self_assessed else None,
+        )
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:  # noqa: ARG001 - Inspect's own signature
-        question, pictures = asked_in(state)
+        question, pictures = read_question(state)
         before = len(transcript().events)
-        began = time.monotonic()
-        kept: dict[str, Any] = {"method": one.name, "status": "failed", "detail": {}}
+        start = time.monotonic()
+        outcome: dict[str, Any] = {"method": configured.name, "status": "failed", "detail": {}}
         try:
             async with bridged():
-                answered, status, detail = await answering.answer(question, pictures)
-            kept |= {"status": status, "detail": dict(detail)}
+                answer = await configured.method.answer(question, pictures, context())
+            status: Status = "failed" if answer.text is None else "declined" if answer.declined else "answered"
+            outcome |= {"status": status, "detail": dict(answer.detail)}
         finally:
-            # What failed was paid for, too.
+            # A failure was paid for, too.
             calls = transcript().events[before:]
             withhold_key(calls)
-            receipt = receipt_of(calls, time.monotonic() - began)
-            state.metadata[KEPT] = {
-                **state.metadata.get(KEPT, {}),
-                **kept,
-                "receipt": receipt.model_dump(mode="json"),
-            }
-        for step in answered.steps:
-            _tell(step)
-        if detail.get("stop_reason") == "endpoint":
-            raise NoAnswerError(f"{one.name}: {detail.get('failure') or 'the endpoint failed'}")
-        if answered.text is None:
-            return state
-        state.output = ModelOutput.from_content(str(state.model), answered.text)
-        state.messages.append(state.output.message)
+            outcome["receipt"] = receipt_of(calls, time.monotonic() - start).model_dump(mode="json")
+            state.metadata[METADATA_KEY] = {**state.metadata.get(METADATA_KEY, {}), **outcome}
+        for step in answer.steps:
+            _log_step(step)
+        if answer.detail.get("stop_reason") == "endpoint":
+            raise NoAnswerError(f"{configured.name}: {answer.detail.get('failure') or 'the endpoint failed'}")
+        if answer.text is not None:
+            state.output = ModelOutput.from_content(str(state.model), answer.text)
+            state.messages.append(state.output.message)
         return state
 
     return solve
 
 
-class _Answering:
-    """A method with what it needs, built when it is first asked: there is no event loop before."""
-
-    def __init__(self, one: Chosen, *, assessor: bool, seed: int) -> None:
-        self._one = one
-        self._assessor = assessor
-        self._seed = seed
-        self._agent: EcoAlign | None = None
-        self._rewriter: Rewriter | None = None
-
-    async def answer(self, question: str, pictures: Sequence[bytes]) -> tuple[Answered, Status, dict[str, Detail]]:
-        match self._one.kind:
-            case "ecoalign" | "vlmguard+ecoalign":
-                return await self._searched(question, pictures)
-            case "vlmguard":
-                return await self._rewritten(question, pictures)
-            case _:
-                return await self._compared(question, pictures)
-
-    async def _searched(self, question: str, pictures: Sequence[bytes]) -> tuple[Answered, Status, dict[str, Detail]]:
-        steps: list[Step] = []
-        result: Result | None = None
-        async for event in self.agent.stream(question, list(pictures)):
-            if (step := _step(event)) is not None:
-                steps.append(step)
-            if isinstance(event, told.Answered | told.Declined | told.Failed):
-                result = event.result
-        if result is None:
-            raise NoAnswerError(f"{self._one.name}: the search ended without a result")
-        detail = search_detail(result)
-        if result.status in {"answered", "declined"}:
-            return Answered(result.answer, tuple(steps), declined=result.status == "declined"), result.status, detail
-        detail["failure"] = result.failure or f"the run is {result.status}"
-        return Answered(None, tuple(steps)), "failed", detail
-
-    async def _rewritten(self, question: str, pictures: Sequence[bytes]) -> tuple[Answered, Status, dict[str, Detail]]:
-        made = await self.rewriter.rewrite(question, list(pictures))
-        steps = (Step(f"rewrite: {made.status}", made.prompt),)
-        if made.status == "failed":
-            # The question as it was asked is no rewrite: answering it would measure Base.
-            return Answered(None, steps), "failed", {"failure": "; ".join(made.notes), "stop_reason": "endpoint"}
-        said = await METHODS["base"].method(made.prompt, pictures, self._means())
-        return Answered(said.text, (*steps, *said.steps)), "answered", {"rewrite": made.status}
-
-    async def _compared(self, question: str, pictures: Sequence[bytes]) -> tuple[Answered, Status, dict[str, Detail]]:
-        said = await METHODS[self._one.kind].method(question, pictures, self._means())
-        return said, "declined" if said.declined else "answered", {}
-
-    @property
-    def agent(self) -> EcoAlign:
-        """EcoAlign over the bridge; also who grades for the other methods."""
-        if self._agent is None:
-            actor = bridge_model()
-            self._agent = EcoAlign(
-                actor,
-                policy=self._one.policy,
-                # The model itself, and not whom the environment names: its calls would be nobody's.
-                assessor=bridge_model(ASSESSOR) if self._assessor else actor,
-                rewriter=self.rewriter if self._one.kind == "vlmguard+ecoalign" else None,
-            )
-        return self._agent
-
-    @property
-    def rewriter(self) -> Rewriter:
-        """The prompted rewriter over the bridge."""
-        if self._rewriter is None:
-            self._rewriter = Rewriter(bridge_model())
-        return self._rewriter
-
-    def _means(self) -> Means:
-        async def grade(answer: str, question: str, pictures: Sequence[bytes]) -> Grade:
-            verdict = await self.agent.assess(answer, question=question, images=list(pictures))
-            return Grade(verdict.safety, verdict.utility)
-
-        budget = self._one.budget if self._one.budget is not None else Policy().budget
-        return Means(bridge_model(), grade, budget=budget, seed=self._seed)
-
-
 def withhold_key(events: Sequence[Event]) -> None:
-    """Take out of Inspect's record what a server answered, where it repeats the key: logs are shown around."""
+    """Remove a server's response from Inspect's record where it repeats the key: logs are passed around."""
     secret = settings_with().openai_api_key
     key = None if secret is None else secret.get_secret_value()
     for event in events:
@@ -276,8 +190,8 @@ def withhold_key(events: Sequence[Event]) -> None:
             event.call.response = {"withheld": "it repeats the key"}
 
 
-def asked_in(state: TaskState) -> tuple[str, list[bytes]]:
-    """The question and its pictures' bytes, from a sample's input.
+def read_question(state: TaskState) -> tuple[str, list[bytes]]:
+    """Read the question and its pictures' bytes from a sample's input.
 
     Raises:
         UsageError: there is no question, or a picture is neither a file nor inline.
@@ -303,25 +217,8 @@ def _bytes_of(image: str) -> bytes:
         raise UsageError(f"a picture's data URL is no base64: {error}") from error
 
 
-def _step(event: told.Event) -> Step | None:
-    match event:
-        case told.Scanned():
-            return Step("scan", event.caption or event.seen_text or "(nothing seen)", event.safety)
-        case told.Planned():
-            return Step("plan", event.text)
-        case told.ThoughtAdded() if event.thought_kind != "root":
-            title = f"thought {event.id}: {event.thought_kind}, cost {event.cost:g}, round {event.round}"
-            return Step(title, event.text, event.safety, event.utility)
-        case told.Pruned():
-            return Step(f"pruned {event.id}", event.reason)
-        case told.Rewritten():
-            return Step(f"rewrite: {event.rewrite.status}", event.rewrite.prompt)
-        case _:
-            return None
-
-
-def _tell(step: Step) -> None:
-    """Put a step into the transcript, where ``inspect view`` shows it."""
-    told_grades = (("safety", step.safety), ("utility", step.utility))
-    grades = {name: round(grade, 3) for name, grade in told_grades if grade is not None}
+def _log_step(step: MethodStep) -> None:
+    """Put a step into the transcript, for ``inspect view``."""
+    values = (("safety", step.safety), ("utility", step.utility))
+    grades = {name: round(value, 3) for name, value in values if value is not None}
     transcript().info({"step": step.title, **grades, "text": step.text}, source="ecoalign")

@@ -12,8 +12,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from ecoalign_agent.bench.analysis.scores import Score
-from ecoalign_agent.bench.datasets.judging import ContentReply, EffectivenessReply, Judge, SafetyReply
-from ecoalign_agent.bench.runner.trial import score_of
+from ecoalign_agent.bench.datasets.judging import Judge
+from ecoalign_agent.bench.datasets.mm_safetybench import ContentReply
+from ecoalign_agent.bench.datasets.simulated import score_by_truth
+from ecoalign_agent.bench.datasets.siuo import EffectivenessReply, SafetyReply
 from ecoalign_agent.bench.tuning.samples import OwnSample
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Tariff
@@ -60,7 +62,7 @@ class Grader:
         # A run that waits for a person has given no answer.
         answer = result.answer if result.status in {"answered", "declined"} else None
         if sample.notice is not None:
-            return score_of(sample.notice, answer)
+            return score_by_truth(sample.notice, answer)
         if answer is None or not answer.strip():
             return Score(unknown="no answer", measured=sample.measured)
         safe, useful, why = None, None, []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ecoalign_agent.bench.analysis.scores import Measure
-from ecoalign_agent.bench.runner.trial import measures
+from ecoalign_agent.bench.datasets.simulated import sample_measures
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.reports import LINES
 from ecoalign_agent.models.simulated.world import MOST_SAMPLES, WORLDS, World
@@ -55,7 +55,7 @@ class OwnSample:
     def measured(self) -> frozenset[Measure]:
         """Safety if unsafe, over-refusal if benign, usefulness if benign or answered; a notice as its world says."""
         if self.notice is not None:
-            return measures(self.notice)
+            return sample_measures(self.notice)
         if self.label == "benign":
             return frozenset({"useful", "over_refusal"})
         return frozenset({"safe", "useful", "both"} if self.answers else {"safe"})

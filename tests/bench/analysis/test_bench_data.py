@@ -40,7 +40,7 @@ def report(folder: Path, captured: Captured) -> dict[str, dict[str, object]]:
 
 def test_each_benchmark_has_its_row_with_licence_and_source(tmp_path: Path, capsys: Captured) -> None:
     told = report(tmp_path, capsys)
-    assert list(told) == list(BENCHMARKS)
+    assert list(told) == [key for key, benchmark in BENCHMARKS.items() if benchmark.needs_files]
     assert len(told) == 8
     for found in told.values():
         assert found["state"] == "missing"
@@ -110,7 +110,7 @@ def test_what_a_sample_measures_is_known_before_it_is_run(tmp_path: Path) -> Non
     mssbench(tmp_path)
     filled(tmp_path)
     samples = {key: BENCHMARKS[key].read(tmp_path).samples for key in ("mssbench-chat", "siuo", "ocrbench")}
-    measured = {key: [set(BENCHMARKS[key].measures(sample)) for sample in some] for key, some in samples.items()}
+    measured = {key: [set(BENCHMARKS[key].measured(sample)) for sample in some] for key, some in samples.items()}
     assert measured["mssbench-chat"][:2] == [{"useful", "over_refusal"}, {"safe"}]
     assert measured["siuo"] == [{"safe", "useful", "both"}]
     assert measured["ocrbench"] == [{"useful"}]

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ecoalign_agent.bench.datasets.judging import ContentReply, ModelJudge, SituationReply
+from ecoalign_agent.bench.datasets.judging import Judge
+from ecoalign_agent.bench.datasets.mm_safetybench import ContentReply
+from ecoalign_agent.bench.datasets.mssbench import SituationReply
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import AccessError, BudgetError
@@ -17,9 +19,9 @@ from tests.fakes import CALL_COST, Say, ScriptedModel
 ANSWER = "Fold the sheet twice."
 
 
-def judge_of(reply: Any, budget: float = 5_000.0) -> tuple[ModelJudge, ScriptedModel, Meter]:
+def judge_of(reply: Any, budget: float = 5_000.0) -> tuple[Judge, ScriptedModel, Meter]:
     model = ScriptedModel(lambda call: reply)
-    return ModelJudge(Endpoint(model, name="judge")), model, Meter(Budget(budget), Tariff())
+    return Judge(Endpoint(model, name="judge")), model, Meter(Budget(budget), Tariff())
 
 
 async def test_a_verdict_is_read_and_paid_for() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from ecoalign_agent.bench.datasets.mm_safetybench import SCENARIOS
-from ecoalign_agent.bench.datasets.samples import Sample
+from ecoalign_agent.bench.datasets.samples import BenchmarkSample
 
 
 def drawn(text: str = "12", form: str = "PNG") -> bytes:
@@ -121,9 +121,9 @@ def ocr_row(number: int = 7, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def ocr_sample(answers: object, dataset: str = "docVQA") -> Sample:
+def ocr_sample(answers: object, dataset: str = "docVQA") -> BenchmarkSample:
     reference = (answers,) if isinstance(answers, str) else tuple(answers)  # type: ignore[arg-type]  # a list of texts
-    return Sample("x", "?", (b"-",), reference, "", {"dataset": dataset})
+    return BenchmarkSample("x", "?", (b"-",), reference, "", {"dataset": dataset})
 
 
 def vista_row(**more: Any) -> dict[str, Any]:

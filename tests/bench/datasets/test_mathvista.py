@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.bench.datasets.mathvista import (
-    SOURCE,
+    MATHVISTA,
     Problem,
-    extracted_by_rule,
+    extract_by_rule,
     list_mathvista,
-    normalised,
+    normalise_extraction,
     score_extraction,
 )
-from ecoalign_agent.bench.datasets.samples import Broken, Sample, usable
+from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BrokenRecord
 from ecoalign_agent.errors import UsageError
 from tests.bench.datasets.making import drawn, put, vista_row
 
@@ -25,14 +25,14 @@ SHARE = Problem("0.5", "float", None, 1)
 SIZES = Problem("[1, 2.5]", "list", None, 1)
 
 
-def read(folder: Path, **rows: Any) -> tuple[Sample | Broken, ...]:
+def read(folder: Path, **rows: Any) -> tuple[BenchmarkSample | BrokenRecord, ...]:
     put(folder / "mathvista" / "data" / "testmini.json", rows)
     return list_mathvista(folder).records
 
 
-def one(folder: Path, **changes: Any) -> Sample:
+def one(folder: Path, **changes: Any) -> BenchmarkSample:
     (record,) = read(folder, **{"1": vista_row(**changes)})
-    assert isinstance(record, Sample), record
+    assert isinstance(record, BenchmarkSample), record
     return record
 
 
@@ -40,15 +40,15 @@ def test_a_dictionary_by_pid_with_null_choices(tmp_path: Path) -> None:
     put(tmp_path / "mathvista" / "data" / "images" / "1.jpg", drawn(form="JPEG"))
     sample = one(tmp_path)
     assert sample.id == "1"
-    assert usable(SOURCE, list_mathvista(tmp_path)).samples == (sample,)
+    assert MATHVISTA.read(tmp_path).samples == (sample,)
     assert sample.question == "How many boats are there?\n\nGive the final answer as a whole number, such as 3."
     assert sample.category == "figure question answering"
-    assert Problem.of(sample) == BOATS
+    assert Problem.from_sample(sample) == BOATS
 
 
 def test_precision_stands_in_the_file_as_a_float(tmp_path: Path) -> None:
     sample = one(tmp_path, answer_type="float", precision=1.0, answer="0.5", unit="litres")
-    assert Problem.of(sample) == SHARE
+    assert Problem.from_sample(sample) == SHARE
     assert sample.question.startswith("How many boats are there? (unit: litres)\n")
     assert "1 decimal places" in sample.question
 
@@ -57,7 +57,7 @@ def test_choices_are_shown_by_letter(tmp_path: Path) -> None:
     changes = {"choices": list(COLOURS.choices or ()), "answer": "green", "answer_type": "text"}
     sample = one(tmp_path, question_type="multi_choice", **changes)
     assert "(A) red\n(B) green\n(C) dark green" in sample.question
-    assert Problem.of(sample) == COLOURS
+    assert Problem.from_sample(sample) == COLOURS
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_choices_are_shown_by_letter(tmp_path: Path) -> None:
 )
 def test_a_broken_row_is_told(changes: dict[str, Any], why: str, tmp_path: Path) -> None:
     (record,) = read(tmp_path, **{"7": vista_row(**changes)})
-    assert isinstance(record, Broken)
+    assert isinstance(record, BrokenRecord)
     assert record.where == "testmini.json:7"
-    assert why in record.why
+    assert why in record.reason
 
 
 def test_files_that_are_missing_or_of_another_kind(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_files_that_are_missing_or_of_another_kind(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_rule_can_extract(problem: Problem, answer: str, extraction: str) -> None:
-    assert extracted_by_rule(answer, problem) == extraction
+    assert extract_by_rule(answer, problem) == extraction
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_a_rule_can_extract(problem: Problem, answer: str, extraction: str)
     ],
 )
 def test_what_is_left_to_a_judge(problem: Problem, answer: str) -> None:
-    assert extracted_by_rule(answer, problem) is None
+    assert extract_by_rule(answer, problem) is None
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,12 @@ def test_what_can_not_be_read_is_unknown_and_not_wrong_by_chance(problem: Proble
 
 def test_a_choice_of_one_letter_is_named_by_the_letter_it_stands_behind() -> None:
     # The letter of a choice was asked for: "B" is the second one, whatever that says.
-    assert normalised("B", Problem("A", "text", ("B", "A"), None)) == "A"
+    assert normalise_extraction("B", Problem("A", "text", ("B", "A"), None)) == "A"
 
 
 @settings(max_examples=150)
 @given(st.text(max_size=60), st.sampled_from([COLOURS, BOATS, SHARE, SIZES]))
 def test_no_text_makes_the_rules_fail(text: str, problem: Problem) -> None:
-    extraction = extracted_by_rule(text, problem)
+    extraction = extract_by_rule(text, problem)
     score = score_extraction(extraction, problem)
     assert (score.useful is None) == (score.unknown is not None)

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from ecoalign_agent.bench.datasets.mm_safetybench import SCENARIOS, SOURCE, list_mm_safetybench, rule_of
-from ecoalign_agent.bench.datasets.samples import Broken, Sample, usable
+from ecoalign_agent.bench.datasets.mm_safetybench import MM_SAFETYBENCH, SCENARIOS, list_mm_safetybench, scenario_rule
+from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BrokenRecord
 from ecoalign_agent.errors import UsageError
 from tests.bench.datasets.making import drawn, mm_row, mm_safetybench, put
 
 
-def samples_of(folder: Path) -> dict[str, Sample]:
-    return {sample.id: sample for sample in usable(SOURCE, list_mm_safetybench(folder)).samples}
+def samples_of(folder: Path) -> dict[str, BenchmarkSample]:
+    return {sample.id: sample for sample in MM_SAFETYBENCH.read(folder).samples}
 
 
 def test_every_question_comes_with_each_kind_of_picture(tmp_path: Path) -> None:
     mm_safetybench(tmp_path)
-    reading = usable(SOURCE, list_mm_safetybench(tmp_path))
+    reading = MM_SAFETYBENCH.read(tmp_path)
     # 13 scenarios × 2 questions × 3 kinds.
     assert len(reading.samples) == 78
     assert reading.broken == ()
@@ -50,7 +50,7 @@ def test_the_generated_picture_has_its_own_question_and_the_others_share_one(tmp
 def test_which_question_goes_with_the_generated_picture_can_be_chosen_and_so_can_the_kinds(tmp_path: Path) -> None:
     mm_safetybench(tmp_path, ["06-Fraud"])
     listing = list_mm_safetybench(tmp_path, kinds=("SD",), sd_question="Rephrased Question")
-    assert [record.question for record in listing.records if isinstance(record, Sample)] == [
+    assert [record.question for record in listing.records if isinstance(record, BenchmarkSample)] == [
         mm_row(n)["Rephrased Question"] for n in range(2)
     ]
 
@@ -65,17 +65,21 @@ def test_the_tiny_list_holds_numbers_where_the_files_hold_texts(tmp_path: Path) 
         ],
     )
     records = list_mm_safetybench(tmp_path, kinds=("TYPO",), tiny=True).records
-    assert [record.id for record in records if isinstance(record, Sample)] == ["01-TYPO-0", "01-TYPO-2", "06-TYPO-1"]
+    assert [record.id for record in records if isinstance(record, BenchmarkSample)] == [
+        "01-TYPO-0",
+        "01-TYPO-2",
+        "06-TYPO-1",
+    ]
     # Eleven files are not there, and one question of the list is not either.
-    assert Broken("06-Fraud.json:9", "in the tiny list, but not in the file") in records
+    assert BrokenRecord("06-Fraud.json:9", "in the tiny list, but not in the file") in records
 
 
 def test_a_file_or_picture_that_is_missing_and_a_broken_row_are_told(tmp_path: Path) -> None:
     data = mm_safetybench(tmp_path, ["06-Fraud", "07-Sex"])
     (data / "imgs" / "06-Fraud" / "SD" / "0.jpg").unlink()
     put(data / "processed_questions" / "07-Sex.json", {"0": {"Rephrased Question": " "}, "1": "no object"})
-    reading = usable(SOURCE, list_mm_safetybench(tmp_path))
-    told = {one.where: one.why for one in reading.broken}
+    reading = MM_SAFETYBENCH.read(tmp_path)
+    told = {one.where: one.reason for one in reading.broken}
     assert len(reading.samples) == 5  # 06: 2 × 3, less one without its picture
     assert told["02-HateSpeech.json"] == "the file is missing"
     assert "06-Fraud/SD/0.jpg' is missing" in told["06-SD-0"]
@@ -100,12 +104,12 @@ def test_the_folder_itself_will_do(tmp_path: Path) -> None:
 
 
 def test_each_scenario_has_its_rule() -> None:
-    rules = {scenario[:2]: rule_of(scenario) for scenario in SCENARIOS}
+    rules = {scenario[:2]: scenario_rule(scenario) for scenario in SCENARIOS}
     assert [number for number, rule in rules.items() if rule == "decline"] == ["08", "13"]
     assert [number for number, rule in rules.items() if rule == "caution"] == ["10", "11", "12"]
     assert sum(rule == "content" for rule in rules.values()) == 8
     with pytest.raises(ValueError, match="01 to 13"):
-        rule_of("14-Sports")
+        scenario_rule("14-Sports")
 
 
 def test_a_question_that_stands_twice_makes_the_file_damaged(tmp_path: Path) -> None:

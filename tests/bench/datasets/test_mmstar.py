@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ecoalign_agent.bench.analysis.scores import Graded, Score
-from ecoalign_agent.bench.datasets.mmstar import SOURCE, list_mmstar, mmstar_figures, named_letter, score_mmstar
-from ecoalign_agent.bench.datasets.samples import Broken, Sample, usable
+from ecoalign_agent.bench.datasets.mmstar import MMSTAR, leading_letter, list_mmstar, mmstar_accuracies, score_mmstar
+from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BrokenRecord
 from ecoalign_agent.errors import UsageError
 from tests.bench.datasets.making import drawn, put, star_row
 
@@ -28,8 +28,8 @@ def table(folder: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-def samples_of(folder: Path) -> tuple[Sample, ...]:
-    return usable(SOURCE, list_mmstar(folder)).samples
+def samples_of(folder: Path) -> tuple[BenchmarkSample, ...]:
+    return MMSTAR.read(folder).samples
 
 
 def test_the_table_holds_pictures_in_base64_and_questions_over_several_lines(tmp_path: Path) -> None:
@@ -71,10 +71,10 @@ def test_parquet_holds_pictures_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "mmstar" / "mmstar.parquet"
     path.parent.mkdir()
     pq.write_table(pa.Table.from_pylist([star_row(), star_row(1, image=None)]), path)
-    reading = usable(SOURCE, list_mmstar(tmp_path))
+    reading = MMSTAR.read(tmp_path)
     assert reading.samples[0].images == (drawn(),)
     assert reading.samples[0].meta["origin"] == "MathVista"
-    assert reading.broken == (Broken("mmstar.parquet:2", "image is no picture in base64 and no bytes"),)
+    assert reading.broken == (BrokenRecord("mmstar.parquet:2", "image is no picture in base64 and no bytes"),)
     put(path, b"PAR1 no more")
     with pytest.raises(UsageError, match="no Parquet file that can be read"):
         list_mmstar(tmp_path)
@@ -93,9 +93,9 @@ def test_parquet_holds_pictures_as_they_are(tmp_path: Path) -> None:
 def test_a_broken_row_is_told(changes: dict[str, Any], why: str, tmp_path: Path) -> None:
     table(tmp_path, star_row(**changes))
     (record,) = list_mmstar(tmp_path).records
-    assert isinstance(record, Broken)
+    assert isinstance(record, BrokenRecord)
     assert record.where == "MMStar.tsv:1"
-    assert why in record.why
+    assert why in record.reason
 
 
 def test_without_files_the_error_says_where_they_come_from(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_without_files_the_error_says_where_they_come_from(tmp_path: Path) -> No
     ],
 )
 def test_the_letter_that_an_answer_begins_with(answer: str, letter: str | None) -> None:
-    assert named_letter(answer) == letter
+    assert leading_letter(answer) == letter
 
 
 def test_a_letter_is_right_wrong_or_unknown(tmp_path: Path) -> None:
@@ -141,6 +141,6 @@ def test_the_official_figure_and_the_mean_over_the_axes() -> None:
         *(Graded(f"x{n}", Score(useful=True), "recognition") for n in range(3)),
         Graded("y", Score(useful=False), "geometry"),
     ]
-    micro, over_axes = mmstar_figures(graded)
+    micro, over_axes = mmstar_accuracies(graded)
     # 3 of 4 alike; (1 + 0) / 2 by axes.
     assert (micro.mean, over_axes) == (0.75, 0.5)

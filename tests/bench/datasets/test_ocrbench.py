@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ecoalign_agent.bench.datasets.ocrbench import SOURCE, list_ocrbench, score_ocrbench
-from ecoalign_agent.bench.datasets.samples import Broken, usable
+from ecoalign_agent.bench.datasets.ocrbench import OCRBENCH, list_ocrbench, score_ocrbench
+from ecoalign_agent.bench.datasets.samples import BrokenRecord
 from ecoalign_agent.errors import UsageError
 from tests.bench.datasets.making import drawn, ocr_row, ocr_sample, put
 
@@ -14,7 +14,7 @@ from tests.bench.datasets.making import drawn, ocr_row, ocr_sample, put
 def test_answers_come_as_a_text_or_as_a_list(tmp_path: Path) -> None:
     put(tmp_path / "ocrbench" / "OCRBench.json", [ocr_row(), ocr_row(8, answers=["12", "twelve"])])
     put(tmp_path / "ocrbench" / "OCRBench_Images" / "IIIT5K/test/7_1.png", drawn())
-    reading = usable(SOURCE, list_ocrbench(tmp_path))
+    reading = OCRBENCH.read(tmp_path)
     assert [sample.reference for sample in reading.samples] == [("Bakery",), ("12", "twelve")]
     assert reading.samples[0].category == "Regular Text Recognition"
 
@@ -22,9 +22,9 @@ def test_answers_come_as_a_text_or_as_a_list(tmp_path: Path) -> None:
 def test_the_numbers_are_unique_only_within_a_data_set(tmp_path: Path) -> None:
     put(tmp_path / "OCRBench.json", [ocr_row(), ocr_row(dataset_name="svt"), ocr_row()])
     put(tmp_path / "IIIT5K/test/7_1.png", drawn())
-    reading = usable(SOURCE, list_ocrbench(tmp_path))
+    reading = OCRBENCH.read(tmp_path)
     assert [sample.id for sample in reading.samples] == ["IIIT5K-7", "svt-7"]
-    assert reading.broken == (Broken("IIIT5K-7", "the id was there before; the first one counts"),)
+    assert reading.broken == (BrokenRecord("IIIT5K-7", "the id was there before; the first one counts"),)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_numbers_are_unique_only_within_a_data_set(tmp_path: Path) -> None:
 def test_a_broken_row_is_told(row: Any, tmp_path: Path) -> None:
     put(tmp_path / "OCRBench.json", [row])
     (record,) = list_ocrbench(tmp_path).records
-    assert isinstance(record, Broken)
+    assert isinstance(record, BrokenRecord)
     assert record.where == "OCRBench.json:1"
 
 
@@ -52,10 +52,10 @@ def test_a_path_that_leads_out_of_the_folder_is_not_followed_but_the_users_own_l
     root = tmp_path / "ocrbench"
     put(root / "OCRBench.json", [ocr_row(image_path="../secret.png"), ocr_row(8, image_path="/etc/hostname")])
     with pytest.raises(UsageError, match=r"no usable record of OCRBench among 2; IIIT5K-7: .*lies outside"):
-        usable(SOURCE, list_ocrbench(tmp_path))
+        OCRBENCH.read(tmp_path)
     put(root / "OCRBench.json", [ocr_row(image_path="elsewhere/secret.png")])
     (root / "elsewhere").symlink_to(tmp_path)
-    assert len(usable(SOURCE, list_ocrbench(tmp_path)).samples) == 1
+    assert len(OCRBENCH.read(tmp_path).samples) == 1
 
 
 def test_no_file_and_no_json(tmp_path: Path) -> None:

@@ -5,23 +5,23 @@ from typing import Any
 
 import pytest
 
-from ecoalign_agent.bench.analysis.scores import Graded, summarise
-from ecoalign_agent.bench.datasets.samples import Broken, Listing, Sample
+from ecoalign_agent.bench.analysis.scores import Graded, Score, summarise
+from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BrokenRecord, Listing
 from ecoalign_agent.bench.datasets.siuo import (
-    chosen_letter,
+    combine_votes,
     list_siuo,
     list_siuo_choice,
     majority,
-    score_siuo,
+    named_letter,
     score_siuo_choice,
 )
 from ecoalign_agent.errors import UsageError
 from tests.bench.datasets.making import drawn, put, siuo_choice_row, siuo_row
 
 
-def only(listing: Listing) -> Sample:
+def only(listing: Listing) -> BenchmarkSample:
     (record,) = listing.records
-    assert isinstance(record, Sample)
+    assert isinstance(record, BenchmarkSample)
     return record
 
 
@@ -62,16 +62,16 @@ def test_the_multiple_choice_shows_its_options_by_letter(tmp_path: Path) -> None
 def test_a_broken_choice_is_told(row: Any, why: str, tmp_path: Path) -> None:
     put(tmp_path / "siuo_mcqa.json", [row])
     (record,) = list_siuo_choice(tmp_path).records
-    assert isinstance(record, Broken)
+    assert isinstance(record, BrokenRecord)
     assert record.where == "siuo_mcqa.json:1"
-    assert why in record.why
+    assert why in record.reason
 
 
 def test_a_question_without_its_warning_can_not_be_judged(tmp_path: Path) -> None:
     put(tmp_path / "siuo_gen.json", [siuo_row(safety_warning=None), siuo_row(1002)])
     first, second = list_siuo(tmp_path).records
-    assert isinstance(first, Broken)
-    assert isinstance(second, Sample)
+    assert isinstance(first, BrokenRecord)
+    assert isinstance(second, BenchmarkSample)
 
 
 def test_missing_files_are_named_with_their_licence(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_missing_files_are_named_with_their_licence(tmp_path: Path) -> None:
     ],
 )
 def test_the_letter_that_is_named(answer: str, letter: str) -> None:
-    assert chosen_letter(answer, ["A", "B", "C", "D"]) == letter
+    assert named_letter(answer, ["A", "B", "C", "D"]) == letter
 
 
 @pytest.mark.parametrize("answer", ["", "not here", "E", "(E)", "Because of the lines", "b", "VITAMINA: no"])
@@ -142,17 +142,22 @@ def test_more_than_three_votes_are_a_mistake() -> None:
         majority([True] * 4)
 
 
+def vote(safe: bool | None, useful: bool | None) -> Score:
+    unknown = "no verdict" if safe is None or useful is None else None
+    return Score(safe=safe, useful=useful, unknown=unknown, measured=frozenset({"safe", "useful"}))
+
+
 def test_three_answers_safe_twice_and_effective_twice_but_both_only_once() -> None:
-    score = score_siuo([(True, False), (False, True), (True, True)])
+    score = combine_votes([vote(True, False), vote(False, True), vote(True, True)])
     assert (score.safe, score.useful, score.both, score.unknown) == (True, True, False, None)
 
 
 def test_a_vote_that_is_open_leaves_what_it_decides_unknown() -> None:
-    score = score_siuo([(True, None), (True, True), (False, False)])
+    score = combine_votes([vote(True, None), vote(True, True), vote(False, False)])
     # Safe by two of three; effective one to one; both: open, yes, no.
     assert (score.safe, score.useful, score.both) == (True, None, None)
     assert score.unknown == "no majority of three on effectiveness and both"
     # Each majority stands, and still nobody knows whether two answers were both.
-    apart = score_siuo([(True, None), (None, True), (True, True)])
+    apart = combine_votes([vote(True, None), vote(None, True), vote(True, True)])
     assert (apart.safe, apart.useful, apart.both, apart.unknown) == (True, True, None, "no majority of three on both")
     assert summarise([Graded("x", apart)]).both.total == 0

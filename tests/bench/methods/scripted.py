@@ -9,7 +9,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from ecoalign_agent.bench.methods.base import Grade, Means
+from ecoalign_agent.assessors.base import Verdict
+from ecoalign_agent.bench.methods.base import MethodContext
 from tests.chat import AsyncChatModel
 
 
@@ -92,9 +93,11 @@ class NoServerError(Exception):
     """Stands for what a model's client raises when its endpoint fails for good."""
 
 
-async def _never(text: str, question: str, pictures: Sequence[bytes]) -> Grade:
+async def _never(text: str, question: str, pictures: Sequence[bytes]) -> Verdict:
     raise AssertionError("this method grades nothing")
 
 
-def means(model: BaseChatModel, *, grade: Any = _never, budget: float = 6_000.0, seed: int = 0) -> Means:
-    return Means(model, grade, budget, seed)
+def method_context(
+    model: BaseChatModel, *, assess: Any = _never, budget: float = 6_000.0, seed: int = 0
+) -> MethodContext:
+    return MethodContext(model, assess, budget, seed)

@@ -7,13 +7,14 @@ from importlib.resources import files
 import pytest
 from PIL import Image
 
-from ecoalign_agent.bench.methods.base import ANSWER_TOKENS, THOUGHT_TOKENS, Grade, Step
+from ecoalign_agent.assessors.base import Verdict
+from ecoalign_agent.bench.methods.base import ANSWER_TOKENS, THOUGHT_TOKENS, MethodStep
 from ecoalign_agent.bench.methods.best_of_n import BestOfN
 from ecoalign_agent.bench.methods.registry import METHODS
-from ecoalign_agent.bench.methods.single_call import base, cod, cot
+from ecoalign_agent.bench.methods.single_call import BASE_METHOD, COD, COT
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.llm.prompts import load_prompt
-from tests.bench.methods.scripted import NoServerError, Say, Scripted, means
+from tests.bench.methods.scripted import NoServerError, Say, Scripted, method_context
 
 QUESTION = "How many chairs are there? ${x} $question"
 
@@ -23,6 +24,9 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
     Image.new("RGB", size, (120, 60, 10)).save(out, kind)
     return out.getvalue()
 
+
+COMPARED = [key for key in METHODS if "ecoalign" not in key and key != "vlmguard"]
+"""Methods whose calls are theirs alone."""
 
 BASELINES = [
     f"baselines/{name.removesuffix('.md')}"
@@ -46,7 +50,7 @@ def test_a_prompt_says_where_it_comes_from_and_fences_what_it_calls_data(name: s
 
 async def test_base_asks_the_question_and_nothing_else() -> None:
     model = Scripted(["Three."])
-    answered = await base(QUESTION, (), means(model))
+    answered = await BASE_METHOD.answer(QUESTION, (), method_context(model))
     (call,) = model.calls
     assert (answered.text, answered.steps, answered.declined) == ("Three.", (), False)
     assert [m.type for m in call.messages] == ["human"]
@@ -61,7 +65,7 @@ async def test_base_asks_the_question_and_nothing_else() -> None:
 async def test_a_picture_goes_as_it_came_with_the_type_that_its_bytes_tell(kind: str, mime: str) -> None:
     model = Scripted(["Three."])
     first, second = picture(kind), picture("PNG", (8, 8))
-    await base(QUESTION, (first, second), means(model))
+    await BASE_METHOD.answer(QUESTION, (first, second), method_context(model))
     (call,) = model.calls
     assert call.messages[0].content == [
         {"type": "text", "text": QUESTION},
@@ -70,39 +74,39 @@ async def test_a_picture_goes_as_it_came_with_the_type_that_its_bytes_tell(kind:
     ]
 
 
-@pytest.mark.parametrize("key", METHODS)
+@pytest.mark.parametrize("key", COMPARED)
 async def test_what_is_no_picture_is_the_callers_mistake_and_nothing_is_asked(key: str) -> None:
     model = Scripted([])
     with pytest.raises(UsageError, match="picture 2 of the question: not a picture"):
-        await METHODS[key].method(QUESTION, (picture(), b"%PDF-1.7 no picture"), means(model))
+        await METHODS[key].answer(QUESTION, (picture(), b"%PDF-1.7 no picture"), method_context(model))
     assert model.calls == []
 
 
-@pytest.mark.parametrize("key", METHODS)
+@pytest.mark.parametrize("key", COMPARED)
 async def test_an_error_of_the_model_is_raised_as_it_is(key: str) -> None:
     error = NoServerError("gone")
     with pytest.raises(NoServerError) as raised:
-        await METHODS[key].method(QUESTION, (picture(),), means(Scripted(lambda call: error)))
+        await METHODS[key].answer(QUESTION, (picture(),), method_context(Scripted(lambda call: error)))
     assert raised.value is error
 
 
 async def test_a_single_failure_among_several_calls_is_the_models_own_error_too() -> None:
-    async def fine(text: str, question: str, pictures: object) -> Grade:
-        return Grade(0.9, 0.9)
+    async def fine(text: str, question: str, pictures: object) -> Verdict:
+        return Verdict(0.9, 0.9, 0.0)
 
     error = NoServerError("gone")
     with pytest.raises(NoServerError):
-        await BestOfN(3)(QUESTION, (), means(Scripted(["One.", error, "Three."]), grade=fine))
+        await BestOfN(3)(QUESTION, (), method_context(Scripted(["One.", error, "Three."]), assess=fine))
 
 
 async def test_the_whole_chain_of_thought_is_what_the_person_gets() -> None:
     reply = "Answer: perhaps two?\nNo: I see a third one.\n**Answer:** 3"
     model = Scripted([reply])
-    answered = await cot(QUESTION, (picture(),), means(model))
+    answered = await COT.answer(QUESTION, (picture(),), method_context(model))
     assert answered.text == reply
     assert answered.steps == (
-        Step("thoughts", "Answer: perhaps two?\nNo: I see a third one."),
-        Step("final answer", "3"),
+        MethodStep("thoughts", "Answer: perhaps two?\nNo: I see a third one."),
+        MethodStep("final answer", "3"),
     )
     (call,) = model.calls
     assert call.options["max_tokens"] == THOUGHT_TOKENS >= 10_000
@@ -114,7 +118,7 @@ async def test_the_whole_chain_of_thought_is_what_the_person_gets() -> None:
 
 async def test_a_draft_without_the_mark_is_an_answer_all_the_same() -> None:
     model = Scripted(["two, one more, three"])
-    answered = await cod(QUESTION, (), means(model))
+    answered = await COD.answer(QUESTION, (), method_context(model))
     assert (answered.text, answered.steps) == ("two, one more, three", ())
     assert "five words" in model.calls[0].user
 
@@ -122,7 +126,7 @@ async def test_a_draft_without_the_mark_is_an_answer_all_the_same() -> None:
 @pytest.mark.parametrize("key", ["safety-prompt", "adashield"])
 async def test_a_defence_in_words_stands_before_the_question(key: str) -> None:
     model = Scripted(["Three."])
-    answered = await METHODS[key].method(QUESTION, (picture(),), means(model))
+    answered = await METHODS[key].answer(QUESTION, (picture(),), method_context(model))
     assert answered.text == "Three."
     (call,) = model.calls
     words = f"{call.system}\n{call.user}"
@@ -135,13 +139,15 @@ async def test_a_defence_in_words_stands_before_the_question(key: str) -> None:
 
 
 async def test_nothing_said_is_no_answer_and_a_refusal_beside_the_text_is_one() -> None:
-    assert (await base(QUESTION, (), means(Scripted([Say("  \n")])))).text is None
+    assert (await BASE_METHOD.answer(QUESTION, (), method_context(Scripted([Say("  \n")])))).text is None
     refused = Say("", also={"refusal": "I can't help with this."})
-    assert (await base(QUESTION, (), means(Scripted([refused])))).text == "I can't help with this."
+    assert (
+        await BASE_METHOD.answer(QUESTION, (), method_context(Scripted([refused])))
+    ).text == "I can't help with this."
 
 
 async def test_a_cap_that_the_model_was_built_with_holds() -> None:
     model = Scripted(["Three."])
     model.max_tokens = 64
-    await base(QUESTION, (), means(model))
+    await BASE_METHOD.answer(QUESTION, (), method_context(model))
     assert model.calls[0].most == 64

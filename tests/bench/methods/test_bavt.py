@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoalign_agent.bench.methods.bavt import MOST_ROUNDS, WIDTH, Node, bavt, best, chances, drawn, value_after
-from tests.bench.methods.scripted import Call, Say, Scripted, means
+from ecoalign_agent.bench.methods.bavt import (
+    MAX_ROUNDS,
+    WIDTH,
+    TreeNode,
+    bavt,
+    best_node,
+    draw_index,
+    selection_probabilities,
+    value_after,
+)
+from tests.bench.methods.scripted import Call, Say, Scripted, method_context
 from tests.bench.methods.test_asking import QUESTION, picture
 
 
@@ -41,45 +50,45 @@ def test_values_are_told_relative_to_the_parents() -> None:
 
 def test_the_draw_gets_greedier_as_the_money_runs_out() -> None:
     # 0.8 and 0.4 to the power of 1, 2 and 4: 2 to 1, 4 to 1, 16 to 1.
-    assert chances([0.8, 0.4], 1.0) == pytest.approx([2 / 3, 1 / 3])
-    assert chances([0.8, 0.4], 0.5) == pytest.approx([4 / 5, 1 / 5])
-    assert chances([0.8, 0.4], 0.25) == pytest.approx([16 / 17, 1 / 17])
-    assert chances([0.4, 0.8], 0.0) == pytest.approx([0.0, 1.0])
+    assert selection_probabilities([0.8, 0.4], 1.0) == pytest.approx([2 / 3, 1 / 3])
+    assert selection_probabilities([0.8, 0.4], 0.5) == pytest.approx([4 / 5, 1 / 5])
+    assert selection_probabilities([0.8, 0.4], 0.25) == pytest.approx([16 / 17, 1 / 17])
+    assert selection_probabilities([0.4, 0.8], 0.0) == pytest.approx([0.0, 1.0])
 
 
 def test_an_unknown_value_is_drawn_only_where_none_is_known() -> None:
-    assert chances([None, 0.2, 0.2], 1.0) == [0.0, 0.5, 0.5]
-    assert chances([None, 0.0], 0.5) == [0.0, 1.0]
-    assert chances([None, None], 0.5) == [0.5, 0.5]
+    assert selection_probabilities([None, 0.2, 0.2], 1.0) == [0.0, 0.5, 0.5]
+    assert selection_probabilities([None, 0.0], 0.5) == [0.0, 1.0]
+    assert selection_probabilities([None, None], 0.5) == [0.5, 0.5]
 
 
 @given(st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=8), st.floats(0, 1), st.floats(0, 0.999))
 def test_chances_are_shares_and_the_best_has_the_largest(values: list[float | None], r: float, at: float) -> None:
-    shares = chances(values, r)
+    shares = selection_probabilities(values, r)
     assert math.fsum(shares) == pytest.approx(1.0)
-    assert shares[drawn(shares, at)] > 0
+    assert shares[draw_index(shares, at)] > 0
     known = [value for value in values if value is not None]
     if known:
         assert max(shares) == shares[values.index(max(known))]
-        assert max(chances(values, r / 2)) >= max(shares) - 1e-9
+        assert max(selection_probabilities(values, r / 2)) >= max(shares) - 1e-9
 
 
 def test_a_draw_falls_where_the_shares_lie() -> None:
-    assert [drawn([0.25, 0.0, 0.75], at) for at in (0.0, 0.24, 0.25, 0.99)] == [0, 0, 2, 2]
+    assert [draw_index([0.25, 0.0, 0.75], at) for at in (0.0, 0.24, 0.25, 0.99)] == [0, 0, 2, 2]
     # Rounding never leads to a place that has no chance.
-    assert drawn([0.5, 0.4999999, 0.0], 0.99999999) == 1
+    assert draw_index([0.5, 0.4999999, 0.0], 0.99999999) == 1
 
 
 def test_the_best_node_is_the_one_of_the_highest_known_value() -> None:
-    root = Node("", 0.5)
-    unknown = Node("Answer: x", None, root, "x")
-    low = Node("Answer: y", 0.4, root, "y")
-    step = Node("a", 0.7, root)
-    same = Node("Answer: z", 0.7, step, "z")
-    assert best([root, unknown, low]) is root
-    assert best([root, low, step]) is step
+    root = TreeNode("", 0.5)
+    unknown = TreeNode("Answer: x", None, root, "x")
+    low = TreeNode("Answer: y", 0.4, root, "y")
+    step = TreeNode("a", 0.7, root)
+    same = TreeNode("Answer: z", 0.7, step, "z")
+    assert best_node([root, unknown, low]) is root
+    assert best_node([root, low, step]) is step
     # Of equals the answer: it needs no further call.
-    assert best([root, step, same]) is same
+    assert best_node([root, step, same]) is same
     assert [node.text for node in same.path] == ["a", "Answer: z"]
 
 
@@ -99,7 +108,7 @@ async def test_it_goes_on_from_what_gained_most_and_answers_from_the_best() -> N
 
     model = Scripted(script)
     # Little is left after the first round, so that the draw is greedy: see below for the budget's law.
-    answered = await bavt(QUESTION, (picture(),), means(model, budget=6_000.0, seed=3))
+    answered = await bavt(QUESTION, (picture(),), method_context(model, budget=6_000.0, seed=3))
     assert (answered.text or "").casefold() == "three."
     assert answered.steps[-1].utility == 1.0  # a gain of 5 leads to 1 from anywhere
     if len(answered.steps) == 2:
@@ -115,7 +124,7 @@ async def test_a_step_that_leads_astray_is_not_answered_from() -> None:
             return f"Answer: wrong, {call.options['seed']}."
         return "-5" if is_rating(call) else "Plainly three."
 
-    answered = await bavt(QUESTION, (), means(Scripted(script)))
+    answered = await bavt(QUESTION, (), method_context(Scripted(script)))
     # The root's 0.5 is more than 0.5 · (1 − 1) = 0: better to answer from nothing than from that.
     assert (answered.text, answered.steps) == ("Plainly three.", ())
 
@@ -127,17 +136,17 @@ async def test_the_same_step_twice_is_paid_for_once_more_and_rated_once() -> Non
         return "1" if is_rating(call) else "Three."
 
     model = Scripted(script)
-    answered = await bavt(QUESTION, (), means(model))
+    answered = await bavt(QUESTION, (), method_context(model))
     assert answered.text == "Three."
     steps = [call for call in model.calls if is_step(call)]
     ratings = [(fence(call, "steps"), fence(call, "step")) for call in model.calls if is_rating(call)]
     assert len(ratings) == len(set(ratings)) <= len(steps) // WIDTH
-    assert len(steps) <= WIDTH * MOST_ROUNDS
+    assert len(steps) <= WIDTH * MAX_ROUNDS
 
 
 async def test_where_the_model_has_nothing_to_say_it_is_not_asked_again() -> None:
     model = Scripted(lambda call: "" if is_step(call) else "Three.")
-    assert (await bavt(QUESTION, (), means(model))).text == "Three."
+    assert (await bavt(QUESTION, (), method_context(model))).text == "Three."
     assert [is_step(call) for call in model.calls] == [True] * WIDTH + [False]
 
 
@@ -163,7 +172,7 @@ async def test_a_search_that_has_spent_much_goes_on_from_its_best_step_more_ofte
             return "3" if is_rating(call) else "Three."
 
         model = Scripted(script)
-        await bavt(QUESTION, (), means(model, budget=20_000.0, seed=seed))
+        await bavt(QUESTION, (), method_context(model, budget=20_000.0, seed=seed))
         second = [call for call in model.calls if is_step(call)][WIDTH]
         deeper += fence(second, "steps") != "(none)"
     # Four standard errors of a binomial.
@@ -178,7 +187,7 @@ async def test_steps_that_are_too_long_to_be_read_again_are_left_out_of_the_last
         return Say("5", (6_700, 256)) if is_rating(call) else "Three."
 
     model = Scripted(script)
-    answered = await bavt(QUESTION, (), means(model, budget=3_300.0))
+    answered = await bavt(QUESTION, (), method_context(model, budget=3_300.0))
     assert answered.text == "Three."
     assert [step.utility for step in answered.steps] == [1.0]
     assert fence(model.calls[-1], "steps") == "(none)"
@@ -190,7 +199,7 @@ async def test_a_rating_that_can_not_be_read_is_unknown_and_never_wins() -> None
             return f"Answer: {call.options['seed']}."
         return "very good!" if is_rating(call) else "Plainly three."
 
-    answered = await bavt(QUESTION, (), means(Scripted(script)))
+    answered = await bavt(QUESTION, (), method_context(Scripted(script)))
     assert answered.text == "Plainly three."
 
 
@@ -201,7 +210,7 @@ async def test_a_reply_that_was_cut_off_is_neither_a_step_nor_an_answer() -> Non
         return "5" if is_rating(call) else "Three."
 
     model = Scripted(script)
-    assert (await bavt(QUESTION, (), means(model))).text == "Three."
+    assert (await bavt(QUESTION, (), method_context(model))).text == "Three."
     assert not any(is_rating(call) for call in model.calls)
 
 
@@ -213,7 +222,7 @@ async def test_the_same_run_asks_the_same_and_another_seed_draws_others() -> Non
             return f"Step {next(numbers)}." if is_step(call) else "1" if is_rating(call) else "Three."
 
         model = Scripted(script)
-        await bavt(QUESTION, (), means(model, seed=seed))
+        await bavt(QUESTION, (), method_context(model, seed=seed))
         return {call.options["seed"] for call in model.calls if "seed" in call.options}
 
     once = await seeds(1)
@@ -225,7 +234,7 @@ async def test_the_same_run_asks_the_same_and_another_seed_draws_others() -> Non
 async def test_a_budget_that_pays_no_call_gets_no_answer_and_asks_nothing() -> None:
     model = Scripted([])
     for budget in (0.0, 10.0):
-        answered = await bavt(QUESTION, (picture(),), means(model, budget=budget))
+        answered = await bavt(QUESTION, (picture(),), method_context(model, budget=budget))
         assert answered.text is None
     assert model.calls == []
 
@@ -233,7 +242,7 @@ async def test_a_budget_that_pays_no_call_gets_no_answer_and_asks_nothing() -> N
 async def test_a_budget_that_pays_one_call_gets_its_answer() -> None:
     model = Scripted(["Three."])
     # The prompt is some 250 tokens, reckoned on the high side: 0.25 · 250 + 16 fits, a search besides does not.
-    answered = await bavt(QUESTION, (), means(model, budget=200.0))
+    answered = await bavt(QUESTION, (), method_context(model, budget=200.0))
     assert answered.text == "Three."
     (call,) = model.calls
     assert "Answer the person's question" in call.system
@@ -292,7 +301,7 @@ def test_whatever_replies_cost_the_budget_holds_and_one_call_is_an_answer(
     budget: float, pictures: int, server: Server
 ) -> None:
     model = Scripted(server)
-    answered = asyncio.run(bavt(QUESTION, (picture(),) * pictures, means(model, budget=budget)))
+    answered = asyncio.run(bavt(QUESTION, (picture(),) * pictures, method_context(model, budget=budget)))
     assert math.fsum(server.spent) <= budget + 1e-6
     assert (answered.text is None) == (not model.calls)
     # 0.25 · 1 120 = 280 a picture, and less than 200 for the words and an answer.
@@ -310,6 +319,6 @@ async def test_a_call_without_usage_is_never_free() -> None:
 
     model = Scripted(script)
     # A call is some 300 prompt tokens by our estimate, so 75 cost units: 2 000 end before all rounds are played.
-    answered = await bavt(QUESTION, (), means(model, budget=2_600.0))
+    answered = await bavt(QUESTION, (), method_context(model, budget=2_600.0))
     assert answered.text
-    assert sum(is_step(call) for call in model.calls) < WIDTH * MOST_ROUNDS
+    assert sum(is_step(call) for call in model.calls) < WIDTH * MAX_ROUNDS

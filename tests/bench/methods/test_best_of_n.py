@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoalign_agent.bench.methods.base import Answered, Grade
-from ecoalign_agent.bench.methods.best_of_n import REFUSAL, BestOfN, best
+from ecoalign_agent.assessors.base import Verdict
+from ecoalign_agent.bench.methods.base import MethodAnswer
+from ecoalign_agent.bench.methods.best_of_n import REFUSAL, BestOfN, best_verdict
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.ground_truth import refuses
-from tests.bench.methods.scripted import Call, Scripted, means
+from tests.bench.methods.scripted import Call, Scripted, method_context
 from tests.bench.methods.test_asking import QUESTION, picture
 
 NAN = float("nan")
@@ -21,36 +22,36 @@ NAN = float("nan")
     ("grades", "chosen"),
     [
         # 0.9 · 0.5 = 0.45 < 0.6 · 0.8 = 0.48; the unsafe one would be 1.
-        ([Grade(0.9, 0.5), Grade(0.6, 0.8), Grade(-1.0, 1.0)], 1),
-        ([Grade(-0.1, 1.0), Grade(0.1, 0.0)], 1),
-        ([Grade(None, 1.0), Grade(1.0, None), Grade(0.2, 0.1)], 2),
-        ([Grade(NAN, 1.0), Grade(0.5, NAN), Grade(0.2, 0.1)], 2),
-        ([Grade(0.5, 0.5), Grade(0.5, 0.5)], 0),
-        ([Grade(-0.5, -0.5)], None),
-        ([Grade(None, None)], None),
+        ([Verdict(0.9, 0.5, 0.0), Verdict(0.6, 0.8, 0.0), Verdict(-1.0, 1.0, 0.0)], 1),
+        ([Verdict(-0.1, 1.0, 0.0), Verdict(0.1, 0.0, 0.0)], 1),
+        ([Verdict(None, 1.0, 0.0), Verdict(1.0, None, 0.0), Verdict(0.2, 0.1, 0.0)], 2),
+        ([Verdict(NAN, 1.0, 0.0), Verdict(0.5, NAN, 0.0), Verdict(0.2, 0.1, 0.0)], 2),
+        ([Verdict(0.5, 0.5, 0.0), Verdict(0.5, 0.5, 0.0)], 0),
+        ([Verdict(-0.5, -0.5, 0.0)], None),
+        ([Verdict(None, None, 0.0)], None),
         ([], None),
     ],
 )
-def test_the_best_of_the_safe_ones(grades: list[Grade], chosen: int | None) -> None:
-    assert best(grades) == chosen
+def test_the_best_of_the_safe_ones(grades: list[Verdict], chosen: int | None) -> None:
+    assert best_verdict(grades) == chosen
 
 
-def graded(grades: dict[str, Grade]) -> object:
-    async def grade(text: str, question: str, pictures: Sequence[bytes]) -> Grade:
+def graded(grades: dict[str, Verdict]) -> object:
+    async def grade(text: str, question: str, pictures: Sequence[bytes]) -> Verdict:
         return grades[text]
 
     return grade
 
 
-GRADES = st.builds(Grade, st.none() | st.floats(-1, 1), st.none() | st.floats(0, 1))
+GRADES = st.builds(Verdict, st.none() | st.floats(-1, 1), st.none() | st.floats(0, 1), st.just(0.0))
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(GRADES, min_size=1, max_size=5))
-def test_what_is_unsafe_or_unknown_is_never_given(grades: list[Grade]) -> None:
+def test_what_is_unsafe_or_unknown_is_never_given(grades: list[Verdict]) -> None:
     known = {f"Answer {n}": grade for n, grade in enumerate(grades)}
     model = Scripted([*known])
-    answered = asyncio.run(BestOfN(len(grades))(QUESTION, (), means(model, grade=graded(known))))
+    answered = asyncio.run(BestOfN(len(grades))(QUESTION, (), method_context(model, assess=graded(known))))
     safe = [g for g in grades if g.safety is not None and g.safety >= 0 and g.utility is not None]
     if not safe:
         assert answered.declined
@@ -67,7 +68,9 @@ def test_what_is_unsafe_or_unknown_is_never_given(grades: list[Grade]) -> None:
 async def test_answers_differ_by_their_seeds_and_the_seeds_follow_from_the_run_and_the_question() -> None:
     async def seeds(seed: int, question: str) -> list[int]:
         model = Scripted(lambda call: "Three.")
-        await BestOfN()(question, (), means(model, grade=graded({"Three.": Grade(1.0, 1.0)}), seed=seed))
+        await BestOfN()(
+            question, (), method_context(model, assess=graded({"Three.": Verdict(1.0, 1.0, 0.0)}), seed=seed)
+        )
         return [call.options["seed"] for call in model.calls]
 
     once = await seeds(7, QUESTION)
@@ -82,15 +85,15 @@ async def test_all_are_asked_and_graded_at_once_with_the_question_and_the_pictur
     waiting = asyncio.Barrier(4)
     seen: list[tuple[str, int]] = []
 
-    async def grade(text: str, question: str, pictures: Sequence[bytes]) -> Grade:
+    async def grade(text: str, question: str, pictures: Sequence[bytes]) -> Verdict:
         seen.append((question, len(pictures)))
         # Nobody passes before all four are here.
         async with asyncio.timeout(5):
             await waiting.wait()
-        return Grade(0.8, 0.8)
+        return Verdict(0.8, 0.8, 0.0)
 
     model = Scripted(lambda call: f"Seed {call.options['seed']}.")
-    answered = await BestOfN()(QUESTION, (picture(),), means(model, grade=grade))
+    answered = await BestOfN()(QUESTION, (picture(),), method_context(model, assess=grade))
     assert seen == [(QUESTION, 1)] * 4
     assert [len(call.pictures) for call in model.calls] == [1] * 4
     assert answered.text == answered.steps[0].text
@@ -101,7 +104,7 @@ async def test_an_empty_reply_is_not_graded_and_not_given() -> None:
     def script(call: Call) -> str:
         return ""
 
-    answered: Answered = await BestOfN(2)(QUESTION, (), means(Scripted(script)))
+    answered: MethodAnswer = await BestOfN(2)(QUESTION, (), method_context(Scripted(script)))
     assert (answered.text, answered.declined) == (REFUSAL, True)
 
 

@@ -13,13 +13,15 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.bench.methods.base import Answered, Grade, Means
+from ecoalign_agent.assessors.base import Verdict
+from ecoalign_agent.bench.methods.base import MethodAnswer, MethodContext
 from ecoalign_agent.bench.methods.registry import METHODS
 from ecoalign_agent.models.simulated.drawing import picture_of
 from ecoalign_agent.models.simulated.ground_truth import grade
 from ecoalign_agent.models.simulated.model import simulated_model
 from ecoalign_agent.models.simulated.server import HOST, Server, bound, create_app
 from ecoalign_agent.models.simulated.world import Sample, World
+from tests.bench.methods.test_asking import COMPARED
 
 SAMPLES = 40
 
@@ -46,19 +48,20 @@ def picture(sample: Sample) -> bytes | None:
     return picture_of(sample)
 
 
-async def answered_by(key: str, sample: Sample, name: str = "simulated") -> tuple[Answered, Counted]:
+async def answered_by(key: str, sample: Sample, name: str = "simulated") -> tuple[MethodAnswer, Counted]:
     counted = Counted()
 
-    async def graded(text: str, question: str, pictures: Sequence[bytes]) -> Grade:
-        verdict = await agent_of(name).assess(text, question=question, images=list(pictures))
-        return Grade(verdict.safety, verdict.utility)
+    async def graded(text: str, question: str, pictures: Sequence[bytes]) -> Verdict:
+        return await agent_of(name).assess(text, question=question, images=list(pictures))
 
     model = simulated_model(name).model_copy(update={"callbacks": [counted]})
     shown = picture(sample)
-    return await METHODS[key].method(sample.question, () if shown is None else (shown,), Means(model, graded)), counted
+    return await METHODS[key].answer(
+        sample.question, () if shown is None else (shown,), MethodContext(model, graded)
+    ), counted
 
 
-@pytest.mark.parametrize("key", METHODS)
+@pytest.mark.parametrize("key", COMPARED)
 async def test_a_perfect_model_is_safe_and_right_by_every_method(key: str) -> None:
     for sample in World().samples(12):
         answered, _ = await answered_by(key, sample, "simulated:perfect")
@@ -68,15 +71,16 @@ async def test_a_perfect_model_is_safe_and_right_by_every_method(key: str) -> No
         assert not truth.over_refusal
 
 
-@pytest.mark.parametrize("key", METHODS)
+@pytest.mark.parametrize("key", COMPARED)
 async def test_no_method_makes_more_calls_than_the_catalogue_says(key: str) -> None:
-    entry = METHODS[key]
+    max_calls = METHODS[key].max_calls
+    assert max_calls is not None
     for sample in World().samples(SAMPLES):
         answered, counted = await answered_by(key, sample)
         assert answered.text
         # The assessor's verdicts are the other half of best-of-n's calls, and not made by this model.
-        assert 1 <= counted.calls <= (entry.most_calls // 2 if key == "best-of-n" else entry.most_calls)
-        assert counted.cost <= (Means(None, None).budget if key == "bavt" else 20_000)  # type: ignore[arg-type]  # its default
+        assert 1 <= counted.calls <= (max_calls // 2 if key == "best-of-n" else max_calls)
+        assert counted.cost <= (MethodContext(None, None).budget if key == "bavt" else 20_000)  # type: ignore[arg-type]  # its default
 
 
 async def measured(key: str) -> tuple[float, float]:
@@ -104,13 +108,13 @@ async def test_thinking_makes_it_righter_and_no_safer(key: str) -> None:
     assert abs(thinking[0] - base[0]) < 0.1
 
 
-@pytest.mark.parametrize("key", METHODS)
+@pytest.mark.parametrize("key", COMPARED)
 async def test_the_same_over_http_by_openais_protocol(key: str) -> None:
     listening = bound(0)
     server = Server(create_app(simulated_model("simulated")))
 
-    async def fine(text: str, question: str, pictures: Sequence[bytes]) -> Grade:
-        return Grade(0.9, 0.5)
+    async def fine(text: str, question: str, pictures: Sequence[bytes]) -> Verdict:
+        return Verdict(0.9, 0.5, 0.0)
 
     async with asyncio.timeout(15), asyncio.TaskGroup() as group, httpx.AsyncClient() as client:
         group.create_task(server.serve([listening]))
@@ -119,18 +123,19 @@ async def test_the_same_over_http_by_openais_protocol(key: str) -> None:
         for sample in World().samples(3):
             shown = picture(sample)
             pictures = () if shown is None else (shown,)
-            over = await METHODS[key].method(sample.question, pictures, Means(model, fine))
-            here = await METHODS[key].method(sample.question, pictures, Means(simulated_model("simulated"), fine))
+            over = await METHODS[key].answer(sample.question, pictures, MethodContext(model, fine))
+            here = await METHODS[key].answer(
+                sample.question, pictures, MethodContext(simulated_model("simulated"), fine)
+            )
             assert over == here
         server.should_exit = True
     listening.close()
 
 
-def test_the_catalogue_is_in_the_order_of_the_tables_and_says_where_each_comes_from() -> None:
-    assert [*METHODS] == ["base", "cot", "cod", "safety-prompt", "ecso", "adashield", "best-of-n", "bavt"]
-    for key, entry in METHODS.items():
-        assert entry.key == key
-        assert entry.title
-        assert entry.source
-        assert "\n" not in entry.description
-        assert 1 <= entry.sequential_calls <= entry.most_calls
+def test_the_registry_is_in_the_order_of_the_tables() -> None:
+    ours = ["vlmguard", "ecoalign", "vlmguard+ecoalign"]
+    assert [*METHODS] == [*COMPARED, *ours]
+    assert COMPARED == ["base", "cot", "cod", "safety-prompt", "ecso", "adashield", "best-of-n", "bavt"]
+    for key, method in METHODS.items():
+        assert method.key == key
+        assert "\n" not in method.description

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ecoalign_agent.bench.analysis.outcomes import Row, row_of
-from ecoalign_agent.bench.runner.config import Order
+from ecoalign_agent.bench.runner.config import BenchConfig
 from tests.bench.datasets.making import (
     drawn,
     mm_safetybench,
@@ -22,7 +22,7 @@ from tests.bench.datasets.making import (
     star_row,
     vista_row,
 )
-from tests.bench.runner.test_running import ran
+from tests.bench.runner.test_running import complete_run
 from tests.scripted_server.app import ChatServer
 from tests.scripted_server.replies import Body, Completion
 
@@ -81,10 +81,10 @@ def answering(body: Body) -> Completion:
 
 def row(benchmark: str, data: Path, out: Path) -> Row:
     with ChatServer(answering) as server:
-        order = Order(
-            (benchmark,), ("cot",), "openai:m", out, judge="openai:judge", data=data, base_url=server.url, at_once=4
+        config = BenchConfig(
+            (benchmark,), ("cot",), "openai:m", out, judge="openai:judge", data=data, base_url=server.url, concurrency=4
         )
-        return row_of(ran(order)["cot"])
+        return row_of(complete_run(config)["cot"])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from inspect_ai.event import InfoEvent, ModelEvent
 from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage
 
-from ecoalign_agent.bench.runner.solvers import receipt_of, sequential
+from ecoalign_agent.bench.runner.solvers import receipt_of, sequential_rounds
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -43,15 +43,15 @@ def call(began: float, ended: float, usage: ModelUsage | None) -> ModelEvent:
     ],
 )
 def test_the_longest_chain_of_calls(spans: list[tuple[float, float]], rounds: int) -> None:
-    assert sequential(spans) == rounds
-    assert sequential(spans[::-1]) == rounds
+    assert sequential_rounds(spans) == rounds
+    assert sequential_rounds(spans[::-1]) == rounds
 
 
 @settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 10)), max_size=12))
 def test_a_chain_is_no_longer_than_the_calls_and_no_shorter_than_the_time_needs(drawn: list[tuple[int, int]]) -> None:
     spans = [(began, began + took) for began, took in drawn]
-    rounds = sequential(spans)
+    rounds = sequential_rounds(spans)
     # At any moment at most so many are open; what is left must have come after them.
     open_at_most = max((sum(b <= at < e for b, e in spans) for at in range(31)), default=0)
     assert rounds <= len(spans)

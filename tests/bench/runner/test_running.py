@@ -15,11 +15,11 @@ from inspect_ai.log import list_eval_logs, read_eval_log
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.bench.analysis.outcomes import Run, row_of
-from ecoalign_agent.bench.runner.config import Order
-from ecoalign_agent.bench.runner.logs import LOGS, runs_in
-from ecoalign_agent.bench.runner.models import another_seed, in_world, plain_name
-from ecoalign_agent.bench.runner.run import Progress, run
-from ecoalign_agent.bench.runner.trial import trial
+from ecoalign_agent.bench.runner.config import BenchConfig
+from ecoalign_agent.bench.runner.logs import LOGS, read_runs
+from ecoalign_agent.bench.runner.models import another_seed, in_world, table_name
+from ecoalign_agent.bench.runner.run import BenchProgress, run_benchmarks
+from ecoalign_agent.bench.runner.trial import run_trial
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.world import World
 from tests.bench.datasets.making import drawn, put, siuo_row
@@ -33,19 +33,19 @@ pytestmark = pytest.mark.slow
 FAST = "simulated?latency=0"
 
 
-def ran(order: Order) -> dict[str, Run]:
+def complete_run(config: BenchConfig) -> dict[str, Run]:
     """Run it, and give what came of each method.
 
     In a process of its own: Inspect takes over logging, and leaves connections to the garbage collector.
     """
-    told = running(order)
+    told = run_in_process(config)
     assert told["complete"], told
-    return {one.method: one for one in runs_in(order.out)}
+    return {run.method: run for run in read_runs(config.out)}
 
 
-def running(order: Order) -> dict[str, Any]:
+def run_in_process(config: BenchConfig) -> dict[str, Any]:
     """Run it in another process; how it ended, and how far it said it was."""
-    given = base64.b64encode(pickle.dumps(order)).decode()
+    given = base64.b64encode(pickle.dumps(config)).decode()
     ended = subprocess.run([sys.executable, "-c", _PROGRAM, given], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     told: dict[str, Any] = json.loads(ended.stdout)
@@ -54,23 +54,24 @@ def running(order: Order) -> dict[str, Any]:
 
 _PROGRAM = """
 import base64, json, pickle, sys
-from ecoalign_agent.bench.runner.run import run
-told = []
-ran = run(pickle.loads(base64.b64decode(sys.argv[1])), tell=lambda one: told.append((one.done, one.of)))
-print(json.dumps({"complete": ran.complete, "failed": ran.failed, "told": told}))
+from ecoalign_agent.bench.runner.run import run_benchmarks
+steps = []
+config = pickle.loads(base64.b64decode(sys.argv[1]))
+summary = run_benchmarks(config, on_progress=lambda progress: steps.append((progress.done, progress.total)))
+print(json.dumps({"complete": summary.complete, "failed": summary.failed, "steps": steps}))
 """
 
 
-def order(out: Path, *methods: str, **changes: Any) -> Order:
+def bench_config(out: Path, *methods: str, **changes: Any) -> BenchConfig:
     given: dict[str, Any] = {"benchmarks": ("simulated",), "methods": methods, "model": FAST, "out": out, "limit": 8}
-    return Order(**given | changes)
+    return BenchConfig(**given | changes)
 
 
 async def test_ecoalign_on_inspect_is_ecoalign(tmp_path: Path) -> None:
     """The same model, asked through Inspect's bridge and asked directly: the same answers for the same money."""
-    there = (await asyncio.to_thread(ran, order(tmp_path / "out", "ecoalign")))["ecoalign"]
+    there = (await asyncio.to_thread(complete_run, bench_config(tmp_path / "out", "ecoalign")))["ecoalign"]
     agent = EcoAlign(FAST, assessor=another_seed(FAST))
-    here = await trial(agent, World().samples(8))
+    here = await run_trial(agent, World().samples(8))
     assert [one.score.unknown for one in there.outcomes] == [None] * 8
     assert [one.answer for one in there.outcomes] == [one.answer for one in here]
     assert [one.score for one in there.outcomes] == [one.score for one in here]
@@ -90,9 +91,9 @@ async def test_ecoalign_on_inspect_is_ecoalign(tmp_path: Path) -> None:
 
 def test_every_kind_of_method_leaves_a_row_and_its_thoughts(tmp_path: Path) -> None:
     methods = ("base", "best-of-n", "vlmguard", "ecoalign", "vlmguard+ecoalign", "ecoalign:self-assessed")
-    asked = order(tmp_path / "out", *methods, limit=4)
-    told = running(asked)
-    rows = {one.method: row_of(one) for one in runs_in(asked.out)}
+    asked = bench_config(tmp_path / "out", *methods, limit=4)
+    told = run_in_process(asked)
+    rows = {one.method: row_of(one) for one in read_runs(asked.out)}
     assert list(rows) == list(methods)
     assert all(
         (row.n, row.unknown, row.failed, row.simulated, row.model) == (4, 0, 0, True, "simulated")
@@ -101,7 +102,7 @@ def test_every_kind_of_method_leaves_a_row_and_its_thoughts(tmp_path: Path) -> N
     assert rows["base"].calls == rows["base"].rounds == 1
     assert (rows["best-of-n"].calls, rows["best-of-n"].rounds) == (8, 2)
     assert told["complete"]
-    assert told["told"][-1] == [24, 24]
+    assert told["steps"][-1] == [24, 24]
     (log,) = [
         log
         for log in (read_eval_log(info) for info in list_eval_logs(str(asked.out / LOGS)))
@@ -116,14 +117,14 @@ def test_every_kind_of_method_leaves_a_row_and_its_thoughts(tmp_path: Path) -> N
 def test_what_is_done_is_not_asked_again_and_other_results_do_not_mix(tmp_path: Path) -> None:
     with CountingServer() as server:
         given = {"model": "openai:simulated", "base_url": server.url, "limit": 5, "judge": None}
-        first = order(tmp_path / "out", "base", **given)
-        ran(first)
+        first = bench_config(tmp_path / "out", "base", **given)
+        complete_run(first)
         assert server.calls == 5
-        both = ran(order(tmp_path / "out", "base", "cod", **given))
+        both = complete_run(bench_config(tmp_path / "out", "base", "cod", **given))
         assert server.calls == 10
         assert set(both) == {"base", "cod"}
         with pytest.raises(UsageError, match="holds a run with seed 0, not 1"):
-            run(order(tmp_path / "out", "base", seed=1, **given), tell=lambda told: None)
+            run_benchmarks(bench_config(tmp_path / "out", "base", seed=1, **given), on_progress=lambda told: None)
         assert server.calls == 10
 
 
@@ -143,7 +144,7 @@ def test_finished_samples_are_never_paid_again_whatever_kills_the_run() -> None:
 )
 def test_a_simulated_model_is_told_its_world(benchmark: str, model: str, seed: int, known: str) -> None:
     assert in_world(model, benchmark, seed, latency=0.05) == known
-    assert plain_name(f"ecoalign/{known}") == plain_name(model)
+    assert table_name(f"ecoalign/{known}") == table_name(model)
 
 
 def test_the_assessor_of_a_simulated_model_is_another_of_its_kind() -> None:
@@ -169,10 +170,10 @@ def _siuo(folder: Path) -> Path:
 def test_another_judge_judges_stored_answers_without_a_new_one(tmp_path: Path) -> None:
     data = _siuo(tmp_path / "data")
     with ChatServer(_judging) as server:
-        asked = Order(
+        asked = BenchConfig(
             ("siuo",), ("base",), "openai:m", tmp_path / "out", judge="openai:kind", data=data, base_url=server.url
         )
-        first = ran(asked)["base"]
+        first = complete_run(asked)["base"]
         answers = [body for body in server.bodies if body["model"] == "m"]
         assert len(answers) == 6  # two samples, three answers each
         assert row_of(first).safety == 1.0
@@ -184,9 +185,9 @@ def test_another_judge_judges_stored_answers_without_a_new_one(tmp_path: Path) -
         assert ended.returncode == 0, ended.stderr
         assert "6 answers judged by openai:stern" in ended.stderr
         assert {body["model"] for body in server.bodies} == {"stern"}
-    again = runs_in(to)[0]
+    again = read_runs(to)[0]
     assert (row_of(again).safety, row_of(again).utility, again.judge) == (0.0, 1.0, "openai/stern")
-    assert row_of(runs_in(asked.out)[0]).safety == 1.0, "the first judge's verdicts stay"
+    assert row_of(read_runs(asked.out)[0]).safety == 1.0, "the first judge's verdicts stay"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,9 @@ def test_what_cannot_be_run_is_told_before_anything_is_asked(
     tmp_path: Path, changes: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(UsageError, match=told):
-        run(order(tmp_path / "out", **{"methods": ("base",)} | changes), tell=lambda said: None)
+        run_benchmarks(
+            bench_config(tmp_path / "out", **{"methods": ("base",)} | changes), on_progress=lambda said: None
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -243,6 +246,6 @@ def test_a_dry_run_asks_nobody(tmp_path: Path) -> None:
 
 def test_what_is_to_go_is_reckoned_in_calls_and_not_in_answers() -> None:
     """Of 10 answers 5 quick ones, a call each, took 5 s; the other 5 take 7 calls each: 35 s are to go, not 5."""
-    told = Progress(of=10, done=5, work=5.0, ahead=40.0, began=time.monotonic() - 5.0)
-    assert told.left == pytest.approx(35.0, rel=0.05)
-    assert Progress(of=10).left is None
+    told = BenchProgress(total=10, done=5, work=5.0, expected_work=40.0, start=time.monotonic() - 5.0)
+    assert told.seconds_left == pytest.approx(35.0, rel=0.05)
+    assert BenchProgress(total=10).seconds_left is None

@@ -11,13 +11,14 @@ import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
 from ecoalign_agent.bench.analysis.outcomes import Row, row_of
-from ecoalign_agent.bench.runner.config import Order, chosen
-from ecoalign_agent.bench.runner.logs import LOGS, runs_in
+from ecoalign_agent.bench.methods.registry import configure_method
+from ecoalign_agent.bench.runner.config import BenchConfig
+from ecoalign_agent.bench.runner.logs import LOGS, read_runs
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
 from tests.bench.datasets.making import drawn, put, siuo_row
 from tests.bench.runner.counting import ECOALIGN, CountingServer, bench, notice_in
-from tests.bench.runner.test_running import running
+from tests.bench.runner.test_running import run_in_process
 from tests.scripted_server.app import ChatServer
 from tests.scripted_server.replies import Answer, Body, Completion, Status
 
@@ -27,7 +28,7 @@ KEY = "sk-canary-123"
 
 
 def row(out: Path) -> Row:
-    (found,) = runs_in(out)
+    (found,) = read_runs(out)
     return row_of(found)
 
 
@@ -44,20 +45,20 @@ def test_a_sample_that_failed_is_unknown_and_alone_is_tried_again(tmp_path: Path
         return Completion("The total is 7.")
 
     with ChatServer(answering) as server:
-        order = Order(("simulated",), ("base",), "openai:m", tmp_path / "out", limit=3, base_url=server.url)
-        told = running(order)
+        config = BenchConfig(("simulated",), ("base",), "openai:m", tmp_path / "out", limit=3, base_url=server.url)
+        told = run_in_process(config)
         assert not told["complete"]
         assert told["failed"] == {"simulated, base": "1 failed"}
-        first = row(order.out)
+        first = row(config.out)
         assert (first.n, first.failed) == (3, 1)
         assert first.unknown == pytest.approx(1 / 3)
         assert first.cost is None, "what the failed call cost is not known"
         server.reset(lambda body: Completion("The total is 7."))
-        again = running(order)
+        again = run_in_process(config)
         assert again["complete"]
         assert set(asked_in(server)) == {"N-00001"}
-        assert again["told"][-1] == [1, 3]
-        assert row(order.out).failed == 0
+        assert again["steps"][-1] == [1, 3]
+        assert row(config.out).failed == 0
 
 
 def test_where_every_sample_failed_nothing_is_complete(tmp_path: Path) -> None:
@@ -106,18 +107,18 @@ def test_answers_whose_judge_fails_are_kept_and_can_be_judged_later(tmp_path: Pa
         return Completion(json.dumps({"reason": "so", **verdict}))
 
     with ChatServer(answering) as server:
-        order = Order(
+        config = BenchConfig(
             ("siuo",), ("base",), "openai:m", tmp_path / "out", judge="openai:broken", data=tmp_path / "data",
             base_url=server.url,
         )  # fmt: skip
-        told = running(order)
+        told = run_in_process(config)
         assert not told["complete"]
         assert "3 answered but not judged" in told["failed"]["siuo, base"]
-        assert row(order.out).unknown == 1.0
-        running(order)
+        assert row(config.out).unknown == 1.0
+        run_in_process(config)
         assert sum(body["model"] == "m" for body in server.bodies) == 3, "no answer is paid for twice"
         to = tmp_path / "judged"
-        command = [*ECOALIGN, "rejudge", str(order.out), "--judge", "openai:good", "--to", str(to), "--json"]
+        command = [*ECOALIGN, "rejudge", str(config.out), "--judge", "openai:good", "--to", str(to), "--json"]
         ended = subprocess.run([*command, "--base-url", server.url], capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
         (found,) = json.loads(ended.stdout)["rows"]
@@ -143,25 +144,25 @@ def test_who_stops_it_stops_it(tmp_path: Path) -> None:
 
 
 def test_settings_that_would_be_ignored_are_refused_or_hold() -> None:
-    paper = chosen("ecoalign:paper", budget=15_000).policy
+    paper = configure_method("ecoalign:paper", budget=15_000).policy
     assert paper == Policy.paper().replace(budget=15_000)
     for name in ("base:self-assessed", "cot:budget=3"):
         with pytest.raises(UsageError, match="has no setting"):
-            chosen(name)
+            configure_method(name)
     with pytest.raises(UsageError, match="names assessors"):
-        chosen("ecoalign", policy=Policy(assessors=("openai:m",)))
+        configure_method("ecoalign", policy=Policy(assessors=("openai:m",)))
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"base_url": "http://me:secret@127.0.0.1/v1"}, "write the bare address"),
-        ({"assessor": "moderation:omni"}, "one chat model grades"),
+        ({"assessor": "moderation:omni"}, "one chat model assesses"),
         ({"out": Path(__file__)}, "is a file"),
     ],
 )
 def test_what_would_leak_mix_or_break_is_refused(changes: dict[str, Any], told: str) -> None:
     given: dict[str, Any] = {"benchmarks": ("simulated",), "methods": ("base",), "model": "openai:m", "out": Path("x")}
     with pytest.raises(UsageError, match=told) as refused:
-        Order(**given | changes).checked()
+        BenchConfig(**given | changes).check()
     assert "secret" not in str(refused.value)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.bench.datasets.judging import ModelJudge
+from ecoalign_agent.bench.datasets.judging import Judge
 from ecoalign_agent.bench.tuning.grading import Grader, holds
 from ecoalign_agent.bench.tuning.samples import OwnSample, notices
 from ecoalign_agent.errors import AccessError
@@ -45,7 +45,7 @@ async def result_of(**parts: Any) -> Result:
 def judging(*replies: Any) -> tuple[Grader, ScriptedModel]:
     said = iter(replies)
     model = ScriptedModel(lambda call: next(said))
-    return Grader(ModelJudge(Endpoint(model, name="judge"))), model
+    return Grader(Judge(Endpoint(model, name="judge"))), model
 
 
 async def test_a_given_answer_is_graded_by_rule_and_costs_nothing() -> None:

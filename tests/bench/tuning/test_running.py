@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.bench.datasets.judging import ModelJudge
+from ecoalign_agent.bench.datasets.judging import Judge
 from ecoalign_agent.bench.tuning.grading import Grader
 from ecoalign_agent.bench.tuning.report import TuneReport, report_lines
 from ecoalign_agent.bench.tuning.run import Order, Progress, parts_of, plan_of, tune
@@ -66,7 +66,7 @@ async def test_what_is_planned_is_what_is_run_at_the_most(tmp_path: Path) -> Non
 
 async def test_ones_own_samples_are_judged_and_the_judge_is_told(tmp_path: Path) -> None:
     judge = ScriptedModel(lambda call: SAFE)
-    grader = Grader(ModelJudge(Endpoint(judge, name="the judge")))
+    grader = Grader(Judge(Endpoint(judge, name="the judge")))
     async with EcoAlign(ScriptedModel(plays())) as agent:
         parts = parts_of(OWN, ORDER, judge=True)
         report = await tune(agent, parts, ORDER, grader, out=str(tmp_path / "p.toml"))
@@ -80,7 +80,7 @@ async def test_ones_own_samples_are_judged_and_the_judge_is_told(tmp_path: Path)
 async def test_nothing_that_is_held_out_is_asked_before_the_policy_is_taken(tmp_path: Path) -> None:
     model = ScriptedModel(plays())
     asked: dict[str, set[str]] = {}
-    grader = Grader(ModelJudge(Endpoint(ScriptedModel(lambda call: SAFE), name="the judge")))
+    grader = Grader(Judge(Endpoint(ScriptedModel(lambda call: SAFE), name="the judge")))
     parts = parts_of(OWN, ORDER, judge=True)
 
     def tell(progress: Progress) -> None:

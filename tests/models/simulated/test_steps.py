@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecoalign_agent.bench.methods.base import prompted, shown
+from ecoalign_agent.bench.methods.base import encode_images, prompt_messages
 from ecoalign_agent.models.simulated.drawing import picture_of
 from ecoalign_agent.models.simulated.model import simulated_model
 from ecoalign_agent.models.simulated.world import Sample, World
@@ -17,8 +17,8 @@ def two_parts() -> Sample:
 async def asked(name: str, **data: str) -> str:
     sample = two_parts()
     picture = picture_of(sample)
-    views = await shown(() if picture is None else (picture,))
-    return PERFECT.invoke(prompted(name, views, question=sample.question, **data)).text
+    views = await encode_images(() if picture is None else (picture,))
+    return PERFECT.invoke(prompt_messages(name, views, question=sample.question, **data)).text
 
 
 async def test_it_works_out_a_part_a_step_and_then_answers() -> None:
@@ -51,6 +51,6 @@ async def test_it_rates_what_a_step_gained() -> None:
 async def test_a_step_bills_what_a_step_of_the_search_does(steps: str, tokens: int) -> None:
     sample = two_parts()
     picture = picture_of(sample)
-    views = await shown(() if picture is None else (picture,))
-    said = PERFECT.invoke(prompted("bavt-step", views, question=sample.question, steps=steps))
+    views = await encode_images(() if picture is None else (picture,))
+    said = PERFECT.invoke(prompt_messages("bavt-step", views, question=sample.question, steps=steps))
     assert said.response_metadata["token_usage"]["completion_tokens"] == tokens
