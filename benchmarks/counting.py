@@ -14,7 +14,7 @@ from pydantic import ConfigDict
 
 from ecoalign_agent.bench.runner.solvers import sequential_rounds
 from ecoalign_agent.models.simulated.model import SimulatedModel
-from tests.chat import AsyncChatModel
+from ecoalign_agent.testing import AsyncChatModel
 
 
 @dataclass(frozen=True, slots=True)

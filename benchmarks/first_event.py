@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from ecoalign_agent import EcoAlign  # noqa: E402 - the root must be on the path first
-from tests.fakes import ScriptedModel, plays  # noqa: E402 - as above
+from ecoalign_agent.testing import ScriptedModel  # noqa: E402 - as above
 
 GOAL = 100.0
 REQUESTS = 12
@@ -37,7 +37,7 @@ def photograph() -> bytes:
 async def waits(folder: Path, data: bytes) -> list[tuple[float, float]]:
     """Of each request, in ms: until the first event, and until the one that follows the look at the picture."""
     taken = []
-    agent = EcoAlign(ScriptedModel(plays()))
+    agent = EcoAlign(ScriptedModel())
     for number in range(REQUESTS):
         photo = folder / f"{number}.jpg"
         # Bytes after a JPEG's end change its digest and nothing else.

@@ -16,8 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ecoalign_agent.rewriter import Rewriter
+from ecoalign_agent.testing import ScriptedModel
 from ecoalign_agent.training.synthesis.run import synthesize_data
-from tests.fakes import ScriptedModel
 from tests.rewriting.making import made_records, maker
 from tests.rewriting.scripts import harmless, rewriting
 
@@ -39,7 +39,7 @@ async def synthesis(number: int) -> None:
     print(f"synthesis: {number} records, {len(model.calls)} calls at 50 ms, {AT_ONCE} records under way")
     print(f"  records a second                {number / wall:8.1f}")
     print(f"  wall / critical path            {wall / path:8.2f} x   goal 1.1   {_met(wall / path <= 1.1)}")
-    print(f"  most calls open at once         {model.most_open:8d}")
+    print(f"  most calls open at once         {model.max_open_calls:8d}")
     for stage, cost in report.cost_per_record.items():
         print(f"  cost units a record, {stage:<12}{cost:7.1f}")
 

@@ -1,7 +1,7 @@
 """The fixed scenario: a scripted model, a search of six rounds on it, and bare programs that make the very same calls.
 
-The model is leaner than ``tests.fakes.ScriptedModel``: it keeps no record unless asked, so that little of what is
-measured is its own. It stands on both sides of every comparison.
+The model is leaner than ``ScriptedModel`` of ``ecoalign_agent.testing``: it keeps no record unless asked, so that
+little of what is measured is its own. It stands on both sides of every comparison.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from PIL import Image
 
 from ecoalign_agent.economics.policy import Policy
-from tests.chat import AsyncChatModel
+from ecoalign_agent.testing import AsyncChatModel
 
 QUESTION = "When is the door open, and who has the key?"
 

@@ -243,9 +243,9 @@ class _Echo:
 
 
 def _model() -> Any:
-    from tests.fakes import ScriptedModel, plays, scan  # noqa: PLC0415 - only in the processes that need it
+    from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies  # noqa: PLC0415 - only in the processes that need it
 
-    model = ScriptedModel(plays(scan=scan(draft="It is open from 9 to 5.")))
+    model = ScriptedModel(task_replies(scan=scan_reply(draft="It is open from 9 to 5.")))
     # It remembers every call: over ten thousand requests that would pass for a leak.
     model.calls = _Forgetful()
     return model

@@ -8,7 +8,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 
-from tests.fakes import Call, Script, ScriptedModel, asked_with
+from ecoalign_agent.testing import Script, ScriptedCall, ScriptedModel, scripted_call
 
 
 class Gated(ScriptedModel):
@@ -17,7 +17,7 @@ class Gated(ScriptedModel):
     ``reached`` is set by the first one held, ``let_go`` by the first one that is cancelled meanwhile.
     """
 
-    holds: Callable[[Call], bool]
+    holds: Callable[[ScriptedCall], bool]
     gate: Any = None
     reached: Any = None
     let_go: Any = None
@@ -30,7 +30,7 @@ class Gated(ScriptedModel):
         **kwargs: Any,
     ) -> ChatResult:
         done = await super()._agenerate(messages, stop, run_manager, **kwargs)
-        if self.holds(asked_with(messages)):
+        if self.holds(scripted_call(messages)):
             self.reached.set()
             try:
                 await self.gate.wait()
@@ -40,17 +40,7 @@ class Gated(ScriptedModel):
         return done
 
 
-def gated(script: Script, holds: Callable[[Call], bool]) -> Gated:
+def gated(script: Script, holds: Callable[[ScriptedCall], bool]) -> Gated:
     """A model of that script that holds some of its calls."""
-    return Gated.model_construct(
-        script=script,
-        delay=0.0,
-        calls=[],
-        open=0,
-        most_open=0,
-        cancelled=0,
-        holds=holds,
-        gate=asyncio.Event(),
-        reached=asyncio.Event(),
-        let_go=asyncio.Event(),
-    )
+    gates = {name: asyncio.Event() for name in ("gate", "reached", "let_go")}
+    return Gated(script=script, holds=holds, **gates)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import Call, action, plays, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, proposed_action, scan_reply, task_replies, verdict_reply
 from tests.scripted_server import ChatServer
 from tests.scripted_server.faults import FAULTS
 from tests.scripted_server.troubled import Troubled
@@ -47,12 +47,12 @@ class Asked:
     requests: int
 
 
-def _plays(run: str, call: Call) -> dict[str, Any]:
+def _plays(run: str, call: ScriptedCall) -> dict[str, Any]:
     """One thought, then an answer."""
-    script = plays(
-        scan=scan(actions=[action("reason", "read the notice", 0.9, 0.4)]),
-        propose={"actions": [action("answer", "say the hours")], "merge": [], "prune": []},
-        assess=lambda asked: verdict(0.9, 0.9 if "open from" in asked["candidate"] else 0.3),
+    script = task_replies(
+        scan=scan_reply(actions=[proposed_action("reason", "read the notice", 0.9, 0.4)]),
+        propose={"actions": [proposed_action("answer", "say the hours")], "merge": [], "prune": []},
+        assess=lambda asked: verdict_reply(0.9, 0.9 if "open from" in asked["candidate"] else 0.3),
     )
     said = script(call)
     assert isinstance(said, dict)
@@ -88,9 +88,9 @@ async def asked(server: str) -> Asked:
         out, err = await process.communicate()
         gone = time.monotonic()
         assert process.returncode is not None
-        await there.until(lambda: there.under_way == 0)
+        await there.until(lambda: there.open_requests == 0)
         told, notices = (first + out).decode(), err.decode()
-        return Asked(server, process.returncode, told, notices, said - begun, gone - said, len(there.seen))
+        return Asked(server, process.returncode, told, notices, said - begun, gone - said, len(there.requests))
 
 
 @pytest.mark.parametrize("batch", BATCHES, ids=", ".join)

@@ -19,7 +19,15 @@ from PIL import Image
 
 from ecoalign_agent import EcoAlign, Policy, Result
 from ecoalign_agent.events.events import Event
-from tests.fakes import Call, Say, ScriptedModel, action, plays, scan, verdict
+from ecoalign_agent.testing import (
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.search.stage import ending, picture
 
 pytestmark = pytest.mark.slow
@@ -71,30 +79,30 @@ def _painted_in(url: str) -> int:
     return number_of((int(red), int(green), int(blue)))
 
 
-def own(call: Call) -> str:
+def own(call: ScriptedCall) -> str:
     (found,) = set(MARK.findall(call["question"]))
     return f"canary-{found}"
 
 
-def slowly(reply: Any, call: Call) -> Say:
+def slowly(reply: Any, call: ScriptedCall) -> ScriptedReply:
     """Each takes its own time, so that the requests overtake each other."""
-    return Say(reply, delay=0.001 * (int(own(call)[-3:]) % 7))
+    return ScriptedReply(reply, delay=0.001 * (int(own(call)[-3:]) % 7))
 
 
-STORY = plays(
+STORY = task_replies(
     scan=lambda call: slowly(
-        scan(
+        scan_reply(
             caption=f"a sign of {own(call)}",
             seen_text=f"{own(call)}: nine to five",
-            actions=[action("look", f"at {own(call)}", 0.9, 0.2)],
+            actions=[proposed_action("look", f"at {own(call)}", 0.9, 0.2)],
         ),
         call,
     ),
     look=lambda call: slowly({"text": f"Written below by {own(call)}: closed on Mondays!"}, call),
-    propose=lambda call: slowly({"actions": [action("answer", own(call))], "merge": [], "prune": []}, call),
+    propose=lambda call: slowly({"actions": [proposed_action("answer", own(call))], "merge": [], "prune": []}, call),
     answer=lambda call: slowly({"text": f"{own(call)} is open from nine to five."}, call),
     synthesize=lambda call: slowly({"text": f"{own(call)}: from nine to five, not on Mondays."}, call),
-    assess=lambda call: slowly(verdict(0.9, 0.9 if "an answer" in call.system else 0.1), call),
+    assess=lambda call: slowly(verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1), call),
 )
 
 
@@ -111,7 +119,7 @@ async def test_of_two_hundred_requests_at_once_none_sees_anything_of_another() -
         asked = [group.create_task(agent.ask(q, [p], run_id=i)) for q, p, i in requests[::2]]
         told = [group.create_task(streamed(agent, q, p, i)) for q, p, i in requests[1::2]]
     # They did run at the same time.
-    assert model.most_open > 10
+    assert model.max_open_calls > 10
     results: dict[int, Result] = {2 * n: task.result() for n, task in enumerate(asked)}
     results |= {2 * n + 1: ending(task.result()) for n, task in enumerate(told)}
     for number, result in results.items():

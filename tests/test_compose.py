@@ -7,7 +7,7 @@ from ecoalign_agent import EcoAlign
 from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.factory import are_independent, build_endpoint
 from ecoalign_agent.settings import Settings
-from tests.fakes import ScriptedModel, named, plays
+from ecoalign_agent.testing import ScriptedModel
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_is_independent_of_whom() -> None:
-    one, other = named("m"), named("m")
+    one, other = ScriptedModel(model_name="m"), ScriptedModel(model_name="m")
     assert not are_independent(one, one)
     # Two objects of one name are one model.
     assert not are_independent(one, other)
@@ -25,10 +25,10 @@ def test_who_is_independent_of_whom() -> None:
     # Neither does a provider before the name make another one of it.
     assert not are_independent(one, "openai:m")
     assert not are_independent("llama3:8b", "ollama:llama3:8b")
-    # Nothing is known of two nameless models of one class: that is no reason to call them two.
-    assert not are_independent(ScriptedModel(plays()), ScriptedModel(plays()))
-    assert are_independent(ScriptedModel(plays()), one)
-    assert are_independent(one, named("n"))
+    # Nothing is known of a nameless model and another one of its class: that is no reason to call them two.
+    assert not are_independent(ScriptedModel(), ScriptedModel())
+    assert not are_independent(ScriptedModel(), one)
+    assert are_independent(one, ScriptedModel(model_name="n"))
     assert are_independent("openai:m", "openai:n")
     assert are_independent("openai:mm", "openai:m")
 

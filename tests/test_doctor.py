@@ -16,10 +16,9 @@ from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.cli.main import main
 from ecoalign_agent.factory import build_endpoint
 from ecoalign_agent.settings import Settings, read_settings
-from tests.fakes import scan, verdict
-from tests.scripted_server import Answer, ChatServer, Hang, Page, Status, rejecting, structured
+from ecoalign_agent.testing import ErrorReply, JsonObject, scan_reply, verdict_reply
+from tests.scripted_server import Answer, ChatServer, Hang, Page, rejecting, structured
 from tests.scripted_server.able import Able
-from tests.scripted_server.replies import Body
 
 KEY = "sk-canary-0123456789abcdef"
 Captured = pytest.CaptureFixture[str]
@@ -77,7 +76,7 @@ def test_the_table_says_what_was_found_and_what_will_be_used(server: ChatServer,
     assert re.search(r"parallel calls +\S.* up to 32 at once", said.out)
     assert "asked now: 7 calls, " in said.out
     assert "cost units" in said.out
-    assert len(server.seen) == 7
+    assert len(server.requests) == 7
     # Progress goes to standard error, a line a call.
     assert said.err.count("\n") == 7
     # Nothing in the table is wider than the terminal.
@@ -87,7 +86,7 @@ def test_the_table_says_what_was_found_and_what_will_be_used(server: ChatServer,
 
 def test_what_is_refused_or_unknown_is_told_as_such(server: ChatServer, capsys: Captured) -> None:
     able = Able(sees="refuses", refuses=("response_format=json_schema",), usage="absent")
-    able.instead = lambda number, body: Status(429, "slow down", retry_after="0") if "tools" in body else None
+    able.instead = lambda number, body: ErrorReply(429, "slow down", retry_after="0") if "tools" in body else None
     server.reset(able)
     assert doctor(server) == 0
     out = capsys.readouterr().out
@@ -98,7 +97,7 @@ def test_what_is_refused_or_unknown_is_told_as_such(server: ChatServer, capsys: 
     assert re.search(r"✗ +usage +not reported +our estimates", out)
     assert "trouble: function call: 429 slow down" in out
     assert "8 calls, 7 of them estimated" not in out  # refused calls cost nothing, and are no estimates
-    assert len(server.seen) == 8
+    assert len(server.requests) == 8
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def test_what_is_refused_or_unknown_is_told_as_such(server: ChatServer, capsys: 
     [
         (Able(seconds=0.3, serial=True), "ECOALIGN_CONCURRENCY=1"),
         (
-            Able(instead=lambda number, body: Status(429, "slow") if number > 5 else None),
+            Able(instead=lambda number, body: ErrorReply(429, "slow") if number > 5 else None),
             "ECOALIGN_REQUESTS_PER_MINUTE",
         ),
     ],
@@ -139,13 +138,13 @@ def test_what_was_found_is_kept_and_shown_again_without_a_call(
     assert [str(path) for path in kept(cache)] == [first["kept_in"]]
     assert doctor(server, "--json") == 0
     second = report_of(capsys)
-    assert len(server.seen) == 7
+    assert len(server.requests) == 7
     assert second == {**first, "asked_now": 0}
     assert doctor(server) == 0
     assert "asked today" in capsys.readouterr().out
     # Unless it is asked for.
     assert doctor(server, "--refresh") == 0
-    assert len(server.seen) == 14
+    assert len(server.requests) == 14
     assert KEY not in kept(cache)[0].read_text()
 
 
@@ -159,16 +158,16 @@ def test_another_process_reads_what_was_kept(server: ChatServer, capsys: Capture
     )
     assert json.loads(done.stdout)["asked_now"] == 0
     assert done.stderr == b""
-    assert len(server.seen) == 7
+    assert len(server.requests) == 7
 
 
-def searching(body: Body) -> Answer:
+def searching(body: JsonObject) -> Answer:
     """A model that answers a search, and refuses all structured output but JSON mode."""
     system = body["messages"][0]["content"]
     if "Task: assess" in system:
-        return structured(verdict(1.0, 1.0))(body)
+        return structured(verdict_reply(1.0, 1.0))(body)
     if "Task: scan" in system:
-        return structured(scan())(body)
+        return structured(scan_reply())(body)
     return structured({"text": "It is open from nine to five."})(body)
 
 
@@ -213,7 +212,7 @@ def test_old_and_damaged_knowledge_is_told_and_not_used(
         assert doctor(server) == 0
         # Said, asked anew, and kept again.
         assert says in " ".join(capsys.readouterr().out.split())
-        assert len(server.seen) == 7
+        assert len(server.requests) == 7
         assert "function_calling" in build_endpoint("openai:qwen2-vl", settings).capabilities.refused
 
 
@@ -264,10 +263,10 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (Status(401, "bad key"), "401 (bad key): the key is wrong or missing"),
-        (Status(404, "no model qwen2-vl"), "check the model's name and the base URL"),
+        (ErrorReply(401, "bad key"), "401 (bad key): the key is wrong or missing"),
+        (ErrorReply(404, "no model qwen2-vl"), "check the model's name and the base URL"),
         (Page(), "it may lack /v1"),
-        (Status(429, "no quota", retry_after="0"), "too many requests"),
+        (ErrorReply(429, "no quota", retry_after="0"), "too many requests"),
     ],
 )
 def test_a_server_that_cant_be_asked_is_one_line(
@@ -304,7 +303,7 @@ def test_nothing_answers(capsys: Captured) -> None:
 
 
 def test_a_traceback_is_shown_when_it_is_asked_for(server: ChatServer, capsys: Captured) -> None:
-    server.reset(Status(401, "bad key"))
+    server.reset(ErrorReply(401, "bad key"))
     assert doctor(server, "--debug") == 1
     assert "Traceback" in capsys.readouterr().err
 

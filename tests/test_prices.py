@@ -22,8 +22,8 @@ from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
 from ecoalign_agent.prices import PriceTable, price_table, read_prices
 from ecoalign_agent.settings import Settings, read_policy
-from tests.fakes import asked_with, plays, scan
-from tests.scripted_server import Answer, ChatServer, Completion
+from ecoalign_agent.testing import CompletionReply, scan_reply, scripted_call, task_replies
+from tests.scripted_server import Answer, ChatServer
 from tests.search.stage import picture
 
 KEY = SecretStr("sk-canary-0123456789")
@@ -226,11 +226,11 @@ def test_a_price_and_its_tariff_come_to_the_same(
 def answering(body: dict[str, Any]) -> Answer:
     """A model that scans, answers and grades, and counts 1 000 prompt tokens, a picture 200 of them, and 50 written."""
     said = body["messages"]
-    asked = asked_with([SystemMessage(said[0]["content"]), HumanMessage(said[-1]["content"])])
-    reply = plays(scan=scan(draft="It is open from 9 to 5.", actions=[]))(asked)
+    asked = scripted_call([SystemMessage(said[0]["content"]), HumanMessage(said[-1]["content"])])
+    reply = task_replies(scan=scan_reply(draft="It is open from 9 to 5.", actions=[]))(asked)
     details = {"cached_tokens": 400, "image_tokens": 200 * asked.images}
     usage = {"prompt_tokens": 1_000, "completion_tokens": 50, "prompt_tokens_details": details}
-    return Completion(json.dumps(reply), usage=usage)
+    return CompletionReply(json.dumps(reply), usage=usage)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from ecoalign_agent import EcoAlign
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.log import EventLog, read_events
 from ecoalign_agent.search.request import MAX_RUN_ID, get_run_id, validate_run_id
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel
 from tests.search.stage import QUESTION
 
 PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
@@ -94,7 +94,7 @@ def test_the_corpus_is_as_large_as_it_claims() -> None:
 
 @pytest.mark.parametrize("run_id", HOSTILE.values(), ids=HOSTILE)
 async def test_a_hostile_id_is_refused_at_every_door_before_anything_is_asked(run_id: Any) -> None:
-    model, saver = ScriptedModel(plays()), InMemorySaver()
+    model, saver = ScriptedModel(), InMemorySaver()
     agent = EcoAlign(model, checkpointer=saver)
     with pytest.raises(UsageError) as asked:
         await agent.ask(QUESTION, run_id=run_id)
@@ -137,7 +137,7 @@ def test_where_none_is_given_one_is_drawn_that_would_pass() -> None:
 @pytest.mark.parametrize("run_id", ["a", "-", "_", "CON", "x" * 128, "Run-7_b", "0"])
 async def test_a_plain_id_names_run_and_thread(run_id: str) -> None:
     saver = InMemorySaver()
-    result = await EcoAlign(ScriptedModel(plays()), checkpointer=saver).ask(QUESTION, run_id=run_id)
+    result = await EcoAlign(ScriptedModel(), checkpointer=saver).ask(QUESTION, run_id=run_id)
     assert result.run_id == run_id
     assert set(saver.storage) == {run_id}
 
@@ -156,7 +156,7 @@ async def test_a_trace_goes_where_the_user_says_whatever_the_run_is_called(name:
     folder = tmp_path / "inner"
     (folder / "a b").mkdir(parents=True)
     with EventLog(folder / name) as log:
-        async for event in EcoAlign(ScriptedModel(plays())).stream(QUESTION, run_id="elsewhere"):
+        async for event in EcoAlign(ScriptedModel()).stream(QUESTION, run_id="elsewhere"):
             log.write(event)
     assert files(tmp_path) == [real(folder / name)]
     assert {event.run_id for event in read_events(folder / name)} == {"elsewhere"}

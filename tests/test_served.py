@@ -11,9 +11,17 @@ import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from ecoalign_agent import EcoAlign, Policy
-from tests.fakes import Script, asked_with, plays, scan, verdict
-from tests.scripted_server import Answer, Answerer, ChatServer, Completion, Hang, Status, empty_choices, rejecting
-from tests.scripted_server.replies import Body
+from ecoalign_agent.testing import (
+    CompletionReply,
+    ErrorReply,
+    JsonObject,
+    Script,
+    scan_reply,
+    scripted_call,
+    task_replies,
+    verdict_reply,
+)
+from tests.scripted_server import Answer, Answerer, ChatServer, Hang, empty_choices, rejecting
 
 NOTICE = Path(__file__).parents[1] / "examples" / "images" / "museum_notice.png"
 KEY = "sk-canary-7d1f0c55aa"
@@ -22,11 +30,11 @@ KEY = "sk-canary-7d1f0c55aa"
 def served(script: Script) -> Answerer:
     """The scripted model's replies, as completions of a server."""
 
-    def answer(body: Body) -> Answer:
+    def answer(body: JsonObject) -> Answer:
         system, user = body["messages"][0]["content"], body["messages"][-1]["content"]
-        said = script(asked_with([SystemMessage(system), HumanMessage(user)]))
+        said = script(scripted_call([SystemMessage(system), HumanMessage(user)]))
         assert isinstance(said, dict)
-        return Completion(json.dumps(said))
+        return CompletionReply(json.dumps(said))
 
     return answer
 
@@ -45,7 +53,7 @@ def ecoalign(*arguments: str, url: str, **env: str) -> subprocess.CompletedProce
 
 
 def test_a_served_model_answers_and_stdout_is_one_json_object() -> None:
-    with ChatServer(served(plays(scan=scan(draft="At five.")))) as server:
+    with ChatServer(served(task_replies(scan=scan_reply(draft="At five.")))) as server:
         done = ecoalign("--json", url=server.url)
     result: dict[str, Any] = json.loads(done.stdout)
     assert (done.returncode, result["status"], result["answer"]) == (0, "answered", "At five.")
@@ -58,7 +66,7 @@ def test_a_served_model_answers_and_stdout_is_one_json_object() -> None:
 
 
 def test_the_picture_goes_out_reduced_and_the_question_fenced() -> None:
-    with ChatServer(served(plays(scan=scan(draft="At five.")))) as server:
+    with ChatServer(served(task_replies(scan=scan_reply(draft="At five.")))) as server:
         ecoalign("--json", url=server.url)
     text, picture = server.bodies[0]["messages"][1]["content"]
     assert picture["image_url"]["detail"] == "low"
@@ -68,7 +76,7 @@ def test_the_picture_goes_out_reduced_and_the_question_fenced() -> None:
 
 
 def test_a_server_without_structured_output_is_asked_otherwise_and_remembered() -> None:
-    answerer = rejecting(served(plays()), "response_format", "tools")
+    answerer = rejecting(served(task_replies()), "response_format", "tools")
     with ChatServer(answerer) as server:
         done = ecoalign("--json", url=server.url)
         result = json.loads(done.stdout)
@@ -80,10 +88,10 @@ def test_a_server_without_structured_output_is_asked_otherwise_and_remembered() 
 
 
 async def test_an_assessor_of_its_own_is_asked_on_its_own_server_model() -> None:
-    def script(body: Body) -> Answer:
+    def script(body: JsonObject) -> Answer:
         judging = "Task: assess" in body["messages"][0]["content"]
         assert judging == (body["model"] == "judge")
-        return served(plays(assess=verdict(0.7, 0.9)))(body)
+        return served(task_replies(assess=verdict_reply(0.7, 0.9)))(body)
 
     with ChatServer(script) as server:
         async with EcoAlign("openai:actor", assessor="openai:judge", base_url=server.url, api_key=KEY) as agent:
@@ -94,9 +102,9 @@ async def test_an_assessor_of_its_own_is_asked_on_its_own_server_model() -> None
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (Status(401, "no"), "key"),
-        (Status(404, "no such model"), "404"),
-        (Status(500, "broken"), "500"),
+        (ErrorReply(401, "no"), "key"),
+        (ErrorReply(404, "no such model"), "404"),
+        (ErrorReply(500, "broken"), "500"),
         (empty_choices(), "no choices"),
     ],
     ids=["401", "404", "500", "empty"],
@@ -120,8 +128,8 @@ def test_a_server_that_hangs_is_left_at_the_deadline() -> None:
 
 def test_no_key_is_in_any_output(tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
-    for answer in (Status(401, f"bad key {KEY}"), Status(400, f"Bearer {KEY}"), None):
-        script = served(plays()) if answer is None else (lambda _, a=answer: a)
+    for answer in (ErrorReply(401, f"bad key {KEY}"), ErrorReply(400, f"Bearer {KEY}"), None):
+        script = served(task_replies()) if answer is None else (lambda _, a=answer: a)
         with ChatServer(script) as server:
             done = ecoalign("--json", "--debug", "--trace", str(trace), url=server.url)
         assert KEY not in done.stdout + done.stderr
@@ -129,7 +137,7 @@ def test_no_key_is_in_any_output(tmp_path: Path) -> None:
 
 
 async def test_connections_are_reused_and_closed() -> None:
-    with ChatServer(served(plays(scan=scan(draft="At five.")))) as server:
+    with ChatServer(served(task_replies(scan=scan_reply(draft="At five.")))) as server:
         async with EcoAlign("openai:m", base_url=server.url, api_key=KEY, policy=Policy(deadline=30)) as agent:
             results = [await agent.ask("When does it close?") for _ in range(3)]
     assert [result.status for result in results] == ["answered"] * 3
@@ -142,7 +150,7 @@ def test_an_address_without_a_scheme_is_the_callers_mistake() -> None:
 
 
 def test_a_model_that_only_writes_prose_is_told_apart_from_a_refusal() -> None:
-    with ChatServer(lambda _: Completion("A cappuccino costs 3.40.")) as server:
+    with ChatServer(lambda _: CompletionReply("A cappuccino costs 3.40.")) as server:
         done = ecoalign("--json", url=server.url)
     result = json.loads(done.stdout)
     assert (done.returncode, result["status"], result["stop_reason"]) == (1, "failed", "unreadable_scan")

@@ -18,7 +18,14 @@ from ecoalign_agent.errors import BudgetTooSmallError, ImageError, UsageError
 from ecoalign_agent.events.events import Event, Heartbeat, event_adapter
 from ecoalign_agent.search.emitter import HEARTBEAT_KEY
 from ecoalign_agent.search.state import CHECKPOINT_TYPES
-from tests.fakes import ScriptedModel, action, plays, scan, step, verdict
+from ecoalign_agent.testing import (
+    ScriptedModel,
+    imagined_step,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.gates import Gated, gated
 from tests.packaging.test_graphs import ROOT, deployed
 from tests.pictures import damaged
@@ -32,10 +39,14 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 LONG: dict[str, Any] = {
-    "scan": scan(safety=0.4, actions=[action("reason", "left", 0.9, 0.2), action("reason", "right", 0.9, 0.2)]),
+    "scan": scan_reply(
+        safety=0.4, actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
+    ),
     "reason": lambda call: {"text": "The shop opens at 9." if "left" in call["aim"] else "The shop opens at 9!"},
-    "simulate": {"forecasts": [{"action": 1, "safety": 0.9, "utility": 0.3, "steps": [step("answer", 0.9, 0.9)]}]},
-    "assess": lambda call: verdict(0.9, 0.9 if "an answer" in call.system else 0.1),
+    "simulate": {
+        "forecasts": [{"action": 1, "safety": 0.9, "utility": 0.3, "steps": [imagined_step("answer", 0.9, 0.9)]}]
+    },
+    "assess": lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
 }
 """A run of 19 events and 13 calls: a strategy, a look ahead, two thoughts that merge, two rounds, a synthesis."""
 
@@ -55,9 +66,9 @@ def timeless(event: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("channel", CHANNELS.values(), ids=CHANNELS)
 async def test_every_channel_tells_the_same_events(channel: Channel) -> None:
-    listening = channel(EcoAlign(ScriptedModel(plays(**LONG))), QUESTION, NEVER)
+    listening = channel(EcoAlign(ScriptedModel(task_replies(**LONG))), QUESTION, NEVER)
     told = [timeless(item["event"]) async for item in listening if "event" in item]
-    agent = EcoAlign(ScriptedModel(plays(**LONG)))
+    agent = EcoAlign(ScriptedModel(task_replies(**LONG)))
     own = [timeless(event.model_dump(mode="json")) async for event in agent.stream(QUESTION)]
     assert len(own) == 19
     assert told == own
@@ -89,19 +100,19 @@ class Heard:
 
 
 WRITTEN: dict[str, dict[str, Any]] = {
-    "draft": {"scan": scan(draft=DRAFT, actions=[])},
+    "draft": {"scan": scan_reply(draft=DRAFT, actions=[])},
     "answer": {"answer": {"text": DRAFT}},
     "plan": LONG | {"plan": {"text": DRAFT}},
     "reason": LONG | {"reason": {"text": DRAFT}},
     "synthesize": LONG | {"synthesize": {"text": DRAFT}},
-    "decline": {"scan": scan(safety=-0.9), "decline": {"text": DRAFT}},
+    "decline": {"scan": scan_reply(safety=-0.9), "decline": {"text": DRAFT}},
 }
 """Who writes the text whose verdict is long in coming."""
 
 
 def withheld(where: str) -> Gated:
     """A model whose assessor hangs over the text."""
-    return gated(plays(**WRITTEN[where]), lambda call: DRAFT in call.data.get("candidate", ""))
+    return gated(task_replies(**WRITTEN[where]), lambda call: DRAFT in call.data.get("candidate", ""))
 
 
 @pytest.mark.parametrize("where", WRITTEN)
@@ -163,9 +174,9 @@ async def test_the_deployed_graph_shows_no_ungraded_text_in_any_mode_for_clients
 
 @pytest.mark.parametrize("mode", ["messages", "values", "updates", "checkpoints"])
 async def test_the_deployed_graph_never_shows_what_was_found_unsafe(mode: str) -> None:
-    unsafe = {"assess": grading({DRAFT: verdict(-0.7)})}
+    unsafe = {"assess": grading({DRAFT: verdict_reply(-0.7)})}
     for parts in (WRITTEN["draft"], WRITTEN["reason"], WRITTEN["synthesize"]):
-        model, heard = ScriptedModel(plays(**(parts | unsafe))), Heard()
+        model, heard = ScriptedModel(task_replies(**(parts | unsafe))), Heard()
         async with deployed(SEARCH, model=model) as graph:
             await heard.listen(modes(kept(graph), mode), EcoAlign(model))
         assert DRAFT in [call["candidate"] for call in model.calls if call.task == "assess thought"]
@@ -186,7 +197,7 @@ async def test_the_stream_of_messages_holds_the_answer_alone() -> None:
 
 
 async def test_a_run_that_waits_says_so_and_for_what() -> None:
-    model = gated(plays(scan=scan(draft=DRAFT, actions=[])), lambda call: call.task == "assess thought")
+    model = gated(task_replies(scan=scan_reply(draft=DRAFT, actions=[])), lambda call: call.task == "assess thought")
     beats: list[Heartbeat] = []
     async with asyncio.timeout(10), aclosing(EcoAlign(model).stream(QUESTION, heartbeat=HEARTBEAT)) as events:
         told: list[Event] = []
@@ -207,14 +218,14 @@ async def test_a_run_that_waits_says_so_and_for_what() -> None:
 
 
 async def test_while_the_first_look_is_under_way_there_are_heartbeats_too() -> None:
-    model = gated(plays(), lambda call: call.task == "scan")
+    model = gated(task_replies(), lambda call: call.task == "scan")
     async with asyncio.timeout(10), aclosing(EcoAlign(model).stream(QUESTION, heartbeat=HEARTBEAT)) as events:
         kinds = [(await anext(events)).kind for _ in range(3)]
     assert kinds == ["run_started", "heartbeat", "heartbeat"]
 
 
 async def test_parallel_calls_beat_once() -> None:
-    model = gated(plays(**LONG), lambda call: call.task == "reason")
+    model = gated(task_replies(**LONG), lambda call: call.task == "reason")
     async with asyncio.timeout(10), aclosing(EcoAlign(model).stream(QUESTION, heartbeat=0.05)) as events:
         beats: list[Heartbeat] = []
         async for event in events:
@@ -227,7 +238,7 @@ async def test_parallel_calls_beat_once() -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, 0.001, 10.5, float("nan"), "5", True])
 async def test_an_interval_that_is_none_is_refused(seconds: Any) -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     with pytest.raises(UsageError, match=r"heartbeat is .* from 0.01 to 10"):
         await anext(EcoAlign(model).stream(QUESTION, heartbeat=seconds))
     with pytest.raises(UsageError, match=r"heartbeat is"):
@@ -247,7 +258,7 @@ async def settled(model: ScriptedModel) -> int:
 
 @pytest.mark.parametrize("taken", range(1, 20))
 async def test_a_consumer_that_stops_reading_stops_the_search(taken: int) -> None:
-    model = ScriptedModel(plays(**LONG))
+    model = ScriptedModel(task_replies(**LONG))
     async with aclosing(EcoAlign(model).stream(QUESTION, heartbeat=NEVER)) as events:
         for _ in range(taken):
             await anext(events)
@@ -262,7 +273,7 @@ async def test_a_consumer_that_stops_reading_stops_the_search(taken: int) -> Non
 
 
 async def test_a_consumer_that_reads_one_event_pays_for_the_first_look_alone() -> None:
-    model = ScriptedModel(plays(**LONG))
+    model = ScriptedModel(task_replies(**LONG))
     async with aclosing(EcoAlign(model).stream(QUESTION)) as events:
         await anext(events)
         await settled(model)
@@ -283,7 +294,7 @@ async def following(agent: EcoAlign) -> None:
 async def test_under_anyio_which_cancels_again_and_again_no_call_is_left_behind(
     run: Callable[[EcoAlign], Coroutine[Any, Any, None]],
 ) -> None:
-    model = gated(plays(), lambda call: call.task == "answer")
+    model = gated(task_replies(), lambda call: call.task == "answer")
     async with asyncio.timeout(10), anyio.create_task_group() as group:
         group.start_soon(run, EcoAlign(model))
         await model.reached.wait()
@@ -294,7 +305,7 @@ async def test_under_anyio_which_cancels_again_and_again_no_call_is_left_behind(
 
 @pytest.mark.parametrize("task", ["scan", "plan", "reason", "assess thought", "synthesize"])
 async def test_a_consumer_that_leaves_ends_the_calls_under_way(task: str) -> None:
-    model = gated(plays(**LONG), lambda call: call.task == task)
+    model = gated(task_replies(**LONG), lambda call: call.task == task)
     async with asyncio.timeout(10), aclosing(EcoAlign(model).stream(QUESTION, heartbeat=HEARTBEAT)) as events:
         async for event in events:
             if event.kind == "heartbeat" and model.reached.is_set():
@@ -307,7 +318,7 @@ async def test_a_consumer_that_leaves_ends_the_calls_under_way(task: str) -> Non
 
 
 async def test_the_first_event_comes_before_any_call_and_before_the_picture_is_decoded() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     async with aclosing(EcoAlign(model).stream(QUESTION, [damaged()])) as events:
         first = await anext(events)
         assert (first.kind, first.number) == ("run_started", 0)
@@ -319,7 +330,7 @@ async def test_the_first_event_comes_before_any_call_and_before_the_picture_is_d
 async def test_a_damaged_picture_goes_by_the_name_that_it_came_by(tmp_path: Path) -> None:
     path = tmp_path / "notice.png"
     path.write_bytes(damaged())
-    agent = EcoAlign(ScriptedModel(plays()))
+    agent = EcoAlign(ScriptedModel())
     with pytest.raises(ImageError, match=r"notice\.png"):
         await agent.ask(QUESTION, [path])
     with pytest.raises(ImageError, match=r"notice\.png"):
@@ -327,7 +338,7 @@ async def test_a_damaged_picture_goes_by_the_name_that_it_came_by(tmp_path: Path
 
 
 async def test_a_mistake_that_needs_no_look_shows_before_the_first_event() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     for question, images in (("", []), (QUESTION, [b"no picture"]), (QUESTION, ["/nowhere.png"])):
         with pytest.raises(UsageError):
             await anext(EcoAlign(model).stream(question, images))

@@ -14,7 +14,7 @@ from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel, task_replies
 
 CASE = AssessmentInput(
     question="When is it open?",
@@ -39,7 +39,7 @@ async def view(width: int = 64, height: int = 48) -> ImageView:
 
 def scripted(name: str = "judge", **parts: Any) -> tuple[ModelAssessor, ScriptedModel]:
     """A model as assessor, and the model."""
-    model = ScriptedModel(plays(**parts))
+    model = ScriptedModel(task_replies(**parts))
     return ModelAssessor(Endpoint(model, name=name)), model
 
 

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 from ecoalign_agent.assessors.guard import MOST, GuardAssessor, escape_template_marks, parse_guard_reply
 from ecoalign_agent.errors import AccessError, BudgetError, NotFoundError
 from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.testing import CompletionReply, ErrorReply
 from tests.assessors.cases import CASE, meter, view
-from tests.scripted_server import ChatServer, Completion, Cut, Status, in_turn, saying
+from tests.scripted_server import ChatServer, Cut, in_turn, saying
 
 
 @pytest.fixture(scope="module")
@@ -140,13 +141,13 @@ async def test_it_is_reserved_and_booked_like_every_call(server: ChatServer, gua
         await guard.assess(CASE, meter=meter(50))
     assert server.bodies == []
     account = meter()
-    server.answering(Completion("safe", usage="absent"))
+    server.answering(CompletionReply("safe", usage="absent"))
     said = await guard.assess(CASE, meter=account)
     assert account.ledger.estimated_calls == 1
     assert said.cost == account.budget.spent > 0
 
 
-@pytest.mark.parametrize(("answer", "error"), [(Status(401), AccessError), (Status(404), NotFoundError)])
+@pytest.mark.parametrize(("answer", "error"), [(ErrorReply(401), AccessError), (ErrorReply(404), NotFoundError)])
 async def test_a_failing_endpoint_is_an_error_of_ours(
     server: ChatServer, guard: GuardAssessor, answer: Any, error: type[Exception]
 ) -> None:

@@ -11,8 +11,15 @@ from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.assessors.combined import Minimum, minimum, weakest_verdict
 from ecoalign_agent.errors import BudgetError, ServerError
 from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.testing import (
+    SCRIPTED_CALL_COST,
+    AnyReply,
+    ScriptedCall,
+    ScriptedModel,
+    task_replies,
+    verdict_reply,
+)
 from tests.assessors.cases import CASE, Steady, meter, scripted
-from tests.fakes import CALL_COST, Answer, Call, ScriptedModel, plays, verdict
 
 GOOD = Verdict(0.9, 0.8, 10.0)
 UNKNOWN = Verdict(None, None, 5.0, unknown_reason="prose")
@@ -27,12 +34,12 @@ async def test_every_assessor_has_a_veto() -> None:
 
 
 async def test_they_are_asked_in_parallel_and_each_is_booked() -> None:
-    model = ScriptedModel(plays(), delay=0.05)
+    model = ScriptedModel(task_replies(), delay=0.05)
     pair = [ModelAssessor(Endpoint(model, name=name)) for name in ("one", "two")]
     account = meter()
     said = await minimum(*pair).assess(CASE, meter=account)
-    assert model.most_open == 2
-    assert said.cost == 2 * CALL_COST == account.budget.spent
+    assert model.max_open_calls == 2
+    assert said.cost == 2 * SCRIPTED_CALL_COST == account.budget.spent
 
 
 async def test_one_unknown_makes_all_unknown() -> None:
@@ -63,8 +70,8 @@ async def test_a_broken_endpoint_is_told_and_the_others_are_paid_to_their_end() 
     model.delay = 0.05
     with pytest.raises(ServerError, match="out of order"):
         await minimum(Steady(ServerError("out of order")), slow).assess(CASE, meter=account)
-    assert model.cancelled == 0
-    assert account.budget.spent == CALL_COST
+    assert model.cancelled_calls == 0
+    assert account.budget.spent == SCRIPTED_CALL_COST
 
 
 async def test_one_that_does_not_fit_makes_all_unknown_and_none_that_fits_is_not_made() -> None:
@@ -78,9 +85,9 @@ async def test_one_that_does_not_fit_makes_all_unknown_and_none_that_fits_is_not
 async def test_leaving_cancels_all_of_them() -> None:
     begun = asyncio.Semaphore(0)
 
-    def grade(_: Call) -> Answer:
+    def grade(_: ScriptedCall) -> AnyReply:
         begun.release()
-        return verdict()
+        return verdict_reply()
 
     pairs = [scripted(assess=grade) for _ in range(2)]
     for _, model in pairs:
@@ -92,7 +99,7 @@ async def test_leaving_cancels_all_of_them() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert [model.cancelled for _, model in pairs] == [1, 1]
+    assert [model.cancelled_calls for _, model in pairs] == [1, 1]
 
 
 async def _asked(judge: Assessor) -> Verdict:

@@ -23,8 +23,9 @@ from ecoalign_agent.errors import (
     UnreachableError,
 )
 from ecoalign_agent.llm.moderations import ModerationEndpoint
+from ecoalign_agent.testing import ErrorReply
 from tests.assessors.cases import CASE, meter, view
-from tests.scripted_server import Answer, Cut, Hang, Page, Status, in_turn
+from tests.scripted_server import Answer, Cut, Hang, Page, in_turn
 from tests.scripted_server.moderations import ModerationServer, moderation
 
 KEY = "sk-canary-0123456789abcdef"
@@ -61,7 +62,7 @@ async def test_a_thought_is_sent_as_it_stands_and_the_worst_category_decides(
     # 1 - 2 · 0.2; utility is not its to grade.
     assert (said.safety, said.utility, said.unknown_reason) == (0.6, None, None)
     assert server.bodies == [{"model": "omni-moderation-latest", "input": "It is open from 9 to 5."}]
-    assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 async def test_a_request_is_its_question_with_the_text_in_the_pictures(
@@ -121,7 +122,7 @@ async def test_what_does_not_fit_is_not_sent(server: ModerationServer, endpoint:
 async def test_a_server_without_that_path_is_told_and_nothing_is_sent_elsewhere(
     server: ModerationServer, endpoint: ModerationEndpoint
 ) -> None:
-    server.answering(Status(404, "Not Found"))
+    server.answering(ErrorReply(404, "Not Found"))
     account = meter()
     with pytest.raises(
         NotFoundError, match=r"404 at 127\.0\.0\.1:[0-9]+, POST /moderations: no such path or model"
@@ -135,11 +136,11 @@ async def test_a_server_without_that_path_is_told_and_nothing_is_sent_elsewhere(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (Status(401, f"wrong key {KEY}"), AccessError),
-        (Status(403), AccessError),
-        (Status(429, retry_after="0"), RateLimitError),
-        (Status(500), ServerError),
-        (Status(503, retry_after="0"), ServerError),
+        (ErrorReply(401, f"wrong key {KEY}"), AccessError),
+        (ErrorReply(403), AccessError),
+        (ErrorReply(429, retry_after="0"), RateLimitError),
+        (ErrorReply(500), ServerError),
+        (ErrorReply(503, retry_after="0"), ServerError),
         (Cut(), UnreachableError),
         (Page(), ServerError),
     ],
@@ -160,7 +161,7 @@ async def test_a_failing_endpoint_is_an_error_of_ours_without_the_key(
 
 
 async def test_after_a_hiccup_it_is_asked_again(server: ModerationServer, endpoint: ModerationEndpoint) -> None:
-    server.answering(in_turn(Status(503, retry_after="0"), Cut(), moderation()))
+    server.answering(in_turn(ErrorReply(503, retry_after="0"), Cut(), moderation()))
     account = meter()
     said = await ModerationAssessor(endpoint).assess(CASE, meter=account)
     assert said.safety == 1 - 2 * 0.0001
@@ -185,11 +186,11 @@ async def test_leaving_cancels_the_call_and_books_it(server: ModerationServer, e
     server.answering(Hang())
     account = meter()
     task = asyncio.create_task(ModerationAssessor(endpoint).assess(CASE, meter=account))
-    await server.until(lambda: server.under_way == 1)
+    await server.until(lambda: server.open_requests == 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await server.until(lambda: server.abandoned == 1)
+    await server.until(lambda: server.abandoned_requests == 1)
     assert (account.budget.spent, account.budget.reserved) == (4.0, 0.0)
 
 

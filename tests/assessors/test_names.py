@@ -11,15 +11,15 @@ from ecoalign_agent.assessors.registry import combine_assessors, make_assessor, 
 from ecoalign_agent.errors import ModelNameError, UsageError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
+from ecoalign_agent.testing import ScriptedModel
 from tests.assessors.cases import Steady
-from tests.fakes import ScriptedModel, plays
 
 GOOD = Verdict(0.9, 0.9, 1.0)
 
 
 def build(choice: str | ScriptedModel | Assessor) -> Assessor:
     def endpoint(model: str | ScriptedModel) -> Endpoint:
-        return Endpoint(ScriptedModel(plays()), name=model if isinstance(model, str) else "an object")
+        return Endpoint(ScriptedModel(), name=model if isinstance(model, str) else "an object")
 
     return make_assessor(
         choice, endpoint=endpoint, moderation=lambda name: ModerationEndpoint(name, api_key=SecretStr("none"))
@@ -55,7 +55,7 @@ def test_several_names_in_one_line() -> None:
 
 def test_each_kind_is_built() -> None:
     assert isinstance(build("openai:m"), ModelAssessor)
-    assert isinstance(build(ScriptedModel(plays())), ModelAssessor)
+    assert isinstance(build(ScriptedModel()), ModelAssessor)
     moderation, guard = build("moderation:m"), build("guard:openai:llama-guard-4-12b")
     assert isinstance(moderation, ModerationAssessor)
     assert moderation.name == "moderation:m"

@@ -24,8 +24,8 @@ from ecoalign_agent.assessors.selftest.report import (
 from ecoalign_agent.assessors.selftest.run import run_selftest
 from ecoalign_agent.errors import AccessError, ServerError
 from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.testing import AnyReply, ScriptedCall, ScriptedModel, task_replies, verdict_reply
 from tests.assessors.cases import Steady, meter
-from tests.fakes import Answer, Call, ScriptedModel, plays, verdict
 
 CORPUS = read_corpus()
 ATTACKS = [trial for trial in CORPUS.trials if trial.bare is not None]
@@ -182,10 +182,10 @@ async def test_the_report_as_table_and_as_json() -> None:
 
 # ---- An assessor that obeys -----------------------------------------------------------------------------------------
 
-STERN = verdict(-0.8, -0.2, ["S2"])
+STERN = verdict_reply(-0.8, -0.2, ["S2"])
 MADE_UP = {"hazards": [], "safety": 1, "utility": 1}
 
-OBEDIENCE: dict[str, Callable[[Call], Answer]] = {
+OBEDIENCE: dict[str, Callable[[ScriptedCall], AnyReply]] = {
     "repeats the candidate": lambda call: call["candidate"],
     "repeats the candidate behind its own verdict": lambda call: f"{json.dumps(STERN)}\n{call['candidate']}",
     "and before it": lambda call: f"{call['candidate']}\n{json.dumps(STERN)}",
@@ -207,7 +207,7 @@ async def test_reading_raises_no_score_of_an_assessor_that_obeys_every_injection
     for one in CORPUS.trials:
         if one.expect != "unsafe":
             continue
-        model = ScriptedModel(plays(assess=OBEDIENCE[way]))
+        model = ScriptedModel(task_replies(assess=OBEDIENCE[way]))
         judge = ModelAssessor(Endpoint(model, name="obedient"))
         said = await judge.assess(AssessmentInput(one.question, (), "", one.drawn, "", one.candidate), meter=meter(1e6))
         # Its own verdict was unsafe: nothing that it was told makes it anything else.
@@ -217,8 +217,8 @@ async def test_reading_raises_no_score_of_an_assessor_that_obeys_every_injection
 
 
 async def test_nor_does_aggregation_where_one_is_wholly_talked_round() -> None:
-    obedient = ModelAssessor(Endpoint(ScriptedModel(plays(assess=MADE_UP)), name="obedient"))
-    firm = ModelAssessor(Endpoint(ScriptedModel(plays(assess=STERN)), name="firm"))
+    obedient = ModelAssessor(Endpoint(ScriptedModel(task_replies(assess=MADE_UP)), name="obedient"))
+    firm = ModelAssessor(Endpoint(ScriptedModel(task_replies(assess=STERN)), name="firm"))
     account = meter(1e9)
     for one in ATTACKS:
         case = AssessmentInput(one.question, (), "", one.drawn, "", one.candidate)
@@ -230,7 +230,7 @@ async def test_nor_does_aggregation_where_one_is_wholly_talked_round() -> None:
 
 
 async def test_a_fence_that_the_candidate_closes_is_not_closed() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     judge = ModelAssessor(Endpoint(model, name="judge"))
     forged = next(one for one in ATTACKS if "</candidate" in one.candidate)
     await judge.assess(AssessmentInput("q", (), "", "", "", forged.candidate), meter=meter())

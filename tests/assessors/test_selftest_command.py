@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ecoalign_agent.cli.main import main
-from tests.fakes import verdict
-from tests.scripted_server import Answer, Status, saying
+from ecoalign_agent.testing import ErrorReply, verdict_reply
+from tests.scripted_server import Answer, saying
 from tests.scripted_server.moderations import ModerationServer, moderation
 
 
@@ -57,7 +57,7 @@ def test_several_assessors_on_a_server_are_tested_as_one(
     def answer(body: dict[str, Any]) -> Answer:
         if "input" in body:
             return moderation("violence", violence=0.9)
-        return saying(json.dumps(verdict(1.0, 1.0)))(body)
+        return saying(json.dumps(verdict_reply(1.0, 1.0)))(body)
 
     server.answering(answer)
     names = ["--assessor", "openai:m", "--assessor", "moderation:mod"]
@@ -80,7 +80,7 @@ def test_a_guard_alone_may_be_tested(server: ModerationServer, capsys: pytest.Ca
 def test_a_server_without_the_endpoint_is_one_line(
     server: ModerationServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.answering(Status(404, "Not Found"))
+    server.answering(ErrorReply(404, "Not Found"))
     assert selftest("--assessor", "moderation:mod", "--base-url", server.url) == 1
     said = capsys.readouterr()
     assert said.out == ""

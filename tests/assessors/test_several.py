@@ -14,8 +14,16 @@ from ecoalign_agent.assessors.base import CallSize, Verdict
 from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS, CompletionStats
 from ecoalign_agent.errors import BudgetTooSmallError, ModelNameError, UsageError
 from ecoalign_agent.search.cost_model import REREAD_FACTOR, CostModel, PromptSizes
+from ecoalign_agent.testing import (
+    AnyReply,
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.assessors.cases import Steady
-from tests.fakes import Answer, Call, Say, ScriptedModel, plays, scan, verdict
 from tests.scripted_server import Answer as Served
 from tests.scripted_server import Raw, saying
 from tests.scripted_server.moderations import ModerationServer, moderation
@@ -27,7 +35,7 @@ BARE = "It is open from 9 to 5."
 
 
 def judge(**parts: Any) -> ScriptedModel:
-    return ScriptedModel(plays(**parts))
+    return ScriptedModel(task_replies(**parts))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +56,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_any_of_them_can_stop_an_answer() -> None:
-    actor, lenient, strict = judge(), judge(), judge(assess=verdict(-0.6, 0.9, ["S2"]))
+    actor, lenient, strict = judge(), judge(), judge(assess=verdict_reply(-0.6, 0.9, ["S2"]))
     result = await EcoAlign(actor, assessor=[lenient, strict]).ask(QUESTION)
     assert result.status == "declined"
     assert {pruned.safety for pruned in result.pruned} == {-0.6}
@@ -58,7 +66,7 @@ async def test_any_of_them_can_stop_an_answer() -> None:
 
 async def test_a_name_a_model_an_object_and_a_list_of_them_will_do(server: ModerationServer) -> None:
     def answer(body: dict[str, Any]) -> Served:
-        return moderation() if "input" in body else saying(json.dumps(verdict()))(body)
+        return moderation() if "input" in body else saying(json.dumps(verdict_reply()))(body)
 
     server.answering(answer)
     own = Steady(GOOD, name="own rules")
@@ -120,11 +128,13 @@ async def test_a_moderation_endpoint_that_is_not_there_fails_the_run_and_refuses
 
 
 def by_manners(bare: dict[str, Any]) -> Any:
-    return lambda call: verdict() if "sorry" in call["candidate"] else bare
+    return lambda call: verdict_reply() if "sorry" in call["candidate"] else bare
 
 
 async def test_an_apology_does_not_carry_an_unsafe_answer_through() -> None:
-    model = judge(answer={"text": SORRY}, synthesize={"text": SORRY}, assess=by_manners(verdict(-0.7, 0.9, ["S2"])))
+    model = judge(
+        answer={"text": SORRY}, synthesize={"text": SORRY}, assess=by_manners(verdict_reply(-0.7, 0.9, ["S2"]))
+    )
     result = await EcoAlign(model).ask(QUESTION)
     assert result.status == "declined"
     assert result.answer is None or "9 to 5" not in result.answer
@@ -133,7 +143,7 @@ async def test_an_apology_does_not_carry_an_unsafe_answer_through() -> None:
 
 
 async def test_the_lower_grade_stands_in_the_result() -> None:
-    model = judge(answer={"text": SORRY}, assess=by_manners(verdict(0.55, 0.7)))
+    model = judge(answer={"text": SORRY}, assess=by_manners(verdict_reply(0.55, 0.7)))
     result = await EcoAlign(model).ask(QUESTION)
     assert (result.status, result.answer) == ("answered", SORRY)
     # The utility is the raw grade 0.7 made non-negative: 1.7 / 2.
@@ -148,7 +158,7 @@ async def test_a_second_grade_that_can_not_be_read_is_unknown() -> None:
 
 
 async def test_notes_of_the_search_are_graded_once() -> None:
-    model = judge(scan=scan(safety=0.3), plan={"text": SORRY})
+    model = judge(scan=scan_reply(safety=0.3), plan={"text": SORRY})
     await EcoAlign(model).ask(QUESTION)
     assert [call["candidate"] for call in model.calls if call.task == "assess thought"].count(SORRY) == 1
 
@@ -158,12 +168,12 @@ async def test_notes_of_the_search_are_graded_once() -> None:
 
 def to_the_brim(**parts: Any) -> ScriptedModel:
     """As dear as an honest model can be: all that it may write, and every token of the prompt."""
-    play = plays(**parts)
+    play = task_replies(**parts)
 
-    def filled(call: Call) -> Answer:
+    def filled(call: ScriptedCall) -> AnyReply:
         said = play(call)
         assert isinstance(said, dict)
-        return Say(said, prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens or 0)
+        return ScriptedReply(said, prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens or 0)
 
     return ScriptedModel(filled)
 
@@ -180,7 +190,7 @@ async def test_what_is_set_aside_pays_for_all_of_them_at_their_dearest(
         policy = Policy(budget=budget, assess_answers_twice=twice)
         # Image tokens are not counted by the scripted model: what is reserved for them is slack.
         return EcoAlign(
-            to_the_brim(scan=scan(safety=1.0, actions=[])),
+            to_the_brim(scan=scan_reply(safety=1.0, actions=[])),
             policy=policy,
             assessor=[to_the_brim() for _ in range(assessors)],
         )
@@ -220,7 +230,7 @@ def test_the_sizes_of_all_of_them_are_reckoned_with(server: ModerationServer) ->
 
 async def test_manners_can_be_paid_for_at_the_end_of_a_budget() -> None:
     # Scan and answer to the brim, then both verdicts: from what is free, or from what is set aside.
-    parts: dict[str, Any] = {"scan": scan(safety=1.0, actions=[])}
+    parts: dict[str, Any] = {"scan": scan_reply(safety=1.0, actions=[])}
     parts |= {"answer": {"text": SORRY}, "synthesize": {"text": SORRY}}
     # The ending keeps room for a second grade where that takes no more than 0.3 of the budget; see the scan node.
     for budget in range(4_750, 6_500, 250):
@@ -234,7 +244,7 @@ async def test_manners_can_be_paid_for_at_the_end_of_a_budget() -> None:
 
 async def test_where_a_second_grade_does_not_fit_an_answer_with_manners_is_unknown_and_one_without_is_not() -> None:
     for text, status in ((SORRY, "declined"), (BARE, "answered")):
-        parts: dict[str, Any] = {"scan": scan(safety=1.0, actions=[]), "synthesize": {"text": text}}
+        parts: dict[str, Any] = {"scan": scan_reply(safety=1.0, actions=[]), "synthesize": {"text": text}}
         with pytest.raises(BudgetTooSmallError) as error:
             await EcoAlign(to_the_brim(**parts), policy=Policy(budget=1)).ask(QUESTION)
         least = re.search(r"least is about ([\d.]+)", str(error.value))
@@ -247,7 +257,7 @@ async def test_where_a_second_grade_does_not_fit_an_answer_with_manners_is_unkno
 @pytest.mark.parametrize("budget", range(2_250, 3_250, 100))
 async def test_a_polite_refusal_can_be_paid_for_too(budget: int) -> None:
     refusal = "I'm sorry, but I can't help with that. I can tell you the opening hours."
-    model = to_the_brim(scan=scan(safety=-0.9), decline={"text": refusal})
+    model = to_the_brim(scan=scan_reply(safety=-0.9), decline={"text": refusal})
     result = await EcoAlign(model, policy=Policy(budget=budget, confirm_decline=False)).ask(QUESTION)
     assert (result.status, result.answer) == ("declined", refusal)
     assert model.tasks() == ["scan", "decline", "assess thought", "assess thought"]

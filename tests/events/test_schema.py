@@ -13,7 +13,7 @@ from ecoalign_agent import EcoAlign
 from ecoalign_agent.events import events
 from ecoalign_agent.events.events import EVENT_VERSION, event_adapter
 from ecoalign_agent.events.schema import event_schema
-from tests.fakes import ScriptedModel, plays, scan, verdict
+from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies, verdict_reply
 from tests.search.stage import QUESTION
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -52,13 +52,21 @@ def test_the_schema_names_every_kind_and_what_every_event_has() -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [{}, {"scan": scan(safety=0.4)}, {"scan": scan(safety=-0.9)}, {"scan": "?"}, {"assess": verdict(-0.5)}],
+    [
+        {},
+        {"scan": scan_reply(safety=0.4)},
+        {"scan": scan_reply(safety=-0.9)},
+        {"scan": "?"},
+        {"assess": verdict_reply(-0.5)},
+    ],
     ids=["plain", "sensitive", "declined", "failed", "unsafe"],
 )
 async def test_what_is_told_fits_the_published_schema(parts: dict[str, Any]) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator(SCHEMA)
-    told = [event.model_dump(mode="json") async for event in EcoAlign(ScriptedModel(plays(**parts))).stream(QUESTION)]
+    told = [
+        event.model_dump(mode="json") async for event in EcoAlign(ScriptedModel(task_replies(**parts))).stream(QUESTION)
+    ]
     assert told
     for event in told:
         validator.validate(event)

@@ -11,7 +11,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 
 from ecoalign_agent import EcoAlign, EcoAlignMiddleware, Policy
-from tests.fakes import Answer, Call, ScriptedModel, plays, verdict
+from ecoalign_agent.testing import AnyReply, ScriptedCall, ScriptedModel, task_replies, verdict_reply
 
 Talk = Callable[[Sequence[BaseMessage]], AIMessage]
 
@@ -83,9 +83,9 @@ def first_then(first: AIMessage, then: AIMessage) -> Talk:
     return lambda messages: (then if isinstance(messages[-1], ToolMessage) else first).model_copy(deep=True)
 
 
-def by_words(call: Call) -> Answer:
+def by_words(call: ScriptedCall) -> AnyReply:
     """An assessor that finds texts with the word ``BAD`` in them unsafe."""
-    return verdict(-0.9, 0.1, ["S2"]) if BAD in call["candidate"] else verdict()
+    return verdict_reply(-0.9, 0.1, ["S2"]) if BAD in call["candidate"] else verdict_reply()
 
 
 class Guarded:
@@ -109,7 +109,7 @@ class Guarded:
         agent: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        self.scripted = ScriptedModel(plays(**({"assess": by_words} | (parts or {}))))
+        self.scripted = ScriptedModel(task_replies(**({"assess": by_words} | (parts or {}))))
         self.eco = EcoAlign(self.scripted, policy=policy)
         self.plain = Plain(talk=talk)
         self.plain.asked = []

@@ -13,7 +13,15 @@ from ecoalign_agent import Policy, UsageError
 from ecoalign_agent.errors import BudgetTooSmallError, RejectedError
 from ecoalign_agent.integrations.conversation import NO_QUESTION, SEARCH_FAILED_TEXT
 from ecoalign_agent.search.state import CHECKPOINT_TYPES
-from tests.fakes import Answer, Call, Say, action, plays, scan, verdict
+from ecoalign_agent.testing import (
+    AnyReply,
+    ScriptedCall,
+    ScriptedReply,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.integrations.agents import Guarded, first_then, saying
 from tests.search.stage import picture
 
@@ -90,7 +98,7 @@ async def test_switched_off_a_picture_goes_to_the_plain_model() -> None:
     ids=["risky", "on the line", "harmless", "unknown", "broken"],
 )
 async def test_a_risky_turn_is_answered_by_a_search_and_unknown_is_risky(
-    request_verdict: Answer, searched: bool
+    request_verdict: AnyReply, searched: bool
 ) -> None:
     guarded = Guarded(lambda _: saying("At nine."), parts={"request": request_verdict}, **only(risk_threshold=0.3))
     answer = (await guarded.ask(HumanMessage("When?")))[-1]
@@ -168,12 +176,12 @@ async def test_a_policy_that_can_not_pay_a_search_is_the_developers_to_mend() ->
 
 
 async def test_an_agent_that_checkpoints_takes_a_search_up_where_it_was() -> None:
-    def reply(call: Call) -> Answer:
-        said = plays(scan=scan(actions=[action("reason", "read", 0.9, 0.2)]), assess=grades)(call)
-        return Say(said, delay=60.0) if call.task == "propose" and cut else said  # type: ignore[arg-type] # no Say in it
+    def reply(call: ScriptedCall) -> AnyReply:
+        said = task_replies(scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]), assess=grades)(call)
+        return ScriptedReply(said, delay=60.0) if call.task == "propose" and cut else said  # type: ignore[arg-type] # no Say in it
 
-    def grades(call: Call) -> Answer:
-        return verdict(0.9, 0.9 if "an answer" in call.system else 0.1)
+    def grades(call: ScriptedCall) -> AnyReply:
+        return verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1)
 
     cut = True
     saver = InMemorySaver().with_allowlist(CHECKPOINT_TYPES)

@@ -7,20 +7,20 @@ import pytest
 from ecoalign_agent import EcoAlign, Policy, UsageError
 from ecoalign_agent.errors import RejectedError
 from ecoalign_agent.llm.tokens import text_tokens
-from tests.fakes import CALL_COST, Call, ScriptedModel, plays, verdict
+from ecoalign_agent.testing import SCRIPTED_CALL_COST, ScriptedCall, ScriptedModel, task_replies, verdict_reply
 from tests.search.stage import picture
 
 
 def agent(policy: Policy | None = None, **parts: Any) -> tuple[EcoAlign, ScriptedModel]:
-    model = ScriptedModel(plays(**parts))
+    model = ScriptedModel(task_replies(**parts))
     return EcoAlign(model, policy=policy), model
 
 
 async def test_a_text_is_graded_with_its_question_pictures_and_context() -> None:
-    eco, model = agent(assess=verdict(0.4, 0.2, ["S6"]))
+    eco, model = agent(assess=verdict_reply(0.4, 0.2, ["S6"]))
     found = await eco.assess("Nine.", question="When?", images=[picture()], notes="It is Friday.")
     # Raw utility 0.2 is 0.6 of 1.
-    assert (found.safety, found.utility, found.hazards, found.cost) == (0.4, 0.6, ("S6",), CALL_COST)
+    assert (found.safety, found.utility, found.hazards, found.cost) == (0.4, 0.6, ("S6",), SCRIPTED_CALL_COST)
     (call,) = model.calls
     assert (call["question"], call["candidate"], call.images) == ("When?", "Nine.", 1)
     assert "notes: It is Friday." in call["context"]
@@ -39,33 +39,33 @@ async def test_an_empty_text_is_not_the_request() -> None:
 
 
 async def test_an_answer_with_manners_is_graded_without_them_too_and_the_lower_grade_counts() -> None:
-    def bare(call: Call) -> Any:
-        return verdict(0.9 if "sorry" in call["candidate"] else -0.6)
+    def bare(call: ScriptedCall) -> Any:
+        return verdict_reply(0.9 if "sorry" in call["candidate"] else -0.6)
 
     eco, _ = agent(assess=bare)
     found = await eco.assess("I'm sorry. It opens at nine.", question="When?")
-    assert (found.safety, found.cost) == (-0.6, 2 * CALL_COST)
+    assert (found.safety, found.cost) == (-0.6, 2 * SCRIPTED_CALL_COST)
 
 
 async def test_what_a_verdict_cost_that_broke_off_in_the_middle_is_told() -> None:
-    def breaks(call: Call) -> Any:
-        return verdict() if "sorry" in call["candidate"] else RejectedError("out of order")
+    def breaks(call: ScriptedCall) -> Any:
+        return verdict_reply() if "sorry" in call["candidate"] else RejectedError("out of order")
 
     eco, _ = agent(assess=breaks)
     found = await eco.assess("I'm sorry. It opens at nine.", question="When?")
     # The first grade was paid for, and what the broken call may have cost comes on top; without it there is no verdict.
     assert found.safety is None
-    assert found.cost >= CALL_COST
+    assert found.cost >= SCRIPTED_CALL_COST
 
 
 @pytest.mark.parametrize(
     ("part", "budget", "why", "cost"),
     [
         (RejectedError("out of order"), None, "out of order", 0.0),
-        ("no verdict in here", None, "", CALL_COST),
-        (verdict(), 20.0, "free", 0.0),
-        (verdict(), 0.0, "free", 0.0),
-        (verdict(), -5.0, "free", 0.0),
+        ("no verdict in here", None, "", SCRIPTED_CALL_COST),
+        (verdict_reply(), 20.0, "free", 0.0),
+        (verdict_reply(), 0.0, "free", 0.0),
+        (verdict_reply(), -5.0, "free", 0.0),
     ],
     ids=["broken", "unreadable", "too dear", "nothing left", "less than nothing"],
 )

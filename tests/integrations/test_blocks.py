@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.images.message_content import MessageImage, holds_image, read_content
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel
 from tests.search.stage import picture
 
 FILE = picture()
@@ -46,7 +46,7 @@ class Chat(TypedDict):
 
 @pytest.mark.parametrize("block", FORMS.values(), ids=FORMS.keys())
 async def test_a_picture_in_a_parents_messages_reaches_the_model(block: dict[str, Any]) -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     graph = StateGraph(Chat)
     graph.add_node("ecoalign", EcoAlign(model).graph)
     graph.add_edge(START, "ecoalign")

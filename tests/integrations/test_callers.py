@@ -11,7 +11,7 @@ from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
 from ecoalign_agent import EcoAlign, UsageError
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel
 from tests.integrations.agents import Guarded, saying
 
 SEARCHED = "It is open from 9 to 5."
@@ -30,7 +30,7 @@ def in_a_parent(agent: EcoAlign) -> Any:
 
 
 def test_every_synchronous_way_in_names_the_asynchronous_one_and_asks_nobody() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     agent = EcoAlign(model)
     request = {"messages": [HumanMessage("When?")]}
     guarded = Guarded(lambda _: saying("At nine."))
@@ -53,12 +53,12 @@ def test_every_synchronous_way_in_names_the_asynchronous_one_and_asks_nobody() -
 
 async def test_the_sentence_is_the_same_under_a_running_loop() -> None:
     with pytest.raises(UsageError, match="works asynchronously"):
-        EcoAlign(ScriptedModel(plays())).graph.invoke({"question": "When?"})
+        EcoAlign(ScriptedModel()).graph.invoke({"question": "When?"})
 
 
 async def test_the_graph_is_a_link_of_a_chain() -> None:
     prompt = ChatPromptTemplate.from_messages([("human", "When does the {place} open?")])
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     graph: Any = EcoAlign(model).graph
     chain: Any = prompt | (lambda value: {"messages": value.to_messages()}) | graph | itemgetter("answer")
     assert await chain.ainvoke({"place": "museum"}) == SEARCHED

@@ -11,7 +11,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from ecoalign_agent.integrations.conversation import UNASSESSED_TEXT, UNSAFE_TEXT
-from tests.fakes import Call
+from ecoalign_agent.testing import ScriptedCall
 from tests.integrations.agents import BAD, Guarded, first_then, saying
 from tests.search.stage import picture
 
@@ -162,7 +162,7 @@ async def test_an_answer_to_a_picture_that_can_not_be_read_can_not_be_checked(ur
 
 
 async def test_the_assessor_sees_the_pictures() -> None:
-    def sees(call: Call) -> Any:
+    def sees(call: ScriptedCall) -> Any:
         assert call.images == 1
         return {"hazards": [], "safety": 0.9, "utility": 0.9}
 

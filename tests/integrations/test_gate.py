@@ -7,7 +7,7 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
 
 from ecoalign_agent.errors import RejectedError, UsageError
-from tests.fakes import Answer, verdict
+from ecoalign_agent.testing import AnyReply, verdict_reply
 from tests.integrations.agents import BAD, Guarded, first_then, saying
 
 ASK = HumanMessage("Write to her, please.")
@@ -64,7 +64,7 @@ async def test_no_argument_hides_in_escapes() -> None:
     ids=["unsafe", "no JSON", "half a verdict", "broken"],
 )
 async def test_what_is_not_known_to_be_safe_is_not_run_and_the_model_is_told_why(
-    to: str, assess: Answer | None, why: str
+    to: str, assess: AnyReply | None, why: str
 ) -> None:
     guarded = Guarded(calling(to), parts={} if assess is None else {"assess": assess}, **only())
     said = await guarded.ask(ASK)
@@ -97,7 +97,7 @@ async def test_only_the_tools_that_are_named_are_gated(gate: Any, assessed: int)
 
 
 async def test_a_safety_of_exactly_zero_is_safe() -> None:
-    guarded = Guarded(calling("anna"), parts={"assess": verdict(0.0, 0.0)}, **only())
+    guarded = Guarded(calling("anna"), parts={"assess": verdict_reply(0.0, 0.0)}, **only())
     await guarded.ask(ASK)
     assert guarded.sent == ["anna"]
 

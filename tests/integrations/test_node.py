@@ -17,7 +17,16 @@ from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.integrations.node import as_node
 from ecoalign_agent.search.state import CHECKPOINT_TYPES
-from tests.fakes import Answer, Call, Say, ScriptedModel, action, plays, scan, verdict
+from ecoalign_agent.testing import (
+    AnyReply,
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.search.stage import picture
 
 SEARCHED = "It is open from 9 to 5."
@@ -41,7 +50,7 @@ def parent(node: Any, schema: Any = Ticket, checkpointer: Any = None) -> Any:
 
 
 async def test_keys_are_mapped_both_ways() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     node = as_node(
         EcoAlign(model), question="text", images="photos", answer="reply", status="outcome", result="receipt"
     )
@@ -52,7 +61,7 @@ async def test_keys_are_mapped_both_ways() -> None:
 
 
 async def test_only_the_answer_is_written_where_nothing_else_is_asked_for() -> None:
-    node = as_node(EcoAlign(ScriptedModel(plays())), question="text", images="photos", answer="reply")
+    node = as_node(EcoAlign(ScriptedModel()), question="text", images="photos", answer="reply")
     assert await parent(node).ainvoke({"text": "When?"}) == {"text": "When?", "reply": SEARCHED}
 
 
@@ -68,12 +77,12 @@ async def test_states_of_every_make_are_read() -> None:
         answer: str | None = None
 
     for schema in (Plain, Strict):
-        state = await parent(as_node(EcoAlign(ScriptedModel(plays()))), schema).ainvoke({"question": "When?"})
+        state = await parent(as_node(EcoAlign(ScriptedModel())), schema).ainvoke({"question": "When?"})
         assert state["answer"] == SEARCHED
 
 
 async def test_a_failed_run_leaves_no_answer_and_says_so() -> None:
-    model = ScriptedModel(plays(scan=RejectedError("out of order")))
+    model = ScriptedModel(task_replies(scan=RejectedError("out of order")))
     node = as_node(EcoAlign(model), question="text", answer="reply", status="outcome")
     state = await parent(node).ainvoke({"text": "When?"})
     assert (state["reply"], state["outcome"]) == (None, "failed")
@@ -89,7 +98,7 @@ async def test_a_failed_run_leaves_no_answer_and_says_so() -> None:
     ],
 )
 async def test_a_state_that_can_not_be_used_is_told_and_nobody_is_asked(state: Any, told: str) -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     with pytest.raises(UsageError, match=told):
         await parent(as_node(EcoAlign(model), question="text", images="photos", answer="reply")).ainvoke(state)
     assert model.calls == []
@@ -98,11 +107,11 @@ async def test_a_state_that_can_not_be_used_is_told_and_nobody_is_asked(state: A
 @pytest.mark.parametrize("keys", [{"answer": None}, {"status": "answer"}, {"answer": "x", "result": "x"}])
 def test_a_mapping_that_writes_nothing_or_twice_to_one_key_is_refused(keys: Any) -> None:
     with pytest.raises(UsageError, match="as_node writes to"):
-        as_node(EcoAlign(ScriptedModel(plays())), **keys)
+        as_node(EcoAlign(ScriptedModel()), **keys)
 
 
 async def test_its_events_surface_from_the_parent() -> None:
-    graph = parent(as_node(EcoAlign(ScriptedModel(plays())), question="text", answer="reply"))
+    graph = parent(as_node(EcoAlign(ScriptedModel()), question="text", answer="reply"))
     events = [
         event_adapter.validate_python(chunk["ecoalign"])
         async for _, chunk in graph.astream({"text": "When?"}, stream_mode="custom", subgraphs=True)
@@ -112,7 +121,7 @@ async def test_its_events_surface_from_the_parent() -> None:
 
 
 async def test_a_parent_that_checkpoints_keeps_its_keys_and_asks_anew_in_every_turn() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     node = as_node(EcoAlign(model), question="text", answer="reply", result="receipt")
     graph = parent(node, checkpointer=InMemorySaver())
     config = {"configurable": {"thread_id": "x"}}
@@ -125,12 +134,12 @@ async def test_a_parent_that_checkpoints_keeps_its_keys_and_asks_anew_in_every_t
 
 
 async def test_cut_off_in_a_parent_that_checkpoints_it_goes_on_where_it_was() -> None:
-    def script(call: Call) -> Answer:
-        said = plays(scan=scan(actions=[action("reason", "read", 0.9, 0.2)]), assess=grades)(call)
-        return Say(said, delay=60.0) if call.task == "propose" and cut else said  # type: ignore[arg-type] # no Say in it
+    def script(call: ScriptedCall) -> AnyReply:
+        said = task_replies(scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]), assess=grades)(call)
+        return ScriptedReply(said, delay=60.0) if call.task == "propose" and cut else said  # type: ignore[arg-type] # no Say in it
 
-    def grades(call: Call) -> Answer:
-        return verdict(0.9, 0.9 if "an answer" in call.system else 0.1)
+    def grades(call: ScriptedCall) -> AnyReply:
+        return verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1)
 
     cut = True
     model = ScriptedModel(script)

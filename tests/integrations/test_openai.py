@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, EcoAlignMiddleware
 from ecoalign_agent.integrations.conversation import UNSAFE_TEXT
-from tests.fakes import CALL_COST, ScriptedModel, plays
+from ecoalign_agent.testing import SCRIPTED_CALL_COST, ScriptedModel, task_replies
 from tests.integrations.agents import BAD, by_words
 from tests.scripted_server import ChatServer, saying
 
@@ -27,11 +27,11 @@ async def test_a_hosted_model_is_heard_whole_and_checked(said: str, shown: str) 
             model = ChatOpenAI(
                 model="m", base_url=server.url, api_key="none", streaming=True, http_async_client=client, max_retries=0
             )
-            guard = EcoAlignMiddleware(EcoAlign(ScriptedModel(plays(assess=by_words))), budget=9_000)
+            guard = EcoAlignMiddleware(EcoAlign(ScriptedModel(task_replies(assess=by_words))), budget=9_000)
             agent: Any = create_agent(model, middleware=[guard], checkpointer=InMemorySaver())
             stream = agent.astream({"messages": [HumanMessage("12345678")]}, CONFIG, stream_mode="messages")
             assert [message.text async for message, _ in stream] == [shown]
-        assert not server.seen[0].body.get("stream")
+        assert not server.requests[0].body.get("stream")
     # The server counts a token for four characters: 2 in, at a quarter each, and of 15 or more characters 4 or 5 out.
     state = await agent.aget_state(CONFIG)
-    assert state.values["ecoalign_spent"] == pytest.approx(0.25 * 2 + -(-len(said) // 4) + CALL_COST)
+    assert state.values["ecoalign_spent"] == pytest.approx(0.25 * 2 + -(-len(said) // 4) + SCRIPTED_CALL_COST)

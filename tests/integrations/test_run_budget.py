@@ -14,7 +14,14 @@ from langgraph.types import Command
 
 from ecoalign_agent import EcoAlign, EcoAlignMiddleware
 from ecoalign_agent.integrations.conversation import OUT_OF_BUDGET_TEXT
-from tests.fakes import CALL_COST, Answer, Call, Say, ScriptedModel, plays, verdict
+from ecoalign_agent.testing import (
+    SCRIPTED_CALL_COST,
+    AnyReply,
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    verdict_reply,
+)
 from tests.integrations.agents import PLAIN_COST, Guarded, first_then, saying
 from tests.integrations.test_answering import SEARCHED, seeing
 
@@ -41,19 +48,19 @@ async def test_plain_calls_and_verdicts_are_booked() -> None:
     guarded = kept(first_then(saying("", MAIL), saying("Done.")), budget=9_000)
     assert (await guarded.ask(ASK, config=THREAD))[-1].text == "Done."
     # Two plain replies, the verdict on the call, and the one on the last message.
-    assert await spent(guarded) == pytest.approx(2 * PLAIN_COST + 2 * CALL_COST)
+    assert await spent(guarded) == pytest.approx(2 * PLAIN_COST + 2 * SCRIPTED_CALL_COST)
 
 
 async def test_searches_are_booked_as_turns_and_as_tools() -> None:
     guarded = kept(lambda _: saying("No idea."), budget=9_000)
     await guarded.ask(seeing("When?"), config=THREAD)
-    assert await spent(guarded) == pytest.approx(3 * CALL_COST)  # scan, answer, verdict
+    assert await spent(guarded) == pytest.approx(3 * SCRIPTED_CALL_COST)  # scan, answer, verdict
 
-    inner = EcoAlign(ScriptedModel(plays()))
+    inner = EcoAlign(ScriptedModel())
     talk = first_then(saying("", ("ecoalign", {"question": "When?"})), saying("Done."))
     guarded = kept(talk, tools=[inner.as_tool()], **only(budget=9_000))
     await guarded.ask(ASK, config=THREAD)
-    assert await spent(guarded) == pytest.approx(2 * PLAIN_COST + 3 * CALL_COST)
+    assert await spent(guarded) == pytest.approx(2 * PLAIN_COST + 3 * SCRIPTED_CALL_COST)
 
 
 async def test_usage_that_is_not_reported_is_estimated_and_never_nothing() -> None:
@@ -79,9 +86,9 @@ async def test_a_run_never_spends_more_and_always_ends_with_a_word(budget: float
 async def test_calls_that_run_in_parallel_do_not_overshoot_together(budget: float) -> None:
     """Every verdict uses all that it may; each of four calls alone would fit long before all of them do."""
 
-    def greedy(call: Call) -> Answer:
+    def greedy(call: ScriptedCall) -> AnyReply:
         assert call.max_tokens is not None
-        return Say(verdict(), prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens)
+        return ScriptedReply(verdict_reply(), prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens)
 
     four = first_then(saying("", *[MAIL] * 4), saying("Done."))
     guarded = kept(four, parts={"assess": greedy}, **only(gate_tools=True, budget=budget))
@@ -123,7 +130,7 @@ async def test_concurrent_runs_of_one_guard_do_not_mix() -> None:
     async with asyncio.TaskGroup() as group:
         for word, config in zip(words, configs, strict=True):
             group.create_task(guarded.ask(HumanMessage(word), config=config))
-    alone = {"once": PLAIN_COST, "twice": 2 * PLAIN_COST + CALL_COST}
+    alone = {"once": PLAIN_COST, "twice": 2 * PLAIN_COST + SCRIPTED_CALL_COST}
     assert [await spent(guarded, config) for config in configs] == [pytest.approx(alone[word]) for word in words]
 
 
@@ -140,7 +147,7 @@ async def test_a_tool_that_updates_the_state_is_booked_too() -> None:
     )
     said = await guarded.ask(ASK, config=THREAD)
     assert [m.text for m in said[2:]] == ["hi", "Done."]
-    assert await spent(guarded) == pytest.approx(2 * PLAIN_COST + CALL_COST)
+    assert await spent(guarded) == pytest.approx(2 * PLAIN_COST + SCRIPTED_CALL_COST)
 
 
 async def test_without_a_budget_nothing_stops_a_run() -> None:
@@ -158,7 +165,7 @@ async def test_a_person_who_interrupts_the_run_does_not_refill_its_budget() -> N
     assert await spent(guarded) == pytest.approx(PLAIN_COST)
     state = await guarded.agent.ainvoke(Command(resume={"decisions": [{"type": "approve"}]}), THREAD)
     assert state["messages"][-1].text == "Done."
-    assert await spent(guarded) == pytest.approx(2 * PLAIN_COST + CALL_COST)
+    assert await spent(guarded) == pytest.approx(2 * PLAIN_COST + SCRIPTED_CALL_COST)
 
 
 async def test_the_guard_keeps_its_books_to_itself() -> None:
@@ -172,7 +179,7 @@ async def test_a_model_that_counts_its_calls_goes_on_counting() -> None:
     """A copy for every call would say the first line for ever."""
     model = FakeMessagesListChatModel(responses=[saying("One."), saying("Two.")])
     agent: Any = create_agent(
-        model, middleware=[EcoAlignMiddleware(EcoAlign(ScriptedModel(plays())), **only(check_final=True))]
+        model, middleware=[EcoAlignMiddleware(EcoAlign(ScriptedModel()), **only(check_final=True))]
     )
     said = [(await agent.ainvoke({"messages": [ASK]}))["messages"][-1].text for _ in range(2)]
     assert said == ["One.", "Two."]

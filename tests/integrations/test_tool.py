@@ -11,7 +11,7 @@ from ecoalign_agent import EcoAlign, UsageError
 from ecoalign_agent.errors import RejectedError
 from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.events.result import Result
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel, task_replies
 from tests.integrations.agents import Guarded, first_then, saying
 from tests.search.stage import picture
 
@@ -36,7 +36,7 @@ def told(messages: list[Any]) -> ToolMessage:
 
 
 async def test_the_answer_is_the_content_and_the_receipt_the_artifact() -> None:
-    message = told(await asking(ScriptedModel(plays())).ask(HumanMessage("When?")))
+    message = told(await asking(ScriptedModel()).ask(HumanMessage("When?")))
     assert (message.content, message.status, message.name) == (SEARCHED, "success", "ecoalign")
     assert isinstance(message.artifact, Result)
     assert message.artifact.answer == SEARCHED
@@ -44,7 +44,7 @@ async def test_the_answer_is_the_content_and_the_receipt_the_artifact() -> None:
 
 
 async def test_the_pictures_come_from_the_conversation_the_latest_that_has_some() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     two: list[Any] = [{"type": "text", "text": "And these?"}, image(), image((9, 9, 9))]
     one: list[Any] = [{"type": "text", "text": "This?"}, image((1, 2, 3))]
     await asking(model).ask(HumanMessage(one), AIMessage("Yes."), HumanMessage(two), HumanMessage("When?"))
@@ -61,14 +61,14 @@ async def test_a_refusal_is_content_and_no_error() -> None:
         "draft": "",
         "actions": [],
     }
-    message = told(await asking(ScriptedModel(plays(scan=harmful))).ask(HumanMessage("When?")))
+    message = told(await asking(ScriptedModel(task_replies(scan=harmful))).ask(HumanMessage("When?")))
     assert message.status == "success"
     assert message.content == "I can't help with that, but I can tell you the opening hours."
     assert message.artifact.status == "declined"
 
 
 async def test_a_run_that_failed_is_an_error_for_the_model_and_no_exception() -> None:
-    said = await asking(ScriptedModel(plays(scan=RejectedError("out of order")))).ask(HumanMessage("When?"))
+    said = await asking(ScriptedModel(task_replies(scan=RejectedError("out of order")))).ask(HumanMessage("When?"))
     message = told(said)
     assert message.status == "error"
     assert message.text.startswith("The search failed: ")
@@ -77,7 +77,7 @@ async def test_a_run_that_failed_is_an_error_for_the_model_and_no_exception() ->
 
 
 async def test_a_request_that_can_not_be_used_is_an_error_for_the_model_and_costs_nothing() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     blocks: list[Any] = [{"type": "text", "text": "When?"}, {"type": "image", "file_id": "f1"}]
     message = told(await asking(model).ask(HumanMessage(blocks)))
     assert message.status == "error"
@@ -86,7 +86,7 @@ async def test_a_request_that_can_not_be_used_is_an_error_for_the_model_and_cost
 
 
 async def test_under_a_budget_the_search_gets_a_share_of_what_is_left() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     # A plain reply is reckoned with 300 tokens and its prompt: 400 units let it speak, and then too little is left.
     guarded = asking(model, budget=400)
     message = told(await guarded.ask(HumanMessage("When?")))
@@ -96,13 +96,13 @@ async def test_under_a_budget_the_search_gets_a_share_of_what_is_left() -> None:
 
 
 async def test_it_works_outside_an_agent_too() -> None:
-    tool = EcoAlign(ScriptedModel(plays())).as_tool(name="look_closely", description="Looks.")
+    tool = EcoAlign(ScriptedModel()).as_tool(name="look_closely", description="Looks.")
     assert (tool.name, tool.description) == ("look_closely", "Looks.")
     assert await tool.ainvoke({"question": "When?"}) == SEARCHED
 
 
 def test_a_model_sees_one_argument_and_when_to_use_it() -> None:
-    tool = EcoAlign(ScriptedModel(plays())).as_tool()
+    tool = EcoAlign(ScriptedModel()).as_tool()
     shown = convert_to_openai_tool(tool)["function"]
     assert shown["name"] == "ecoalign"
     assert list(shown["parameters"]["properties"]) == ["question"]
@@ -112,13 +112,13 @@ def test_a_model_sees_one_argument_and_when_to_use_it() -> None:
 
 
 def test_a_synchronous_caller_is_told_what_to_call() -> None:
-    tool = EcoAlign(ScriptedModel(plays())).as_tool()
+    tool = EcoAlign(ScriptedModel()).as_tool()
     with pytest.raises(UsageError, match="call ainvoke or astream instead of invoke"):
         tool.invoke({"question": "When?"})
 
 
 async def test_its_events_surface_and_its_inner_words_do_not() -> None:
-    guarded = asking(ScriptedModel(plays()))
+    guarded = asking(ScriptedModel())
     request = {"messages": [HumanMessage("When?")]}
     kinds, texts = [], []
     async for _, mode, chunk in guarded.agent.astream(request, stream_mode=["custom", "messages"], subgraphs=True):

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage
 
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.llm.tokens import text_tokens
-from tests.fakes import Call, action, scan, step, verdict
+from ecoalign_agent.testing import ScriptedCall, imagined_step, proposed_action, scan_reply, verdict_reply
 
 Report = Literal["honest", "silent", "low", "high", "absurd"]
 """How a provider tells what a call used: honestly, not at all, too low, too high, or what can't be."""
@@ -139,7 +139,7 @@ class Mind:
         """The safety of a text."""
         return random.Random(f"{self._seed} {candidate}").choice([-0.6, 0.0, 0.4, 0.6, 0.9, 0.9])
 
-    def writes(self, call: Call, dice: random.Random) -> str:
+    def writes(self, call: ScriptedCall, dice: random.Random) -> str:
         """A reply to ``call``; now and then one that can't be read."""
         if dice.random() < (0.03 if call.task == "scan" else 0.08):
             return dice.choice(["Let me think about it.", "", "{", '{"safety": NaN}', "null"])
@@ -147,16 +147,16 @@ class Mind:
             safety = self.grade(call["candidate"])
             if safety >= 0:
                 self.found_safe.add(call["candidate"])
-            return json.dumps(verdict(safety, dice.uniform(-1, 1)))
+            return json.dumps(verdict_reply(safety, dice.uniform(-1, 1)))
         return json.dumps(self._reply(call, dice))
 
-    def _reply(self, call: Call, dice: random.Random) -> dict[str, Any]:
+    def _reply(self, call: ScriptedCall, dice: random.Random) -> dict[str, Any]:
         match call.task:
             case "assess request":
                 return {"hazards": [], "safety": dice.choice([-0.5, 0.5])}
             case "scan":
                 draft = dice.choice(["", "", "From 9 to 5."])
-                return scan(
+                return scan_reply(
                     safety=dice.choice([-0.4, 0.2, 0.4, 0.7, 1.0, 1.0]),
                     draft=draft,
                     actions=self._actions(dice),
@@ -166,7 +166,9 @@ class Mind:
                 pair = {"keep": f"t{dice.randint(1, 6)}", "drop": f"t{dice.randint(1, 6)}"}
                 return {"actions": self._actions(dice), "merge": [pair], "prune": [f"t{dice.randint(1, 9)}"]}
             case "simulate":
-                futures = [step(dice.choice(KINDS), dice.uniform(-0.3, 1), dice.uniform(-1, 1)) for _ in range(3)]
+                futures = [
+                    imagined_step(dice.choice(KINDS), dice.uniform(-0.3, 1), dice.uniform(-1, 1)) for _ in range(3)
+                ]
                 forecast = {"safety": dice.uniform(-0.3, 1), "utility": 0.5, "steps": futures}
                 return {"forecasts": [{"action": number} | forecast for number in (1, 2)]}
         manners = dice.choice(["", "", "", "I'm sorry, but as an AI I must say: "])
@@ -175,13 +177,13 @@ class Mind:
 
     def _actions(self, dice: random.Random) -> list[dict[str, Any]]:
         return [
-            action(
+            proposed_action(
                 dice.choice(KINDS),
                 f"step {dice.randint(1, 99)}",
                 dice.uniform(-0.2, 1),
                 dice.uniform(-1, 1),
                 parents=[f"t{dice.randint(1, 6)}"],
-                next=[step("answer", 0.9, dice.uniform(-1, 1))],
+                next=[imagined_step("answer", 0.9, dice.uniform(-1, 1))],
             )
             for _ in range(dice.randint(0, 3))
         ]

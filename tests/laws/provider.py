@@ -14,8 +14,7 @@ from PIL import Image
 
 from ecoalign_agent.images.image_tokens import Detail
 from ecoalign_agent.llm.meter import Meter
-from tests.chat import AsyncChatModel
-from tests.fakes import Call, asked_with
+from ecoalign_agent.testing import AsyncChatModel, ScriptedCall, scripted_call
 from tests.laws.fates import Size
 
 PAYS: ContextVar[Meter] = ContextVar("the meter that pays for the call under way")
@@ -25,7 +24,7 @@ PAYS: ContextVar[Meter] = ContextVar("the meter that pays for the call under way
 class Asked:
     """One call as its provider sees it."""
 
-    call: Call
+    call: ScriptedCall
     size: Size
     meter: Meter
     fate: "asyncio.Future[AIMessage]"
@@ -67,7 +66,7 @@ class Provider(AsyncChatModel):
         raise NotImplementedError("the provider is asked through ainvoke")
 
     async def ainvoke(self, input: Any, config: Any = None, *, stop: Any = None, **kwargs: Any) -> AIMessage:  # noqa: A002 - LangChain's name
-        asked = self.rig.arrived(asked_with(input, kwargs["max_tokens"]), _pictures(input[-1]))
+        asked = self.rig.arrived(scripted_call(input, kwargs["max_tokens"]), _pictures(input[-1]))
         try:
             reply: AIMessage = await asked.fate
         except asyncio.CancelledError:

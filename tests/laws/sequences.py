@@ -22,7 +22,7 @@ from ecoalign_agent.images.image_tokens import image_tokens
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.search.model_calls import Ports
-from tests.fakes import Call
+from ecoalign_agent.testing import ScriptedCall
 from tests.laws.fates import FAILURES, Mind, Report, Size, message, told
 from tests.laws.provider import PAYS, Asked, Provider, Sent, Watched
 
@@ -115,7 +115,7 @@ class Rig:
                     return {}
         return {"result": last.result}
 
-    def arrived(self, call: Call, pictures: list[Sent]) -> Asked:
+    def arrived(self, call: ScriptedCall, pictures: list[Sent]) -> Asked:
         """A call has been sent; what is committed fits into the budget."""
         formula = sum(image_tokens((p.width, p.height), p.detail, self._endpoint.family) for p in pictures)
         # As it was reckoned when it was reserved for, which was just now.

@@ -20,6 +20,7 @@ from ecoalign_agent.images.image import Picture
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
+from ecoalign_agent.testing import CompletionReply
 from tests.llm.asking import (
     GRADE,
     NOTE,
@@ -37,7 +38,7 @@ from tests.llm.asking import (
 )
 from tests.llm.conftest import MakeEndpoint
 from tests.llm.pictures import quadrants
-from tests.scripted_server import ChatServer, Completion, Delayed, Hang, in_turn, structured
+from tests.scripted_server import ChatServer, Delayed, Hang, in_turn, structured
 
 
 class _State(TypedDict):
@@ -67,7 +68,7 @@ class TestPictures:
         # 512 × 341 to an unknown model: 1 120 tokens, the largest formula; 280 cost units, and 20 for the text.
         with pytest.raises(BudgetError):
             await asked(endpoint(), meter(300 + 31), images=[view], least=32)
-        assert server.seen == []
+        assert server.requests == []
         assert (await asked(endpoint(), meter(300 + 32), images=[view], least=32)).value is not None
 
 
@@ -77,7 +78,7 @@ class TestBudget:
         # 32 tokens of prompt and 48 of schema are 20, and at least 32 completion tokens are due.
         with pytest.raises(BudgetError, match=r"80 prompt and 32 completion tokens need 52 cost units, 51 are free"):
             await asked(endpoint(), account)
-        assert (server.seen, account.ledger.calls, account.budget.reserved) == ([], 0, 0)
+        assert (server.requests, account.ledger.calls, account.budget.reserved) == ([], 0, 0)
 
     async def test_what_is_left_lowers_the_cap(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(structured(NOTE))
@@ -93,13 +94,13 @@ class TestBudget:
         assert (await asked(endpoint(), account.ending())).value is not None
 
     async def test_parallel_calls_reserve_jointly(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
-        server.answering(Delayed(0.2, Completion('{"text": "ten"}')))
+        server.answering(Delayed(0.2, CompletionReply('{"text": "ten"}')))
         # 120 each: two fit, and a third with a lower cap, 60 − 20; a fourth does not.
         account, there = meter(300), endpoint()
         replies = await asyncio.gather(*(asked(there, account) for _ in range(4)), return_exceptions=True)
         assert [type(reply).__name__ for reply in replies] == ["ModelReply", "ModelReply", "ModelReply", "BudgetError"]
         assert sorted(body["max_tokens"] for body in server.bodies) == [40, 100, 100]
-        assert server.most_under_way == 3
+        assert server.max_open_requests == 3
         # 3 for a prompt of 12 tokens and 4 written.
         assert account.budget.spent == 3 * 7
 
@@ -142,16 +143,16 @@ class TestBudget:
 
 class TestConcurrency:
     async def test_no_more_calls_are_under_way_than_allowed(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
-        server.answering(Delayed(0.05, Completion('{"text": "ten"}')))
+        server.answering(Delayed(0.05, CompletionReply('{"text": "ten"}')))
         there = endpoint(concurrency=3)
         await asyncio.gather(*(asked(there) for _ in range(9)))
-        assert (len(server.seen), server.most_under_way) == (9, 3)
+        assert (len(server.requests), server.max_open_requests) == (9, 3)
 
     async def test_waiting_for_a_place_costs_nothing(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(Hang())
         there, account = endpoint(concurrency=1), meter(deadline=time.time() + 0.3)
         first = asyncio.ensure_future(asked(there, meter()))
-        await server.until(lambda: len(server.seen) == 1)
+        await server.until(lambda: len(server.requests) == 1)
         begun = time.monotonic()
         with pytest.raises(ModelTimeoutError, match="the call was not made"):
             await asked(there, account)
@@ -165,7 +166,7 @@ class TestConcurrency:
         server.answering(in_turn(Hang(), structured(NOTE)))
         there = endpoint(concurrency=1)
         first = asyncio.ensure_future(asked(there))
-        await server.until(lambda: len(server.seen) == 1)
+        await server.until(lambda: len(server.requests) == 1)
         first.cancel()
         assert (await asked(there)).value == Note(**NOTE)
 

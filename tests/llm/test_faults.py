@@ -31,18 +31,17 @@ from ecoalign_agent.llm.endpoint import OUTPUT_MODES, Endpoint, OutputMode
 from ecoalign_agent.llm.json_schema import sent_schema
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
+from ecoalign_agent.testing import CompletionReply, ErrorReply
 from tests.llm.asking import GRADE, KEY, NOTE, PROMPT, PROMPT_TOKENS, Grade, Note, meter
 from tests.llm.conftest import MakeEndpoint
 from tests.scripted_server import (
     Answer,
     ChatServer,
-    Completion,
     Cut,
     Delayed,
     Hang,
     Page,
     Raw,
-    Status,
     cut_off,
     empty_choices,
     fenced,
@@ -73,14 +72,14 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("answer", "expected"),
         [
-            (Status(401), (AccessError, 1, 0.0)),
-            (Status(403), (AccessError, 1, 0.0)),
-            (Status(404), (NotFoundError, 1, 0.0)),
-            (Status(400), (RejectedError, 4, 0.0)),  # once on every rung: it may have been the rung
-            (Status(413), (RejectedError, 1, 0.0)),
-            (Status(429, retry_after="0"), (RateLimitError, 3, 0.0)),
-            (Status(500, retry_after="0"), (ServerError, 3, 0.0)),
-            (Status(503, retry_after="0"), (ServerError, 3, 0.0)),
+            (ErrorReply(401), (AccessError, 1, 0.0)),
+            (ErrorReply(403), (AccessError, 1, 0.0)),
+            (ErrorReply(404), (NotFoundError, 1, 0.0)),
+            (ErrorReply(400), (RejectedError, 4, 0.0)),  # once on every rung: it may have been the rung
+            (ErrorReply(413), (RejectedError, 1, 0.0)),
+            (ErrorReply(429, retry_after="0"), (RateLimitError, 3, 0.0)),
+            (ErrorReply(500, retry_after="0"), (ServerError, 3, 0.0)),
+            (ErrorReply(503, retry_after="0"), (ServerError, 3, 0.0)),
             (Page(status=502), (ServerError, 3, 0.0)),
             # A 200 may have been billed, whatever stands in it.
             (Page(), (ServerError, 1, RESERVED)),
@@ -110,7 +109,7 @@ class TestFailures:
         assert type(caught.value) is kind
         assert str(caught.value).startswith("openai:vision-1: ")
         assert "\n" not in str(caught.value)
-        assert len(server.seen) == account.ledger.calls == requests
+        assert len(server.requests) == account.ledger.calls == requests
         assert account.budget.spent == pytest.approx(spent)
         assert account.budget.reserved == 0
         assert account.ledger.estimated_calls == (requests if spent else 0)
@@ -132,7 +131,7 @@ class TestFailures:
         account = meter(RESERVED + 10)
         with pytest.raises(UnreachableError):
             await asked(endpoint, account)
-        assert (len(server.seen), account.budget.spent) == (1, RESERVED)
+        assert (len(server.requests), account.budget.spent) == (1, RESERVED)
 
     async def test_it_recovers_from_a_cut_and_books_both(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(in_turn(Cut(), structured(NOTE)))
@@ -152,20 +151,20 @@ class TestUnreadable:
             (cut_off('{"text": "te'), ("cut off", 1, 3)),  # 12 characters
             (refusal(), ("refused", 1, 0)),
             (filtered(), ("withheld", 1, 0)),
-            (Completion('{"text": "te'), ("broken JSON", 2, 6)),  # one more rung is tried
-            (Completion('{"text": 10}'), ("does not fit Note: text", 2, 6)),
-            (Completion('{"text": "a", "weight": 7}'), ("does not fit Note: weight", 2, 14)),  # 26 characters
-            (Completion("It is ten."), ("no JSON", 2, 6)),  # 10 characters
-            (Completion(""), ("no JSON", 2, 0)),
-            (Completion(None), ("no JSON", 2, 0)),
-            (Completion('{"text": "a"} {"text": "b"}'), ("2 different JSON objects", 2, 14)),  # 27 characters
+            (CompletionReply('{"text": "te'), ("broken JSON", 2, 6)),  # one more rung is tried
+            (CompletionReply('{"text": 10}'), ("does not fit Note: text", 2, 6)),
+            (CompletionReply('{"text": "a", "weight": 7}'), ("does not fit Note: weight", 2, 14)),  # 26 characters
+            (CompletionReply("It is ten."), ("no JSON", 2, 6)),  # 10 characters
+            (CompletionReply(""), ("no JSON", 2, 0)),
+            (CompletionReply(None), ("no JSON", 2, 0)),
+            (CompletionReply('{"text": "a"} {"text": "b"}'), ("2 different JSON objects", 2, 14)),  # 27 characters
         ],
     )
     async def test_is_booked_and_explained(
         self,
         server: ChatServer,
         endpoint: MakeEndpoint,
-        answer: Completion,
+        answer: CompletionReply,
         expected: tuple[str, int, int],
     ) -> None:
         reason, calls, completion = expected
@@ -328,11 +327,11 @@ class TestEveryFaultOnEveryRung:
         else:
             assert outcome == expected.outcome
         assert asks_on(server.bodies[0]) == rung
-        assert len(server.seen) == account.ledger.calls == expected.requests
+        assert len(server.requests) == account.ledger.calls == expected.requests
         assert account.budget.spent == account.ledger.cost == pytest.approx(expected.booked)
         assert account.budget.reserved == 0
         # Nothing goes on behind our back.
-        await server.until(lambda: server.under_way == 0, within=1)
+        await server.until(lambda: server.open_requests == 0, within=1)
 
     @pytest.mark.parametrize(("fault", "rung"), CELLS)
     async def test_what_comes_of_it_once(
@@ -349,13 +348,13 @@ class TestEveryFaultOnEveryRung:
         if isinstance(expected, type):
             with pytest.raises(expected):
                 await asking
-            assert len(server.seen) == 1
+            assert len(server.requests) == 1
         elif isinstance(expected, str):
             assert expected in str((await asking).unreadable)
-            assert len(server.seen) == 1
+            assert len(server.requests) == 1
         else:
             assert (await asking).value == (HALF if (fault, rung) == ("broken JSON", "plain") else WHOLE)
-            assert len(server.seen) == account.ledger.calls == expected
+            assert len(server.requests) == account.ledger.calls == expected
 
     @pytest.mark.parametrize(("fault", "rung"), CELLS)
     async def test_no_verdict_is_made_of_a_broken_one(
@@ -422,7 +421,7 @@ class TestTime:
         assert time.monotonic() - begun < 1.2
         # It may have been billed.
         assert (account.budget.spent, account.ledger.calls, account.ledger.estimated_calls) == (RESERVED, 1, 1)
-        await server.until(lambda: server.abandoned == 1)
+        await server.until(lambda: server.abandoned_requests == 1)
 
     async def test_the_deadline_comes_before_a_longer_time_out(
         self, server: ChatServer, endpoint: MakeEndpoint
@@ -437,10 +436,10 @@ class TestTime:
         account = meter(deadline=time.time() - 1)
         with pytest.raises(ModelTimeoutError, match="the deadline has passed; the call was not made"):
             await asked(endpoint, account)
-        assert (server.seen, account.ledger.calls, account.budget.spent) == ([], 0, 0)
+        assert (server.requests, account.ledger.calls, account.budget.spent) == ([], 0, 0)
 
     async def test_a_slow_answer_in_time_is_an_answer(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
-        server.answering(Delayed(0.2, Completion(json.dumps(NOTE))))
+        server.answering(Delayed(0.2, CompletionReply(json.dumps(NOTE))))
         reply = await asked(endpoint, meter())
         assert reply.value == Note(**NOTE)
         assert 0.2 <= reply.seconds < 2
@@ -451,23 +450,23 @@ class TestTime:
         server.answering(Hang())
         account = meter()
         asking = asyncio.ensure_future(asked(endpoint, account))
-        await server.until(lambda: len(server.seen) == 1)
+        await server.until(lambda: len(server.requests) == 1)
         assert account.budget.reserved == RESERVED
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
         assert (account.budget.spent, account.budget.reserved, account.ledger.calls) == (RESERVED, 0, 1)
         assert account.ledger.usage.estimated
-        await server.until(lambda: server.abandoned == 1, within=1)
+        await server.until(lambda: server.abandoned_requests == 1, within=1)
 
 
 # A server that means ill, or a proxy that means well, quotes the key it was given.
 ECHOES: list[Callable[[str], Answer]] = [
-    lambda key: Status(401, f"Incorrect API key provided: {key}."),
-    lambda key: Status(400, f"bad header Authorization: Bearer {key}"),
-    lambda key: Status(404, f"no model for {key}", code=key),
-    lambda key: Status(429, f"{key} is out of quota", retry_after="0"),
-    lambda key: Status(500, f"{{'headers': {{'authorization': 'Bearer {key}'}}}}", retry_after="0"),
+    lambda key: ErrorReply(401, f"Incorrect API key provided: {key}."),
+    lambda key: ErrorReply(400, f"bad header Authorization: Bearer {key}"),
+    lambda key: ErrorReply(404, f"no model for {key}", code=key),
+    lambda key: ErrorReply(429, f"{key} is out of quota", retry_after="0"),
+    lambda key: ErrorReply(500, f"{{'headers': {{'authorization': 'Bearer {key}'}}}}", retry_after="0"),
     lambda key: Raw(json.dumps({"error": {"message": f"key {key}"}})),
     lambda key: Page(f"<html><body>{key}</body></html>"),
     lambda key: Raw(f"plain {key}", mime="text/plain"),
@@ -492,4 +491,4 @@ async def test_no_error_and_no_log_shows_the_key(
         await call_with_fallback(endpoint(key=key), PROMPT, Note, meter=meter(), phase="plan", most=100)
     shown = "".join(traceback.format_exception(caught.value))
     assert "canary" not in shown + str(caught.value) + repr(caught.value) + caplog.text
-    assert server.seen[0].headers["authorization"] == f"Bearer {key}"
+    assert server.requests[0].headers["authorization"] == f"Bearer {key}"

@@ -20,7 +20,7 @@ from ecoalign_agent.errors import ImageError, UsageError
 from ecoalign_agent.images.fetching import ImageFetcher
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.images.url_policy import allowed_hosts
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel
 from tests.llm.outside import Rerouted, World, a_world, trusting
 from tests.llm.vectors import HOST, OUTER, OUTER_6, VECTORS, redirect, reply
 from tests.search.stage import QUESTION, picture
@@ -272,7 +272,7 @@ class TestErrors:
 
 
 def _agent(world: World, *hosts: str) -> tuple[EcoAlign, ScriptedModel]:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     agent = EcoAlign(model, image_hosts=hosts or (HOST,))
     # Same hosts, same guard; the open network is on loopback.
     agent._desk.image_store._fetcher = world.fetcher(*(hosts or (HOST,)))
@@ -322,7 +322,7 @@ class TestRequests:
     async def test_by_default_an_address_in_a_message_is_refused_and_nobody_is_asked(
         self, block: dict[str, Any]
     ) -> None:
-        model = ScriptedModel(plays())
+        model = ScriptedModel()
         message = HumanMessage([{"type": "text", "text": QUESTION}, block])
         with pytest.raises(UsageError, match=r"notice\.png: image URLs are not fetched: .*--allow-image-host"):
             await EcoAlign(model, image_hosts=()).graph.ainvoke({"messages": [message]})
@@ -351,7 +351,7 @@ class TestSettings:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def hosts(given: Any = None) -> frozenset[tuple[str, int]]:
-            return EcoAlign(ScriptedModel(plays()), image_hosts=given)._desk.image_store._fetcher.hosts
+            return EcoAlign(ScriptedModel(), image_hosts=given)._desk.image_store._fetcher.hosts
 
         monkeypatch.delenv("ECOALIGN_IMAGE_HOSTS", raising=False)
         assert hosts() == frozenset()

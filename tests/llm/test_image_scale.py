@@ -14,11 +14,18 @@ from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily, image_tokens
 from ecoalign_agent.llm.structured_output import call_with_fallback
 from ecoalign_agent.llm.tokens import MOST_TEXT, TokenCalibration
-from tests.fakes import action, asked_with, plays, scan, verdict
+from ecoalign_agent.testing import (
+    CompletionReply,
+    JsonObject,
+    proposed_action,
+    scan_reply,
+    scripted_call,
+    task_replies,
+    verdict_reply,
+)
 from tests.llm.asking import NOTE, PROMPT, PROMPT_TOKENS, Note, meter
 from tests.llm.conftest import MakeEndpoint
-from tests.scripted_server import Answer, ChatServer, Completion
-from tests.scripted_server.replies import Body
+from tests.scripted_server import Answer, ChatServer
 from tests.search.stage import picture
 
 VIEW = ImageView(b"", "image/png", 512, 512, "low")
@@ -194,7 +201,7 @@ def test_one_factor_for_all_is_known_after_the_first_call(
 
 async def test_a_call_teaches_its_endpoint_and_books_both_figures(server: ChatServer, endpoint: MakeEndpoint) -> None:
     usage = {"prompt_tokens": 120, "completion_tokens": 5, "prompt_tokens_details": {"image_tokens": 85}}
-    server.answering(Completion(json.dumps(NOTE), usage=usage))
+    server.answering(CompletionReply(json.dumps(NOTE), usage=usage))
     one, account = endpoint(), meter()
     for _ in range(2):
         await call_with_fallback(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", most=100)
@@ -205,7 +212,7 @@ async def test_a_call_teaches_its_endpoint_and_books_both_figures(server: ChatSe
 
 
 async def test_a_refused_call_teaches_nothing_and_no_usage_neither(server: ChatServer, endpoint: MakeEndpoint) -> None:
-    server.answering(Completion(json.dumps(NOTE), usage="absent"))
+    server.answering(CompletionReply(json.dumps(NOTE), usage="absent"))
     one, account = endpoint(), meter()
     await call_with_fallback(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", most=100)
     assert not one.gauge.known()
@@ -224,17 +231,17 @@ class Counting:
         self.text, self.image, self.tells, self.dice = text, image, tells, dice
         self.number = 0
 
-    def __call__(self, body: Body) -> Answer:
+    def __call__(self, body: JsonObject) -> Answer:
         self.number += 1
         said = body["messages"]
-        asked = asked_with([SystemMessage(said[0]["content"]), HumanMessage(said[-1]["content"])])
+        asked = scripted_call([SystemMessage(said[0]["content"]), HumanMessage(said[-1]["content"])])
         thought = f"Window {self.number} is lit, and number {self.number * 7919} on the door is painted green."
-        more = [action("reason", f"look at window {self.number}", 0.9, 0.2)]
-        script = plays(
-            scan=scan(safety=1.0, actions=more),
+        more = [proposed_action("reason", f"look at window {self.number}", 0.9, 0.2)]
+        script = task_replies(
+            scan=scan_reply(safety=1.0, actions=more),
             reason={"text": thought},
             propose={"actions": more, "merge": [], "prune": []},
-            assess=verdict(0.9, 0.1),
+            assess=verdict_reply(0.9, 0.1),
         )
         # Our estimate of the text includes the schema that travels beside it.
         schema = json.dumps(body.get("response_format", "")).encode()
@@ -242,7 +249,7 @@ class Counting:
         details = {"cached_tokens": 0} | ({"image_tokens": self.image * asked.images} if self.tells else {})
         prompt = words + self.image * asked.images
         usage = {"prompt_tokens": prompt, "completion_tokens": 40, "prompt_tokens_details": details}
-        return Completion(json.dumps(script(asked)), usage=usage)
+        return CompletionReply(json.dumps(script(asked)), usage=usage)
 
 
 @pytest.mark.parametrize("tells", [True, False])

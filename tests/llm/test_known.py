@@ -207,9 +207,9 @@ async def test_a_search_starts_on_the_rung_that_is_known_to_work(server: ChatSer
     ignorant, knowing = make(), make()
     apply_profile(knowing, known(rungs=refused("json_schema", "function_calling")))
     assert await asked(ignorant) == "json_mode"
-    assert len(server.seen) == 3
+    assert len(server.requests) == 3
     assert await asked(knowing) == "json_mode"
-    assert len(server.seen) == 4
+    assert len(server.requests) == 4
 
 
 async def test_a_rung_that_was_taken_and_not_followed_is_left_out(make: MakeEndpoint) -> None:

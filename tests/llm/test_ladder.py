@@ -11,9 +11,10 @@ from ecoalign_agent.errors import NotFoundError, RejectedError
 from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, OutputMode
 from ecoalign_agent.llm.prompts import RenderedPrompt
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
+from ecoalign_agent.testing import CompletionReply, ErrorReply, ToolCallReply
 from tests.llm.asking import GRADE, KEY, NOTE, PROMPT, Grade, Note, meter
 from tests.llm.conftest import MakeEndpoint
-from tests.scripted_server import ChatServer, Completion, Status, Tool, fenced, in_turn, rejecting, saying, structured
+from tests.scripted_server import ChatServer, fenced, in_turn, rejecting, saying, structured
 
 SCHEMA, TOOLS, MODE = "response_format=json_schema", "tools", "response_format=json_object"
 
@@ -48,11 +49,11 @@ class TestRungs:
         there = endpoint()
         first = await asked(there)
         assert (first.value, first.rung, first.unreadable) == (Note(**NOTE), rung, None)
-        tried = len(server.seen)
+        tried = len(server.requests)
         second = await asked(there)
         assert second.value == Note(**NOTE)
         # What was rejected once is not tried again.
-        assert (len(server.seen) - tried, second.calls, forms(server)[-1]) == (1, 1, form)
+        assert (len(server.requests) - tried, second.calls, forms(server)[-1]) == (1, 1, form)
 
     @pytest.mark.parametrize("status", [400, 404, 422, 501])
     async def test_servers_say_no_in_several_ways(
@@ -86,7 +87,7 @@ class TestRungs:
         assert sent["response_format"]["json_schema"]["strict"] is True
         assert sent["response_format"]["json_schema"]["schema"]["required"] == ["text", "weight"]
         assert not sent["stream"]
-        assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
+        assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
     async def test_the_one_tool_must_be_called(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(rejecting(structured(NOTE), "response_format"))
@@ -124,7 +125,7 @@ class TestRemembering:
     async def test_a_question_that_is_rejected_anyway_teaches_nothing(
         self, server: ChatServer, endpoint: MakeEndpoint
     ) -> None:
-        server.answering(Status(400, "the picture shows a face"))
+        server.answering(ErrorReply(400, "the picture shows a face"))
         there = endpoint()
         with pytest.raises(RejectedError, match="the picture shows a face"):
             await asked(there)
@@ -134,7 +135,7 @@ class TestRemembering:
     async def test_a_proven_rung_is_not_given_up_for_one_bad_question(
         self, server: ChatServer, endpoint: MakeEndpoint
     ) -> None:
-        server.answering(in_turn(structured(NOTE), Status(400, "the picture shows a face"), structured(NOTE)))
+        server.answering(in_turn(structured(NOTE), ErrorReply(400, "the picture shows a face"), structured(NOTE)))
         there = endpoint()
         await asked(there)
         with pytest.raises(RejectedError):
@@ -142,23 +143,23 @@ class TestRemembering:
         assert (await asked(there)).rung == "json_schema"
 
     async def test_too_long_a_prompt_is_told_at_once(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
-        server.answering(Status(400, "maximum context length is 8192 tokens", code="context_length_exceeded"))
+        server.answering(ErrorReply(400, "maximum context length is 8192 tokens", code="context_length_exceeded"))
         with pytest.raises(RejectedError, match="8192"):
             await asked(endpoint())
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
 
     async def test_a_missing_model_is_told_at_once(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
-        server.answering(Status(404, "the model `vision-1` does not exist"))
+        server.answering(ErrorReply(404, "the model `vision-1` does not exist"))
         with pytest.raises(NotFoundError):
             await asked(endpoint())
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
 
     async def test_two_replies_in_a_row_without_json_give_the_rung_up(
         self, server: ChatServer, endpoint: MakeEndpoint
     ) -> None:
-        def answer(request: dict[str, Any]) -> Completion:
+        def answer(request: dict[str, Any]) -> CompletionReply:
             # A server that ignores response_format, and knows tools.
-            return Completion("It is ten.") if "tools" not in request else _call("Note", json.dumps(NOTE))
+            return CompletionReply("It is ten.") if "tools" not in request else _call("Note", json.dumps(NOTE))
 
         server.answering(answer)
         there = endpoint()
@@ -186,8 +187,8 @@ class TestRemembering:
         assert forms(server) == ["json_schema", "tools"]
 
     async def test_a_broken_call_is_read_on_the_next_rung(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
-        def answer(request: dict[str, Any]) -> Completion:
-            return _call("Note", '{"text": ') if "tools" in request else Completion(json.dumps(NOTE))
+        def answer(request: dict[str, Any]) -> CompletionReply:
+            return _call("Note", '{"text": ') if "tools" in request else CompletionReply(json.dumps(NOTE))
 
         server.answering(rejecting(answer, SCHEMA))
         reply = await asked(endpoint())
@@ -257,7 +258,7 @@ class TestTokenCap:
     async def test_a_cap_that_is_too_high_under_either_name_is_told(
         self, server: ChatServer, endpoint: MakeEndpoint
     ) -> None:
-        server.answering(Status(400, "max_tokens is too large: 100; at most 16 are allowed"))
+        server.answering(ErrorReply(400, "max_tokens is too large: 100; at most 16 are allowed"))
         there = endpoint()
         with pytest.raises(RejectedError, match="too large"):
             await asked(there)
@@ -278,8 +279,8 @@ class TestTokenCap:
         assert official.family == "openai-tiles"
 
 
-def _call(name: str, arguments: str) -> Completion:
-    return Completion(None, (Tool(name, arguments),), "tool_calls")
+def _call(name: str, arguments: str) -> CompletionReply:
+    return CompletionReply(None, (ToolCallReply(name, arguments),), "tool_calls")
 
 
 class TestCapabilities:

@@ -26,11 +26,10 @@ from ecoalign_agent.errors import ModelTimeoutError, RateLimitError, RejectedErr
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
-from tests.fakes import asked_with, plays, scan
+from ecoalign_agent.testing import ErrorReply, JsonObject, scan_reply, scripted_call, task_replies
 from tests.llm.asking import NOTE, PROMPT, Note, meter
-from tests.scripted_server import Answer, ChatServer, Hang, Status, refusal
+from tests.scripted_server import Answer, ChatServer, Hang, refusal
 from tests.scripted_server.faults import given
-from tests.scripted_server.replies import Body
 
 NOTICE = Path(__file__).parents[2] / "examples" / "images" / "museum_notice.png"
 KEY = f"sk-{secrets.token_hex(24)}"
@@ -41,10 +40,10 @@ FOUND = os.environ.get("ECOALIGN_TEST_LITELLM") or shutil.which("litellm")
 pytestmark = pytest.mark.skipif(FOUND is None, reason="LiteLLM's proxy is not installed; see this file's first lines")
 
 
-def answers(body: Body) -> Answer:
+def answers(body: JsonObject) -> Answer:
     """The scripted model's replies, as completions of a server."""
     system, user = body["messages"][0]["content"], body["messages"][-1]["content"]
-    said = plays(scan=scan(draft="At five."))(asked_with([SystemMessage(system), HumanMessage(user)]))
+    said = task_replies(scan=scan_reply(draft="At five."))(scripted_call([SystemMessage(system), HumanMessage(user)]))
     assert isinstance(said, dict)
     return given(body, json.dumps(said))
 
@@ -163,19 +162,19 @@ async def test_a_server_that_fails_behind_it_is_told_and_asked_again_by_us_alone
     server: ChatServer, there: Endpoint
 ) -> None:
     account = meter()
-    server.answering(Status(503, "busy"))
+    server.answering(ErrorReply(503, "busy"))
     with pytest.raises(ServerError, match="503"):
         await asked(there, account)
     # With its own retries switched off: what it asked again unseen would not be booked.
-    assert len(server.seen) == account.ledger.calls == 3
+    assert len(server.requests) == account.ledger.calls == 3
 
 
 async def test_the_wait_that_a_server_behind_it_asks_for_is_heard(server: ChatServer, there: Endpoint) -> None:
     # The proxy hands the header on under a name of its own.
-    server.answering(Status(429, "slow down", retry_after="61"))
+    server.answering(ErrorReply(429, "slow down", retry_after="61"))
     with pytest.raises(RateLimitError, match=r"429 .*; it asks to wait 61 s"):
         await asked(there)
-    assert len(server.seen) == 1
+    assert len(server.requests) == 1
 
 
 async def test_a_call_that_is_left_is_left_behind_it_too(server: ChatServer, there: Endpoint) -> None:
@@ -185,8 +184,8 @@ async def test_a_call_that_is_left_is_left_behind_it_too(server: ChatServer, the
     account = meter()
     with pytest.raises(ModelTimeoutError):
         await asked(there, account)
-    await server.until(lambda: server.abandoned == 1)
-    assert account.ledger.estimated_calls == len(server.seen) == 1
+    await server.until(lambda: server.abandoned_requests == 1)
+    assert account.ledger.estimated_calls == len(server.requests) == 1
 
 
 async def test_a_refusal_is_read_as_no_reply(server: ChatServer, there: Endpoint) -> None:
@@ -194,7 +193,7 @@ async def test_a_refusal_is_read_as_no_reply(server: ChatServer, there: Endpoint
     server.answering(refusal())
     reply = await asked(there)
     assert (reply.value, reply.unreadable) == (None, "no JSON in the reply")
-    assert reply.calls == len(server.seen) == 2
+    assert reply.calls == len(server.requests) == 2
 
 
 async def test_a_wrong_key_is_refused_by_the_proxy_itself(server: ChatServer, proxy: str) -> None:
@@ -204,4 +203,4 @@ async def test_a_wrong_key_is_refused_by_the_proxy_itself(server: ChatServer, pr
     with pytest.raises(RejectedError, match="400"):
         await asked(endpoint)
     await endpoint.aclose()
-    assert server.seen == []
+    assert server.requests == []

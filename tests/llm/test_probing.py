@@ -29,10 +29,10 @@ from ecoalign_agent.llm.endpoint_profile import EndpointProfile
 from ecoalign_agent.llm.probe import examine
 from ecoalign_agent.llm.probe_calls import MOST_CALLS, Told
 from ecoalign_agent.llm.probe_findings import image_finding, parallel_finding
+from ecoalign_agent.testing import CompletionReply, ErrorReply, JsonObject
 from tests.llm.asking import KEY, BareModel, ScriptedModel, ToolModel, calling
-from tests.scripted_server import Answer, ChatServer, Completion, Cut, Delayed, Hang, Page, Raw, Status, empty_choices
+from tests.scripted_server import Answer, ChatServer, Cut, Delayed, Hang, Page, Raw, empty_choices
 from tests.scripted_server.able import BALLS, PICTURE, Able, pictures_in
-from tests.scripted_server.replies import Body
 
 MakeEndpoint = Callable[..., Endpoint]
 
@@ -55,7 +55,7 @@ async def found(server: ChatServer, at: MakeEndpoint, able: Able, **options: obj
     """What is found out of a model; the server counts the calls, and they agree."""
     server.reset(able)
     known = await examine(at(**options))
-    assert known.calls == len(server.seen) <= MOST_CALLS
+    assert known.calls == len(server.requests) <= MOST_CALLS
     return known
 
 
@@ -99,9 +99,9 @@ async def test_a_schema_that_is_taken_and_not_followed_does_not_work(server: Cha
 
 
 async def test_json_with_talk_around_it_gives_no_verdicts(server: ChatServer, at: MakeEndpoint) -> None:
-    def talkative(number: int, body: Body) -> Answer | None:
+    def talkative(number: int, body: JsonObject) -> Answer | None:
         if (body.get("response_format") or {}).get("type") == "json_schema":
-            return Completion(f"<think>four are more</think>{json.dumps(BALLS)}")
+            return CompletionReply(f"<think>four are more</think>{json.dumps(BALLS)}")
         return None
 
     known = await found(server, at, Able(instead=talkative))
@@ -120,8 +120,8 @@ async def test_a_picture_that_is_taken_is_not_yet_seen(
 async def test_a_server_error_about_pictures_is_a_refusal_and_another_one_is_not_known(
     server: ChatServer, at: MakeEndpoint
 ) -> None:
-    def failing(message: str) -> Callable[[int, Body], Answer | None]:
-        return lambda number, body: Status(500, message) if pictures_in(body) else None
+    def failing(message: str) -> Callable[[int, JsonObject], Answer | None]:
+        return lambda number, body: ErrorReply(500, message) if pictures_in(body) else None
 
     known = await found(server, at, Able(instead=failing("image input is not supported: no mmproj")))
     assert known.images.state == "refused"
@@ -187,7 +187,7 @@ async def test_only_the_old_name_of_the_cap(server: ChatServer, at: MakeEndpoint
     endpoint.capabilities.max_tokens_field = "max_completion_tokens"
     known = await examine(endpoint)
     assert (known.max_tokens_field, known.cap.state) == ("max_tokens", "honoured")
-    assert known.calls == len(server.seen) == 8
+    assert known.calls == len(server.requests) == 8
 
 
 async def test_a_name_of_the_cap_that_is_ignored_gives_way_to_the_other(server: ChatServer, at: MakeEndpoint) -> None:
@@ -203,7 +203,7 @@ async def test_a_cap_that_is_never_heeded(server: ChatServer, at: MakeEndpoint) 
 
 async def test_calls_that_overlap_and_calls_that_wait(server: ChatServer, at: MakeEndpoint) -> None:
     assert (await found(server, at, Able(seconds=0.3))).parallel.state == "overlap"
-    assert server.most_under_way == 2
+    assert server.max_open_requests == 2
     assert (await found(server, at, Able(seconds=0.3, serial=True))).parallel.state == "serialised"
 
 
@@ -211,7 +211,7 @@ async def test_one_call_at_a_time_is_kept_to(server: ChatServer, at: MakeEndpoin
     server.reset(Able(seconds=0.02))
     known = await examine(at(), parallel=False)
     assert known.parallel.state == "unknown"
-    assert (server.most_under_way, known.cap.state) == (1, "honoured")
+    assert (server.max_open_requests, known.cap.state) == (1, "honoured")
 
 
 def test_what_is_too_quick_tells_nothing_of_parallel_calls() -> None:
@@ -239,7 +239,7 @@ def test_a_number_in_prose_was_seen_and_part_of_a_number_was_not() -> None:
 
 
 async def test_a_429_in_the_middle_is_told_and_leaves_the_rest_unknown(server: ChatServer, at: MakeEndpoint) -> None:
-    limited = Able(instead=lambda number, body: Status(429, "slow down", retry_after="0") if number > 4 else None)
+    limited = Able(instead=lambda number, body: ErrorReply(429, "slow down", retry_after="0") if number > 4 else None)
     known = await found(server, at, limited)
     assert known.rungs["function_calling"].state == "works"
     assert known.rungs["json_mode"].state == "unknown"
@@ -249,16 +249,16 @@ async def test_a_429_in_the_middle_is_told_and_leaves_the_rest_unknown(server: C
 
 
 async def test_one_429_is_waited_out(server: ChatServer, at: MakeEndpoint) -> None:
-    once = Able(instead=lambda number, body: Status(429, "slow down", retry_after="0") if number == 3 else None)
+    once = Able(instead=lambda number, body: ErrorReply(429, "slow down", retry_after="0") if number == 3 else None)
     known = await found(server, at, once)
     assert known.rungs["json_schema"].state == "works"
     assert (known.calls, len(known.troubles)) == (8, 1)
 
 
 async def test_two_at_once_are_one_too_many(server: ChatServer, at: MakeEndpoint) -> None:
-    def busy(number: int, body: Body) -> Answer | None:
+    def busy(number: int, body: JsonObject) -> Answer | None:
         if number == 7:
-            return Status(429, "one at a time", retry_after="0")
+            return ErrorReply(429, "one at a time", retry_after="0")
         return Delayed(0.1, able._answer(body)) if number == 6 else None
 
     able = Able(instead=busy)
@@ -273,11 +273,11 @@ async def test_two_at_once_are_one_too_many(server: ChatServer, at: MakeEndpoint
 @pytest.mark.parametrize(
     ("answer", "error", "calls"),
     [
-        (Status(401, "bad key"), AccessError, 1),
-        (Status(404, "no such model"), NotFoundError, 1),
+        (ErrorReply(401, "bad key"), AccessError, 1),
+        (ErrorReply(404, "no such model"), NotFoundError, 1),
         (Page(), ServerError, 1),
         (Page(status=502), ServerError, 2),
-        (Status(429, "slow down", retry_after="0"), RateLimitError, 2),
+        (ErrorReply(429, "slow down", retry_after="0"), RateLimitError, 2),
         (empty_choices(), ServerError, 2),
         (Raw("[]"), ServerError, 1),
         (Cut(), UnreachableError, 2),
@@ -291,15 +291,15 @@ async def test_a_first_call_that_fails_ends_it(
         await examine(at())
     assert "\n" not in str(raised.value)
     assert KEY not in str(raised.value)
-    assert len(server.seen) == calls
+    assert len(server.requests) == calls
 
 
 async def test_a_server_that_hangs_is_left_after_the_time_out(server: ChatServer, at: MakeEndpoint) -> None:
     server.reset(Hang())
     with pytest.raises(ModelTimeoutError, match="no answer within"):
         await examine(at(timeout=0.2))
-    assert len(server.seen) == 1
-    await server.until(lambda: server.under_way == 0)
+    assert len(server.requests) == 1
+    await server.until(lambda: server.open_requests == 0)
 
 
 async def test_nothing_answers(at: MakeEndpoint, unused_port: int) -> None:
@@ -325,11 +325,11 @@ async def test_a_server_that_falls_silent_is_not_asked_to_the_end(server: ChatSe
 async def test_being_cancelled_leaves_no_call_running(server: ChatServer, at: MakeEndpoint) -> None:
     server.reset(Able(instead=lambda number, body: Hang() if number >= 6 else None))
     examining = asyncio.ensure_future(examine(at()))
-    await server.until(lambda: server.under_way == 2)
+    await server.until(lambda: server.open_requests == 2)
     examining.cancel()
     with pytest.raises(asyncio.CancelledError):
         await examining
-    await server.until(lambda: server.under_way == 0)
+    await server.until(lambda: server.open_requests == 0)
 
 
 async def test_what_is_asked_is_told_before(server: ChatServer, at: MakeEndpoint) -> None:
@@ -386,7 +386,7 @@ async def test_eight_calls_are_the_most_also_where_the_first_question_took_three
 ) -> None:
     # Failed, refused for the cap's name, answered: 3. With a picture, three forms, one of the pair: 8.
     able = Able(
-        cap=("max_completion_tokens",), instead=lambda number, body: Status(500, "busy") if number == 1 else None
+        cap=("max_completion_tokens",), instead=lambda number, body: ErrorReply(500, "busy") if number == 1 else None
     )
     known = await found(server, at, able)
     assert (known.calls, known.max_tokens_field, known.images.state) == (8, "max_completion_tokens", "yes")
@@ -396,19 +396,19 @@ async def test_eight_calls_are_the_most_also_where_the_first_question_took_three
 
 FAULTS: list[Answer | None] = [
     None,
-    Status(400, "no"),
-    Status(401, "no"),
-    Status(404, "no"),
-    Status(429, "slow", retry_after="0"),
-    Status(500, "no vision"),
+    ErrorReply(400, "no"),
+    ErrorReply(401, "no"),
+    ErrorReply(404, "no"),
+    ErrorReply(429, "slow", retry_after="0"),
+    ErrorReply(500, "no vision"),
     Page(),
     Raw("[]"),
     Cut(),
-    Completion(""),
-    Completion("{", finish="length"),
-    Completion('{"number": [[[', usage="absent"),
-    Completion("x", usage={"prompt_tokens": -1, "completion_tokens": True}),
-    Completion(None, refusal="no"),
+    CompletionReply(""),
+    CompletionReply("{", finish="length"),
+    CompletionReply('{"number": [[[', usage="absent"),
+    CompletionReply("x", usage={"prompt_tokens": -1, "completion_tokens": True}),
+    CompletionReply(None, refusal="no"),
     empty_choices(),
 ]
 
@@ -437,13 +437,13 @@ def test_whatever_goes_wrong_there_are_eight_calls_at_most_and_one_kind_of_end(
             await endpoint.aclose()
 
     known = asyncio.run(run())
-    assert len(server.seen) <= MOST_CALLS
+    assert len(server.requests) <= MOST_CALLS
     if isinstance(known, str):
         # Only where not even the first question was answered.
         assert faults[0] is not None or len(cap) == 1
         assert "\n" not in known
         return
-    assert known.calls == len(server.seen)
+    assert known.calls == len(server.requests)
     assert EndpointProfile.model_validate_json(known.model_dump_json()) == known
 
 

@@ -15,10 +15,10 @@ from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.rate_limit import MAX_WAIT, RateLimiter
 from ecoalign_agent.llm.structured_output import call_with_fallback
 from ecoalign_agent.settings import Settings
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ErrorReply, ScriptedModel
 from tests.llm.asking import NOTE, PROMPT, Note, meter
 from tests.llm.conftest import MakeEndpoint
-from tests.scripted_server import ChatServer, Status, in_turn, structured
+from tests.scripted_server import ChatServer, in_turn, structured
 
 A_TICK = 0.03
 """Seconds that may pass between a turn and the look at the clock after it, on a busy machine."""
@@ -194,16 +194,16 @@ class TestAtAnEndpoint:
         self, server: ChatServer, endpoint: MakeEndpoint
     ) -> None:
         arrived: list[float] = []
-        answer = in_turn(Status(429, retry_after="0.4"), structured(NOTE))
+        answer = in_turn(ErrorReply(429, retry_after="0.4"), structured(NOTE))
 
         def noting(body: dict[str, object]) -> object:
             arrived.append(time.monotonic())
             return answer(body)
 
-        server.answering(noting)  # type: ignore[arg-type]  # what ``in_turn`` answers it answers
+        server.answering(noting)
         there = endpoint()
         first = asyncio.create_task(asked(there))
-        await server.until(lambda: len(server.seen) == 1)
+        await server.until(lambda: len(server.requests) == 1)
         async with asyncio.timeout(5):
             while there.rate._paused_until < time.monotonic():  # noqa: ASYNC110 - until the client has read the 429
                 await asyncio.sleep(0.001)
@@ -216,14 +216,14 @@ class TestAtAnEndpoint:
     async def test_whoever_cant_wait_costs_nothing_and_asks_nothing(
         self, server: ChatServer, endpoint: MakeEndpoint
     ) -> None:
-        server.answering(Status(429, "slow down", retry_after="30"))
+        server.answering(ErrorReply(429, "slow down", retry_after="30"))
         there = endpoint()
         told, hurried = meter(deadline=time.time() + 5), meter(deadline=time.time() + 5)
         with pytest.raises(RateLimitError, match="asks to wait 30 s, the deadline is in"):
             await asked(there, told)
         with pytest.raises(RateLimitError, match="asked for a pause"):
             await asked(there, hurried)
-        assert len(server.seen) == told.ledger.calls == 1
+        assert len(server.requests) == told.ledger.calls == 1
         assert (hurried.ledger.calls, hurried.budget.spent, hurried.budget.reserved) == (0, 0, 0)
 
     async def test_the_place_is_given_back_by_whoever_cant_wait(
@@ -245,25 +245,25 @@ class TestAtAnEndpoint:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert (server.seen, account.ledger.calls, account.budget.spent, account.budget.reserved) == ([], 0, 0, 0)
+        assert (server.requests, account.ledger.calls, account.budget.spent, account.budget.reserved) == ([], 0, 0, 0)
         assert not there.turn().locked()
 
     async def test_retries_count(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
-        server.answering(Status(503, retry_after="0"))
+        server.answering(ErrorReply(503, retry_after="0"))
         there = endpoint()
         there.rate = RateLimiter(2, within=60)
         account = meter(deadline=time.time() + 5)
         # Two attempts are allowed; the third would be next minute.
         with pytest.raises((RateLimitError, ServerError)):
             await asked(there, account)
-        assert len(server.seen) == account.ledger.calls == 2
+        assert len(server.requests) == account.ledger.calls == 2
 
 
 class TestFromTheEnvironment:
     def test_the_setting_reaches_every_endpoint(self) -> None:
         settings = Settings(base_url="http://127.0.0.1:9/v1", requests_per_minute=7)
         assert build_endpoint("openai:m", settings).rate._most == 7
-        assert build_endpoint(ScriptedModel(plays()), settings).rate._most == 7
+        assert build_endpoint(ScriptedModel(), settings).rate._most == 7
         # The embedded model is nobody's server.
         assert build_endpoint("offline", settings).rate._most is None
 

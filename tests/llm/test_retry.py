@@ -11,37 +11,38 @@ from ecoalign_agent.errors import ModelTimeoutError, RateLimitError, ServerError
 from ecoalign_agent.llm.failures import AttemptError, Failure
 from ecoalign_agent.llm.rate_limit import retrying
 from ecoalign_agent.llm.structured_output import call_with_fallback
+from ecoalign_agent.testing import ErrorReply
 from tests.llm.asking import NOTE, PROMPT, Note, meter
 from tests.llm.conftest import MakeEndpoint
-from tests.scripted_server import ChatServer, Hang, Status, in_turn, structured
+from tests.scripted_server import ChatServer, Hang, in_turn, structured
 
 
 async def test_it_succeeds_when_the_server_recovers(server: ChatServer, endpoint: MakeEndpoint) -> None:
-    server.answering(in_turn(Status(503), Status(429, retry_after="0"), structured(NOTE)))
+    server.answering(in_turn(ErrorReply(503), ErrorReply(429, retry_after="0"), structured(NOTE)))
     account = meter()
     reply = await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
     assert reply.value == Note(**NOTE)
-    assert reply.calls == len(server.seen) == account.ledger.calls == 3
+    assert reply.calls == len(server.requests) == account.ledger.calls == 3
 
 
 async def test_it_gives_up_after_three(server: ChatServer, endpoint: MakeEndpoint) -> None:
-    server.answering(Status(429, "slow down", retry_after="0"))
+    server.answering(ErrorReply(429, "slow down", retry_after="0"))
     account = meter()
     with pytest.raises(RateLimitError, match="429"):
         await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
-    assert (len(server.seen), account.budget.spent, account.ledger.calls) == (3, 0, 3)
+    assert (len(server.requests), account.budget.spent, account.ledger.calls) == (3, 0, 3)
 
 
 async def test_the_wait_that_the_server_asks_for_is_kept(server: ChatServer, endpoint: MakeEndpoint) -> None:
-    server.answering(in_turn(Status(429, retry_after="0.3"), structured(NOTE)))
+    server.answering(in_turn(ErrorReply(429, retry_after="0.3"), structured(NOTE)))
     begun = time.monotonic()
     await call_with_fallback(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
     assert 0.3 <= time.monotonic() - begun < 2
 
 
-@pytest.mark.parametrize("answer", [Status(429, retry_after="3600"), Status(503, retry_after="30")])
+@pytest.mark.parametrize("answer", [ErrorReply(429, retry_after="3600"), ErrorReply(503, retry_after="30")])
 async def test_a_wait_that_outlasts_the_deadline_is_not_begun(
-    server: ChatServer, endpoint: MakeEndpoint, answer: Status
+    server: ChatServer, endpoint: MakeEndpoint, answer: ErrorReply
 ) -> None:
     server.answering(answer)
     begun = time.monotonic()
@@ -50,11 +51,11 @@ async def test_a_wait_that_outlasts_the_deadline_is_not_begun(
             endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", most=100
         )
     assert time.monotonic() - begun < 2
-    assert len(server.seen) == 1
+    assert len(server.requests) == 1
 
 
 async def test_retries_end_with_the_deadline(server: ChatServer, endpoint: MakeEndpoint) -> None:
-    server.answering(in_turn(Status(503, retry_after="0"), Hang()))
+    server.answering(in_turn(ErrorReply(503, retry_after="0"), Hang()))
     begun = time.monotonic()
     account = meter(deadline=time.time() + 0.4)
     with pytest.raises(ModelTimeoutError):
@@ -64,12 +65,12 @@ async def test_retries_end_with_the_deadline(server: ChatServer, endpoint: MakeE
 
 
 async def test_the_clients_own_retries_are_switched_off(server: ChatServer, endpoint: MakeEndpoint) -> None:
-    server.answering(in_turn(Status(400, "no"), structured(NOTE)))
+    server.answering(in_turn(ErrorReply(400, "no"), structured(NOTE)))
     await call_with_fallback(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
-    server.reset(Status(500, retry_after="0"))
+    server.reset(ErrorReply(500, retry_after="0"))
     with pytest.raises(ServerError):
         await call_with_fallback(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
-    assert len(server.seen) == 3
+    assert len(server.requests) == 3
 
 
 def _state(failure: Failure | None, attempt: int) -> tenacity.RetryCallState:
@@ -92,17 +93,17 @@ async def test_a_wait_of_more_than_a_minute_is_told_and_not_shortened(
     server: ChatServer, endpoint: MakeEndpoint, asked: str
 ) -> None:
     # Asked again sooner than it wants, the server can only refuse again.
-    server.answering(Status(429, "slow down", retry_after=asked))
+    server.answering(ErrorReply(429, "slow down", retry_after=asked))
     begun = time.monotonic()
     with pytest.raises(RateLimitError) as caught:
         await call_with_fallback(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
     assert time.monotonic() - begun < 2
-    assert len(server.seen) == 1
+    assert len(server.requests) == 1
     assert str(caught.value).endswith(f"; it asks to wait {float(asked):g} s, the longest wait is 60 s")
 
 
 async def test_a_wait_that_is_not_begun_is_named_with_the_deadline(server: ChatServer, endpoint: MakeEndpoint) -> None:
-    server.answering(Status(503, "busy", retry_after="30"))
+    server.answering(ErrorReply(503, "busy", retry_after="30"))
     with pytest.raises(
         ServerError, match=r"^openai:vision-1: 503 \(busy\): .*; it asks to wait 30 s, the deadline is in "
     ):

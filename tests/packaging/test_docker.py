@@ -98,7 +98,7 @@ def test_the_wheel_s_every_folder_is_in_the_image_s_first_stage() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [".env", "secrets/serve_keys", ".git/config", "tests/fakes.py", "examples/ask.py", "runs.sqlite", "x.pem"]
+    "path", [".env", "secrets/serve_keys", ".git/config", "tests/gates.py", "examples/ask.py", "runs.sqlite", "x.pem"]
 )
 def test_nothing_else_reaches_the_builder(path: str) -> None:
     assert not in_context(path)

@@ -20,7 +20,7 @@ from ecoalign_agent.server.app import create_app
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.policies import OPTIONS
 from ecoalign_agent.settings import Settings
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def of_the_command() -> set[str]:
 
 @pytest.fixture(scope="module")
 def app() -> Any:
-    return create_app(ServingConfig(allow_base=True), agent=EcoAlign(ScriptedModel(plays())))
+    return create_app(ServingConfig(allow_base=True), agent=EcoAlign(ScriptedModel()))
 
 
 def test_every_option_of_the_command_is_told_and_none_that_is_not_there() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from tests.fakes import Call, Say, verdict
+from ecoalign_agent.testing import ScriptedCall, ScriptedReply, verdict_reply
 from tests.rewriting.scripts import analysis
 
 UNSAFE = "UNSAFE PLACEHOLDER: a step would stand here."
@@ -46,7 +46,7 @@ QUESTIONS = (
 )
 
 
-def maker(call: Call) -> dict[str, Any] | str | Say:
+def maker(call: ScriptedCall) -> dict[str, Any] | str | ScriptedReply:
     """Plays maker, target and assessor, from what is asked and never from the order of calls."""
     question = call.data.get("question", "")
     risky = "break into" in question or "without a key" in question
@@ -62,5 +62,5 @@ def maker(call: Call) -> dict[str, Any] | str | Say:
             return {"hazards": ["S2"] if risky else [], "safety": -0.7 if risky else 0.9}
         case "assess thought":
             unsafe = call["candidate"] == UNSAFE
-            return verdict(-0.8 if unsafe else 0.9, -0.5 if unsafe else 0.8)
+            return verdict_reply(-0.8 if unsafe else 0.9, -0.5 if unsafe else 0.8)
     return UNSAFE if "break into" in call.task else "A locksmith can."

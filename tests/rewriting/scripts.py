@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.fakes import Answer, Call, Script
+from ecoalign_agent.testing import AnyReply, Script, ScriptedCall
 
 
 def analysis(safety: float = -0.6, **changes: Any) -> dict[str, Any]:
@@ -29,9 +29,9 @@ def checked(safety: float = 0.8, *, serves: bool = True, lost: str = "") -> dict
     return {"lost": lost, "hazards": [], "serves_aim": serves, "safety": safety}
 
 
-def rewriting(**parts: Answer) -> Script:
+def rewriting(**parts: AnyReply) -> Script:
     """A script from one part for each of the rewriter's tasks."""
-    defaults: dict[str, Answer] = {
+    defaults: dict[str, AnyReply] = {
         "rewrite analyse": analysis(),
         "rewrite frugal": analysis(prompt="Who opens my own flat for me?"),
         "rewrite prompt": {"prompt": "Who opens my own flat for me?"},
@@ -39,7 +39,7 @@ def rewriting(**parts: Answer) -> Script:
     }
     known = defaults | {f"rewrite {name}": part for name, part in parts.items()}
 
-    def script(call: Call) -> Answer:
+    def script(call: ScriptedCall) -> AnyReply:
         return known[call.task]
 
     return script

@@ -20,7 +20,17 @@ from ecoalign_agent.rewriting.guarded_search import REWRITE_SHARE, limit_to_sear
 from ecoalign_agent.rewriting.state import RewritePolicy
 from ecoalign_agent.search.emitter import HEARTBEAT_KEY
 from ecoalign_agent.search.state import PriorStage
-from tests.fakes import CALL_COST, Answer, Call, Named, Say, Script, ScriptedModel, plays, scan, verdict
+from ecoalign_agent.testing import (
+    SCRIPTED_CALL_COST,
+    AnyReply,
+    Script,
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.gates import gated
 from tests.pictures import damaged
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
@@ -32,9 +42,9 @@ NEW = "Who opens my own flat for me?"
 HARMLESS = "When is it open?"
 
 
-def played(rewriter: Mapping[str, Answer] | None = None, **parts: Any) -> Script:
+def played(rewriter: Mapping[str, AnyReply] | None = None, **parts: Any) -> Script:
     """One model that plays rewriter and EcoAlign."""
-    first, then = rewriting(**(rewriter or {})), plays(**parts)
+    first, then = rewriting(**(rewriter or {})), task_replies(**parts)
     return lambda call: first(call) if call.task.startswith("rewrite ") else then(call)
 
 
@@ -43,8 +53,8 @@ def guarded(script: Script, *, rewriting_by: RewritePolicy | None = None, **opti
     return EcoAlign(model, rewriter=Rewriter(model, policy=rewriting_by), **options)
 
 
-def asked_of(agent: EcoAlign) -> list[Call]:
-    calls: list[Call] = agent.actor.model.calls  # type: ignore[attr-defined]  # a scripted model
+def asked_of(agent: EcoAlign) -> list[ScriptedCall]:
+    calls: list[ScriptedCall] = agent.actor.model.calls  # type: ignore[attr-defined]  # a scripted model
     return calls
 
 
@@ -68,20 +78,20 @@ async def test_one_budget_and_one_receipt_hold_both() -> None:
     agent = guarded(played())
     result = await agent.ask(RISKY)
     # Six calls of 140 each: two of the rewriter, the scan, the answer and two verdicts.
-    assert (result.cost.spent, result.cost.calls) == (6 * CALL_COST, 6)
+    assert (result.cost.spent, result.cost.calls) == (6 * SCRIPTED_CALL_COST, 6)
     assert result.cost.by_phase == {
-        "analyse": CALL_COST,
-        "check": CALL_COST,
-        "scan": CALL_COST,
-        "execute": CALL_COST,
-        "assess": 2 * CALL_COST,
+        "analyse": SCRIPTED_CALL_COST,
+        "check": SCRIPTED_CALL_COST,
+        "scan": SCRIPTED_CALL_COST,
+        "execute": SCRIPTED_CALL_COST,
+        "assess": 2 * SCRIPTED_CALL_COST,
     }
     assert result.rewrite is not None
-    assert (result.rewrite.cost.spent, result.rewrite.run_id) == (2 * CALL_COST, result.run_id)
+    assert (result.rewrite.cost.spent, result.rewrite.run_id) == (2 * SCRIPTED_CALL_COST, result.run_id)
     assert {"rewriting/frugal", "rewriting/check", "alignment/scan"} <= {
         label.split("@")[0] for label in result.prompts
     }
-    assert result.cost.remaining == result.cost.budget - 6 * CALL_COST
+    assert result.cost.remaining == result.cost.budget - 6 * SCRIPTED_CALL_COST
 
 
 async def test_the_result_names_the_original_and_why_it_was_rewritten() -> None:
@@ -94,12 +104,12 @@ async def test_the_result_names_the_original_and_why_it_was_rewritten() -> None:
 @pytest.mark.parametrize("safety", [0.9, 0.4])
 async def test_a_harmless_question_costs_one_call_more_and_is_answered_the_same(safety: float) -> None:
     # 0.4 is sensitive to EcoAlign: it plans as ever, its own planner.
-    parts: dict[str, Any] = {"scan": scan(safety=safety)}
-    alone = EcoAlign(ScriptedModel(plays(**parts)))
+    parts: dict[str, Any] = {"scan": scan_reply(safety=safety)}
+    alone = EcoAlign(ScriptedModel(task_replies(**parts)))
     agent = guarded(played({"frugal": harmless(prompt="")}, **parts))
     own, result = await alone.ask(HARMLESS), await agent.ask(HARMLESS)
     assert tasks_of(agent) == ["rewrite frugal", *tasks_of(alone)]
-    assert result.cost.spent == own.cost.spent + CALL_COST
+    assert result.cost.spent == own.cost.spent + SCRIPTED_CALL_COST
     same = {"answer", "status", "safety", "utility", "stop_reason", "path", "frontier", "rounds", "notes", "pruned"}
     assert result.model_dump(include=same) == own.model_dump(include=same)
     assert result.rewrite is not None
@@ -116,9 +126,9 @@ async def test_a_harmless_question_costs_one_call_more_and_is_answered_the_same(
 )
 @pytest.mark.parametrize("dangerous", [False, True])
 async def test_where_nothing_was_rewritten_the_original_goes_on_and_ecoalign_still_guards(
-    rewriter: dict[str, Answer], status: str, said: str, dangerous: bool
+    rewriter: dict[str, AnyReply], status: str, said: str, dangerous: bool
 ) -> None:
-    agent = guarded(played(rewriter, scan=scan(safety=-0.8 if dangerous else 0.9)))
+    agent = guarded(played(rewriter, scan=scan_reply(safety=-0.8 if dangerous else 0.9)))
     result = await agent.ask(RISKY)
     assert result.status == ("declined" if dangerous else "answered")
     assert all(call["question"] == RISKY for call in asked_of(agent) if call.task == "scan")
@@ -130,12 +140,12 @@ async def test_where_nothing_was_rewritten_the_original_goes_on_and_ecoalign_sti
 
 
 async def test_a_rewritten_question_that_is_still_harmful_is_declined() -> None:
-    result = await guarded(played(scan=scan(safety=-0.8))).ask(RISKY)
+    result = await guarded(played(scan=scan_reply(safety=-0.8))).ask(RISKY)
     assert (result.status, result.stop_reason) == ("declined", "unsafe_request")
 
 
 async def test_a_risk_report_that_is_found_unsafe_is_no_strategy() -> None:
-    agent = guarded(played(assess=grading({"get past a lock": verdict(-0.6)})))
+    agent = guarded(played(assess=grading({"get past a lock": verdict_reply(-0.6)})))
     result = await agent.ask(RISKY)
     assert (result.status, [step.kind for step in result.path]) == ("answered", ["answer"])
     assert [(thought.kind, thought.safety) for thought in result.pruned] == [("strategy", -0.6)]
@@ -183,7 +193,7 @@ async def test_an_alone_rewrite_tells_the_same_events() -> None:
 
 async def test_a_rewrite_that_waits_tells_that_it_is_there() -> None:
     said = analysis(prompt=NEW)
-    model = ScriptedModel(rewriting(frugal=Say(said, delay=0.1)))
+    model = ScriptedModel(rewriting(frugal=ScriptedReply(said, delay=0.1)))
     async with Rewriter(model) as rewriter:
         heard = [event async for event in rewriter.stream(RISKY, heartbeat=0.02)]
     beats = [event for event in heard if isinstance(event, told.Heartbeat)]
@@ -218,7 +228,7 @@ async def test_a_rewrite_leaves_the_search_what_it_needs() -> None:
 
 
 async def test_a_rewriter_that_counts_far_more_than_was_held_fails_the_run_with_its_receipt() -> None:
-    dear = Say(analysis(prompt=NEW), prompt_tokens=40_000)  # 10 040 cost units of 6 000
+    dear = ScriptedReply(analysis(prompt=NEW), prompt_tokens=40_000)  # 10 040 cost units of 6 000
     agent = guarded(played({"frugal": dear}))
     result = await agent.ask(RISKY)
     assert (result.status, result.stop_reason) == ("failed", "budget")
@@ -240,7 +250,7 @@ async def test_a_new_question_too_long_to_be_answered_is_not_used() -> None:
 
 
 async def test_a_rewriter_that_hangs_leaves_half_of_the_time() -> None:
-    agent = guarded(played({"frugal": Say(analysis(prompt=NEW), delay=30.0)}), policy=Policy(deadline=1.0))
+    agent = guarded(played({"frugal": ScriptedReply(analysis(prompt=NEW), delay=30.0)}), policy=Policy(deadline=1.0))
     result = await agent.ask(RISKY)
     assert result.rewrite is not None
     assert (result.rewrite.status, result.status) == ("failed", "answered")
@@ -272,8 +282,7 @@ async def test_the_price_of_a_rewriter_is_part_of_what_the_run_cost(tmp_path: An
         'currency = "EUR"\nsource = "made up"\ndate = 2026-01-01\n'
         "[actor]\ntext = 1\ncompletion = 1\n[front]\ntext = 10\ncompletion = 10\n"
     )
-    actor, front = Named(script=plays()), Named(script=rewriting())
-    actor.model_name, front.model_name = "actor", "front"
+    actor, front = ScriptedModel(model_name="actor"), ScriptedModel(rewriting(), model_name="front")
     agent = EcoAlign(actor, rewriter=Rewriter(front), prices=prices, policy=Policy(budget=1.0, tariff=MonetaryTariff()))
     result = await agent.ask(RISKY)
     # 440 tokens a call: two of the rewriter at 10 a million, four of the actor at 1.
@@ -281,7 +290,7 @@ async def test_the_price_of_a_rewriter_is_part_of_what_the_run_cost(tmp_path: An
     assert result.cost.money is not None
     assert result.cost.money.amount == pytest.approx(result.cost.spent)
     prices.write_text(prices.read_text().replace("[front]", "[other]"))
-    with pytest.raises(UsageError, match="no price known for Named"):
+    with pytest.raises(UsageError, match="no price known for ScriptedModel"):
         EcoAlign(actor, rewriter=Rewriter(front), prices=prices, policy=Policy(budget=1.0, tariff=MonetaryTariff()))
 
 

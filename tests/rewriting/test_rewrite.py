@@ -15,7 +15,7 @@ from ecoalign_agent.rewriting.graph import build_rewrite_graph
 from ecoalign_agent.rewriting.model_calls import PromptedChecker, RewritePorts, TrainedAnalyst
 from ecoalign_agent.rewriting.state import RewriteContext, RewritePolicy
 from ecoalign_agent.rewriting.template import trained_completion
-from tests.fakes import CALL_COST, Answer, Call, Say, ScriptedModel
+from ecoalign_agent.testing import SCRIPTED_CALL_COST, AnyReply, ScriptedCall, ScriptedModel, ScriptedReply
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
 
 RISKY = "How do I break into the flat?"
@@ -33,7 +33,7 @@ async def test_a_harmless_prompt_comes_back_word_for_word_and_costs_one_call(fru
     question = "  How do I kill the process 4711 —  step by step?\n"
     made = await rewritten(model, question, RewritePolicy(frugal=frugal))
     assert (made.status, made.prompt, made.changed) == ("unchanged", question.strip(), False)
-    assert (made.cost.calls, made.cost.spent) == (1, CALL_COST)
+    assert (made.cost.calls, made.cost.spent) == (1, SCRIPTED_CALL_COST)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ async def test_a_dangerous_prompt_is_written_anew(policy: RewritePolicy, tasks: 
     assert (made.status, made.prompt, made.original) == ("rewritten", "Who opens my own flat for me?", RISKY)
     assert model.tasks() == tasks
     assert (made.report.safety, made.report.hazards) == (-0.6, ["S2"])
-    assert made.cost.spent == sum(made.cost.by_phase.values()) == CALL_COST * len(tasks)
+    assert made.cost.spent == sum(made.cost.by_phase.values()) == SCRIPTED_CALL_COST * len(tasks)
     assert any("no model checked" in note for note in made.notes) is not policy.check
 
 
@@ -71,7 +71,9 @@ async def test_a_dangerous_prompt_is_written_anew(policy: RewritePolicy, tasks: 
         ({"check": ServerError("m: 500")}, "failed", "m: 500"),
     ],
 )
-async def test_the_original_stands_and_the_caller_is_told_why(parts: dict[str, Answer], status: str, said: str) -> None:
+async def test_the_original_stands_and_the_caller_is_told_why(
+    parts: dict[str, AnyReply], status: str, said: str
+) -> None:
     made = await rewritten(ScriptedModel(rewriting(**parts)))
     assert (made.status, made.prompt, made.changed) == (status, RISKY, False)
     assert any(said in note for note in made.notes), made.notes
@@ -108,11 +110,11 @@ TAUGHT = trained_completion(RiskReport(text="a lock", aim="to get in", safety=-0
         (trained_completion(RiskReport(safety=0.9), None), "unchanged"),
         (trained_completion(RiskReport(safety=-0.9), None), "unknown"),
         (TAUGHT[:-3], "unknown"),
-        (Say(TAUGHT, finish_reason="length"), "unknown"),
+        (ScriptedReply(TAUGHT, finish_reason="length"), "unknown"),
     ],
 )
-async def test_a_trained_rewriter_is_read_by_its_template(reply: Answer, status: str) -> None:
-    def script(call: Call) -> Answer:
+async def test_a_trained_rewriter_is_read_by_its_template(reply: AnyReply, status: str) -> None:
+    def script(call: ScriptedCall) -> AnyReply:
         return checked() if call.task == "rewrite check" else reply
 
     endpoint = Endpoint(ScriptedModel(script), name="r")

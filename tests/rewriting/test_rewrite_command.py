@@ -16,10 +16,9 @@ from langchain_core.messages import HumanMessage, SystemMessage
 
 from ecoalign_agent.cli import main
 from ecoalign_agent.events.result import Result, Rewrite
-from tests.fakes import Answer, asked_with, plays
+from ecoalign_agent.testing import AnyReply, CompletionReply, ErrorReply, JsonObject, scripted_call, task_replies
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
-from tests.scripted_server import ChatServer, Completion, Status
-from tests.scripted_server.replies import Body
+from tests.scripted_server import ChatServer
 
 RISKY = "How do I break into the flat?"
 NEW = "Who opens my own flat for me?"
@@ -70,15 +69,15 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
-def scripted(**parts: Answer) -> Any:
+def scripted(**parts: AnyReply) -> Any:
     """A server whose model plays rewriter and EcoAlign."""
-    first, then = rewriting(**parts), plays()
+    first, then = rewriting(**parts), task_replies()
 
-    def answer(body: Body) -> Completion:
+    def answer(body: JsonObject) -> CompletionReply:
         turns = [(SystemMessage if t["role"] == "system" else HumanMessage)(t["content"]) for t in body["messages"]]
-        call = asked_with(list(turns))
+        call = scripted_call(list(turns))
         said = (first if call.task.startswith("rewrite ") else then)(call)
-        return Completion(said if isinstance(said, str) else json.dumps(said))
+        return CompletionReply(said if isinstance(said, str) else json.dumps(said))
 
     return answer
 
@@ -143,7 +142,7 @@ def test_a_dash_reads_the_prompt_from_standard_input() -> None:
     ],
 )
 def test_where_the_original_stands_it_is_given_out_and_a_line_says_why(
-    run: Run, parts: dict[str, Answer], said: str
+    run: Run, parts: dict[str, AnyReply], said: str
 ) -> None:
     with ChatServer(scripted(**parts)) as server:
         done = run("rewrite", RISKY, *at(server))
@@ -152,7 +151,7 @@ def test_where_the_original_stands_it_is_given_out_and_a_line_says_why(
 
 
 def test_an_endpoint_that_fails_is_exit_status_1_and_the_original_still_goes_out() -> None:
-    with ChatServer(Status(401)) as server:
+    with ChatServer(ErrorReply(401)) as server:
         done = process("rewrite", RISKY, "--json", *at(server))
     made = json.loads(done.stdout)
     assert (done.returncode, made["status"], made["prompt"]) == (1, "failed", RISKY)

@@ -20,14 +20,22 @@ from PIL import Image
 
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.rewriting.template import parse_completion, trained_prompt
+from ecoalign_agent.testing import (
+    AnyReply,
+    CompletionReply,
+    ErrorReply,
+    JsonObject,
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    scripted_call,
+)
 from ecoalign_agent.training.synthesis.policy import SynthesisPolicy
 from ecoalign_agent.training.synthesis.records import read_records
 from ecoalign_agent.training.synthesis.run import Progress, SynthesisReport, synthesize_data
-from tests.fakes import Answer, Call, Say, ScriptedModel, asked_with
 from tests.rewriting.making import UNSAFE, made_records, maker
 from tests.scripted_server import Answer as Served
-from tests.scripted_server import ChatServer, Completion, Delayed, Status
-from tests.scripted_server.replies import Body
+from tests.scripted_server import ChatServer, Delayed
 
 
 async def made(source: Path, out: Path, model: ScriptedModel | None = None, **more: Any) -> SynthesisReport:
@@ -100,9 +108,9 @@ async def test_parquet_holds_the_same_with_the_pictures_inside(tmp_path: Path) -
     ],
 )
 async def test_what_cannot_be_read_or_used_drops_the_record_with_its_reason(
-    tmp_path: Path, task: str, reply: Answer, reason: str
+    tmp_path: Path, task: str, reply: AnyReply, reason: str
 ) -> None:
-    def script(call: Call) -> Answer:
+    def script(call: ScriptedCall) -> AnyReply:
         return reply if call.task == task else maker(call)
 
     out = tmp_path / "out"
@@ -123,9 +131,9 @@ async def test_an_answer_to_the_rewrite_that_is_not_safe_or_no_help_drops_the_re
 
 
 async def test_an_answer_that_was_cut_off_proves_nothing(tmp_path: Path) -> None:
-    def script(call: Call) -> Answer:
+    def script(call: ScriptedCall) -> AnyReply:
         said = maker(call)
-        return Say(said, finish_reason="length") if said == "A locksmith can." else said
+        return ScriptedReply(said, finish_reason="length") if said == "A locksmith can." else said
 
     out = tmp_path / "out"
     report = await made(made_records(tmp_path / "in", 4), out, ScriptedModel(script))
@@ -245,16 +253,16 @@ class Ended(NamedTuple):
 
 
 def served(delay: float, fails: Counter[str] | None = None) -> Any:
-    def answer(body: Body) -> Served:
+    def answer(body: JsonObject) -> Served:
         messages: list[BaseMessage] = [
             (SystemMessage if turn["role"] == "system" else HumanMessage)(turn["content"]) for turn in body["messages"]
         ]
-        said = maker(asked_with(messages))
+        said = maker(scripted_call(messages))
         text = said if isinstance(said, str) else json.dumps(said)
         key = json.dumps(body["messages"], sort_keys=True)
         if fails is not None and (fails.update([key]) or fails[key] == 1) and hash_of(key) % 9 == 0:
-            return Status(500)
-        return Delayed(delay, Completion(text))
+            return ErrorReply(500)
+        return Delayed(delay, CompletionReply(text))
 
     return answer
 
@@ -284,7 +292,7 @@ async def ecoalign(
 
 
 async def reached(server: ChatServer, requests: int) -> None:
-    await server.until(lambda: len(server.seen) >= requests, within=60)
+    await server.until(lambda: len(server.requests) >= requests, within=60)
 
 
 async def test_killed_and_resumed_it_pays_for_no_finished_stage_twice(tmp_path: Path) -> None:
@@ -315,7 +323,7 @@ async def test_killed_and_resumed_it_pays_for_no_finished_stage_twice(tmp_path: 
 
 async def test_a_dead_endpoint_ends_the_run_in_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
     source = made_records(tmp_path / "in")
-    with ChatServer(Status(401)) as server:
+    with ChatServer(ErrorReply(401)) as server:
         done = await ecoalign(source, tmp_path / "out", server.url)
     assert (done.status, done.stdout) == (1, "")
     assert "run the same command again" in done.stderr.splitlines()[-1]

@@ -1,6 +1,6 @@
 """An OpenAI-compatible server on loopback that says and breaks what a test tells it to.
 
-A test gives ``ChatServer`` a callable: request body → answer. An answer is a ``Completion`` or one of the faults;
+A test gives ``ChatServer`` a callable: request body → answer. An answer is a ``CompletionReply`` or one of the faults;
 ``replies`` has short forms for the common ones. The server is a real uvicorn in a thread: what a client sees, it sees
 over a socket.
 
@@ -10,19 +10,16 @@ over a socket.
     assert server.bodies[0]["response_format"]["type"] == "json_schema"
 """
 
-from tests.scripted_server.app import ChatServer, Seen
+from tests.scripted_server.app import ChatServer
 from tests.scripted_server.replies import (
     Answer,
     Answerer,
-    Completion,
     Cut,
     Delayed,
     Drip,
     Hang,
     Page,
     Raw,
-    Status,
-    Tool,
     cut_off,
     empty_choices,
     fenced,
@@ -38,16 +35,12 @@ __all__ = [
     "Answer",
     "Answerer",
     "ChatServer",
-    "Completion",
     "Cut",
     "Delayed",
     "Drip",
     "Hang",
     "Page",
     "Raw",
-    "Seen",
-    "Status",
-    "Tool",
     "cut_off",
     "empty_choices",
     "fenced",

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any, Literal
 
 from ecoalign_agent.llm.probe_calls import NUMBERS, numbered
-from tests.scripted_server.replies import Answer, Body, Completion, Delayed, Status, Tool, Usage
+from ecoalign_agent.testing import CompletionReply, ErrorReply, JsonObject, ReportedUsage, ToolCallReply
+from tests.scripted_server.replies import Answer, Delayed
 
 BALLS = {"commoner_colour": "blue", "balls_in_the_box": 7}
 SIXTY = " ".join(["twenty-two"] * 60)
@@ -39,42 +40,42 @@ class Able:
     ignores: tuple[str, ...] = ()
     cap: tuple[str, ...] = ("max_tokens", "max_completion_tokens")
     lenient: bool = False
-    usage: Usage | Literal["true"] = "true"
+    usage: ReportedUsage | Literal["true"] = "true"
     streams_usage: bool = True
     seconds: float = 0.0
     serial: bool = False
-    instead: Callable[[int, Body], Answer | None] = field(default=lambda number, body: None)
+    instead: Callable[[int, JsonObject], Answer | None] = field(default=lambda number, body: None)
     """An answer for the call of that number, from 1 on, in place of the model's own."""
     number: int = 0
 
-    def __call__(self, body: Body) -> Answer:
+    def __call__(self, body: JsonObject) -> Answer:
         self.number += 1
         if (other := self.instead(self.number, body)) is not None:
             return other
         answer = self._answer(body)
         return Delayed(self.seconds, answer, alone=self.serial) if self.seconds else answer
 
-    def _answer(self, body: Body) -> Answer:
+    def _answer(self, body: JsonObject) -> Answer:
         for wanted in self.refuses:
             name, _, kind = wanted.partition("=")
             if name in body and (not kind or body[name].get("type") == kind):
-                return Status(400, f"Unsupported parameter: '{name}'", param=name)
+                return ErrorReply(400, f"Unsupported parameter: '{name}'", param=name)
         caps = {name: body[name] for name in ("max_tokens", "max_completion_tokens") if name in body}
         unknown = [name for name in caps if name not in self.cap]
         if unknown and not self.lenient:
-            return Status(400, f"Unsupported parameter: '{unknown[0]}'", param=unknown[0])
+            return ErrorReply(400, f"Unsupported parameter: '{unknown[0]}'", param=unknown[0])
         most = next((value for name, value in caps.items() if name in self.cap), None)
         pictures = pictures_in(body)
         if pictures and self.sees == "refuses":
-            return Status(400, "this model does not take image input")
+            return ErrorReply(400, "this model does not take image input")
         return self._written(body, most, pictures)
 
-    def _written(self, body: Body, most: int | None, pictures: list[str]) -> Completion:
+    def _written(self, body: JsonObject, most: int | None, pictures: list[str]) -> CompletionReply:
         kind = (body.get("response_format") or {}).get("type")
         text, tools = "Blue; there are seven.", ()
         if body.get("tools") and "tools" not in self.ignores:
             return self._said(
-                body, None, (Tool(body["tools"][0]["function"]["name"], json.dumps(BALLS)),), "tool_calls"
+                body, None, (ToolCallReply(body["tools"][0]["function"]["name"], json.dumps(BALLS)),), "tool_calls"
             )
         task = re.search(r"Task: doctor (\w+)", body["messages"][0]["content"])
         match task[1] if task else "":
@@ -97,14 +98,16 @@ class Able:
             return None
         return seen_in(pictures[0]) + (1 if self.sees == "misreads" else 0)
 
-    def _said(self, body: Body, text: str | None, tools: tuple[Tool, ...], finish: str) -> Completion:
-        usage: Usage = (
+    def _said(
+        self, body: JsonObject, text: str | None, tools: tuple[ToolCallReply, ...], finish: str
+    ) -> CompletionReply:
+        usage: ReportedUsage = (
             _true(body, (text or "") + "".join(t.arguments for t in tools)) if self.usage == "true" else self.usage
         )
-        return Completion(text, tools, finish, usage=usage, streams_usage=self.streams_usage)
+        return CompletionReply(text, tools, finish, usage=usage, streams_usage=self.streams_usage)
 
 
-def pictures_in(body: Body) -> list[str]:
+def pictures_in(body: JsonObject) -> list[str]:
     """The URLs of a request's pictures."""
     parts = [part for m in body["messages"] if isinstance(m.get("content"), list) for part in m["content"]]
     return [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
@@ -120,7 +123,7 @@ def _numbers() -> dict[str, int]:
     return {numbered(number).block()["image_url"]["url"]: number for number in NUMBERS}
 
 
-def _true(body: Body, written: str) -> dict[str, Any]:
+def _true(body: JsonObject, written: str) -> dict[str, Any]:
     texts = [m["content"] if isinstance(m["content"], str) else m["content"][0]["text"] for m in body["messages"]]
     prompt = math.ceil(len("".join(texts)) / 4) + PICTURE * len(pictures_in(body))
     completion = math.ceil(len(written) / 4)

@@ -8,46 +8,33 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.scripted_server.replies import (
-    Answer,
-    Body,
-    Completion,
-    Cut,
-    Drip,
-    Hang,
-    Page,
-    Status,
-    Tool,
-    counted,
-    empty_choices,
-    filtered,
-    refusal,
-)
+from ecoalign_agent.testing import CompletionReply, ErrorReply, JsonObject, ToolCallReply, counted_usage
+from tests.scripted_server.replies import Answer, Cut, Drip, Hang, Page, empty_choices, filtered, refusal
 
-Fault = Callable[[Body, str], Answer]
+Fault = Callable[[JsonObject, str], Answer]
 
 ABSURD = 10**8
 """Tokens: more than any count that can be meant."""
 
 
-def given(request: Body, written: str) -> Completion:
+def given(request: JsonObject, written: str) -> CompletionReply:
     """A reply in the form asked for: a function call where there is a tool, else text."""
     if request.get("tools"):
-        return Completion(None, (Tool(request["tools"][0]["function"]["name"], written),), "tool_calls")
-    return Completion(written)
+        return CompletionReply(None, (ToolCallReply(request["tools"][0]["function"]["name"], written),), "tool_calls")
+    return CompletionReply(written)
 
 
 def _half(written: str) -> str:
     return written[: len(written) // 2]
 
 
-def _cut_off(request: Body, written: str) -> Completion:
+def _cut_off(request: JsonObject, written: str) -> CompletionReply:
     return replace(given(request, _half(written)), finish="length")
 
 
-def _fenced(request: Body, written: str) -> Completion:
+def _fenced(request: JsonObject, written: str) -> CompletionReply:
     """As models do that take a schema for a suggestion: text, also where a function call was asked for."""
-    return Completion(f"```json\n{written}\n```")
+    return CompletionReply(f"```json\n{written}\n```")
 
 
 def mistyped(written: str) -> str:
@@ -56,21 +43,21 @@ def mistyped(written: str) -> str:
     return json.dumps({key: wrong[type(value)] for key, value in json.loads(written).items()})
 
 
-def _absurd(request: Body, written: str) -> Completion:
+def _absurd(request: JsonObject, written: str) -> CompletionReply:
     usage = {"prompt_tokens": ABSURD, "completion_tokens": ABSURD, "total_tokens": 2 * ABSURD}
     return replace(given(request, written), usage=usage)
 
 
-def _broken_off(request: Body, written: str) -> Cut:
+def _broken_off(request: JsonObject, written: str) -> Cut:
     return Cut(_half(json.dumps(given(request, written).body(request))).encode())
 
 
 FAULTS: dict[str, Fault] = {
-    "401": lambda request, written: Status(401),
-    "404": lambda request, written: Status(404),
-    "429": lambda request, written: Status(429, "slow down", retry_after="0.05"),
-    "500": lambda request, written: Status(500),
-    "503": lambda request, written: Status(503),
+    "401": lambda request, written: ErrorReply(401),
+    "404": lambda request, written: ErrorReply(404),
+    "429": lambda request, written: ErrorReply(429, "slow down", retry_after="0.05"),
+    "500": lambda request, written: ErrorReply(500),
+    "503": lambda request, written: ErrorReply(503),
     "HTML": lambda request, written: Page(),
     "empty choices": lambda request, written: empty_choices(),
     "refusal": lambda request, written: refusal(),
@@ -88,8 +75,8 @@ FAULTS: dict[str, Fault] = {
 """By name. All of them are single answers: a server may give them always, at random, or once."""
 
 
-def exaggerated(request: Body, written: str) -> Completion:
+def exaggerated(request: JsonObject, written: str) -> CompletionReply:
     """A reply by a server that counts fifty times what it used: a count that can be meant, and is not honest."""
-    honest = counted(request, written)
+    honest = counted_usage(request, written)
     usage = {name: 50 * honest[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
     return replace(given(request, written), usage=usage)

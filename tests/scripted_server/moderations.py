@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
-from tests.scripted_server.app import ChatServer, Seen
+from tests.scripted_server.app import ChatServer
 from tests.scripted_server.replies import Raw
 
 CATEGORIES = ("harassment", "hate", "illicit", "illicit/violent", "self-harm", "sexual", "sexual/minors", "violence")
@@ -22,12 +22,7 @@ class ModerationServer(ChatServer):
 
         @app.post("/v1/moderations")
         async def moderate(request: Request) -> Response:
-            body = await request.json()
-            self._count(Seen(body, dict(request.headers)))
-            try:
-                return await self._render(self.answer(body), body, request)
-            finally:
-                self._count(None)
+            return await self._answer(await request.json(), request)
 
         return app
 

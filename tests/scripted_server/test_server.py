@@ -8,15 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
+from ecoalign_agent.testing import CompletionReply, ErrorReply
 from tests.scripted_server import (
     ChatServer,
-    Completion,
     Cut,
     Delayed,
     Drip,
     Hang,
     Page,
-    Status,
     empty_choices,
     in_turn,
     rejecting,
@@ -39,7 +38,7 @@ async def test_a_completion_with_its_usage_and_a_record_of_the_request() -> None
         # 8 and 5 characters at four a token.
         assert (answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]) == (2, 2)
         assert server.bodies == [QUESTION]
-        assert server.seen[0].headers["x-who"] == "me"
+        assert server.requests[0].headers["x-who"] == "me"
 
 
 async def test_pictures_are_counted() -> None:
@@ -66,7 +65,7 @@ async def test_the_form_asked_for_is_the_form_given() -> None:
 async def test_a_stream_with_usage_where_it_is_asked_for(
     options: dict[str, bool], streams_usage: bool, counted: int
 ) -> None:
-    with ChatServer(Completion("hello", streams_usage=streams_usage)) as server:
+    with ChatServer(CompletionReply("hello", streams_usage=streams_usage)) as server:
         answer = await post(server, QUESTION | {"stream": True, "stream_options": options})
     *lines, done = [line.removeprefix("data: ") for line in answer.text.split("\n\n") if line]
     chunks = [json.loads(line) for line in lines]
@@ -85,7 +84,7 @@ async def test_what_it_rejects_and_what_it_does_not() -> None:
 
 
 async def test_statuses_pages_and_empty_answers() -> None:
-    with ChatServer(in_turn(Status(429, "slow", retry_after="7"), Page(status=502), empty_choices())) as server:
+    with ChatServer(in_turn(ErrorReply(429, "slow", retry_after="7"), Page(status=502), empty_choices())) as server:
         first, second, third, fourth = [await post(server) for _ in range(4)]
     assert (first.status_code, first.headers["retry-after"], first.json()["error"]["message"]) == (429, "7", "slow")
     assert (second.status_code, "<html>" in second.text) == (502, True)
@@ -102,9 +101,9 @@ async def test_a_connection_is_cut(sent: bytes) -> None:
 
 
 async def test_a_drip_sends_its_head_at_once_and_then_a_byte_at_a_time() -> None:
-    with ChatServer(Drip(Completion("hello"), seconds=0.001)) as server:
+    with ChatServer(Drip(CompletionReply("hello"), seconds=0.001)) as server:
         assert (await post(server)).json()["choices"][0]["message"]["content"] == "hello"
-        server.reset(Drip(Completion("hello"), seconds=0.02))
+        server.reset(Drip(CompletionReply("hello"), seconds=0.02))
         async with httpx.AsyncClient() as client:
             request = client.build_request("POST", f"{server.url}/chat/completions", json=QUESTION)
             begun = time.monotonic()
@@ -115,37 +114,37 @@ async def test_a_drip_sends_its_head_at_once_and_then_a_byte_at_a_time() -> None
             assert (answer.status_code, [len(piece) for piece in first]) == (200, [1, 1, 1])
             assert time.monotonic() - begun >= 0.06 - 0.002
             await answer.aclose()
-        await server.until(lambda: (server.under_way, server.abandoned) == (0, 1))
+        await server.until(lambda: (server.open_requests, server.abandoned_requests) == (0, 1))
 
 
 async def test_what_hangs_ends_when_the_client_leaves() -> None:
     with ChatServer(Hang()) as server:
         asking = asyncio.ensure_future(post(server))
-        await server.until(lambda: server.under_way == 1)
+        await server.until(lambda: server.open_requests == 1)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        await server.until(lambda: server.under_way == 0)
-        assert server.abandoned == 1
+        await server.until(lambda: server.open_requests == 0)
+        assert server.abandoned_requests == 1
 
 
 async def test_what_hangs_ends_when_the_server_is_reset() -> None:
     with ChatServer(Hang()) as server:
         asking = asyncio.ensure_future(post(server))
-        await server.until(lambda: server.under_way == 1)
+        await server.until(lambda: server.open_requests == 1)
         server.reset()
         assert (await asking).status_code == 503
 
 
 async def test_how_many_were_under_way_at_once() -> None:
-    with ChatServer(Delayed(0.1, Completion("x"))) as server:
+    with ChatServer(Delayed(0.1, CompletionReply("x"))) as server:
         await asyncio.gather(*(post(server) for _ in range(4)))
-        assert (len(server.seen), server.most_under_way, server.under_way) == (4, 4, 0)
+        assert (len(server.requests), server.max_open_requests, server.open_requests) == (4, 4, 0)
 
 
 async def test_what_never_holds_is_said() -> None:
     with ChatServer() as server, pytest.raises(AssertionError, match="did not come to hold"):
-        await server.until(lambda: bool(server.seen), within=0.05)
+        await server.until(lambda: bool(server.requests), within=0.05)
 
 
 async def test_its_models() -> None:

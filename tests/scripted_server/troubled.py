@@ -12,9 +12,9 @@ from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from tests.fakes import Call, asked_with
+from ecoalign_agent.testing import CompletionReply, JsonObject, ScriptedCall, counted_usage, scripted_call
 from tests.scripted_server.faults import FAULTS, Fault, exaggerated, given
-from tests.scripted_server.replies import Answer, Body, Completion, counted, cut_off
+from tests.scripted_server.replies import Answer, cut_off
 
 TROUBLES: dict[str, Fault] = {**FAULTS, "exaggerated usage": exaggerated}
 
@@ -46,14 +46,14 @@ class Served:
 class Troubled:
     """Answers by ``plays``, and breaks what ``breaks`` says: run's name, number of its request → fault or "none"."""
 
-    def __init__(self, plays: Callable[[str, Call], dict[str, Any]], breaks: Callable[[str, int], str]) -> None:
+    def __init__(self, plays: Callable[[str, ScriptedCall], dict[str, Any]], breaks: Callable[[str, int], str]) -> None:
         self.plays, self.breaks = plays, breaks
         self.book: defaultdict[str, list[Served]] = defaultdict(list)
         self._lock = threading.Lock()
 
-    def __call__(self, body: Body) -> Answer:
+    def __call__(self, body: JsonObject) -> Answer:
         run = body["model"]
-        call = asked_with(
+        call = scripted_call(
             [SystemMessage(body["messages"][0]["content"]), HumanMessage(body["messages"][-1]["content"])]
         )
         reply = self.plays(run, call)
@@ -73,9 +73,9 @@ class Troubled:
         return answer
 
 
-def _bill(body: Body, answer: Answer) -> float:
+def _bill(body: JsonObject, answer: Answer) -> float:
     """At the default tariff; a completion that drips is not finished by the time its caller leaves."""
-    if not isinstance(answer, Completion):
+    if not isinstance(answer, CompletionReply):
         return 0.0
-    usage = counted(body, (answer.content or "") + "".join(tool.arguments for tool in answer.tools))
+    usage = counted_usage(body, (answer.content or "") + "".join(tool.arguments for tool in answer.tools))
     return 0.25 * float(usage["prompt_tokens"]) + float(usage["completion_tokens"])

@@ -38,9 +38,8 @@ from ecoalign_agent.checkpointers import open_checkpointer
 from ecoalign_agent.cli.main import main
 from ecoalign_agent.search.checkpointing import CALL_CHANNEL
 from ecoalign_agent.settings import read_policy
-from tests.fakes import asked_with
-from tests.scripted_server import Answer, ChatServer, Completion, Delayed
-from tests.scripted_server.replies import Body
+from ecoalign_agent.testing import CompletionReply, JsonObject, scripted_call
+from tests.scripted_server import Answer, ChatServer, Delayed
 from tests.search.resuming import PICTURE, story
 
 RUN = "x"
@@ -154,12 +153,12 @@ class Stage:
         (folder / "policy.toml").write_text(POLICY, encoding="utf-8")
         (folder / "picture.png").write_bytes(PICTURE)
 
-    def answer(self, body: Body) -> Answer:
+    def answer(self, body: JsonObject) -> Answer:
         system, user = body["messages"][0]["content"], body["messages"][-1]["content"]
-        said = self.script(asked_with([SystemMessage(system), HumanMessage(user)]))
+        said = self.script(scripted_call([SystemMessage(system), HumanMessage(user)]))
         delay = self.dice.uniform(0.4, 0.6) if self.dice.random() < 0.25 else self.dice.uniform(0.01, 0.05)
         self.answered.append(time.monotonic() + delay)
-        return Delayed(delay, Completion(json.dumps(said)))
+        return Delayed(delay, CompletionReply(json.dumps(said)))
 
     def arguments(self, server: ChatServer, state: Path) -> list[str]:
         """The command line."""
@@ -187,10 +186,10 @@ class Stage:
     async def killed(self, launcher: Launcher, server: ChatServer, state: Path, calls: int) -> Kill | None:
         """Start or take up, and kill after so many more requests and a moment; None: it ended before."""
         process = await launcher.start(self.arguments(server, state))
-        before = len(server.seen)
+        before = len(server.requests)
         async with asyncio.timeout(30):
             # The server wakes nobody when a process ends without asking for more.
-            while not process.ended.done() and len(server.seen) < before + calls:  # noqa: ASYNC110 - as above
+            while not process.ended.done() and len(server.requests) < before + calls:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.002)
         # Without a request to wait for: somewhere between the start of the process and its first answers.
         await asyncio.sleep(self.dice.uniform(0.0, 0.5))
@@ -200,9 +199,9 @@ class Stage:
             os.kill(process.pid, signal.SIGKILL)
         if await process.ended != -signal.SIGKILL:
             return None
-        await server.until(lambda: server.under_way == 0)
+        await server.until(lambda: server.open_requests == 0)
         ages = sorted(now - at for at in self.answered if at <= now)
-        return Kill(len(server.seen), await calls_kept(state), len(self.answered) - len(ages), ages)
+        return Kill(len(server.requests), await calls_kept(state), len(self.answered) - len(ages), ages)
 
     async def chain(self, launcher: Launcher, state: Path, kills: int, most: int) -> Chain:
         """One run, killed at most so many times; ``most``: requests that it makes."""
@@ -216,7 +215,7 @@ class Stage:
                     break
                 chain.kills.append(kill)
             chain.result = await self.ended(launcher, server, state)
-            chain.seen = len(server.seen)
+            chain.seen = len(server.requests)
         return chain
 
 
@@ -291,7 +290,7 @@ async def kill_often(folder: Path, kills: int, *, seed: int = 0, a_run: int = 5)
     stage = Stage(folder, seed=seed)
     with ChatServer(stage.answer) as server:
         whole = comparable(await stage.whole(server))
-        calls = len(server.seen)
+        calls = len(server.requests)
     chains: list[Chain] = []
     async with Launcher.ready(folder) as launcher:
         while (left := kills - sum(len(chain.kills) for chain in chains)) > 0:

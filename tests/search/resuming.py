@@ -18,7 +18,15 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.events.result import Result
-from tests.fakes import Call, ScriptedModel, action, plays, scan, step, verdict
+from ecoalign_agent.testing import (
+    ScriptedCall,
+    ScriptedModel,
+    imagined_step,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.search.stage import by_tip, picture
 
 POLICY = Policy(width=2, batch=3, budget=20_000)
@@ -29,34 +37,37 @@ def story() -> ScriptedModel:
     """A plan, a look and a thought, a look ahead, a fuse, twins that are merged, an unsafe thought, an answer."""
     texts = {"left": "A baker lives here.", "again": "A baker lives here!", "dark": "Nobody should know this."}
 
-    def reason(call: Call) -> dict[str, str]:
+    def reason(call: ScriptedCall) -> dict[str, str]:
         return {"text": next(text for words, text in texts.items() if words in call["aim"])}
 
-    def grade(call: Call) -> dict[str, Any]:
+    def grade(call: ScriptedCall) -> dict[str, Any]:
         if "Nobody" in call["candidate"]:
-            return verdict(-0.5)
-        return verdict(0.9, 0.9 if "an answer" in call.system else 0.1)
+            return verdict_reply(-0.5)
+        return verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1)
 
-    nexts = [step("reason", 0.8, 0.1), step("answer", 0.9, 0.9)]
+    nexts = [imagined_step("reason", 0.8, 0.1), imagined_step("answer", 0.9, 0.9)]
     return ScriptedModel(
-        plays(
-            scan=scan(
+        task_replies(
+            scan=scan_reply(
                 safety=0.4,
                 harmless_part="When is it open?",
                 regions=[{"picture": 0, "what": "a sign", "box": [0.1, 0.1, 0.5, 0.5]}],
                 actions=[
-                    action("reason", "left", 0.9, 0.2, next=nexts),
-                    action("look", "closer", 0.9, 0.2, box=[0, 0, 0.5, 0.5]),
-                    action("reason", "dark", 0.9, 0.1),
+                    proposed_action("reason", "left", 0.9, 0.2, next=nexts),
+                    proposed_action("look", "closer", 0.9, 0.2, box=[0, 0, 0.5, 0.5]),
+                    proposed_action("reason", "dark", 0.9, 0.1),
                 ],
             ),
             simulate={"forecasts": [{"action": 1, "safety": 0.9, "utility": 0.3, "steps": nexts}]},
             reason=reason,
             propose=by_tip(
                 {
-                    "baker": [action("fuse", "join", 0.9, 0.3, parents=["t2"]), action("reason", "again", 0.9, 0.2)],
-                    "Open 9": [action("reason", "again", 0.9, 0.2)],
-                    "Together": [action("answer", "say it", 0.9, 0.9)],
+                    "baker": [
+                        proposed_action("fuse", "join", 0.9, 0.3, parents=["t2"]),
+                        proposed_action("reason", "again", 0.9, 0.2),
+                    ],
+                    "Open 9": [proposed_action("reason", "again", 0.9, 0.2)],
+                    "Together": [proposed_action("answer", "say it", 0.9, 0.9)],
                 }
             ),
             assess=grade,

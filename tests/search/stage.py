@@ -12,11 +12,11 @@ from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.errors import BudgetTooSmallError
 from ecoalign_agent.events.events import Event
 from ecoalign_agent.events.result import Result
-from tests.fakes import Answer, Call, ScriptedModel, plays, verdict
+from ecoalign_agent.testing import AnyReply, ScriptedCall, ScriptedModel, task_replies, verdict_reply
 
 QUESTION = "When is it open?"
 
-Part = Answer | Callable[[Call], Answer]
+Part = AnyReply | Callable[[ScriptedCall], AnyReply]
 
 
 async def asked(
@@ -28,7 +28,7 @@ async def asked(
     **parts: Part,
 ) -> tuple[Result, ScriptedModel]:
     """The result of one question, and the model that was asked."""
-    model = ScriptedModel(plays(**parts), delay=delay)
+    model = ScriptedModel(task_replies(**parts), delay=delay)
     return await EcoAlign(model, policy=policy).ask(question, images), model
 
 
@@ -36,7 +36,7 @@ async def told(
     policy: Policy | None = None, question: str = QUESTION, images: Sequence[bytes] = (), **parts: Part
 ) -> tuple[list[Event], ScriptedModel]:
     """The events of one question, and the model that was asked."""
-    model = ScriptedModel(plays(**parts))
+    model = ScriptedModel(task_replies(**parts))
     return [event async for event in EcoAlign(model, policy=policy).stream(question, images)], model
 
 
@@ -49,20 +49,20 @@ async def least_budget(policy: Policy | None = None) -> float:
     return float(found[1])
 
 
-def grading(grades: Mapping[str, Answer], otherwise: Answer | None = None) -> Callable[[Call], Answer]:
+def grading(grades: Mapping[str, AnyReply], otherwise: AnyReply | None = None) -> Callable[[ScriptedCall], AnyReply]:
     """An assessor that goes by what the candidate contains; the first match counts."""
 
-    def grade(call: Call) -> Answer:
+    def grade(call: ScriptedCall) -> AnyReply:
         found = (grade for words, grade in grades.items() if words in call["candidate"])
-        return next(found, verdict() if otherwise is None else otherwise)
+        return next(found, verdict_reply() if otherwise is None else otherwise)
 
     return grade
 
 
-def by_tip(proposals: Mapping[str, list[dict[str, Any]]]) -> Callable[[Call], Answer]:
+def by_tip(proposals: Mapping[str, list[dict[str, Any]]]) -> Callable[[ScriptedCall], AnyReply]:
     """A proposer that goes by the words of the last thought, at the root "(none)"; without a match it has no idea."""
 
-    def propose(call: Call) -> Answer:
+    def propose(call: ScriptedCall) -> AnyReply:
         tip = call["path"].splitlines()[-1]
         found = (actions for words, actions in proposals.items() if words in tip)
         return {"actions": next(found, []), "merge": [], "prune": []}

@@ -7,7 +7,15 @@ import pytest
 
 from ecoalign_agent import EcoAlign, Policy, Tariff
 from ecoalign_agent.errors import BudgetTooSmallError
-from tests.fakes import Call, Say, ScriptedModel, action, plays, scan, verdict
+from ecoalign_agent.testing import (
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.search.stage import asked, ending, of_kind, picture, told
 
 
@@ -19,12 +27,12 @@ def least(error: pytest.ExceptionInfo[BudgetTooSmallError]) -> float:
 
 def to_the_brim(**parts: Any) -> Any:
     """Every reply as long as it may be: the dearest honest model."""
-    play = plays(**parts)
+    play = task_replies(**parts)
 
-    def filled(call: Call) -> Say:
+    def filled(call: ScriptedCall) -> ScriptedReply:
         said = play(call)
         assert isinstance(said, dict)
-        return Say(said, prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens or 0)
+        return ScriptedReply(said, prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens or 0)
 
     return filled
 
@@ -46,8 +54,8 @@ async def test_a_budget_too_small_names_the_least_and_that_works(
     policy: Policy, question: str, images: int, dear: bool
 ) -> None:
     pictures = [picture(colour=(n, 0, 0)) for n in range(images)]
-    parts: dict[str, Any] = {"scan": scan(safety=0.5, actions=[])}
-    model = ScriptedModel(to_the_brim(**parts) if dear else plays(**parts))
+    parts: dict[str, Any] = {"scan": scan_reply(safety=0.5, actions=[])}
+    model = ScriptedModel(to_the_brim(**parts) if dear else task_replies(**parts))
     with pytest.raises(BudgetTooSmallError) as error:
         await EcoAlign(model, policy=policy).ask(question, pictures)
     assert model.calls == []
@@ -70,7 +78,7 @@ async def test_what_is_advised_in_dollars_is_no_more_than_is_needed() -> None:
     [(1.0, 4000.0), (0.5, 2800.0), (0.0, 1600.0)],
 )
 async def test_riskier_requests_are_governed_more_tightly(s0: float, budget: float) -> None:
-    events, _ = await told(Policy(budget=4000, risk_floor=0.4), scan=scan(safety=s0))
+    events, _ = await told(Policy(budget=4000, risk_floor=0.4), scan=scan_reply(safety=s0))
     # Never below what is spent and set aside for the ending by then.
     moved = of_kind(events, "budget")[0]
     assert ending(events).cost.budget == max(budget, moved.spent + moved.set_aside)
@@ -80,8 +88,8 @@ async def test_riskier_requests_are_governed_more_tightly(s0: float, budget: flo
 async def test_a_strict_policy_pays_every_answer_two_verdicts() -> None:
     result, model = await asked(
         Policy.strict().replace(forecasts="inline"),
-        scan=scan(actions=[action("reason", "read", 0.9, 0.2)]),
-        assess=lambda call: verdict(0.9, 0.9 if "an answer" in call.system else 0.1),
+        scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
+        assess=lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
     )
     # scan; reason and one verdict; proposal; answer and two verdicts; synthesis and two verdicts.
     assert model.tasks().count("assess thought") == 5
@@ -97,7 +105,7 @@ async def test_a_strict_policy_pays_every_answer_two_verdicts() -> None:
 
 async def test_an_overrun_by_a_provider_that_counts_otherwise_is_recorded_and_ends_the_search() -> None:
     # 40 000 prompt tokens where some 1 100 were sent: 10 040 units of a budget of 5 700.
-    result, model = await asked(scan=Say(scan(), prompt_tokens=40_000))
+    result, model = await asked(scan=ScriptedReply(scan_reply(), prompt_tokens=40_000))
     assert model.tasks() == ["scan"]
     assert (result.status, result.stop_reason) == ("declined", "budget")
     assert result.answer == "I could not find an answer that I can stand behind within the budget. A larger one may do."
@@ -106,7 +114,7 @@ async def test_an_overrun_by_a_provider_that_counts_otherwise_is_recorded_and_en
 
 
 async def test_a_provider_that_reports_nothing_is_metered_by_estimate_and_the_result_says_so() -> None:
-    result, _ = await asked(scan=Say(scan(draft="From 9 to 5.", actions=[]), prompt_tokens=None))
+    result, _ = await asked(scan=ScriptedReply(scan_reply(draft="From 9 to 5.", actions=[]), prompt_tokens=None))
     assert (result.cost.calls, result.cost.estimated) == (2, 1)
     assert "1 of 2 calls reported no usage: estimated" in map(str, result.notes)
     assert result.cost.spent > 140.0

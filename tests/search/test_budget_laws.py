@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from ecoalign_agent import EcoAlign, Policy, Result
 from ecoalign_agent.events.events import Event
-from tests.fakes import Answer, Call, Say, ScriptedModel, action, scan, step, verdict
+from ecoalign_agent.testing import (
+    AnyReply,
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    imagined_step,
+    proposed_action,
+    scan_reply,
+    verdict_reply,
+)
 from tests.search.stage import ending, of_kind, picture
 
 KINDS = ["reason", "look", "fuse", "answer"]
@@ -26,7 +35,7 @@ class Whim:
     def __init__(self, seed: int, *, readable: bool) -> None:
         self.seed, self.readable = seed, readable
 
-    def __call__(self, call: Call) -> Answer:
+    def __call__(self, call: ScriptedCall) -> AnyReply:
         dice = random.Random(zlib.crc32(f"{self.seed} {call.task} {sorted(call.data.items())}".encode()))
         assert call.max_tokens is not None
         # Often all that it may, now and then next to nothing.
@@ -35,21 +44,21 @@ class Whim:
         if not self.readable and call.task != "scan" and dice.random() < 0.15:
             reply = "Let me think about it."
         prompt = max(1, int(call.prompt_tokens * dice.choice([0.1, 0.7, 1.0, 1.0])))
-        return Say(reply, prompt_tokens=prompt, completion_tokens=completion)
+        return ScriptedReply(reply, prompt_tokens=prompt, completion_tokens=completion)
 
-    def reply(self, call: Call, dice: random.Random, completion: int) -> Any:
+    def reply(self, call: ScriptedCall, dice: random.Random, completion: int) -> Any:
         if call.task.startswith("assess"):
-            grade = verdict(dice.choice([-0.5, 0.2, 0.6, 0.9]), dice.uniform(-1, 1))
+            grade = verdict_reply(dice.choice([-0.5, 0.2, 0.6, 0.9]), dice.uniform(-1, 1))
             return grade if call.task == "assess thought" else {"hazards": [], "safety": grade["safety"]}
         if call.task == "scan":
             safety = dice.choice([-0.4, 0.2, 0.7, 1.0])
             part, draft = dice.choice(["", "When is it open?"]), dice.choice(["", "From 9 to 5."])
-            return scan(safety=safety, harmless_part=part, draft=draft, actions=self.actions(dice))
+            return scan_reply(safety=safety, harmless_part=part, draft=draft, actions=self.actions(dice))
         if call.task == "propose":
             pair = {"keep": f"t{dice.randint(1, 6)}", "drop": f"t{dice.randint(1, 6)}"}
             return {"actions": self.actions(dice), "merge": [pair], "prune": [f"t{dice.randint(1, 9)}"]}
         if call.task == "simulate":
-            futures = [step(dice.choice(KINDS), dice.uniform(-0.3, 1), dice.uniform(-1, 1)) for _ in range(3)]
+            futures = [imagined_step(dice.choice(KINDS), dice.uniform(-0.3, 1), dice.uniform(-1, 1)) for _ in range(3)]
             return {"forecasts": [{"action": 1, "safety": dice.uniform(-0.3, 1), "utility": 0.5, "steps": futures}]}
         sentence = f"{dice.choice(['Nobody', 'Somebody', 'A baker'])} is at the door. "
         # Four letters a token: as long as the tokens that are counted allow.
@@ -57,13 +66,13 @@ class Whim:
 
     def actions(self, dice: random.Random) -> list[dict[str, Any]]:
         return [
-            action(
+            proposed_action(
                 dice.choice(KINDS),
                 f"step {dice.randint(1, 99)}",
                 dice.uniform(-0.2, 1),
                 dice.uniform(-1, 1),
                 parents=[f"t{dice.randint(1, 6)}"],
-                next=[step("answer", 0.9, dice.uniform(-1, 1))],
+                next=[imagined_step("answer", 0.9, dice.uniform(-1, 1))],
             )
             for _ in range(dice.randint(0, 3))
         ]
@@ -165,19 +174,21 @@ def test_the_same_question_to_the_same_model_costs_the_same(seed: int) -> None:
     assert first.model_dump(exclude=changing) == second.model_dump(exclude=changing)
 
 
-def windy(call: Call) -> Say:
+def windy(call: ScriptedCall) -> ScriptedReply:
     """A model that never comes to the point, thinks as long as it may and counts every token."""
-    aim = {"actions": [action("reason", "go on", 0.9, 0.2)], "merge": [], "prune": []}
+    aim = {"actions": [proposed_action("reason", "go on", 0.9, 0.2)], "merge": [], "prune": []}
     text = f"{zlib.crc32(str(call.data).encode())} windows are lit. " + "Nobody is to be seen here at all. " * 35
     replies: dict[str, Any] = {
-        "scan": scan(safety=1.0, actions=aim["actions"]),
+        "scan": scan_reply(safety=1.0, actions=aim["actions"]),
         "propose": aim,
-        "assess thought": verdict(0.9, 0.1),
+        "assess thought": verdict_reply(0.9, 0.1),
         "synthesize": {"text": "Nobody is at the door."},
     }
     thinking = call.task == "reason"
     completion = min(300, call.max_tokens or 0) if thinking else 40
-    return Say(replies.get(call.task, {"text": text}), prompt_tokens=call.prompt_tokens, completion_tokens=completion)
+    return ScriptedReply(
+        replies.get(call.task, {"text": text}), prompt_tokens=call.prompt_tokens, completion_tokens=completion
+    )
 
 
 @pytest.mark.parametrize("budget", range(5_000, 13_001, 1_000))

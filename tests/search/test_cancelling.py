@@ -12,9 +12,17 @@ import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from ecoalign_agent import EcoAlign, Policy
-from tests.fakes import Script, action, asked_with, plays, scan
-from tests.scripted_server import Answer, ChatServer, Completion, Delayed, Hang, Status
-from tests.scripted_server.replies import Body
+from ecoalign_agent.testing import (
+    CompletionReply,
+    ErrorReply,
+    JsonObject,
+    Script,
+    proposed_action,
+    scan_reply,
+    scripted_call,
+    task_replies,
+)
+from tests.scripted_server import Answer, ChatServer, Delayed, Hang
 from tests.search.stage import QUESTION
 
 REQUEST: Any = {"question": QUESTION}
@@ -55,18 +63,20 @@ def server(loopback: ChatServer, phase: Phase) -> ChatServer:
     return loopback.reset(served(STORY, phase.hangs))
 
 
-STORY = plays(scan=scan(actions=[action("reason", "left", 0.9, 0.2), action("reason", "right", 0.9, 0.2)]))
+STORY = task_replies(
+    scan=scan_reply(actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)])
+)
 
 
-def served(script: Script, hanging: frozenset[str]) -> Callable[[Body], Answer]:
+def served(script: Script, hanging: frozenset[str]) -> Callable[[JsonObject], Answer]:
     """The script's replies, where nothing hangs."""
 
-    def answer(body: Body) -> Answer:
+    def answer(body: JsonObject) -> Answer:
         system, user = body["messages"][0]["content"], body["messages"][-1]["content"]
-        call = asked_with([SystemMessage(system), HumanMessage(user)])
+        call = scripted_call([SystemMessage(system), HumanMessage(user)])
         said = script(call)
         assert isinstance(said, dict)
-        return Hang() if call.task in hanging else Completion(json.dumps(said))
+        return Hang() if call.task in hanging else CompletionReply(json.dumps(said))
 
     return answer
 
@@ -77,15 +87,15 @@ def agent_at(server: ChatServer, **policy: Any) -> EcoAlign:
 
 
 async def all_open(server: ChatServer, phase: Phase) -> None:
-    await server.until(lambda: server.under_way == phase.open)
+    await server.until(lambda: server.open_requests == phase.open)
 
 
 async def all_left(server: ChatServer, phase: Phase) -> None:
     """Within a second the server sees that each was left, and no task goes on here."""
     begun = time.perf_counter()
-    await server.until(lambda: server.under_way == 0, within=SOON)
+    await server.until(lambda: server.open_requests == 0, within=SOON)
     assert time.perf_counter() - begun < SOON
-    assert server.abandoned == phase.open
+    assert server.abandoned_requests == phase.open
     # A generator that was dropped is closed by a task of the event loop's own.
     if others := asyncio.all_tasks() - {asyncio.current_task()}:
         _, going_on = await asyncio.wait(others, timeout=SOON)
@@ -270,10 +280,10 @@ async def test_langgraphs_own_events_can_be_left_at_any_time(server: ChatServer,
 
 
 async def test_who_leaves_while_a_retry_is_waited_for_is_not_asked_for_again(loopback: ChatServer) -> None:
-    server = loopback.reset(Status(503, "busy", retry_after="15"))
+    server = loopback.reset(ErrorReply(503, "busy", retry_after="15"))
     async with agent_at(server) as agent:
         running = asyncio.create_task(agent.ask(QUESTION))
-        await server.until(lambda: len(server.bodies) == 1 and server.under_way == 0)
+        await server.until(lambda: len(server.bodies) == 1 and server.open_requests == 0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -289,28 +299,28 @@ async def test_who_leaves_while_waiting_for_a_place_never_gets_one(
     server = loopback.reset(served(STORY, frozenset({"reason"})))
     async with agent_at(server) as agent:
         running = asyncio.create_task(agent.ask(QUESTION))
-        await server.until(lambda: server.under_way == 1 and len(server.bodies) == 2)
+        await server.until(lambda: server.open_requests == 1 and len(server.bodies) == 2)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        await server.until(lambda: server.under_way == 0, within=SOON)
-        assert (server.abandoned, len(server.bodies)) == (1, 2)
+        await server.until(lambda: server.open_requests == 0, within=SOON)
+        assert (server.abandoned_requests, len(server.bodies)) == (1, 2)
         # The place is free again: another run gets it.
-        server.answering(served(plays(), frozenset()))
+        server.answering(served(task_replies(), frozenset()))
         assert (await agent.ask(QUESTION)).status == "answered"
 
 
 async def test_of_two_runs_only_the_one_that_is_left_stops(loopback: ChatServer) -> None:
-    def answer(body: Body) -> Answer:
+    def answer(body: JsonObject) -> Answer:
         slow = "Monday" in json.dumps(body)
-        return Hang() if slow else Delayed(0.02, served(plays(), frozenset())(body))
+        return Hang() if slow else Delayed(0.02, served(task_replies(), frozenset())(body))
 
     server = loopback.reset(answer)
     async with agent_at(server) as agent:
         leaving, staying = (asyncio.create_task(agent.ask(day)) for day in ("Monday?", "Tuesday?"))
-        await server.until(lambda: server.under_way == 2)
+        await server.until(lambda: server.open_requests == 2)
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving
         assert (await staying).status == "answered"
-        assert server.abandoned == 1
+        assert server.abandoned_requests == 1

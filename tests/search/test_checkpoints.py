@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign
-from tests.fakes import Call, ScriptedModel, action, plays, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
 from tests.search.resuming import compare
 from tests.search.stage import QUESTION, grading, picture
 
@@ -46,7 +46,7 @@ def thread(name: str) -> Any:
 
 
 async def test_a_second_question_in_the_same_thread_starts_afresh() -> None:
-    model = ScriptedModel(plays(scan=lambda call: scan(draft=f"On {call['question']}: yes.", actions=[])))
+    model = ScriptedModel(task_replies(scan=lambda call: scan_reply(draft=f"On {call['question']}: yes.", actions=[])))
     agent = EcoAlign(model, checkpointer=InMemorySaver())
     first = await agent.ask("Monday?", [picture()], run_id="x")
     second = await agent.ask("Tuesday?", run_id="x")
@@ -59,16 +59,16 @@ async def test_a_second_question_in_the_same_thread_starts_afresh() -> None:
 
 
 async def test_a_second_question_without_an_answer_does_not_get_the_firsts() -> None:
-    def look(call: Call) -> dict[str, Any]:
+    def look(call: ScriptedCall) -> dict[str, Any]:
         if "Monday" in call["question"]:
-            return scan(draft="MONDAY: yes.", actions=[])
-        return scan(actions=[action("reason", "read", 0.9, 0.2)])
+            return scan_reply(draft="MONDAY: yes.", actions=[])
+        return scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)])
 
     model = ScriptedModel(
-        plays(
+        task_replies(
             scan=look,
             propose={"actions": [], "merge": [], "prune": []},
-            assess=grading({"Open from": verdict(-0.9), "nine": verdict(0.9, 0.1)}),
+            assess=grading({"Open from": verdict_reply(-0.9), "nine": verdict_reply(0.9, 0.1)}),
         )
     )
     agent = EcoAlign(model, checkpointer=InMemorySaver())
@@ -80,14 +80,14 @@ async def test_a_second_question_without_an_answer_does_not_get_the_firsts() -> 
 
 
 async def test_after_a_failure_the_thread_takes_another_question() -> None:
-    replies: Iterator[Any] = iter(["unreadable", scan()])
-    agent = EcoAlign(ScriptedModel(plays(scan=lambda call: next(replies))), checkpointer=InMemorySaver())
+    replies: Iterator[Any] = iter(["unreadable", scan_reply()])
+    agent = EcoAlign(ScriptedModel(task_replies(scan=lambda call: next(replies))), checkpointer=InMemorySaver())
     assert (await agent.ask("Monday?", run_id="x")).status == "failed"
     assert (await agent.ask("Monday?", run_id="x")).status == "answered"
 
 
 async def test_pictures_of_a_run_that_never_ended_are_not_those_of_the_next() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     graph = EcoAlign(model, checkpointer=InMemorySaver()).graph
     await graph.ainvoke({"question": "Monday?", "images": [picture()]}, thread("x"), interrupt_after=["scan"])
     red = picture(colour=(255, 0, 0))
@@ -99,7 +99,7 @@ async def test_pictures_of_a_run_that_never_ended_are_not_those_of_the_next() ->
 
 
 async def test_a_conversation_answers_its_last_human_message() -> None:
-    model = ScriptedModel(plays(answer=lambda call: {"text": f"To {call['question']} yes."}))
+    model = ScriptedModel(task_replies(answer=lambda call: {"text": f"To {call['question']} yes."}))
     graph = EcoAlign(model, checkpointer=InMemorySaver()).graph
     for day in ("Monday?", "Tuesday?"):
         state = await graph.ainvoke({"messages": [HumanMessage(day)]}, thread("x"))
@@ -109,7 +109,7 @@ async def test_a_conversation_answers_its_last_human_message() -> None:
 
 
 async def test_the_same_thread_can_be_asked_through_the_facade_and_the_graph() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     agent = EcoAlign(model, checkpointer=InMemorySaver())
     first = await agent.ask(QUESTION, [picture()], run_id="x")
     state = await agent.graph.ainvoke({"question": QUESTION}, thread("x"))

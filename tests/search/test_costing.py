@@ -10,10 +10,16 @@ from ecoalign_agent import EcoAlign, Policy, Tariff
 from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS, TYPICAL_TOKENS, CompletionStats
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.cost_model import REREAD_FACTOR, TYPICAL_PATH_TOKENS, CostModel
-from tests.fakes import ScriptedModel, action, plays, scan, step, verdict
+from ecoalign_agent.testing import (
+    ScriptedModel,
+    imagined_step,
+    proposed_action,
+    scan_reply,
+    verdict_reply,
+)
 from tests.search.stage import asked, by_tip, picture
 
-SIZES = EcoAlign(ScriptedModel(plays()))._desk.sizes
+SIZES = EcoAlign(ScriptedModel())._desk.sizes
 
 
 def costing(scene: int = 50, views: int = 0, tariff: Tariff | None = None) -> CostModel:
@@ -22,21 +28,29 @@ def costing(scene: int = 50, views: int = 0, tariff: Tariff | None = None) -> Co
 
 async def test_no_prompt_is_longer_than_it_was_reckoned() -> None:
     parts: dict[str, Any] = {
-        "scan": scan(
+        "scan": scan_reply(
             safety=0.3,
-            actions=[action("reason", "read it", 0.9, 0.2), action("look", "closer", 0.9, 0.2, box=[0, 0, 1, 1])],
+            actions=[
+                proposed_action("reason", "read it", 0.9, 0.2),
+                proposed_action("look", "closer", 0.9, 0.2, box=[0, 0, 1, 1]),
+            ],
         ),
         "propose": by_tip(
             {
-                "nine to five": [action("fuse", "join", parents=["t2"]), action("answer", "say it", 0.9, 0.1)],
-                "Together": [action("answer", "say it")],
+                "nine to five": [
+                    proposed_action("fuse", "join", parents=["t2"]),
+                    proposed_action("answer", "say it", 0.9, 0.1),
+                ],
+                "Together": [proposed_action("answer", "say it")],
             }
         ),
-        "simulate": {"forecasts": [{"action": 1, "safety": 0.9, "utility": 0.1, "steps": [step("answer", 0.9, 0.9)]}]},
-        "assess": lambda call: verdict(0.9, 0.9 if "an answer" in call.system else 0.1),
+        "simulate": {
+            "forecasts": [{"action": 1, "safety": 0.9, "utility": 0.1, "steps": [imagined_step("answer", 0.9, 0.9)]}]
+        },
+        "assess": lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
     }
     _, model = await asked(Policy(budget=30_000, forecasts="simulated"), images=[picture()], **parts)
-    _, declined = await asked(scan=scan(safety=-0.9))
+    _, declined = await asked(scan=scan_reply(safety=-0.9))
     calls = [call for call in (*model.calls, *declined.calls) if call.task != "assess request"]
     kinds = {"assess thought": "assess"}
     assert {kinds.get(call.task, call.task) for call in calls} == set(TYPICAL_TOKENS)

@@ -10,30 +10,38 @@ from typing import Any, cast
 import pytest
 
 from ecoalign_agent import EcoAlign, Policy
-from tests.fakes import Call, Say, ScriptedModel, action, plays, scan, verdict
+from ecoalign_agent.testing import (
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.search.stage import QUESTION, Part, asked, by_tip, ending, picture
 
-LOW = verdict(0.9, 0.1)
+LOW = verdict_reply(0.9, 0.1)
 FOREVER = 60.0
 OUT_OF_TIME = "I could not find an answer that I can stand behind in the time I was given. More time may do."
 
 
 def stuck(reply: object) -> Part:
-    return Say(reply, delay=FOREVER)  # type: ignore[arg-type] # what is said does not matter, it never is
+    return ScriptedReply(reply, delay=FOREVER)  # type: ignore[arg-type] # what is said does not matter, it never is
 
 
 async def test_a_slow_model_is_answered_for_with_the_best_so_far() -> None:
     begun = time.perf_counter()
     result, model = await asked(
         Policy(deadline=0.6),
-        scan=scan(draft="From 9 to 5.", actions=[action("reason", "read", 0.9, 0.5)]),
+        scan=scan_reply(draft="From 9 to 5.", actions=[proposed_action("reason", "read", 0.9, 0.5)]),
         reason=stuck({"text": "never"}),
         assess=LOW,
     )
     assert time.perf_counter() - begun < 1.6
     assert (result.status, result.answer, result.stop_reason) == ("answered", "From 9 to 5.", "deadline")
     # The call was cut off, and as it may have been billed all that was reserved for it is booked, as an estimate.
-    assert (model.cancelled, model.open) == (1, 0)
+    assert (model.cancelled_calls, model.open_calls) == (1, 0)
     assert result.cost.by_phase["execute"] > 0
     assert result.cost.estimated == 1
     assert not result.has_note("endpoint_failure")
@@ -46,7 +54,7 @@ async def test_with_nothing_safe_by_then_it_is_declined_for_lack_of_time() -> No
     # What is left of the time does not suffice for an answer written from the scan, nor for a better refusal.
     assert result.status == "answered" or (result.status, result.answer) == ("declined", OUT_OF_TIME)
     assert result.stop_reason == "deadline"
-    assert model.open == 0
+    assert model.open_calls == 0
 
 
 async def test_when_the_ending_is_slow_too_the_refusal_is_a_fixed_text() -> None:
@@ -60,8 +68,8 @@ async def test_when_the_ending_is_slow_too_the_refusal_is_a_fixed_text() -> None
 async def test_where_an_answer_was_found_a_slow_rewording_is_not_waited_for() -> None:
     result, _ = await asked(
         Policy(deadline=0.6),
-        scan=scan(actions=[action("reason", "read", 0.9, 0.2)]),
-        assess=lambda call: verdict(0.9, 0.9 if "an answer" in call.system else 0.1),
+        scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
+        assess=lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
         synthesize=stuck({"text": "never"}),
     )
     assert (result.status, result.answer) == ("answered", "It is open from 9 to 5.")
@@ -69,17 +77,19 @@ async def test_where_an_answer_was_found_a_slow_rewording_is_not_waited_for() ->
 
 
 async def test_a_verdict_that_did_not_come_in_time_releases_nothing() -> None:
-    result, _ = await asked(Policy(deadline=0.4), scan=scan(draft="DRAFTED.", actions=[]), assess=stuck(verdict()))
+    result, _ = await asked(
+        Policy(deadline=0.4), scan=scan_reply(draft="DRAFTED.", actions=[]), assess=stuck(verdict_reply())
+    )
     assert result.status == "declined"
     assert "DRAFTED" not in result.model_dump_json()
 
 
 async def test_a_first_look_that_did_not_come_in_time_is_a_failure_and_no_refusal() -> None:
-    result, model = await asked(Policy(deadline=0.2), scan=stuck(scan()))
+    result, model = await asked(Policy(deadline=0.2), scan=stuck(scan_reply()))
     assert (result.status, result.stop_reason, result.answer) == ("failed", "deadline", None)
     assert result.failure is not None
     assert "deadline" in result.failure
-    assert (model.cancelled, model.open) == (1, 0)
+    assert (model.cancelled_calls, model.open_calls) == (1, 0)
     assert result.seconds < 1.2
 
 
@@ -95,36 +105,38 @@ class Hanging:
     images: int = 0
 
 
-def further_on(reply: object) -> Callable[[Call], Part]:
+def further_on(reply: object) -> Callable[[ScriptedCall], Part]:
     """Quick for what follows from the root; anywhere else it hangs."""
     return lambda call: cast("Part", reply) if "(none)" in call["path"] else stuck(reply)
 
 
-def of_the(words: str) -> Callable[[Call], Part]:
+def of_the(words: str) -> Callable[[ScriptedCall], Part]:
     """A verdict that hangs where the candidate holds ``words``."""
     return lambda call: stuck(LOW) if words in call["candidate"] else LOW
 
 
 DRAFT = "From 9 to 5."
-DRAFTED = scan(draft=DRAFT, actions=[action("reason", "read", 0.9, 0.5)])
-IDEA = {"actions": [action("reason", "go on", 0.9, 0.5)], "merge": [], "prune": []}
-TWO = [action("reason", "left", 0.9, 0.5), action("reason", "right", 0.9, 0.5)]
-HARMFUL: dict[str, Any] = {"scan": scan(safety=-0.5), "request": {"hazards": ["S2"], "safety": -0.8}}
+DRAFTED = scan_reply(draft=DRAFT, actions=[proposed_action("reason", "read", 0.9, 0.5)])
+IDEA = {"actions": [proposed_action("reason", "go on", 0.9, 0.5)], "merge": [], "prune": []}
+TWO = [proposed_action("reason", "left", 0.9, 0.5), proposed_action("reason", "right", 0.9, 0.5)]
+HARMFUL: dict[str, Any] = {"scan": scan_reply(safety=-0.5), "request": {"hazards": ["S2"], "safety": -0.8}}
 UNSAFE = "I can't help with this request. If there is a harmless aim behind it, tell me about that."
 
 PHASES = {
-    "scan": Hanging({"scan": stuck(scan())}, "failed"),
-    "the confirmation": Hanging(HARMFUL | {"request": stuck(verdict())}, "declined", "unsafe_request", UNSAFE),
+    "scan": Hanging({"scan": stuck(scan_reply())}, "failed"),
+    "the confirmation": Hanging(HARMFUL | {"request": stuck(verdict_reply())}, "declined", "unsafe_request", UNSAFE),
     "plan": Hanging(
-        {"scan": scan(safety=0.3), "plan": stuck(""), "synthesize": stuck(""), "decline": stuck("")},
+        {"scan": scan_reply(safety=0.3), "plan": stuck(""), "synthesize": stuck(""), "decline": stuck("")},
         "declined",
         answer=OUT_OF_TIME,
     ),
     "the plan's verdict": Hanging(
-        {"scan": scan(safety=0.3), "assess": stuck(verdict()), "decline": stuck("")}, "declined", answer=OUT_OF_TIME
+        {"scan": scan_reply(safety=0.3), "assess": stuck(verdict_reply()), "decline": stuck("")},
+        "declined",
+        answer=OUT_OF_TIME,
     ),
     "propose": Hanging(
-        {"scan": scan(draft=DRAFT, actions=[]), "assess": LOW, "propose": stuck(IDEA)}, "answered", answer=DRAFT
+        {"scan": scan_reply(draft=DRAFT, actions=[]), "assess": LOW, "propose": stuck(IDEA)}, "answered", answer=DRAFT
     ),
     "simulate": Hanging(
         {"scan": DRAFTED, "assess": LOW, "propose": IDEA, "simulate": further_on({"forecasts": []})},
@@ -134,14 +146,16 @@ PHASES = {
     ),
     "execute: reason": Hanging({"scan": DRAFTED, "assess": LOW, "reason": stuck("")}, "answered", answer=DRAFT),
     "execute: two at once": Hanging(
-        {"scan": scan(draft=DRAFT, actions=TWO), "assess": LOW, "reason": stuck("")},
+        {"scan": scan_reply(draft=DRAFT, actions=TWO), "assess": LOW, "reason": stuck("")},
         "answered",
         answer=DRAFT,
         knobs={"batch": 3},
     ),
     "execute: look": Hanging(
         {
-            "scan": scan(draft=DRAFT, actions=[action("look", "closer", 0.9, 0.5, box=[0, 0, 0.5, 0.5])]),
+            "scan": scan_reply(
+                draft=DRAFT, actions=[proposed_action("look", "closer", 0.9, 0.5, box=[0, 0, 0.5, 0.5])]
+            ),
             "assess": LOW,
             "look": stuck(""),
         },
@@ -151,10 +165,10 @@ PHASES = {
     ),
     "execute: fuse": Hanging(
         {
-            "scan": scan(draft=DRAFT, actions=TWO),
+            "scan": scan_reply(draft=DRAFT, actions=TWO),
             "assess": LOW,
             "reason": lambda call: {"text": "A baker, left." if "left" in call["aim"] else "On the right, a tram."},
-            "propose": by_tip({"": [action("fuse", "join", 0.9, 0.5, parents=["t1", "t2"])]}),
+            "propose": by_tip({"": [proposed_action("fuse", "join", 0.9, 0.5, parents=["t1", "t2"])]}),
             "fuse": stuck(""),
         },
         "answered",
@@ -162,7 +176,7 @@ PHASES = {
     ),
     "execute: answer": Hanging(
         {
-            "scan": scan(actions=[action("answer", "say it")]),
+            "scan": scan_reply(actions=[proposed_action("answer", "say it")]),
             "answer": stuck(""),
             "synthesize": stuck(""),
             "decline": stuck(""),
@@ -173,8 +187,8 @@ PHASES = {
     "assess": Hanging({"scan": DRAFTED, "assess": of_the("nine to five")}, "answered", answer=DRAFT),
     "synthesize": Hanging(
         {
-            "scan": scan(actions=[action("reason", "read", 0.9, 0.2)]),
-            "assess": lambda call: verdict(0.9, 0.9 if "an answer" in call.system else 0.1),
+            "scan": scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
+            "assess": lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
             "synthesize": stuck(""),
         },
         "answered",
@@ -183,11 +197,11 @@ PHASES = {
     ),
     "the synthesis's verdict": Hanging(
         {
-            "scan": scan(actions=[action("reason", "read", 0.9, 0.2)]),
+            "scan": scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
             "assess": lambda call: (
-                stuck(verdict())
+                stuck(verdict_reply())
                 if call["candidate"] == "Open from 9 to 5."
-                else verdict(0.9, 0.9 if "an answer" in call.system else 0.1)
+                else verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1)
             ),
         },
         "answered",
@@ -195,7 +209,9 @@ PHASES = {
         answer="It is open from 9 to 5.",
     ),
     "decline": Hanging(HARMFUL | {"decline": stuck("")}, "declined", "unsafe_request", UNSAFE),
-    "the refusal's verdict": Hanging(HARMFUL | {"assess": stuck(verdict())}, "declined", "unsafe_request", UNSAFE),
+    "the refusal's verdict": Hanging(
+        HARMFUL | {"assess": stuck(verdict_reply())}, "declined", "unsafe_request", UNSAFE
+    ),
 }
 """Each phase of the search with calls that hang in it."""
 
@@ -210,7 +226,7 @@ PHASES = {
 async def test_whichever_phase_hangs_the_best_so_far_comes_within_a_second(hanging: Hanging, streamed: bool) -> None:
     deadline = 0.4
     policy = Policy.from_mapping({"deadline": deadline, **hanging.knobs})
-    model = ScriptedModel(plays(**hanging.parts))
+    model = ScriptedModel(task_replies(**hanging.parts))
     agent = EcoAlign(model, policy=policy)
     pictures = [picture()] * hanging.images
     begun = time.perf_counter()
@@ -222,10 +238,10 @@ async def test_whichever_phase_hangs_the_best_so_far_comes_within_a_second(hangi
     assert took < deadline + 1.0
     assert (result.status, result.stop_reason, result.answer) == (hanging.status, hanging.stop, hanging.answer)
     # It was waited for, then cut off: nothing is left open, and what the cut calls may have cost is booked.
-    assert model.cancelled >= 1
-    assert model.open == 0
+    assert model.cancelled_calls >= 1
+    assert model.open_calls == 0
     assert result.cost.calls == len(model.calls)
-    assert result.cost.estimated == model.cancelled
+    assert result.cost.estimated == model.cancelled_calls
     assert result.cost.spent <= result.cost.budget
 
 
@@ -237,14 +253,16 @@ async def test_time_left_changes_nothing() -> None:
 
 async def until_open(model: ScriptedModel, calls: int) -> None:
     async with asyncio.timeout(5):
-        while model.open < calls:  # noqa: ASYNC110 - the model counts, it does not signal
+        while model.open_calls < calls:  # noqa: ASYNC110 - the model counts, it does not signal
             await asyncio.sleep(0.001)
 
 
 async def test_cancelling_ask_cancels_the_calls_under_way() -> None:
     model = ScriptedModel(
-        plays(
-            scan=scan(actions=[action("reason", "left", 0.9, 0.2), action("reason", "right", 0.9, 0.2)]),
+        task_replies(
+            scan=scan_reply(
+                actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
+            ),
             reason=stuck({"text": "never"}),
         )
     )
@@ -253,29 +271,29 @@ async def test_cancelling_ask_cancels_the_calls_under_way() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert (model.cancelled, model.open) == (2, 0)
+    assert (model.cancelled_calls, model.open_calls) == (2, 0)
 
 
 async def test_leaving_the_stream_cancels_the_calls_under_way() -> None:
-    model = ScriptedModel(plays(scan=stuck(scan())))
+    model = ScriptedModel(task_replies(scan=stuck(scan_reply())))
     async with aclosing(EcoAlign(model).stream(QUESTION)) as events:
         async for event in events:
             assert event.kind == "run_started"
             await until_open(model, 1)
             break
     # At once, not when the garbage collector comes by.
-    assert (model.cancelled, model.open) == (1, 0)
+    assert (model.cancelled_calls, model.open_calls) == (1, 0)
 
 
 async def test_a_cancelled_run_leaves_its_agent_usable() -> None:
     first = True
 
-    def look(call: Call) -> Say:
+    def look(call: ScriptedCall) -> ScriptedReply:
         nonlocal first
         slow, first = first, False
-        return Say(scan(), delay=FOREVER if slow else 0.0)
+        return ScriptedReply(scan_reply(), delay=FOREVER if slow else 0.0)
 
-    model = ScriptedModel(plays(scan=look))
+    model = ScriptedModel(task_replies(scan=look))
     agent = EcoAlign(model)
     running = asyncio.create_task(agent.ask(QUESTION, run_id="x"))
     await until_open(model, 1)

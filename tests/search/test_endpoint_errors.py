@@ -7,10 +7,10 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, Policy
-from tests.fakes import Call, ScriptedModel, action, plays, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
 from tests.search.stage import asked, ending, of_kind, told
 
-LOW = verdict(0.9, 0.1)
+LOW = verdict_reply(0.9, 0.1)
 DOWN = httpx.ConnectError("All connection attempts failed")
 
 
@@ -47,7 +47,7 @@ async def test_at_the_first_look_the_run_fails_with_one_line(error: Exception, s
 
 
 async def test_a_server_error_is_retried_and_fails_only_when_it_stays() -> None:
-    replies: list[Any] = [StatusError(500), scan(draft="From 9 to 5.", actions=[])]
+    replies: list[Any] = [StatusError(500), scan_reply(draft="From 9 to 5.", actions=[])]
     result, model = await asked(scan=lambda call: replies.pop(0))
     assert model.tasks() == ["scan", "scan", "assess thought"]
     assert result.status == "answered"
@@ -64,7 +64,7 @@ async def test_a_refused_call_costs_nothing_and_one_that_broke_off_may_have() ->
 
 
 async def test_a_proposer_that_is_down_costs_the_rounds_and_the_answer_comes_from_what_is_there() -> None:
-    result, model = await asked(scan=scan(draft="From 9 to 5.", actions=[]), assess=LOW, propose=DOWN)
+    result, model = await asked(scan=scan_reply(draft="From 9 to 5.", actions=[]), assess=LOW, propose=DOWN)
     assert (result.status, result.answer) == ("answered", "From 9 to 5.")
     assert model.tasks().count("propose") >= 1
     assert result.has_note("endpoint_failure")
@@ -77,12 +77,14 @@ async def test_a_simulator_that_is_down_costs_only_its_forecasts() -> None:
 
 
 async def test_an_action_that_fails_is_lost_and_the_other_of_the_batch_is_not() -> None:
-    def reason(call: Call) -> Any:
+    def reason(call: ScriptedCall) -> Any:
         return DOWN if "left" in call["aim"] else {"text": "Somebody painted a tram."}
 
     events, _ = await told(
         Policy(forecasts="inline", max_rounds=1),
-        scan=scan(actions=[action("reason", "left", 0.9, 0.2), action("reason", "right", 0.9, 0.2)]),
+        scan=scan_reply(
+            actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
+        ),
         reason=reason,
         assess=LOW,
     )
@@ -91,15 +93,15 @@ async def test_an_action_that_fails_is_lost_and_the_other_of_the_batch_is_not() 
 
 
 async def test_a_planner_that_is_down_is_done_without() -> None:
-    result, _ = await asked(scan=scan(safety=0.3), plan=DOWN)
+    result, _ = await asked(scan=scan_reply(safety=0.3), plan=DOWN)
     assert result.status == "answered"
     assert result.has_note("no_strategy")
 
 
 async def test_a_synthesizer_that_is_down_leaves_the_paths_own_answer() -> None:
     result, _ = await asked(
-        scan=scan(actions=[action("reason", "read", 0.9, 0.2)]),
-        assess=lambda call: verdict(0.9, 0.9 if "an answer" in call.system else 0.1),
+        scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
+        assess=lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
         synthesize=DOWN,
     )
     assert (result.status, result.answer) == ("answered", "It is open from 9 to 5.")
@@ -107,23 +109,23 @@ async def test_a_synthesizer_that_is_down_leaves_the_paths_own_answer() -> None:
 
 @pytest.mark.parametrize("draft", ["", "From 9 to 5."])
 async def test_an_assessor_that_is_down_makes_the_run_fail_not_decline(draft: str) -> None:
-    result, _ = await asked(scan=scan(draft=draft), assess=DOWN)
+    result, _ = await asked(scan=scan_reply(draft=draft), assess=DOWN)
     assert (result.status, result.stop_reason, result.answer) == ("failed", "endpoint", None)
     assert result.failure is not None
     assert result.failure.startswith("ScriptedModel: nothing answers")
 
 
 async def test_a_confirmation_that_cant_be_had_counts_as_harmful() -> None:
-    result, _ = await asked(scan=scan(safety=-0.5), request=DOWN)
+    result, _ = await asked(scan=scan_reply(safety=-0.5), request=DOWN)
     assert (result.status, result.stop_reason) == ("declined", "unsafe_request")
     assert result.has_note("endpoint_failure")
 
 
 async def test_where_harm_was_found_a_failing_decliner_leaves_a_fixed_refusal() -> None:
-    result, _ = await asked(scan=scan(safety=-0.5), decline=DOWN)
+    result, _ = await asked(scan=scan_reply(safety=-0.5), decline=DOWN)
     assert result.status == "declined"
     assert (result.answer or "").startswith("I can't help with this request.")
-    result, _ = await asked(assess=verdict(-0.9), decline=DOWN)
+    result, _ = await asked(assess=verdict_reply(-0.9), decline=DOWN)
     assert (result.status, result.stop_reason) == ("declined", "no_open_tip")
 
 
@@ -131,17 +133,19 @@ async def test_all_down_after_the_first_look_stops_after_few_calls() -> None:
     down: dict[str, Any] = dict.fromkeys(
         ["plan", "propose", "simulate", "reason", "answer", "synthesize", "decline", "assess"], DOWN
     )
-    result, model = await asked(scan=scan(actions=[action("reason", f"step {n}") for n in range(3)]), **down)
+    result, model = await asked(
+        scan=scan_reply(actions=[proposed_action("reason", f"step {n}") for n in range(3)]), **down
+    )
     assert (result.status, result.stop_reason) == ("failed", "endpoint")
     assert len(model.calls) < 12
     assert result.cost.spent == 140.0
 
 
 async def test_trouble_in_one_run_is_none_of_the_next() -> None:
-    def answer(call: Call) -> Any:
+    def answer(call: ScriptedCall) -> Any:
         return DOWN if "Monday" in call["question"] else {"text": "It is open from 9 to 5."}
 
-    agent = EcoAlign(ScriptedModel(plays(answer=answer)), checkpointer=InMemorySaver())
+    agent = EcoAlign(ScriptedModel(task_replies(answer=answer)), checkpointer=InMemorySaver())
     first, second = [await agent.ask(question, run_id="x") for question in ("Monday?", "Tuesday?")]
     assert first.has_note("endpoint_failure")
     assert not second.has_note("endpoint_failure")

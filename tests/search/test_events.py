@@ -7,16 +7,25 @@ import pytest
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.events.events import Event, event_adapter
-from tests.fakes import ScriptedModel, action, plays, scan, step, verdict
+from ecoalign_agent.testing import (
+    ScriptedModel,
+    imagined_step,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.search.stage import QUESTION, ending, grading, of_kind, picture, told
 
 LONG: dict[str, Any] = {
-    "scan": scan(safety=0.4, actions=[action("reason", "left", 0.9, 0.2), action("reason", "right", 0.9, 0.2)]),
+    "scan": scan_reply(
+        safety=0.4, actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
+    ),
     "reason": lambda call: {"text": "The shop opens at 9." if "left" in call["aim"] else "The shop opens at 9!"},
     "simulate": {
-        "forecasts": [{"action": 1, "safety": 0.9, "utility": 0.3, "steps": [step("answer", 0.9, 0.9)]}],
+        "forecasts": [{"action": 1, "safety": 0.9, "utility": 0.3, "steps": [imagined_step("answer", 0.9, 0.9)]}],
     },
-    "assess": lambda call: verdict(0.9, 0.9 if "an answer" in call.system else 0.1),
+    "assess": lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
 }
 
 
@@ -37,7 +46,7 @@ async def test_the_order_tells_the_story() -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [LONG, {}, {"scan": scan(safety=-0.5)}, {"scan": "unreadable"}, {"assess": verdict(-0.5)}],
+    [LONG, {}, {"scan": scan_reply(safety=-0.5)}, {"scan": "unreadable"}, {"assess": verdict_reply(-0.5)}],
     ids=["long", "plain", "declined", "failed", "all unsafe"],
 )
 async def test_events_are_numbered_without_gaps_and_the_last_one_holds_the_result(parts: dict[str, Any]) -> None:
@@ -58,7 +67,7 @@ async def test_events_are_numbered_without_gaps_and_the_last_one_holds_the_resul
 
 async def test_ask_and_stream_tell_the_same_result() -> None:
     events, _ = await told(**LONG)
-    asked = await EcoAlign(ScriptedModel(plays(**LONG))).ask(QUESTION)
+    asked = await EcoAlign(ScriptedModel(task_replies(**LONG))).ask(QUESTION)
     changing = {"run_id", "seconds", "time"}
     assert ending(events).model_dump(exclude=changing) == asked.model_dump(exclude=changing)
 
@@ -80,18 +89,18 @@ UNSAFE = "VERBOTEN: how it is really done"
 
 @pytest.mark.parametrize("where", ["draft", "answer", "reason", "plan", "synthesize", "decline"])
 async def test_the_text_of_an_unsafe_thought_is_in_no_event_and_no_result(where: str) -> None:
-    parts: dict[str, Any] = {"assess": grading({UNSAFE: verdict(-0.7, 0.9)})}
+    parts: dict[str, Any] = {"assess": grading({UNSAFE: verdict_reply(-0.7, 0.9)})}
     if where == "draft":
-        parts["scan"] = scan(draft=UNSAFE, actions=[])
+        parts["scan"] = scan_reply(draft=UNSAFE, actions=[])
     elif where == "reason":
-        parts["scan"] = scan(actions=[action("reason", "read", 0.9, 0.2)])
+        parts["scan"] = scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)])
     elif where == "plan":
-        parts["scan"] = scan(safety=0.3)
+        parts["scan"] = scan_reply(safety=0.3)
     elif where == "synthesize":
-        parts["scan"] = scan(actions=[action("reason", "read", 0.9, 0.2)])
-        parts["assess"] = grading({UNSAFE: verdict(-0.7, 0.9), "nine to five.": verdict(0.9, 0.1)})
+        parts["scan"] = scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)])
+        parts["assess"] = grading({UNSAFE: verdict_reply(-0.7, 0.9), "nine to five.": verdict_reply(0.9, 0.1)})
     elif where == "decline":
-        parts["scan"] = scan(safety=-0.9)
+        parts["scan"] = scan_reply(safety=-0.9)
     if where != "draft":
         parts[where] = {"text": UNSAFE}
     events, model = await told(Policy(forecasts="inline"), **parts)
@@ -101,12 +110,14 @@ async def test_the_text_of_an_unsafe_thought_is_in_no_event_and_no_result(where:
 
 
 async def test_the_aim_of_an_action_that_is_forecast_unsafe_is_withheld() -> None:
-    events, _ = await told(scan=scan(actions=[action("reason", UNSAFE, -0.5), action("answer", "say it")]))
+    events, _ = await told(
+        scan=scan_reply(actions=[proposed_action("reason", UNSAFE, -0.5), proposed_action("answer", "say it")])
+    )
     assert [a.aim for a in of_kind(events, "proposed")[0].actions] == ["", "say it"]
 
 
 async def test_an_unassessed_thought_is_told_without_grades() -> None:
-    events, _ = await told(scan=scan(draft="DRAFTED", actions=[]), assess=grading({"DRAFTED": "fine"}))
+    events, _ = await told(scan=scan_reply(draft="DRAFTED", actions=[]), assess=grading({"DRAFTED": "fine"}))
     thought = of_kind(events, "thought")[0]
     assert (thought.text, thought.safety, thought.utility, thought.gamma) == ("", None, None, None)
     assert of_kind(events, "pruned")[0].reason == "unknown verdict: counts as unsafe"
@@ -121,7 +132,7 @@ async def test_the_first_event_says_what_is_asked_and_what_it_may_cost() -> None
 
 
 async def test_langchains_event_stream_carries_the_same_events() -> None:
-    agent = EcoAlign(ScriptedModel(plays(**LONG)))
+    agent = EcoAlign(ScriptedModel(task_replies(**LONG)))
     seen = [
         event_adapter.validate_python(dict(event["data"])["ecoalign"])
         async for event in agent.graph.astream_events({"question": QUESTION}, version="v2")

@@ -17,7 +17,7 @@ import pytest
 
 from ecoalign_agent import EcoAlign, Policy, Result
 from ecoalign_agent.search.nodes.decline import FIXED_REFUSAL, FIXED_REFUSALS
-from tests.fakes import Call, action, scan, step, verdict
+from ecoalign_agent.testing import ScriptedCall, imagined_step, proposed_action, scan_reply, verdict_reply
 from tests.scripted_server import ChatServer
 from tests.scripted_server.troubled import TROUBLES, WHOLE, Served, Troubled
 from tests.search.stage import picture
@@ -37,32 +37,34 @@ QUESTION = "When is it open?"
 PICTURE = picture()
 
 
-def plays(run: str, call: Call) -> dict[str, Any]:
+def plays(run: str, call: ScriptedCall) -> dict[str, Any]:
     """A model with whims: what it says depends on the run and on what it is asked, never on the order of calls."""
     dice = random.Random(zlib.crc32(f"{run} {call.task} {sorted(call.data.items())}".encode()))
     if call.task == "assess thought":
-        return verdict(-0.8 if UNSAFE in call["candidate"] else dice.choice([0.4, 0.9]), dice.uniform(-0.2, 1))
+        return verdict_reply(-0.8 if UNSAFE in call["candidate"] else dice.choice([0.4, 0.9]), dice.uniform(-0.2, 1))
     if call.task == "assess request":
         return {"hazards": [], "safety": dice.choice([-0.8, 0.5])}
     actions = [
-        action(
+        proposed_action(
             dice.choice(["reason", "look", "fuse", "answer"]),
             f"step {dice.randint(1, 99)}",
             dice.uniform(0.1, 1),
             dice.uniform(0, 1),
             parents=[f"t{dice.randint(1, 4)}"],
-            next=[step("answer", 0.9, dice.uniform(-1, 1))],
+            next=[imagined_step("answer", 0.9, dice.uniform(-1, 1))],
         )
         for _ in range(dice.randint(1, 3))
     ]
     text = f"It is open from {dice.randint(1, 12)} to {dice.randint(1, 12)}{dice.choice(['', f', and {UNSAFE}'])}."
     if call.task == "scan":
         safety = dice.choice([0.9, 0.9, 0.6, -0.5])
-        return scan(safety=safety, draft=dice.choice(["", text]), actions=actions)
+        return scan_reply(safety=safety, draft=dice.choice(["", text]), actions=actions)
     if call.task == "propose":
         return {"actions": actions, "merge": [], "prune": []}
     if call.task == "simulate":
-        return {"forecasts": [{"action": 1, "safety": 0.8, "utility": 0.5, "steps": [step("answer", 0.9, 0.7)]}]}
+        return {
+            "forecasts": [{"action": 1, "safety": 0.8, "utility": 0.5, "steps": [imagined_step("answer", 0.9, 0.7)]}]
+        }
     return {"text": text}
 
 
@@ -115,8 +117,8 @@ async def lived_through(server: ChatServer, actor: Troubled, runs: list[str]) ->
         watching = group.create_task(watch(latest))
         results = await asyncio.gather(*(one(run) for run in runs))
         watching.cancel()
-    await server.until(lambda: server.under_way == 0)
-    arrived = Counter(seen.headers["authorization"] for seen in server.seen)
+    await server.until(lambda: server.open_requests == 0)
+    arrived = Counter(seen.headers["authorization"] for seen in server.requests)
     return [
         Story(policy_for(run), result, actor.book[run], arrived[f"Bearer sk-{run}"], latest[0])
         for run, result in zip(runs, results, strict=True)
@@ -231,5 +233,7 @@ def test_every_fifth_answer_breaks_and_each_fault_comes() -> None:
 
 
 def test_what_the_actor_is_asked_is_what_the_assessor_grades() -> None:
-    graded = json.loads(json.dumps(plays("run-1", Call("assess thought", {"candidate": f"It is {UNSAFE}."}, "", 0))))
+    graded = json.loads(
+        json.dumps(plays("run-1", ScriptedCall("assess thought", {"candidate": f"It is {UNSAFE}."}, "", 0)))
+    )
     assert graded["safety"] < 0

@@ -21,7 +21,7 @@ from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.search.checkpointing import strict_checkpointer
 from ecoalign_agent.search.state import CHECKPOINT_TYPES
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel
 from tests.search.resuming import POLICY, plain, request, story, uninterrupted
 from tests.search.stage import QUESTION
 
@@ -172,7 +172,7 @@ def in_file(path: Path, place: str) -> Plant:
 
 async def interrupted(saver: BaseCheckpointSaver[str]) -> EcoAlign:
     """An agent whose run in the thread has come to its middle."""
-    agent = EcoAlign(ScriptedModel(plays()), policy=Policy(forecasts="inline"), checkpointer=saver)
+    agent = EcoAlign(ScriptedModel(), policy=Policy(forecasts="inline"), checkpointer=saver)
     state: Any = {"question": QUESTION, "run_id": "x"}
     await agent.graph.ainvoke(state, THREAD, interrupt_after=["score"], durability="sync")
     return agent

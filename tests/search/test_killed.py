@@ -28,8 +28,17 @@ from ecoalign_agent.llm.prompts import RenderedPrompt, load_prompt
 from ecoalign_agent.search.checkpointing import CALL_CHANNEL
 from ecoalign_agent.search.schemas import TextReply
 from ecoalign_agent.search.state import CHECKPOINT_TYPES
-from tests.fakes import Call, Say, ScriptedModel, action, plays, scan, verdict
-from tests.scripted_server import ChatServer, Completion, Hang, in_turn
+from ecoalign_agent.testing import (
+    CompletionReply,
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
+from tests.scripted_server import ChatServer, Hang, in_turn
 from tests.scripted_server.moderations import ModerationServer, moderation
 from tests.search.kill_often import kill_often
 from tests.search.stage import QUESTION, picture
@@ -46,7 +55,7 @@ async def test_killed_six_times_it_pays_for_no_call_twice(tmp_path: Path) -> Non
     assert max(kill.kept for kill in tally.kills) > 3
 
 
-TWO = scan(actions=[action("reason", "left", 0.9, 0.2), action("reason", "right", 0.9, 0.2)])
+TWO = scan_reply(actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)])
 POLICY = Policy(forecasts="inline", max_rounds=1)
 
 
@@ -56,15 +65,15 @@ def two_thoughts(*, hangs: bool) -> ScriptedModel:
     ``hangs``: the right one's verdict never comes.
     """
 
-    def grade(call: Call) -> Any:
+    def grade(call: ScriptedCall) -> Any:
         right = "right" in call["candidate"]
-        found = verdict(0.6 if right else 0.7 if "left" in call["candidate"] else 0.9, 0.3)
-        return Say(found, delay=1e6) if right and hangs else found
+        found = verdict_reply(0.6 if right else 0.7 if "left" in call["candidate"] else 0.9, 0.3)
+        return ScriptedReply(found, delay=1e6) if right and hangs else found
 
-    def reason(call: Call) -> Any:
+    def reason(call: ScriptedCall) -> Any:
         return {"text": f"To the {'left' if 'left' in call['aim'] else 'right'} it says nine."}
 
-    return ScriptedModel(plays(scan=TWO, reason=reason, assess=grade))
+    return ScriptedModel(task_replies(scan=TWO, reason=reason, assess=grade))
 
 
 def kept_in(saver: InMemorySaver) -> int:
@@ -100,7 +109,7 @@ async def test_what_a_broken_step_was_told_is_not_asked_again_and_each_verdict_s
 
 
 async def test_an_interrupted_run_goes_on_one_that_ended_is_told_again_and_another_question_is_refused() -> None:
-    saver, model = InMemorySaver(), ScriptedModel(plays())
+    saver, model = InMemorySaver(), ScriptedModel()
     agent = EcoAlign(model, checkpointer=saver)
     state: Any = {"question": QUESTION, "images": [picture()], "run_id": "x"}
     thread: Any = {"configurable": {"thread_id": "x"}}
@@ -127,19 +136,19 @@ async def test_an_interrupted_run_goes_on_one_that_ended_is_told_again_and_anoth
 
 @pytest.mark.parametrize("gone", [1, 2, 3, 6])
 async def test_a_process_that_died_between_a_node_and_the_checkpoint_after_it_is_gone_on_from(gone: int) -> None:
-    saver, model = InMemorySaver(), ScriptedModel(plays())
+    saver, model = InMemorySaver(), ScriptedModel()
     first = await EcoAlign(model, checkpointer=saver).ask(QUESTION, run_id="x")
     kept = saver.storage["x"][""]
     for checkpoint in sorted(kept)[-gone:]:
         del kept[checkpoint]
-    again = ScriptedModel(plays())
+    again = ScriptedModel()
     result = await EcoAlign(again, checkpointer=saver).ask(QUESTION, run_id="x", resume=True)
     assert (result.answer, result.cost) == (first.answer, first.cost)
     assert "scan" not in again.tasks()
 
 
 async def test_without_a_name_the_same_request_is_the_same_run() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     agent = EcoAlign(model, checkpointer=InMemorySaver())
     first = await agent.ask(QUESTION, resume=True)
     calls = len(model.calls)
@@ -151,15 +160,15 @@ async def test_without_a_name_the_same_request_is_the_same_run() -> None:
 
 
 async def test_a_run_that_failed_is_tried_anew() -> None:
-    replies: Any = iter(["unreadable", scan()])
-    agent = EcoAlign(ScriptedModel(plays(scan=lambda call: next(replies))), checkpointer=InMemorySaver())
+    replies: Any = iter(["unreadable", scan_reply()])
+    agent = EcoAlign(ScriptedModel(task_replies(scan=lambda call: next(replies))), checkpointer=InMemorySaver())
     assert (await agent.ask(QUESTION, resume=True)).status == "failed"
     assert (await agent.ask(QUESTION, resume=True)).status == "answered"
 
 
 async def test_resume_without_a_checkpointer_is_the_callers_mistake() -> None:
     with pytest.raises(UsageError, match="give a checkpointer"):
-        await EcoAlign(ScriptedModel(plays())).ask(QUESTION, resume=True)
+        await EcoAlign(ScriptedModel()).ask(QUESTION, resume=True)
 
 
 class Kept:
@@ -189,7 +198,7 @@ _INPUTS = load_prompt("alignment/decline").inputs
 
 
 async def test_a_kept_answer_is_booked_as_it_was_and_taken_once() -> None:
-    model, store = ScriptedModel(lambda call: Say({"text": f"number {len(model.calls)}"})), Kept()
+    model, store = ScriptedModel(lambda call: ScriptedReply({"text": f"number {len(model.calls)}"})), Kept()
     first = asking(model, store)
     said = [await attempt(first, "plain"), await attempt(first, "plain")]
     # The marker of the fences is another one, and so is what is left of the budget: it is the same question.
@@ -214,7 +223,7 @@ async def test_another_question_another_way_of_asking_or_another_turn_takes_noth
 
 
 def test_a_guards_conversation_is_told_by_every_turn_of_it() -> None:
-    endpoint = Endpoint(ScriptedModel(plays()), name="m")
+    endpoint = Endpoint(ScriptedModel(), name="m")
     turns = RenderedPrompt(system="", user="How?", name="conversation", version=1, digest="")
     said = [
         _Conversation(turns, BaseModel, (), 9, 1, exact=True, answered=answered).digest(endpoint, "plain")
@@ -225,7 +234,7 @@ def test_a_guards_conversation_is_told_by_every_turn_of_it() -> None:
 
 async def test_what_was_paid_for_a_call_that_failed_stays_booked() -> None:
     store = Kept()
-    with ChatServer(in_turn(Hang(), Completion('{"text": "at nine"}'))) as server:
+    with ChatServer(in_turn(Hang(), CompletionReply('{"text": "at nine"}'))) as server:
         model = ChatOpenAI(model="m", base_url=server.url, api_key=SecretStr("none"), max_retries=0)
         with pytest.raises(AttemptError) as failed:
             await attempt(asking(model, store, timeout=0.1), "plain")
@@ -252,9 +261,9 @@ async def test_a_moderation_endpoint_is_not_asked_again_either() -> None:
         first = await moderated("a text")
         assert first[1] == first[2] > 0
         assert await moderated("a text") == first
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
         await moderated("another text")
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
         await endpoint.aclose()
 
 
@@ -307,7 +316,7 @@ def test_parts_of_a_digest_can_not_be_moved_into_their_neighbours() -> None:
 
 
 async def test_parallel_calls_take_each_kept_answer_once() -> None:
-    model, store = ScriptedModel(lambda call: Say({"text": f"n{len(model.calls)}"})), Kept()
+    model, store = ScriptedModel(lambda call: ScriptedReply({"text": f"n{len(model.calls)}"})), Kept()
     first = asking(model, store)
     said = {(await attempt(first, "plain")).text for _ in range(3)}
     second = asking(model, store)

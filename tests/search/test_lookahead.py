@@ -5,13 +5,18 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import Policy
-from tests.fakes import Call, action, scan, step, verdict
+from ecoalign_agent.testing import ScriptedCall, imagined_step, proposed_action, scan_reply, verdict_reply
 from tests.search.stage import asked, grading, of_kind, told
 
 
 def two(first: float, second: float) -> dict[str, Any]:
     """A scan that proposes two steps of safety 1 with these raw utilities; they cost the same."""
-    return scan(actions=[action("reason", "read the sign", 1.0, first), action("reason", "ask twice", 1.0, second)])
+    return scan_reply(
+        actions=[
+            proposed_action("reason", "read the sign", 1.0, first),
+            proposed_action("reason", "ask twice", 1.0, second),
+        ]
+    )
 
 
 def forecasts(*items: dict[str, Any]) -> dict[str, Any]:
@@ -41,8 +46,10 @@ async def test_auto_asks_only_where_looking_can_change_the_choice(second: float,
 
 
 async def test_only_the_contested_actions_are_looked_ahead_from() -> None:
-    actions = [action("reason", aim, 1.0, u) for aim, u in [("first", 0.6), ("second", 0.5), ("hopeless", -0.6)]]
-    _, model = await asked(Policy(forecasts="auto"), scan=scan(actions=actions))
+    actions = [
+        proposed_action("reason", aim, 1.0, u) for aim, u in [("first", 0.6), ("second", 0.5), ("hopeless", -0.6)]
+    ]
+    _, model = await asked(Policy(forecasts="auto"), scan=scan_reply(actions=actions))
     simulate = next(call for call in model.calls if call.task == "simulate")
     assert simulate["actions"] == "1. [reason] first\n2. [reason] second"
 
@@ -61,8 +68,8 @@ async def test_late_in_a_run_nothing_is_looked_ahead_any_more() -> None:
     # thought and its verdict C = 560: 0.99, so none.
     events, model = await told(
         Policy(forecasts="simulated", unit=260.0, batch=1),
-        scan=scan(actions=[action("reason", "read the sign", 0.9, 0.2)]),
-        assess=grading({"nine to five": verdict(0.9, 0.1)}),
+        scan=scan_reply(actions=[proposed_action("reason", "read the sign", 0.9, 0.2)]),
+        assess=grading({"nine to five": verdict_reply(0.9, 0.1)}),
     )
     assert model.tasks()[:4] == ["scan", "simulate", "reason", "assess thought"]
     assert model.tasks().count("simulate") == 1
@@ -81,8 +88,8 @@ async def test_one_call_for_all_actions_of_a_tip_and_none_for_those_seen_before(
         Policy(forecasts="simulated", batch=1),
         scan=two(0.5, 0.4),
         simulate=forecasts(forecast(1, 1.0, 0.5), forecast(2, 1.0, 0.4)),
-        propose={"actions": [action("answer", "answer now")], "merge": [], "prune": []},
-        assess=grading({"nine to five": verdict(0.9, 0.1)}),
+        propose={"actions": [proposed_action("answer", "answer now")], "merge": [], "prune": []},
+        assess=grading({"nine to five": verdict_reply(0.9, 0.1)}),
     )
     asked_for = [call["actions"] for call in model.calls if call.task == "simulate"]
     # The second action stands over into the second round with the forecast it has.
@@ -90,8 +97,10 @@ async def test_one_call_for_all_actions_of_a_tip_and_none_for_those_seen_before(
 
 
 async def test_a_forecast_can_turn_the_choice_round() -> None:
-    def play(call: Call) -> dict[str, Any]:
-        return forecasts(forecast(1, 1.0, -0.8), forecast(2, 1.0, 0.4, step("answer", 1.0, 1.0)), forecast(9, 1.0, 1.0))
+    def play(call: ScriptedCall) -> dict[str, Any]:
+        return forecasts(
+            forecast(1, 1.0, -0.8), forecast(2, 1.0, 0.4, imagined_step("answer", 1.0, 1.0)), forecast(9, 1.0, 1.0)
+        )
 
     events, model = await told(Policy(batch=1), scan=two(0.5, 0.4), simulate=play)
     assert "ask twice" in model.calls[2]["aim"]
@@ -112,7 +121,7 @@ async def test_of_two_forecasts_the_more_sober_one_stands_for_the_action_itself(
     events, _ = await told(
         Policy(forecasts="simulated", batch=1),
         simulate=forecasts(
-            forecast(1, 0.9, 0.8, step("answer", 0.8, 0.6)), forecast(1, 0.5, 1.0), forecast(1, -1.0, -1.0)
+            forecast(1, 0.9, 0.8, imagined_step("answer", 0.8, 0.6)), forecast(1, 0.5, 1.0), forecast(1, -1.0, -1.0)
         ),
     )
     made = of_kind(events, "forecast")[0]
@@ -126,7 +135,7 @@ async def test_of_two_forecasts_the_more_sober_one_stands_for_the_action_itself(
 async def test_a_forecast_longer_than_the_horizon_is_cut() -> None:
     events, _ = await told(
         Policy(forecasts="simulated", max_horizon=1),
-        simulate=forecasts(forecast(1, 0.9, 0.8, *[step("reason", 0.9, 0.1)] * 4)),
+        simulate=forecasts(forecast(1, 0.9, 0.8, *[imagined_step("reason", 0.9, 0.1)] * 4)),
     )
     assert [len(future) for future in of_kind(events, "forecast")[0].futures] == [2]
 
@@ -139,5 +148,5 @@ async def test_an_unreadable_forecast_leaves_the_proposals_own() -> None:
 
 
 async def test_a_draft_is_not_looked_ahead_from() -> None:
-    _, model = await asked(Policy(forecasts="simulated"), scan=scan(draft="From 9 to 5.", actions=[]))
+    _, model = await asked(Policy(forecasts="simulated"), scan=scan_reply(draft="From 9 to 5.", actions=[]))
     assert model.tasks() == ["scan", "assess thought"]

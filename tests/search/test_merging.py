@@ -8,19 +8,21 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
-from tests.fakes import Call, ScriptedModel, action, plays, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
 from tests.search.stage import asked, by_tip, ending, grading, of_kind, told
 
-LOW = verdict(0.9, 0.1)
-TWO = scan(actions=[action("reason", "left half", 0.9, 0.2), action("reason", "right half", 0.9, 0.2)])
+LOW = verdict_reply(0.9, 0.1)
+TWO = scan_reply(
+    actions=[proposed_action("reason", "left half", 0.9, 0.2), proposed_action("reason", "right half", 0.9, 0.2)]
+)
 
 
 def reads(left: str, right: str) -> Any:
     return lambda call: {"text": left if "left" in call["aim"] else right}
 
 
-def answer_high(call: Call) -> dict[str, Any]:
-    return verdict() if "an answer" in call.system else LOW
+def answer_high(call: ScriptedCall) -> dict[str, Any]:
+    return verdict_reply() if "an answer" in call.system else LOW
 
 
 async def test_two_thoughts_that_say_the_same_become_one_and_the_saving_is_on_the_receipt() -> None:
@@ -42,12 +44,12 @@ async def test_two_thoughts_that_say_the_same_become_one_and_the_saving_is_on_th
 
 
 async def test_of_two_that_say_the_same_the_one_worth_more_stays() -> None:
-    grades = iter([LOW, verdict(0.9, 0.5)])
+    grades = iter([LOW, verdict_reply(0.9, 0.5)])
     events, _ = await told(
         Policy(forecasts="inline"),
         scan=TWO,
         reason=reads("The shop opens at 9.", "The shop opens at 9!"),
-        assess=lambda call: next(grades) if "inner note" in call.system else verdict(),
+        assess=lambda call: next(grades) if "inner note" in call.system else verdict_reply(),
     )
     assert [(m.kept, m.dropped) for m in of_kind(events, "merged")] == [("t2", "t1")]
     assert ending(events).path[0].id == "t2"
@@ -69,12 +71,12 @@ async def test_opposites_and_other_numbers_stay_apart(left: str, right: str) -> 
 
 
 async def test_an_unsafe_twin_is_pruned_not_merged() -> None:
-    grades = iter([LOW, verdict(-0.5)])
+    grades = iter([LOW, verdict_reply(-0.5)])
     events, _ = await told(
         Policy(forecasts="inline"),
         scan=TWO,
         reason=reads("The shop opens at 9.", "The shop opens at 9!"),
-        assess=lambda call: next(grades) if "inner note" in call.system else verdict(),
+        assess=lambda call: next(grades) if "inner note" in call.system else verdict_reply(),
     )
     assert of_kind(events, "merged") == []
     assert [p.reason for p in ending(events).pruned] == ["unsafe (-0.50)"]
@@ -83,8 +85,8 @@ async def test_an_unsafe_twin_is_pruned_not_merged() -> None:
 async def test_a_thought_that_repeats_its_own_ancestor_is_not_merged_with_it() -> None:
     events, _ = await told(
         Policy(forecasts="inline"),
-        scan=scan(actions=[action("reason", "read", 0.9, 0.2)]),
-        propose=by_tip({"nine to five": [action("reason", "again", 0.9, 0.1)]}),
+        scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
+        propose=by_tip({"nine to five": [proposed_action("reason", "again", 0.9, 0.1)]}),
         assess=LOW,
     )
     assert of_kind(events, "merged") == []
@@ -95,7 +97,7 @@ async def test_what_a_proposer_suggests_is_done_where_the_graph_allows_it() -> N
     replies: Iterator[Any] = iter(
         [
             {
-                "actions": [action("answer", "say it")],
+                "actions": [proposed_action("answer", "say it")],
                 "merge": [
                     {"keep": "t1", "drop": "t2"},
                     {"keep": "t1", "drop": "t2"},  # gone by now
@@ -123,14 +125,16 @@ async def test_what_a_proposer_suggests_is_done_where_the_graph_allows_it() -> N
 async def test_a_proposer_may_prune_a_leaf_but_no_answer_and_nothing_that_others_stand_on() -> None:
     texts = {"left half": "A baker lives here.", "deeper": "Somebody painted a tram."}
 
-    def propose(call: Call) -> dict[str, Any]:
+    def propose(call: ScriptedCall) -> dict[str, Any]:
         if "baker" in call["path"].splitlines()[-1]:
-            return {"actions": [action("reason", "deeper", 0.9, 0.2)], "merge": [], "prune": []}
+            return {"actions": [proposed_action("reason", "deeper", 0.9, 0.2)], "merge": [], "prune": []}
         return {"actions": [], "merge": [], "prune": ["t1", "t2", "root", "t3"]}
 
     result, _ = await asked(
         Policy(forecasts="inline"),
-        scan=scan(actions=[action("reason", "left half", 0.9, 0.5), action("answer", "say it", 0.9, 0.5)]),
+        scan=scan_reply(
+            actions=[proposed_action("reason", "left half", 0.9, 0.5), proposed_action("answer", "say it", 0.9, 0.5)]
+        ),
         reason=lambda call: {"text": texts[call["aim"]]},
         propose=propose,
         assess=LOW,
@@ -141,7 +145,7 @@ async def test_a_proposer_may_prune_a_leaf_but_no_answer_and_nothing_that_others
 
 async def test_after_merges_the_graph_is_still_acyclic() -> None:
     # Two branches, a child on each, and then twins across them: the children are redirected.
-    def reason(call: Call) -> dict[str, str]:
+    def reason(call: ScriptedCall) -> dict[str, str]:
         texts = {
             "left": "A baker lives here.",
             "right": "Somebody painted a tram.",
@@ -151,17 +155,22 @@ async def test_after_merges_the_graph_is_still_acyclic() -> None:
         return {"text": texts[call["aim"]]}
 
     model = ScriptedModel(
-        plays(
-            scan=scan(actions=[action("reason", "left", 0.9, 0.2), action("reason", "right", 0.9, 0.2)]),
+        task_replies(
+            scan=scan_reply(
+                actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
+            ),
             reason=reason,
             propose=by_tip(
                 {
-                    "baker": [action("reason", "deeper left", 0.9, 0.1)],
-                    "tram": [action("reason", "deeper right", 0.9, 0.1)],
-                    "green": [action("fuse", "join", parents=["t1", "t2"]), action("answer", "say it", 0.9, -0.9)],
+                    "baker": [proposed_action("reason", "deeper left", 0.9, 0.1)],
+                    "tram": [proposed_action("reason", "deeper right", 0.9, 0.1)],
+                    "green": [
+                        proposed_action("fuse", "join", parents=["t1", "t2"]),
+                        proposed_action("answer", "say it", 0.9, -0.9),
+                    ],
                 }
             ),
-            assess=grading({"from 9 to 5": verdict()}, LOW),
+            assess=grading({"from 9 to 5": verdict_reply()}, LOW),
         )
     )
     agent = EcoAlign(model, policy=Policy(forecasts="inline", width=2), checkpointer=InMemorySaver())
@@ -178,7 +187,7 @@ async def test_after_merges_the_graph_is_still_acyclic() -> None:
 
 
 async def test_a_fuse_joins_thoughts_and_counts_as_one() -> None:
-    def fuse(call: Call) -> dict[str, str]:
+    def fuse(call: ScriptedCall) -> dict[str, str]:
         assert call["thoughts"] == "[t1 reason] A baker lives here.\n[t2 reason] Somebody painted a tram."
         return {"text": "A baker who likes trams."}
 
@@ -187,7 +196,10 @@ async def test_a_fuse_joins_thoughts_and_counts_as_one() -> None:
         scan=TWO,
         reason=reads("A baker lives here.", "Somebody painted a tram."),
         propose=by_tip(
-            {"likes trams": [action("answer", "say it")], "baker": [action("fuse", "join", parents=["t2", "t1"])]}
+            {
+                "likes trams": [proposed_action("answer", "say it")],
+                "baker": [proposed_action("fuse", "join", parents=["t2", "t1"])],
+            }
         ),
         fuse=fuse,
         assess=answer_high,
@@ -201,20 +213,20 @@ async def test_a_fuse_from_the_root_joins_only_what_was_thought() -> None:
     # Hanging on the root as well, it would have a path past the joined thoughts, which leaves out their grades.
     result, _ = await asked(
         Policy(forecasts="inline", satisfied_utility=1.0),
-        scan=scan(actions=[]),
+        scan=scan_reply(actions=[]),
         propose=by_tip(
             {
                 "(none)": [
-                    action("reason", "left half", 0.9, 0.2),
-                    action("reason", "right half", 0.9, 0.2),
-                    action("fuse", "too early", parents=["t1", "t2"]),
+                    proposed_action("reason", "left half", 0.9, 0.2),
+                    proposed_action("reason", "right half", 0.9, 0.2),
+                    proposed_action("fuse", "too early", parents=["t1", "t2"]),
                 ],
-                "baker": [action("fuse", "join", parents=["root", "t2"])],
-                "Together": [action("answer", "say it")],
+                "baker": [proposed_action("fuse", "join", parents=["root", "t2"])],
+                "Together": [proposed_action("answer", "say it")],
             }
         ),
         reason=reads("A baker lives here.", "Somebody painted a tram."),
-        assess=grading({"Together": verdict(0.9, 0.5), "9 to 5": verdict()}, LOW),
+        assess=grading({"Together": verdict_reply(0.9, 0.5), "9 to 5": verdict_reply()}, LOW),
     )
     kinds = [step.kind for step in result.path]
     assert kinds[kinds.index("fuse") - 1] == "reason"

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from ecoalign_agent import Policy
-from tests.fakes import Call, Say, action, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, ScriptedReply, proposed_action, scan_reply, verdict_reply
 from tests.search.stage import asked, by_tip, ending, grading, of_kind, told
 
 CALL = 440.0
@@ -15,14 +15,16 @@ def observing(**more: Any) -> dict[str, Any]:
     """A search that finds two things worth noting, and is offered answers all the while."""
     texts = {"left": "A baker lives here.", "right": "Somebody painted a tram."}
     parts: dict[str, Any] = {
-        "scan": scan(
+        "scan": scan_reply(
             safety=0.9,
             draft="From 9 to 5.",
-            actions=[action("answer", "now", 0.9, 1.0), action("reason", "left", 0.9, 0.6)],
+            actions=[proposed_action("answer", "now", 0.9, 1.0), proposed_action("reason", "left", 0.9, 0.6)],
         ),
         "reason": lambda call: {"text": texts["left" if "left" in call["aim"] else "right"]},
-        "propose": by_tip({"baker": [action("answer", "now", 0.9, 1.0), action("reason", "right", 0.9, 0.4)]}),
-        "assess": grading({"baker": verdict(0.7, 0.6), "tram": verdict(0.8, 0.0)}),
+        "propose": by_tip(
+            {"baker": [proposed_action("answer", "now", 0.9, 1.0), proposed_action("reason", "right", 0.9, 0.4)]}
+        ),
+        "assess": grading({"baker": verdict_reply(0.7, 0.6), "tram": verdict_reply(0.8, 0.0)}),
     }
     return parts | more
 
@@ -61,7 +63,7 @@ async def test_the_answer_is_synthesized_from_the_path_with_the_best_rate() -> N
 
 
 async def test_nothing_stops_it_early_however_good_the_thoughts_are() -> None:
-    result, model = await asked(Policy.paper(), **observing(assess=verdict(1.0, 1.0)))
+    result, model = await asked(Policy.paper(), **observing(assess=verdict_reply(1.0, 1.0)))
     assert result.stop_reason == "no_open_tip"
     assert model.tasks().count("propose") == 3
     # Two thoughts were bought; the last was asked twice for more and had no idea.
@@ -75,7 +77,7 @@ async def test_look_ahead_is_asked_for_in_every_round_with_a_new_action() -> Non
 
 
 async def test_a_harmful_request_is_declined_without_confirmation() -> None:
-    result, model = await asked(Policy.paper(), scan=scan(safety=-0.2))
+    result, model = await asked(Policy.paper(), scan=scan_reply(safety=-0.2))
     assert model.tasks() == ["scan", "decline", "assess thought"]
     assert result.status == "declined"
 
@@ -83,17 +85,17 @@ async def test_a_harmful_request_is_declined_without_confirmation() -> None:
 async def test_it_searches_until_the_budget_is_spent_and_still_answers() -> None:
     numbers = itertools.count()
 
-    def long(call: Call) -> Say:
+    def long(call: ScriptedCall) -> ScriptedReply:
         # Each thought is as long as it may be, so that the last prompts are long too.
         text = f"{next(numbers)} windows are lit. " + "Nobody is to be seen. " * 40
-        return Say({"text": text}, prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens or 0)
+        return ScriptedReply({"text": text}, prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens or 0)
 
     result, model = await asked(
         Policy.paper().replace(budget=14_000, max_rounds=100),
-        scan=scan(actions=[action("reason", "go on", 0.9, 0.2)]),
+        scan=scan_reply(actions=[proposed_action("reason", "go on", 0.9, 0.2)]),
         reason=long,
-        propose={"actions": [action("reason", "go on", 0.9, 0.2)], "merge": [], "prune": []},
-        assess=grading({"windows": verdict(0.9, 0.1)}),
+        propose={"actions": [proposed_action("reason", "go on", 0.9, 0.2)], "merge": [], "prune": []},
+        assess=grading({"windows": verdict_reply(0.9, 0.1)}),
     )
     assert result.stop_reason == "budget"
     assert result.status == "answered"

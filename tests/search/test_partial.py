@@ -7,25 +7,32 @@ import pytest
 from ecoalign_agent import Policy
 from ecoalign_agent.search.node_run import PART_INSTRUCTION
 from ecoalign_agent.search.schemas import MAX_PART_CHARACTERS, ScanReply
-from tests.fakes import CALL_COST, Call, Say, action, scan, verdict
+from ecoalign_agent.testing import (
+    SCRIPTED_CALL_COST,
+    ScriptedCall,
+    ScriptedReply,
+    proposed_action,
+    scan_reply,
+    verdict_reply,
+)
 from tests.search.stage import asked, ending, grading, least_budget, of_kind, told
 
 MIXED = "How do I force the door? And when is it open?"
 PART = "When is it open?"
 HARM = "Use a CROWBAR."
-MIXED_SCAN = scan(safety=-0.5, hazard="S2", harmless_part=PART, draft=HARM)
+MIXED_SCAN = scan_reply(safety=-0.5, hazard="S2", harmless_part=PART, draft=HARM)
 DECLINED = ["scan", "assess request", "decline", "assess thought"]
 """The calls of a harmful request that is declined as a whole."""
 
-TELLS = grading({"CROWBAR": verdict(-0.8)})
+TELLS = grading({"CROWBAR": verdict_reply(-0.8)})
 
 
-def obliging(call: Call) -> dict[str, str]:
+def obliging(call: ScriptedCall) -> dict[str, str]:
     """An actor that tells whatever it is asked for."""
     return {"text": HARM if "force" in call["question"] else "It is open from 9 to 5. The rest is left out."}
 
 
-def questions(calls: list[Call], *tasks: str) -> set[str]:
+def questions(calls: list[ScriptedCall], *tasks: str) -> set[str]:
     return {call["question"] for call in calls if call.task in tasks}
 
 
@@ -40,12 +47,12 @@ async def test_the_harmless_part_is_answered_and_the_harmful_one_is_not_even_ask
     assert questions(model.calls, "assess request", "assess thought") == {MIXED}
     # The tightest governance: s0 = 0, so B = 6 000 · 0.5; five calls.
     assert of_kind(events, "scanned")[0].safety == 0.0
-    assert (result.cost.budget, result.cost.spent) == (3000.0, 5 * CALL_COST)
+    assert (result.cost.budget, result.cost.spent) == (3000.0, 5 * SCRIPTED_CALL_COST)
 
 
 async def test_neither_draft_nor_first_actions_of_the_scan_are_taken_up() -> None:
     # With a caution of 0 nothing else would keep the draft back.
-    events, model = await told(Policy(caution=0.0), MIXED, scan=MIXED_SCAN, answer=obliging, assess=verdict())
+    events, model = await told(Policy(caution=0.0), MIXED, scan=MIXED_SCAN, answer=obliging, assess=verdict_reply())
     offered = [offer.aim for event in of_kind(events, "proposed") for offer in event.actions]
     assert offered == ["answer now"]
     assert ending(events).answer == "It is open from 9 to 5. The rest is left out."
@@ -110,18 +117,21 @@ async def test_where_the_assessor_disagrees_the_whole_is_answered_under_a_strate
 
 @pytest.mark.parametrize("safety", [0.0, 0.4, 0.9])
 async def test_a_part_of_a_request_that_is_not_harmful_changes_nothing(safety: float) -> None:
-    with_part, one = await asked(question=MIXED, scan=scan(safety=safety, harmless_part=PART))
-    without, other = await asked(question=MIXED, scan=scan(safety=safety))
+    with_part, one = await asked(question=MIXED, scan=scan_reply(safety=safety, harmless_part=PART))
+    without, other = await asked(question=MIXED, scan=scan_reply(safety=safety))
     assert one.tasks() == other.tasks()
     assert questions(one.calls, *one.tasks()) == {MIXED}
     assert (with_part.answer, with_part.notes) == (without.answer, without.notes)
 
 
 async def test_after_an_unsafe_thought_only_the_part_of_a_sensitive_request_is_asked_for() -> None:
-    actions = [action("reason", "think of the door", 0.9, 0.2), action("answer", "tell all", 0.9, 0.9)]
+    actions = [
+        proposed_action("reason", "think of the door", 0.9, 0.2),
+        proposed_action("answer", "tell all", 0.9, 0.9),
+    ]
     result, model = await asked(
-        Policy(batch=1), MIXED, scan=scan(safety=0.4, harmless_part=PART, actions=actions), answer=obliging,
-        assess=grading({"CROWBAR": verdict(-0.8), "nine to five": verdict(0.9, 0.1)}),
+        Policy(batch=1), MIXED, scan=scan_reply(safety=0.4, harmless_part=PART, actions=actions), answer=obliging,
+        assess=grading({"CROWBAR": verdict_reply(-0.8), "nine to five": verdict_reply(0.9, 0.1)}),
     )  # fmt: skip
     answers = [call["question"] for call in model.calls if call.task == "answer"]
     assert (answers[0], set(answers[1:])) == (MIXED, {f"{PART}\n\n{PART_INSTRUCTION}"})
@@ -133,7 +143,7 @@ async def test_after_an_unsafe_thought_only_the_part_of_a_sensitive_request_is_a
 
 async def test_where_every_answer_to_the_whole_was_cut_one_to_the_part_is_written_at_the_end() -> None:
     result, model = await asked(
-        question=MIXED, scan=scan(safety=0.4, harmless_part=PART), answer={"text": HARM}, assess=TELLS,
+        question=MIXED, scan=scan_reply(safety=0.4, harmless_part=PART), answer={"text": HARM}, assess=TELLS,
         propose={"actions": [], "merge": [], "prune": []},
     )  # fmt: skip
     assert model.tasks()[-2:] == ["synthesize", "assess thought"]
@@ -143,7 +153,7 @@ async def test_where_every_answer_to_the_whole_was_cut_one_to_the_part_is_writte
 
 
 async def test_a_request_that_the_scan_finds_harmless_has_no_part_to_fall_back_on() -> None:
-    result, model = await asked(question=MIXED, scan=scan(safety=0.5, harmless_part=PART), answer=obliging,
+    result, model = await asked(question=MIXED, scan=scan_reply(safety=0.5, harmless_part=PART), answer=obliging,
                                 assess=TELLS)  # fmt: skip
     assert result.status == "declined"
     assert questions(model.calls, "answer", "propose") == {MIXED}
@@ -151,9 +161,12 @@ async def test_a_request_that_the_scan_finds_harmless_has_no_part_to_fall_back_o
 
 async def test_an_answer_from_before_the_unsafe_thought_is_not_called_partial() -> None:
     # Bought together: one tells all safely, the other is cut; what stands was asked for in full.
-    actions = [action("answer", "say the hours", 0.9, 0.9), action("reason", "think of the door", 0.9, 0.9)]
+    actions = [
+        proposed_action("answer", "say the hours", 0.9, 0.9),
+        proposed_action("reason", "think of the door", 0.9, 0.9),
+    ]
     result, _ = await asked(
-        Policy(satisfied_utility=1.0), MIXED, scan=scan(safety=0.4, harmless_part=PART, actions=actions),
+        Policy(satisfied_utility=1.0), MIXED, scan=scan_reply(safety=0.4, harmless_part=PART, actions=actions),
         reason={"text": HARM}, assess=TELLS, propose={"actions": [], "merge": [], "prune": []},
     )  # fmt: skip
     assert (result.status, result.answer) == ("answered", "It is open from 9 to 5.")
@@ -171,7 +184,7 @@ async def test_with_little_budget_it_ends_in_time_and_never_in_harm(factor: floa
 
 async def test_a_budget_that_pays_for_a_refusal_only_declines() -> None:
     # Scan and confirmation take 140 + 100 + 5 700 of 6 000, of which a harmful request may not have the half.
-    confirmation = Say({"hazards": ["S2"], "safety": -0.8}, completion_tokens=5_700)
+    confirmation = ScriptedReply({"hazards": ["S2"], "safety": -0.8}, completion_tokens=5_700)
     result, model = await asked(question=MIXED, scan=MIXED_SCAN, request=confirmation, answer=obliging, assess=TELLS)
     assert (result.status, result.stop_reason) == ("declined", "unsafe_request")
     assert {"answer", "synthesize"}.isdisjoint(model.tasks())
@@ -188,11 +201,11 @@ async def test_a_budget_that_pays_for_a_refusal_only_declines() -> None:
     ],
 )  # fmt: skip
 def test_a_part_is_one_short_text_or_none(said: Any, read: str) -> None:
-    assert ScanReply.model_validate(scan(harmless_part=said)).harmless_part == read
+    assert ScanReply.model_validate(scan_reply(harmless_part=said)).harmless_part == read
 
 
 def test_a_scan_of_an_older_prompt_names_no_part() -> None:
-    assert ScanReply.model_validate(scan()).harmless_part == ""
+    assert ScanReply.model_validate(scan_reply()).harmless_part == ""
 
 
 async def test_a_part_that_imitates_a_fence_stays_inside_it() -> None:

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.search.request import MAX_QUESTION, request_content, validate_question
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel
 from tests.search.stage import picture
 
 DATA = base64.b64encode(b"pixels").decode()
@@ -116,7 +116,7 @@ def test_the_longest_question_fits_and_a_character_more_does_not() -> None:
 
 async def test_a_conversation_with_a_picture_is_answered_by_the_graph() -> None:
     url = "data:image/png;base64," + base64.b64encode(picture()).decode()
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     content: list[Any] = [{"type": "text", "text": "When?"}, {"type": "image_url", "image_url": {"url": url}}]
     state = await EcoAlign(model).graph.ainvoke({"messages": [HumanMessage(content)]})
     assert state["status"] == "answered"
@@ -125,7 +125,7 @@ async def test_a_conversation_with_a_picture_is_answered_by_the_graph() -> None:
 
 
 async def test_a_bad_request_to_the_graph_raises_and_asks_nobody() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     with pytest.raises(UsageError, match="bytes or a data URL"):
         await EcoAlign(model).graph.ainvoke({"question": "When?", "images": ["/etc/passwd"]})
     assert model.calls == []

@@ -14,21 +14,21 @@ from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.events.events import Answered, Declined, Event, event_adapter
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.search.human_review import needs_review, parse_decision
-from tests.fakes import Call, ScriptedModel, action, plays, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
 from tests.search.stage import QUESTION, ending, grading, of_kind
 
 POLICY = Policy(review_below=0.5, satisfied_safety=0.1)
 THREAD: Any = {"configurable": {"thread_id": "x"}}
 
-DRAFTED = scan(draft="Nine to five, I think.", actions=[])
+DRAFTED = scan_reply(draft="Nine to five, I think.", actions=[])
 SAID = "Nine to five, I think."
 
 
 def doubtful(safety: float = 0.2, **parts: Any) -> ScriptedModel:
     """A model whose draft answer is graded so."""
-    grade = grading({"I think": verdict(safety, 0.9)})
+    grade = grading({"I think": verdict_reply(safety, 0.9)})
     played: dict[str, Any] = {"scan": DRAFTED, "assess": grade} | parts
-    return ScriptedModel(plays(**played))
+    return ScriptedModel(task_replies(**played))
 
 
 def agent_with(model: ScriptedModel, saver: BaseCheckpointSaver[str] | None = None, **knobs: Any) -> EcoAlign:
@@ -138,14 +138,14 @@ async def test_without_a_checkpointer_it_is_refused_before_anything_is_spent() -
 
 async def test_two_thoughts_of_one_round_are_asked_about_one_after_the_other_also_by_another_process() -> None:
     saver = InMemorySaver()
-    actions = [action("reason", "left", 0.9, 0.2), action("reason", "right", 0.9, 0.2)]
+    actions = [proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
 
-    def reason(call: Call) -> dict[str, str]:
+    def reason(call: ScriptedCall) -> dict[str, str]:
         return {"text": "The left leaf is green." if "left" in call["aim"] else "A sign at the right says nine."}
 
     def model() -> ScriptedModel:
-        grade = grading({"left leaf": verdict(0.3, 0.3), "at the right": verdict(0.1, 0.3)})
-        return ScriptedModel(plays(scan=scan(actions=actions), reason=reason, assess=grade))
+        grade = grading({"left leaf": verdict_reply(0.3, 0.3), "at the right": verdict_reply(0.1, 0.3)})
+        return ScriptedModel(task_replies(scan=scan_reply(actions=actions), reason=reason, assess=grade))
 
     def fresh() -> tuple[EcoAlign, ScriptedModel]:
         scripted = model()
@@ -182,10 +182,10 @@ async def test_two_thoughts_of_one_round_are_asked_about_one_after_the_other_als
 
 
 async def test_the_written_answer_waits_too_and_a_rejection_tries_the_next_path() -> None:
-    grade = grading({"Open from 9": verdict(0.2, 0.9), "nine to five": verdict(0.9, 0.1)})
+    grade = grading({"Open from 9": verdict_reply(0.2, 0.9), "nine to five": verdict_reply(0.9, 0.1)})
     model = ScriptedModel(
-        plays(
-            scan=scan(actions=[action("reason", "read", 0.9, 0.2)]),
+        task_replies(
+            scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
             propose={"actions": [], "merge": [], "prune": []},
             assess=grade,
         )
@@ -202,10 +202,10 @@ async def test_the_written_answer_waits_too_and_a_rejection_tries_the_next_path(
 
 
 async def test_a_rejected_written_answer_leads_to_a_refusal_and_a_refusal_in_the_zone_to_the_fixed_one() -> None:
-    grade = grading({"nine to five": verdict(0.9, 0.1)}, otherwise=verdict(0.2, 0.9))
+    grade = grading({"nine to five": verdict_reply(0.9, 0.1)}, otherwise=verdict_reply(0.2, 0.9))
     model = ScriptedModel(
-        plays(
-            scan=scan(actions=[action("reason", "read", 0.9, 0.2)]),
+        task_replies(
+            scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
             propose={"actions": [], "merge": [], "prune": []},
             assess=grade,
         )
@@ -220,7 +220,9 @@ async def test_a_rejected_written_answer_leads_to_a_refusal_and_a_refusal_in_the
 
 
 async def test_a_strategy_waits_before_anything_follows_from_it() -> None:
-    model = ScriptedModel(plays(scan=scan(safety=0.3), assess=grading({"Tell the hours": verdict(0.1, 0.3)})))
+    model = ScriptedModel(
+        task_replies(scan=scan_reply(safety=0.3), assess=grading({"Tell the hours": verdict_reply(0.1, 0.3)}))
+    )
     agent = agent_with(model)
     waiting = await agent.ask(QUESTION, run_id="x")
     assert waiting.waiting is not None

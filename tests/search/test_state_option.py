@@ -16,12 +16,12 @@ from ecoalign_agent import EcoAlign
 from ecoalign_agent.checkpointers import open_checkpointer, shown
 from ecoalign_agent.cli.main import main
 from ecoalign_agent.errors import UsageError
-from tests.fakes import ScriptedModel, plays, scan, verdict
+from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies, verdict_reply
 from tests.scripted_server import ChatServer
 from tests.search.stage import QUESTION, grading
 from tests.test_served import served
 
-DRAFTED = scan(draft="Nine to five, I think.", actions=[])
+DRAFTED = scan_reply(draft="Nine to five, I think.", actions=[])
 POSTGRES = shutil.which("pg_ctl") is not None and shutil.which("initdb") is not None
 
 
@@ -36,7 +36,7 @@ def options(server: ChatServer, kept: Path) -> list[str]:
 
 
 def test_the_same_command_again_tells_the_answer_without_a_call(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with ChatServer(served(plays(scan=DRAFTED))) as server:
+    with ChatServer(served(task_replies(scan=DRAFTED))) as server:
         command = ["ask", QUESTION, "--state", str(kept), "--json", "--model", "openai:m", "--base-url", server.url]
         assert main(command) == 0
         first = json.loads(capsys.readouterr().out)
@@ -56,7 +56,7 @@ def test_the_same_command_again_tells_the_answer_without_a_call(kept: Path, caps
 
 
 def test_what_waits_is_shown_and_decided_by_the_command(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script = served(plays(scan=DRAFTED, assess=grading({"I think": verdict(0.2, 0.9)})))
+    script = served(task_replies(scan=DRAFTED, assess=grading({"I think": verdict_reply(0.2, 0.9)})))
     with ChatServer(script) as server:
         asked = ["ask", QUESTION, "--state", str(kept), "--run-id", "x", *options(server, kept)]
         assert main(asked) == 3
@@ -169,7 +169,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 async def test_a_run_in_postgres_is_taken_up_by_another_process_of_it(database: str) -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     thread: Any = {"configurable": {"thread_id": "x"}}
     async with open_checkpointer(database) as saver:
         given: Any = {"question": QUESTION, "images": [], "run_id": "x"}

@@ -7,14 +7,14 @@ import httpx
 import pytest
 
 from ecoalign_agent import Policy
-from tests.fakes import Call, Say, action, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, ScriptedReply, proposed_action, scan_reply, verdict_reply
 from tests.search.stage import asked, ending, grading, least_budget, of_kind, told
 
-LOW = verdict(0.9, 0.1)
+LOW = verdict_reply(0.9, 0.1)
 """Safe, and not useful enough: u = 0.55 is below 0.8."""
 
 
-def nothing_more(call: Call) -> dict[str, Any]:
+def nothing_more(call: ScriptedCall) -> dict[str, Any]:
     return {"actions": [], "merge": [], "prune": []}
 
 
@@ -30,20 +30,22 @@ async def test_satisfied_an_answer_is_safe_and_useful_enough() -> None:
     [((0.5, 0.6), True), ((0.49, 0.9), False), ((0.9, 0.59), False)],
 )
 async def test_the_least_that_satisfies_is_what_the_policy_says(grade: tuple[float, float], satisfied: bool) -> None:
-    result, _ = await asked(assess=verdict(*grade), propose=nothing_more)
+    result, _ = await asked(assess=verdict_reply(*grade), propose=nothing_more)
     assert result.stop_reason == ("satisfied" if satisfied else "no_open_tip")
     assert result.status == "answered"
 
 
 async def test_no_value_the_best_action_is_worth_nothing() -> None:
     # s · u = 0 · 0.9: safe, and without value.
-    result, model = await asked(scan=scan(actions=[action("answer", "say it", 0.0, 0.8)]))
+    result, model = await asked(scan=scan_reply(actions=[proposed_action("answer", "say it", 0.0, 0.8)]))
     assert result.stop_reason == "no_value"
     assert model.tasks() == ["scan", "synthesize", "assess thought"]
 
 
 async def test_no_value_every_action_is_unsafe() -> None:
-    events, model = await told(scan=scan(actions=[action("answer", "say it", -0.1, 1.0), action("reason", "r", -1.0)]))
+    events, model = await told(
+        scan=scan_reply(actions=[proposed_action("answer", "say it", -0.1, 1.0), proposed_action("reason", "r", -1.0)])
+    )
     assert ending(events).stop_reason == "no_value"
     assert [a.value for a in of_kind(events, "scored")[0].actions] == [None, None]
     assert not {"answer", "reason"} & set(model.tasks())
@@ -61,9 +63,9 @@ async def test_rounds_the_limit_is_reached() -> None:
     # A new thought every round: a chain of four, none of them an answer.
     result, model = await asked(
         Policy(max_rounds=4, forecasts="inline"),
-        scan=scan(actions=[action("reason", "go on", 0.9, 0.2)]),
+        scan=scan_reply(actions=[proposed_action("reason", "go on", 0.9, 0.2)]),
         reason=lambda call: {"text": f"{next(numbers)} windows are lit."},
-        propose={"actions": [action("reason", "go on", 0.9, 0.2)], "merge": [], "prune": []},
+        propose={"actions": [proposed_action("reason", "go on", 0.9, 0.2)], "merge": [], "prune": []},
         assess=grading({"windows": LOW}),
     )
     assert (result.stop_reason, result.rounds) == ("rounds", 4)
@@ -74,8 +76,8 @@ async def test_rounds_the_limit_is_reached() -> None:
 async def test_budget_what_is_left_cant_pay_a_round_and_the_final_answer() -> None:
     result, model = await asked(
         Policy(budget=await least_budget()),
-        scan=lambda call: Say(
-            scan(safety=1.0), prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens or 0
+        scan=lambda call: ScriptedReply(
+            scan_reply(safety=1.0), prompt_tokens=call.prompt_tokens, completion_tokens=call.max_tokens or 0
         ),
     )
     assert result.stop_reason == "budget"
@@ -95,14 +97,20 @@ async def test_deadline_another_round_would_run_into_the_time_of_the_ending() ->
 
 
 async def test_unsafe_request_is_not_explored() -> None:
-    result, model = await asked(scan=scan(safety=-0.9))
+    result, model = await asked(scan=scan_reply(safety=-0.9))
     assert (result.stop_reason, result.status) == ("unsafe_request", "declined")
     assert "propose" not in model.tasks()
 
 
 @pytest.mark.parametrize(
     "reply",
-    ["A door with a notice.", {"caption": "a door"}, scan(safety=2.0), scan(actions=[{"kind": "guess"}]), ""],
+    [
+        "A door with a notice.",
+        {"caption": "a door"},
+        scan_reply(safety=2.0),
+        scan_reply(actions=[{"kind": "guess"}]),
+        "",
+    ],
     ids=["prose", "incomplete", "out of range", "no valid action", "empty"],
 )
 async def test_unreadable_scan_fails_and_is_neither_refusal_nor_answer(reply: Any) -> None:
@@ -124,7 +132,7 @@ async def test_endpoint_a_first_look_that_never_came() -> None:
 async def test_endpoint_three_failed_calls_are_enough() -> None:
     result, model = await asked(
         Policy(forecasts="inline"),
-        scan=scan(draft="From 9 to 5.", actions=[]),
+        scan=scan_reply(draft="From 9 to 5.", actions=[]),
         assess=LOW,
         propose=httpx.ConnectError(""),
     )
@@ -136,11 +144,11 @@ async def test_endpoint_three_failed_calls_are_enough() -> None:
 async def test_a_branch_that_cant_win_any_more_is_pruned_and_said_so() -> None:
     # The draft: u = 0.99 for its verdict, 0.25 · 80 + 10 = 30, a rate of 0.033. However many perfect thoughts follow
     # the other one, at 40 or more each they come to less than 1 / 40 = 0.025.
-    cheap = Say(verdict(1.0, 0.98), prompt_tokens=80, completion_tokens=10)
+    cheap = ScriptedReply(verdict_reply(1.0, 0.98), prompt_tokens=80, completion_tokens=10)
     events, model = await told(
         Policy(choice="gamma", forecasts="inline", satisfied_utility=1.0),
-        scan=scan(draft="From 9 to 5.", actions=[action("reason", "read", 0.9, 0.1)]),
-        assess=grading({"From 9": cheap}, verdict(1.0, -0.98)),
+        scan=scan_reply(draft="From 9 to 5.", actions=[proposed_action("reason", "read", 0.9, 0.1)]),
+        assess=grading({"From 9": cheap}, verdict_reply(1.0, -0.98)),
     )
     result = ending(events)
     assert model.tasks() == ["scan", "assess thought", "reason", "assess thought"]

@@ -17,13 +17,22 @@ from typing_extensions import TypedDict
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.search.state import CHECKPOINT_TYPES
-from tests.fakes import Answer, Call, Say, ScriptedModel, action, plays, scan, verdict
+from ecoalign_agent.testing import (
+    AnyReply,
+    ScriptedCall,
+    ScriptedModel,
+    ScriptedReply,
+    proposed_action,
+    scan_reply,
+    task_replies,
+    verdict_reply,
+)
 from tests.search.stage import QUESTION, told
 
 
 class Chat(TypedDict, total=False):
     messages: Annotated[list[AnyMessage], add_messages]
-    verdict: str
+    verdict_reply: str
 
 
 class Streaming(ScriptedModel):
@@ -71,7 +80,7 @@ REQUEST = {"messages": [HumanMessage(QUESTION)]}
 
 async def test_as_a_subgraph_it_tells_the_same_events() -> None:
     alone, _ = await told()
-    for parent in (as_a_node(EcoAlign(ScriptedModel(plays()))), called_by_a_node(EcoAlign(ScriptedModel(plays())))):
+    for parent in (as_a_node(EcoAlign(ScriptedModel())), called_by_a_node(EcoAlign(ScriptedModel()))):
         seen = []
         async for namespace, chunk in parent.astream(REQUEST, stream_mode="custom", subgraphs=True):
             assert namespace
@@ -81,19 +90,19 @@ async def test_as_a_subgraph_it_tells_the_same_events() -> None:
 
 
 async def test_as_a_node_it_adds_its_answer_to_the_conversation() -> None:
-    state = await as_a_node(EcoAlign(ScriptedModel(plays()))).ainvoke(REQUEST)
+    state = await as_a_node(EcoAlign(ScriptedModel())).ainvoke(REQUEST)
     assert [message.text for message in state["messages"]] == [QUESTION, "It is open from 9 to 5."]
     assert state["messages"][-1].name == "ecoalign"
 
 
 async def test_a_node_may_call_it_with_other_keys() -> None:
-    state = await called_by_a_node(EcoAlign(ScriptedModel(plays()))).ainvoke(REQUEST)
+    state = await called_by_a_node(EcoAlign(ScriptedModel())).ainvoke(REQUEST)
     assert state["verdict"] == "answered"
 
 
 async def test_inner_calls_are_in_no_stream_of_messages() -> None:
     for build in (as_a_node, called_by_a_node):
-        for model in (ScriptedModel(plays()), Streaming(script=plays())):
+        for model in (ScriptedModel(), Streaming(script=task_replies())):
             words = [
                 message.text
                 async for _, (message, _) in build(EcoAlign(model)).astream(
@@ -106,7 +115,7 @@ async def test_inner_calls_are_in_no_stream_of_messages() -> None:
 
 
 async def test_a_model_that_can_stream_is_never_asked_to() -> None:
-    model = Streaming(script=plays())
+    model = Streaming(script=task_replies())
     tokens = [
         event
         async for event in EcoAlign(model).graph.astream_events({"question": QUESTION}, version="v2")
@@ -116,12 +125,12 @@ async def test_a_model_that_can_stream_is_never_asked_to() -> None:
 
 
 async def test_taken_up_in_the_middle_by_the_parents_checkpoint_it_goes_on_where_it_was() -> None:
-    def script(call: Call) -> Answer:
-        said = plays(scan=scan(actions=[action("reason", "read", 0.9, 0.2)]), assess=grades)(call)
-        return Say(said, delay=60.0) if call.task == "propose" and cut else said  # type: ignore[arg-type] # no Say in it
+    def script(call: ScriptedCall) -> AnyReply:
+        said = task_replies(scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]), assess=grades)(call)
+        return ScriptedReply(said, delay=60.0) if call.task == "propose" and cut else said  # type: ignore[arg-type] # no Say in it
 
-    def grades(call: Call) -> Answer:
-        return verdict(0.9, 0.9 if "an answer" in call.system else 0.1)
+    def grades(call: ScriptedCall) -> AnyReply:
+        return verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1)
 
     cut = True
     model = ScriptedModel(script)

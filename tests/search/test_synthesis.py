@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import Policy
-from tests.fakes import Call, Say, action, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, ScriptedReply, proposed_action, scan_reply, verdict_reply
 from tests.search.stage import Part, asked, ending, grading, of_kind, told
 
-LOW = verdict(0.9, 0.1)
+LOW = verdict_reply(0.9, 0.1)
 SYNTHESIZED = "Open from 9 to 5."
 OWN = "It is open from 9 to 5."
 THOUGHT = "nine to five."
@@ -17,8 +17,8 @@ THOUGHT = "nine to five."
 def reasoned(**more: Part) -> dict[str, Any]:
     """A reason and then an answer: a path of two thoughts."""
     parts: dict[str, Any] = {
-        "scan": scan(actions=[action("reason", "read", 0.9, 0.2)]),
-        "assess": grading({THOUGHT: verdict(0.8, 0.2)}, verdict(0.9, 0.9)),
+        "scan": scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
+        "assess": grading({THOUGHT: verdict_reply(0.8, 0.2)}, verdict_reply(0.9, 0.9)),
     }
     return parts | more
 
@@ -39,11 +39,17 @@ async def test_a_path_of_several_thoughts_is_put_into_one_answer() -> None:
 
 
 async def test_the_written_answer_can_be_the_weakest_link() -> None:
-    result, _ = await asked(**reasoned(assess=grading({SYNTHESIZED: verdict(0.55, 0.9)}, verdict(0.9, 0.8))))
+    result, _ = await asked(
+        **reasoned(assess=grading({SYNTHESIZED: verdict_reply(0.55, 0.9)}, verdict_reply(0.9, 0.8)))
+    )
     # s·u: 0.55 · 0.95 = 0.52 is less than the 0.9 · 0.9 = 0.81 of the answer that was there: that one stands.
     assert (result.answer, result.safety) == (OWN, 0.9)
     result, _ = await asked(
-        **reasoned(assess=grading({SYNTHESIZED: verdict(0.55, 0.9), OWN: verdict(0.5, 0.6)}, verdict(0.9, 0.8)))
+        **reasoned(
+            assess=grading(
+                {SYNTHESIZED: verdict_reply(0.55, 0.9), OWN: verdict_reply(0.5, 0.6)}, verdict_reply(0.9, 0.8)
+            )
+        )
     )
     # 0.5 · 0.8 = 0.40 < 0.52.
     assert (result.answer, result.safety) == (SYNTHESIZED, 0.5)
@@ -54,9 +60,13 @@ async def test_an_unsafe_rewording_is_dropped_for_the_next_best_path() -> None:
     events, model = await told(
         Policy(forecasts="inline"),
         **reasoned(
-            scan=scan(actions=[action("reason", "read", 0.9, 0.2), action("answer", "say it", 0.9, -0.1)]),
+            scan=scan_reply(
+                actions=[proposed_action("reason", "read", 0.9, 0.2), proposed_action("answer", "say it", 0.9, -0.1)]
+            ),
             answer=lambda call: {"text": "Plain: nine until five." if call["path"] == "(none)" else OWN},
-            assess=grading({SYNTHESIZED: verdict(-0.3), "Plain": verdict(0.9, 0.3), THOUGHT: verdict(0.8, 0.2)}),
+            assess=grading(
+                {SYNTHESIZED: verdict_reply(-0.3), "Plain": verdict_reply(0.9, 0.3), THOUGHT: verdict_reply(0.8, 0.2)}
+            ),
         ),
     )
     result = ending(events)
@@ -67,13 +77,13 @@ async def test_an_unsafe_rewording_is_dropped_for_the_next_best_path() -> None:
 
 
 async def test_an_answer_whose_verdict_is_unknown_is_not_released() -> None:
-    result, _ = await asked(**reasoned(assess=grading({SYNTHESIZED: "fine"}, verdict(0.9, 0.9))))
+    result, _ = await asked(**reasoned(assess=grading({SYNTHESIZED: "fine"}, verdict_reply(0.9, 0.9))))
     assert result.unknown_verdicts == 1
     assert result.status == "declined"
     assert SYNTHESIZED not in (result.answer or "")
 
 
-@pytest.mark.parametrize("reply", ["Open from nine.", "", Say({"text": "Open fr"}, finish_reason="length")])
+@pytest.mark.parametrize("reply", ["Open from nine.", "", ScriptedReply({"text": "Open fr"}, finish_reason="length")])
 async def test_where_the_written_answer_cant_be_read_the_paths_own_stands(reply: Part) -> None:
     result, _ = await asked(**reasoned(synthesize=reply))
     assert (result.status, result.answer) == ("answered", OWN)
@@ -88,7 +98,7 @@ async def test_a_single_answer_stands_as_it_is() -> None:
 
 
 async def test_a_strategy_before_a_single_answer_says_no_more() -> None:
-    result, model = await asked(scan=scan(safety=0.3), assess=grading({"hours only": verdict(0.6, 0.5)}))
+    result, model = await asked(scan=scan_reply(safety=0.3), assess=grading({"hours only": verdict_reply(0.6, 0.5)}))
     assert "synthesize" not in model.tasks()
     assert [step.kind for step in result.path] == ["strategy", "answer"]
     # The strategy is a link like any other.
@@ -97,15 +107,19 @@ async def test_a_strategy_before_a_single_answer_says_no_more() -> None:
 
 async def test_a_better_answer_that_is_dearer_is_taken_where_quality_decides() -> None:
     # Two answers; the poor one has the better rate Γ. What is spent is sunk.
-    def answer(call: Call) -> Say:
+    def answer(call: ScriptedCall) -> ScriptedReply:
         dear = "thoroughly" in call["aim"]
-        return Say({"text": "Thorough: 9 to 5." if dear else "Poor: open."}, completion_tokens=400 if dear else 40)
+        return ScriptedReply(
+            {"text": "Thorough: 9 to 5." if dear else "Poor: open."}, completion_tokens=400 if dear else 40
+        )
 
     parts: dict[str, Any] = {
-        "scan": scan(actions=[action("answer", "quickly"), action("answer", "thoroughly", 0.9, 0.7)]),
+        "scan": scan_reply(
+            actions=[proposed_action("answer", "quickly"), proposed_action("answer", "thoroughly", 0.9, 0.7)]
+        ),
         "answer": answer,
         # u = 0.7 for 280 against u = 0.78 for 640: neither satisfies.
-        "assess": grading({"Poor": verdict(0.9, 0.4), "Thorough": verdict(0.9, 0.56)}),
+        "assess": grading({"Poor": verdict_reply(0.9, 0.4), "Thorough": verdict_reply(0.9, 0.56)}),
     }
     satisfied, _ = await asked(Policy(forecasts="inline"), **parts)
     gamma, _ = await asked(Policy(forecasts="inline", choice="gamma"), **parts)
@@ -115,7 +129,7 @@ async def test_a_better_answer_that_is_dearer_is_taken_where_quality_decides() -
 
 
 async def test_with_no_safe_path_the_refusal_is_specific_and_assessed() -> None:
-    result, model = await asked(assess=grading({"can't help": verdict()}, verdict(-0.4)))
+    result, model = await asked(assess=grading({"can't help": verdict_reply()}, verdict_reply(-0.4)))
     assert (result.status, result.stop_reason) == ("declined", "no_open_tip")
     assert model.tasks()[-2:] == ["decline", "assess thought"]
     assert "I could not find an answer that I can stand behind" in model.calls[-2]["reason"]
@@ -125,9 +139,9 @@ async def test_with_no_safe_path_the_refusal_is_specific_and_assessed() -> None:
 async def test_a_fixed_text_where_nothing_is_left_to_spend() -> None:
     # A provider that counts otherwise takes all that is left, and more, for an answer that nobody can grade then.
     result, model = await asked(
-        scan=scan(actions=[]),
+        scan=scan_reply(actions=[]),
         propose={"actions": [], "merge": [], "prune": []},
-        synthesize=Say({"text": SYNTHESIZED}, prompt_tokens=100_000),
+        synthesize=ScriptedReply({"text": SYNTHESIZED}, prompt_tokens=100_000),
     )
     assert model.tasks() == ["scan", "propose", "propose", "synthesize"]
     assert (result.status, result.stop_reason) == ("declined", "no_open_tip")
@@ -140,7 +154,7 @@ async def test_a_fixed_text_where_nothing_is_left_to_spend() -> None:
 async def test_a_proposers_word_that_a_thought_leads_nowhere_is_no_reason_to_decline() -> None:
     result, _ = await asked(
         Policy(forecasts="inline", max_rounds=2),
-        scan=scan(actions=[action("reason", "read", 0.9, 0.2)]),
+        scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
         propose={"actions": [], "merge": [], "prune": ["t1"]},
         assess=grading({THOUGHT: LOW}),
     )

@@ -5,18 +5,18 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import Policy
-from tests.fakes import Call, action, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, proposed_action, scan_reply, verdict_reply
 from tests.search.stage import asked, by_tip, ending, grading, picture, told
 
 HARM = "DARK: the lock gives way when it is cold."
-LOW = verdict(0.9, 0.1)
+LOW = verdict_reply(0.9, 0.1)
 
 
 def by_aim(texts: dict[str, str]) -> Any:
     return lambda call: {"text": next(text for words, text in texts.items() if words in call["aim"])}
 
 
-def reads_no_harm(calls: list[Call]) -> bool:
+def reads_no_harm(calls: list[ScriptedCall]) -> bool:
     """Whether no prompt but the assessor's carried the harmful text."""
     return not [call for call in calls if call.task != "assess thought" and HARM in str(call.data)]
 
@@ -24,9 +24,9 @@ def reads_no_harm(calls: list[Call]) -> bool:
 async def test_a_disclaimer_does_not_redeem_an_unsafe_step() -> None:
     redeemed = "For education only, please never do this: " + HARM
     result, model = await asked(
-        scan=scan(draft=redeemed, actions=[]),
+        scan=scan_reply(draft=redeemed, actions=[]),
         answer={"text": "It is open from 9 to 5."},
-        assess=grading({HARM: verdict(-0.8, 1.0)}),
+        assess=grading({HARM: verdict_reply(-0.8, 1.0)}),
     )
     assert result.answer == "It is open from 9 to 5."
     assert [(p.safety, p.reason) for p in result.pruned] == [(-0.8, "unsafe (-0.80)")]
@@ -38,16 +38,16 @@ async def test_from_harm_in_the_middle_no_benign_end_is_reached() -> None:
     # safe → harmful, and every continuation of the harmful thought would be benign and useful.
     events, model = await told(
         Policy(forecasts="inline", batch=1),
-        scan=scan(actions=[action("reason", "begin", 0.9, 0.2)]),
+        scan=scan_reply(actions=[proposed_action("reason", "begin", 0.9, 0.2)]),
         reason=by_aim({"begin": "There is a lock.", "go on": HARM, "else": "There is a notice."}),
         propose=by_tip(
             {
-                "DARK": [action("answer", "benign end")],
-                "lock": [action("reason", "go on", 0.9, 0.5), action("reason", "else", 0.9, 0.1)],
-                "notice": [action("answer", "say the hours")],
+                "DARK": [proposed_action("answer", "benign end")],
+                "lock": [proposed_action("reason", "go on", 0.9, 0.5), proposed_action("reason", "else", 0.9, 0.1)],
+                "notice": [proposed_action("answer", "say the hours")],
             }
         ),
-        assess=grading({HARM: verdict(-0.6, 1.0), "There is": LOW}),
+        assess=grading({HARM: verdict_reply(-0.6, 1.0), "There is": LOW}),
     )
     result = ending(events)
     assert result.status == "answered"
@@ -61,8 +61,8 @@ async def test_from_harm_in_the_middle_no_benign_end_is_reached() -> None:
 
 async def test_the_results_safety_is_that_of_the_weakest_thought_on_its_path() -> None:
     result, _ = await asked(
-        scan=scan(actions=[action("reason", "read", 0.9, 0.2)]),
-        assess=grading({"The notice says": verdict(0.25, 0.1)}, verdict(0.875, 0.9)),
+        scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
+        assess=grading({"The notice says": verdict_reply(0.25, 0.1)}, verdict_reply(0.875, 0.9)),
     )
     assert [step.safety for step in result.path] == [0.25, 0.875, 0.875]
     assert result.safety == 0.25
@@ -71,7 +71,7 @@ async def test_the_results_safety_is_that_of_the_weakest_thought_on_its_path() -
 
 
 async def test_harm_everywhere_is_declined() -> None:
-    result, model = await asked(assess=grading({"can't help": verdict()}, verdict(-0.5)))
+    result, model = await asked(assess=grading({"can't help": verdict_reply()}, verdict_reply(-0.5)))
     assert (result.status, result.path) == ("declined", [])
     assert result.answer == "I can't help with that, but I can tell you the opening hours."
     # Neither from the root, which was harmless itself: every thought that grew from it was cut.
@@ -79,7 +79,7 @@ async def test_harm_everywhere_is_declined() -> None:
 
 
 async def test_a_thought_on_the_line_is_safe() -> None:
-    result, _ = await asked(assess=verdict(0.0, 0.9))
+    result, _ = await asked(assess=verdict_reply(0.0, 0.9))
     assert (result.status, result.safety) == ("answered", 0.0)
 
 
@@ -93,9 +93,9 @@ async def test_under_the_ablations_unsafe_thoughts_stay_on_paths_and_the_result_
 ) -> None:
     result, model = await asked(
         Policy().replace(path_safety=path_safety),
-        scan=scan(actions=[action("reason", "begin", 0.9, 0.2)]),
+        scan=scan_reply(actions=[proposed_action("reason", "begin", 0.9, 0.2)]),
         reason={"text": HARM},
-        assess=grading({HARM: verdict(-0.4, 0.1)}, verdict(0.8, 0.9)),
+        assess=grading({HARM: verdict_reply(-0.4, 0.1)}, verdict_reply(0.8, 0.9)),
     )
     assert [step.kind for step in result.path] == ["reason", "answer", "answer"]
     assert result.safety == pytest.approx(safety)
@@ -108,9 +108,9 @@ async def test_under_the_ablations_unsafe_thoughts_stay_on_paths_and_the_result_
 async def test_under_the_ablations_too_no_unsafe_answer_is_released(path_safety: str) -> None:
     result, model = await asked(
         Policy().replace(path_safety=path_safety),
-        scan=scan(draft=HARM, actions=[]),
+        scan=scan_reply(draft=HARM, actions=[]),
         propose={"actions": [], "merge": [], "prune": []},
-        assess=grading({HARM: verdict(-0.4, 1.0)}),
+        assess=grading({HARM: verdict_reply(-0.4, 1.0)}),
     )
     assert result.status == "declined"
     assert HARM not in result.model_dump_json()
@@ -119,7 +119,7 @@ async def test_under_the_ablations_too_no_unsafe_answer_is_released(path_safety:
 
 async def test_under_the_ablations_an_unknown_verdict_still_prunes() -> None:
     result, _ = await asked(
-        Policy(path_safety="last"), scan=scan(draft="DRAFT", actions=[]), assess=grading({"DRAFT": "fine"})
+        Policy(path_safety="last"), scan=scan_reply(draft="DRAFT", actions=[]), assess=grading({"DRAFT": "fine"})
     )
     assert [p.reason for p in result.pruned] == ["unknown verdict: counts as unsafe"]
 
@@ -127,7 +127,9 @@ async def test_under_the_ablations_an_unknown_verdict_still_prunes() -> None:
 async def test_without_cost_in_value_the_dearer_action_may_come_first() -> None:
     # s·u 0.9 · 0.9 for a look (dear), 0.9 · 0.85 for an answer (cheap): per cost the answer, without cost the look.
     parts: dict[str, Any] = {
-        "scan": scan(actions=[action("look", "closer", 0.9, 0.8), action("answer", "say it", 0.9, 0.7)]),
+        "scan": scan_reply(
+            actions=[proposed_action("look", "closer", 0.9, 0.8), proposed_action("answer", "say it", 0.9, 0.7)]
+        ),
     }
     _, usual = await asked(Policy(forecasts="inline", batch=1), images=[picture(400, 300)], **parts)
     result, without = await asked(
@@ -138,23 +140,25 @@ async def test_without_cost_in_value_the_dearer_action_may_come_first() -> None:
 
 
 async def test_a_conclusion_is_no_safer_than_the_least_safe_thought_it_joins() -> None:
-    def fuse(call: Call) -> dict[str, str]:
+    def fuse(call: ScriptedCall) -> dict[str, str]:
         return {"text": "A baker who likes trams."}
 
-    def assess(call: Call) -> dict[str, Any]:
+    def assess(call: ScriptedCall) -> dict[str, Any]:
         if "answer" in call.system.split("the candidate is ")[1][:12]:
-            return verdict(0.9, 0.9)
-        return verdict(0.2 if "tram." in call["candidate"] else 0.9, -0.4)
+            return verdict_reply(0.9, 0.9)
+        return verdict_reply(0.2 if "tram." in call["candidate"] else 0.9, -0.4)
 
     async def safety(parents: list[str]) -> float | None:
         result, _ = await asked(
             Policy(forecasts="inline", satisfied_safety=0.1, answers="early"),
-            scan=scan(actions=[action("reason", "left", 0.9, 0.5), action("reason", "right", 0.9, 0.4)]),
+            scan=scan_reply(
+                actions=[proposed_action("reason", "left", 0.9, 0.5), proposed_action("reason", "right", 0.9, 0.4)]
+            ),
             reason=lambda call: {"text": "A baker lives here." if call["aim"] == "left" else "They painted a tram."},
             propose=by_tip(
                 {
-                    "likes trams": [action("answer", "say it")],
-                    "baker": [action("fuse", "join", 0.9, 0.9, parents=parents)],
+                    "likes trams": [proposed_action("answer", "say it")],
+                    "baker": [proposed_action("fuse", "join", 0.9, 0.9, parents=parents)],
                 }
             ),
             fuse=fuse,
@@ -170,10 +174,10 @@ async def test_a_conclusion_is_no_safer_than_the_least_safe_thought_it_joins() -
 async def test_a_thought_that_repeats_what_it_follows_from_is_cut() -> None:
     result, _model = await asked(
         Policy(forecasts="inline", max_rounds=4),
-        scan=scan(actions=[action("reason", "look again", 0.9, 0.5)]),
+        scan=scan_reply(actions=[proposed_action("reason", "look again", 0.9, 0.5)]),
         reason={"text": "The notice says nine to five."},
-        propose={"actions": [action("reason", "and again", 0.9, 0.5)], "merge": [], "prune": []},
-        assess=verdict(0.9, 0.1),
+        propose={"actions": [proposed_action("reason", "and again", 0.9, 0.5)], "merge": [], "prune": []},
+        assess=verdict_reply(0.9, 0.1),
     )
     assert next(p.reason for p in result.pruned) == "repeats t1"
     assert result.status == "answered"

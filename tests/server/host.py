@@ -19,7 +19,7 @@ from ecoalign_agent.server.auth import key_digests
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.process import ServerProcess, listen
 from ecoalign_agent.server.service import Service
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel
 from tests.scripted_server import ChatServer
 
 NOTICE = Path(__file__).parents[2] / "examples" / "images" / "museum_notice.png"
@@ -47,7 +47,7 @@ class Hosted:
         policy: Policy | None = None,
         **config: Any,
     ) -> None:
-        self.model = ScriptedModel(plays()) if model is None else model
+        self.model = ScriptedModel() if model is None else model
         if callable(self.model) and not isinstance(self.model, ScriptedModel):
             self.model = ScriptedModel(self.model)
         governed = policy or Policy()
@@ -163,7 +163,7 @@ def held(server: Hosted, upstream: ChatServer) -> Iterator[None]:
     link = socket.create_connection(("127.0.0.1", server.port))
     sent = json.dumps(body()).encode()
     link.sendall(head_of(sent) + sent)
-    asyncio.run(upstream.until(lambda: upstream.under_way == 1))
+    asyncio.run(upstream.until(lambda: upstream.open_requests == 1))
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ import pytest
 
 from ecoalign_agent.server.errors import ApiError
 from ecoalign_agent.server.service import Admission
-from tests.fakes import plays, scan
+from ecoalign_agent.testing import scan_reply, task_replies
 from tests.scripted_server import ChatServer, Hang
 from tests.server.host import ASKED, behind, body, held, until
 from tests.test_served import served as answering
@@ -19,18 +19,18 @@ async def test_runs_above_the_limit_wait_and_the_next_is_told_to_come_back() -> 
         async with httpx.AsyncClient(timeout=30) as client:
             url = f"{server.root}/v1/chat/completions"
             asking = [asyncio.ensure_future(client.post(url, json=body())) for _ in range(3)]
-            await upstream.until(lambda: upstream.under_way == 2)
+            await upstream.until(lambda: upstream.open_requests == 2)
             await until(lambda: server.service.admission.waiting == 1)
             for stream in (False, True):
                 refused = await client.post(url, json=body(stream=stream))
                 assert (refused.status_code, refused.json()["error"]["code"]) == (429, "server_busy")
                 assert 1 <= int(refused.headers["retry-after"]) <= 60
             # Answers for all: the one that waited gets its turn.
-            upstream.reset(answering(plays(scan=scan(draft="At nine."))))
+            upstream.reset(answering(task_replies(scan=scan_reply(draft="At nine."))))
             done = await asyncio.gather(*asking)
         # Those that hung got a 503 from upstream when it was reset, and tried again.
         assert [one.status_code for one in done] == [200, 200, 200]
-        assert upstream.most_under_way <= 2
+        assert upstream.max_open_requests <= 2
 
 
 def test_a_client_of_a_full_server_waits_and_comes_back() -> None:
@@ -94,11 +94,11 @@ async def test_a_client_that_leaves_in_the_queue_gives_up_its_place() -> None:
     with ChatServer(Hang()) as upstream, behind(upstream, runs=1, queue=1) as server:
         async with server.aclient() as first, server.aclient() as second:
             one = asyncio.ensure_future(first.chat.completions.create(model="ecoalign", messages=ASKED))
-            await upstream.until(lambda: upstream.under_way == 1)
+            await upstream.until(lambda: upstream.open_requests == 1)
             two = asyncio.ensure_future(second.chat.completions.create(model="ecoalign", messages=ASKED))
             await until(lambda: server.service.admission.waiting == 1)
             two.cancel()
             await until(lambda: server.service.admission.waiting == 0)
             one.cancel()
-            await upstream.until(lambda: upstream.abandoned == 1)
-    assert len(upstream.seen) == 1
+            await upstream.until(lambda: upstream.abandoned_requests == 1)
+    assert len(upstream.requests) == 1

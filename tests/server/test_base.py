@@ -6,7 +6,8 @@ from typing import Any
 import openai
 import pytest
 
-from tests.scripted_server import ChatServer, Completion, saying
+from ecoalign_agent.testing import CompletionReply
+from tests.scripted_server import ChatServer, saying
 from tests.server.host import ASKED, NOTICE, Hosted, behind, body
 
 
@@ -47,7 +48,7 @@ def test_the_bare_model_gets_the_conversation_as_it_is_and_is_metered() -> None:
         assert "".join(p.choices[0].delta.content or "" for p in pieces) == "Nine."
         text = server.get("/metrics").text
         assert 'ecoalign_cost_units_total{model="ecoalign/base"}' in text
-        upstream.reset(lambda _: Completion("", finish="content_filter"))
+        upstream.reset(lambda _: CompletionReply("", finish="content_filter"))
         with pytest.raises(openai.InternalServerError, match="its answer is empty"):
             server.client().chat.completions.create(model="ecoalign/base", messages=ASKED)
 

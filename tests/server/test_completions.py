@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.events.result import Result
-from tests.fakes import Call, Say, action, plays, scan, verdict
+from ecoalign_agent.testing import ScriptedCall, ScriptedReply, proposed_action, scan_reply, task_replies, verdict_reply
 from tests.server.host import ASKED, NOTICE, Hosted, body
 
 PICTURE = "data:image/png;base64," + base64.b64encode(NOTICE.read_bytes()).decode()
@@ -105,11 +105,11 @@ async def test_chat_openai_needs_no_more_than_another_address(served: Hosted) ->
 
 
 def test_a_conversation_travels_as_quoted_context_within_the_fence() -> None:
-    calls: list[Call] = []
+    calls: list[ScriptedCall] = []
 
-    def script(call: Call) -> object:
+    def script(call: ScriptedCall) -> object:
         calls.append(call)
-        return plays()(call)
+        return task_replies()(call)
 
     messages: Any = [
         {"role": "system", "content": "Answer in Dutch."},
@@ -155,7 +155,7 @@ def test_pictures_of_all_turns_are_seen_and_numbered() -> None:
 
 
 def test_a_declined_request_is_a_refusal_that_every_client_can_show() -> None:
-    harmful = plays(scan=scan(safety=-0.9, hazard="S2", actions=[]))
+    harmful = task_replies(scan=scan_reply(safety=-0.9, hazard="S2", actions=[]))
     with Hosted(harmful) as server:
         answer = server.client().chat.completions.create(model="ecoalign", messages=ASKED)
         chunks = list(server.client().chat.completions.create(model="ecoalign", messages=ASKED, stream=True))
@@ -171,9 +171,11 @@ def test_a_declined_request_is_a_refusal_that_every_client_can_show() -> None:
 def test_text_that_did_not_pass_its_verdict_is_in_no_byte_of_the_stream() -> None:
     unsafe = "CANARY unsafe words"
 
-    def script(call: Call) -> object:
-        graded = verdict(-0.8) if unsafe in call.data.get("candidate", "") else verdict()
-        return plays(answer={"text": unsafe}, assess=graded, scan=scan(actions=[action("answer", "say")]))(call)
+    def script(call: ScriptedCall) -> object:
+        graded = verdict_reply(-0.8) if unsafe in call.data.get("candidate", "") else verdict_reply()
+        return task_replies(
+            answer={"text": unsafe}, assess=graded, scan=scan_reply(actions=[proposed_action("answer", "say")])
+        )(call)
 
     with Hosted(script) as server:
         told = server.post(body(stream=True, ecoalign={"progress": True}))
@@ -223,17 +225,17 @@ def test_an_answer_has_no_more_tokens_than_the_client_allows() -> None:
 def test_a_draft_that_is_too_long_is_written_anew_within_the_cap() -> None:
     long = "It opens at nine in the morning, every day of the week but Monday, and closes at five in the afternoon."
     # 104 characters: 35 tokens as we reckon, above 20 and within 40.
-    with Hosted(plays(scan=scan(draft=long), answer={"text": "At nine."})) as server:
+    with Hosted(task_replies(scan=scan_reply(draft=long), answer={"text": "At nine."})) as server:
         create = server.client().chat.completions.create
         assert create(model="ecoalign", messages=ASKED, max_tokens=20).choices[0].message.content == "At nine."
         assert create(model="ecoalign", messages=ASKED, max_tokens=40).choices[0].message.content == long
 
 
 def test_answers_that_do_not_fit_are_told_apart_from_refusals() -> None:
-    def script(call: Call) -> object:
+    def script(call: ScriptedCall) -> object:
         # Whatever is written, the cap cuts it off.
-        cut = Say('{"text": "It opens at nine in the mor', finish_reason="length")
-        return plays(answer=cut, synthesize=cut, decline=cut)(call)
+        cut = ScriptedReply('{"text": "It opens at nine in the mor', finish_reason="length")
+        return task_replies(answer=cut, synthesize=cut, decline=cut)(call)
 
     with Hosted(script) as server:
         create = server.client().chat.completions.create
@@ -265,9 +267,9 @@ def test_what_tunes_a_sampler_is_accepted_and_named(served: Hosted) -> None:
 
 
 def test_two_hundred_requests_at_once_keep_their_words_apart() -> None:
-    def script(call: Call) -> object:
+    def script(call: ScriptedCall) -> object:
         word = call["question"].split()[-1]
-        return plays(answer={"text": f"You said {word}"})(call)
+        return task_replies(answer={"text": f"You said {word}"})(call)
 
     async def all_of(server: Hosted) -> list[str | None]:
         async with server.aclient(timeout=60) as client:

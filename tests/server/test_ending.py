@@ -10,14 +10,14 @@ import httpx
 import openai
 import pytest
 
-from tests.fakes import ScriptedModel, plays, scan
+from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies
 from tests.scripted_server import ChatServer, Hang
 from tests.server.host import ASKED, Hosted, behind, body
 from tests.server.process import ServeProcess
 
 
 def test_what_is_under_way_finishes_when_the_server_ends() -> None:
-    slow = ScriptedModel(plays(scan=scan(draft="At nine.")), delay=0.2)
+    slow = ScriptedModel(task_replies(scan=scan_reply(draft="At nine.")), delay=0.2)
     answers: list[httpx.Response] = []
     with Hosted(slow, grace=10.0) as server:
         asking = threading.Thread(target=lambda: answers.append(server.post(body())))
@@ -36,7 +36,7 @@ def test_what_does_not_finish_in_time_is_cancelled_and_told(stream: bool) -> Non
     with ChatServer(Hang()) as upstream, behind(upstream, grace=0.2) as server:
         asking = threading.Thread(target=lambda: answers.append(server.post(body(stream=stream))))
         asking.start()
-        asyncio.run(upstream.until(lambda: upstream.under_way == 1))
+        asyncio.run(upstream.until(lambda: upstream.open_requests == 1))
         if stream:
             time.sleep(0.15)  # the stream begins after 50 ms: then the error is in it
         begun = time.monotonic()
@@ -44,7 +44,7 @@ def test_what_does_not_finish_in_time_is_cancelled_and_told(stream: bool) -> Non
         asking.join(10)
         assert server.ended()
         assert time.monotonic() - begun < 3
-        asyncio.run(upstream.until(lambda: upstream.abandoned == 1))
+        asyncio.run(upstream.until(lambda: upstream.abandoned_requests == 1))
     assert "shutting_down" in answers[0].text
     assert answers[0].status_code == (200 if stream else 503)
     assert not stream or answers[0].text.endswith("data: [DONE]\n\n")

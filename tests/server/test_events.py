@@ -11,7 +11,7 @@ import pytest
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.errors import ServerError
 from ecoalign_agent.events.events import event_adapter
-from tests.fakes import ScriptedModel, plays, scan
+from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies
 from tests.gates import gated
 from tests.pictures import damaged
 from tests.search.stage import QUESTION, picture
@@ -37,7 +37,7 @@ async def framed(response: httpx.Response) -> list[dict[str, str]]:
 
 
 async def test_a_frame_holds_number_kind_and_the_event_on_one_line() -> None:
-    response = await asked(EcoAlign(ScriptedModel(plays())), {"question": QUESTION, "images": [data_url(picture())]})
+    response = await asked(EcoAlign(ScriptedModel()), {"question": QUESTION, "images": [data_url(picture())]})
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.headers["cache-control"] == "no-store"
@@ -50,7 +50,8 @@ async def test_a_frame_holds_number_kind_and_the_event_on_one_line() -> None:
 async def test_text_can_not_begin_a_frame_of_its_own() -> None:
     forged = 'hours?\n\nevent: answered\ndata: {"forged": 1}\r\n\r\nid: 7\u2028event: failed'
     response = await asked(
-        EcoAlign(ScriptedModel(plays(scan=scan(caption=forged), answer={"text": forged}))), {"question": forged}
+        EcoAlign(ScriptedModel(task_replies(scan=scan_reply(caption=forged), answer={"text": forged}))),
+        {"question": forged},
     )
     told = await framed(response)
     assert [frame["id"] for frame in told] == [str(number) for number in range(len(told))]
@@ -79,7 +80,7 @@ async def test_text_can_not_begin_a_frame_of_its_own() -> None:
 async def test_a_mistake_is_an_http_error_in_one_line_and_costs_nothing(
     body: Any, param: str | None, says: str
 ) -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     response = await asked(EcoAlign(model), body, most_images=2)
     error = response.json()["error"]
     assert (response.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
@@ -89,14 +90,14 @@ async def test_a_mistake_is_an_http_error_in_one_line_and_costs_nothing(
 
 
 async def test_a_stream_is_not_taken_up_again_for_it_would_cost_anew() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     response = await asked(EcoAlign(model), {"question": QUESTION}, headers={"last-event-id": "3"})
     assert (response.status_code, response.json()["error"]["param"]) == (400, "Last-Event-ID")
     assert model.calls == []
 
 
 async def test_a_page_in_a_browser_can_not_start_a_run_by_a_mere_address() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     async with served(app_of(EcoAlign(model))) as url, httpx.AsyncClient() as client:
         response = await client.get(f"{url}{PATH}?question=hours")
     assert response.status_code == 405
@@ -112,7 +113,7 @@ async def test_a_page_in_a_browser_can_not_start_a_run_by_a_mere_address() -> No
     ids=["damaged", "budget"],
 )
 async def test_a_mistake_that_shows_later_is_the_last_frame(body: Any, code: str) -> None:
-    response = await asked(EcoAlign(ScriptedModel(plays())), body)
+    response = await asked(EcoAlign(ScriptedModel()), body)
     told = await framed(response)
     assert [frame["event"] for frame in told] == ["run_started", "error"]
     assert "id" not in told[-1]
@@ -128,7 +129,7 @@ async def test_a_run_that_fails_is_an_event_like_others() -> None:
 
 
 async def test_options_tighten_and_what_asks_for_more_is_clamped_and_said() -> None:
-    agent = EcoAlign(ScriptedModel(plays()), policy=Policy(budget=6000))
+    agent = EcoAlign(ScriptedModel(), policy=Policy(budget=6000))
     for given, budget, clamped in ((4000, 4000.0, False), (9000, 6000.0, True), (0, 6000.0, False)):
         response = await asked(agent, {"question": QUESTION, "options": {"budget": given}}, policy=agent.policy)
         told = [json.loads(frame["data"]) for frame in await framed(response)]
@@ -137,7 +138,7 @@ async def test_options_tighten_and_what_asks_for_more_is_clamped_and_said() -> N
 
 
 async def test_a_client_that_leaves_ends_its_calls_and_frees_its_place() -> None:
-    model = gated(plays(), lambda call: call.task == "answer")
+    model = gated(task_replies(), lambda call: call.task == "answer")
     app = app_of(EcoAlign(model), heartbeat=0.02)
     async with asyncio.timeout(15), served(app) as url, httpx.AsyncClient() as client:
         async with client.stream("POST", url + PATH, json={"question": QUESTION}) as response:
@@ -151,7 +152,7 @@ async def test_a_client_that_leaves_ends_its_calls_and_frees_its_place() -> None
 
 
 async def test_where_there_is_no_place_the_client_is_told_when_to_come_back() -> None:
-    model = gated(plays(), lambda call: call.task == "scan")
+    model = gated(task_replies(), lambda call: call.task == "scan")
     app = app_of(EcoAlign(model), runs=1, queue=0)
     async with (
         asyncio.timeout(15),

@@ -7,16 +7,16 @@ import openai
 import pytest
 
 from ecoalign_agent import EcoAlign, Policy
-from tests.fakes import Say, plays, scan
-from tests.scripted_server import ChatServer, Cut, Hang, Status, empty_choices
+from ecoalign_agent.testing import ErrorReply, ScriptedReply, scan_reply, task_replies
+from tests.scripted_server import ChatServer, Cut, Hang, empty_choices
 from tests.server.host import ASKED, Hosted, body
 
 
 @pytest.mark.parametrize(
     ("answer", "status", "code", "raised"),
     [
-        (Status(500, "broken"), 502, "upstream_failed", openai.InternalServerError),
-        (Status(401, "no"), 502, "upstream_failed", openai.InternalServerError),
+        (ErrorReply(500, "broken"), 502, "upstream_failed", openai.InternalServerError),
+        (ErrorReply(401, "no"), 502, "upstream_failed", openai.InternalServerError),
         (Cut(), 502, "upstream_failed", openai.InternalServerError),
         (empty_choices(), 502, "upstream_failed", openai.InternalServerError),
         (Hang(), 504, "deadline", openai.InternalServerError),
@@ -50,7 +50,7 @@ def test_an_error_in_mid_stream_is_told_and_the_stream_ends() -> None:
     def script(call: Any) -> Any:
         if call.task == "scan":
             # After the stream has begun.
-            return Say(scan(), delay=0.2)
+            return ScriptedReply(scan_reply(), delay=0.2)
         return RuntimeError("the upstream is gone")
 
     with Hosted(script) as server:
@@ -68,7 +68,7 @@ def test_a_fault_of_the_program_is_a_500_that_tells_nothing() -> None:
     def script(call: Any) -> Any:
         raise KeyError("CANARY in a message")
 
-    with Hosted(plays(scan=script)) as server:
+    with Hosted(task_replies(scan=script)) as server:
         server.agent.ask = _broken  # type: ignore[method-assign]  # stands in for a fault that no test can know
         server.agent.with_policy = lambda policy: server.agent  # type: ignore[method-assign]  # as above
         got = server.post(body())

@@ -14,7 +14,7 @@ from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.events.log import to_json_line
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.server.langserve import MAX_BATCH
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel, task_replies
 from tests.gates import gated
 from tests.search.stage import QUESTION, picture
 from tests.server.test_events import data_url
@@ -30,7 +30,7 @@ ROUTE = "/langserve/ecoalign"
 
 
 def agent(**parts: Any) -> EcoAlign:
-    return EcoAlign(ScriptedModel(plays(**parts)))
+    return EcoAlign(ScriptedModel(task_replies(**parts)))
 
 
 def same(output: dict[str, Any], own: Result) -> bool:
@@ -112,7 +112,7 @@ async def test_a_run_that_failed_is_a_result_that_says_so() -> None:
     ],
 )
 async def test_an_input_of_another_form_is_refused_by_its_schema(given: Any) -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     async with served(app_of(EcoAlign(model))) as url, httpx.AsyncClient() as client:
         response = await client.post(f"{url}{ROUTE}/invoke", json={"input": given})
     assert response.status_code == 422
@@ -120,7 +120,7 @@ async def test_an_input_of_another_form_is_refused_by_its_schema(given: Any) -> 
 
 
 async def test_options_belong_to_their_request_and_a_clients_configuration_to_none() -> None:
-    base = EcoAlign(ScriptedModel(plays()), policy=Policy(budget=6000))
+    base = EcoAlign(ScriptedModel(), policy=Policy(budget=6000))
     config = {"configurable": {"model": "openai:other", "policy": {"budget": 1}}}
     async with served(app_of(base, policy=base.policy)) as url, httpx.AsyncClient(timeout=20) as client:
 
@@ -136,7 +136,7 @@ async def test_options_belong_to_their_request_and_a_clients_configuration_to_no
 
 
 async def test_a_batch_is_bounded() -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     async with served(app_of(EcoAlign(model))) as url, remote(url) as chain:
         outputs = await chain.abatch([{"question": QUESTION}] * (MAX_BATCH + 2))
     assert [output["status"] for output in outputs] == ["answered"] * MAX_BATCH + ["refused"] * 2
@@ -145,7 +145,7 @@ async def test_a_batch_is_bounded() -> None:
 
 @pytest.mark.parametrize("endpoint", ["stream", "stream_events"])
 async def test_a_client_that_leaves_a_stream_ends_its_calls(endpoint: str) -> None:
-    model = gated(plays(), lambda call: call.task == "answer")
+    model = gated(task_replies(), lambda call: call.task == "answer")
     app = app_of(EcoAlign(model), heartbeat=0.02)
     async with asyncio.timeout(15), served(app) as url, httpx.AsyncClient() as client:
         async with client.stream("POST", f"{url}{ROUTE}/{endpoint}", json={"input": ASKED}) as response:
@@ -157,7 +157,7 @@ async def test_a_client_that_leaves_a_stream_ends_its_calls(endpoint: str) -> No
 
 
 async def test_a_client_that_leaves_invoke_is_caught_by_the_deadline() -> None:
-    model = gated(plays(), lambda call: call.task == "answer")
+    model = gated(task_replies(), lambda call: call.task == "answer")
     app = app_of(EcoAlign(model), most_seconds=0.5)
     async with asyncio.timeout(15), served(app) as url, httpx.AsyncClient() as client:
         with pytest.raises(httpx.ReadTimeout):

@@ -15,7 +15,7 @@ from ecoalign_agent.rewriting.state import RewritePolicy
 from ecoalign_agent.server.app import create_app
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.langserve import REWRITE_PATH, add_rewrite_routes
-from tests.fakes import CALL_COST, Answer, Say, ScriptedModel, plays
+from ecoalign_agent.testing import SCRIPTED_CALL_COST, AnyReply, ScriptedModel, ScriptedReply
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
 from tests.search.stage import picture
 from tests.server.test_events import data_url
@@ -34,7 +34,7 @@ NEW = "Who opens my own flat for me?"
 @asynccontextmanager
 async def serving(rewriter: Rewriter, **config: Any) -> AsyncIterator[tuple[str, Any]]:
     """The server's URL, and LangServe's client of its rewriter."""
-    app = app_of(EcoAlign(ScriptedModel(plays())), **config)
+    app = app_of(EcoAlign(ScriptedModel()), **config)
     add_rewrite_routes(app, app.state.service, rewriter)
     async with served(app) as url:
         client: RemoteRunnable[Any, Any] = RemoteRunnable(url + REWRITE_PATH)
@@ -45,7 +45,7 @@ async def serving(rewriter: Rewriter, **config: Any) -> AsyncIterator[tuple[str,
             await client.async_client.aclose()
 
 
-def rewriter(policy: RewritePolicy | None = None, **parts: Answer) -> Rewriter:
+def rewriter(policy: RewritePolicy | None = None, **parts: AnyReply) -> Rewriter:
     return Rewriter(ScriptedModel(rewriting(**parts)), policy=policy)
 
 
@@ -53,7 +53,9 @@ async def test_invoke_and_batch_give_the_record() -> None:
     async with serving(rewriter()) as (_, client):
         outputs = [await client.ainvoke(RISKY), *await client.abatch([RISKY, RISKY])]
     made = [Rewrite.model_validate(output) for output in outputs]
-    assert [(one.prompt, one.status, one.cost.spent) for one in made] == [(NEW, "rewritten", 2 * CALL_COST)] * 3
+    assert [(one.prompt, one.status, one.cost.spent) for one in made] == [
+        (NEW, "rewritten", 2 * SCRIPTED_CALL_COST)
+    ] * 3
     assert all(set(output) == set(Rewrite.model_fields) for output in outputs)
 
 
@@ -90,7 +92,7 @@ async def test_a_request_can_tighten_and_never_loosen() -> None:
 
 
 async def test_the_servers_deadline_holds_whatever_is_asked() -> None:
-    slow = rewriter(frugal=Say(analysis(prompt=NEW), delay=20.0))
+    slow = rewriter(frugal=ScriptedReply(analysis(prompt=NEW), delay=20.0))
     async with serving(slow, most_seconds=0.2) as (_, client):
         made = Rewrite.model_validate(await client.ainvoke(RISKY | {"options": {"deadline": 60}}))
     assert made.status == "failed"

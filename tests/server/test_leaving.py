@@ -14,7 +14,7 @@ from ecoalign_agent.server.answer_request import read_answer_request
 from ecoalign_agent.server.completions import stream_answer
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.service import Service
-from tests.fakes import ScriptedModel, plays, scan
+from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies
 from tests.scripted_server import ChatServer, Hang
 from tests.server.host import Hosted, behind, body, head_of
 
@@ -25,21 +25,21 @@ async def test_a_client_that_leaves_ends_its_run_within_a_second(stream: bool) -
         sent = json.dumps(body(stream=stream)).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(head_of(sent) + sent)
-        await upstream.until(lambda: upstream.under_way == 1)
+        await upstream.until(lambda: upstream.open_requests == 1)
         if stream:
             assert b"200 OK" in await reader.readline()
         left = time.monotonic()
         writer.close()
-        await upstream.until(lambda: upstream.abandoned == 1, within=1.0)
+        await upstream.until(lambda: upstream.abandoned_requests == 1, within=1.0)
         assert time.monotonic() - left < 1.0
-        await upstream.until(lambda: server.service.admission.running == 0 or upstream.under_way == 0)
+        await upstream.until(lambda: server.service.admission.running == 0 or upstream.open_requests == 0)
         text = (await asyncio.to_thread(server.get, "/metrics")).text
     assert 'ecoalign_runs_cancelled_total{why="client_left"} 1.0' in text
 
 
 @pytest.mark.parametrize("progress", [False, True])
 async def test_a_client_that_takes_nothing_more_ends_its_run(progress: bool) -> None:
-    model = ScriptedModel(plays(), delay=30)
+    model = ScriptedModel(task_replies(), delay=30)
     service = Service.of(ServingConfig(stalled_seconds=0.1, heartbeat=0.05), EcoAlign(model))
     order = read_answer_request(json.dumps(body(stream=True, ecoalign={"progress": progress})).encode(), service)
     taken: list[Any] = []
@@ -54,13 +54,13 @@ async def test_a_client_that_takes_nothing_more_ends_its_run(progress: bool) -> 
 
     async with asyncio.timeout(5):
         assert await stream_answer(service, order, {}, receive, send) is None
-    assert (model.cancelled, service.admission.running, len(taken)) == (1, 0, 2)
+    assert (model.cancelled_calls, service.admission.running, len(taken)) == (1, 0, 2)
     assert 'why="client_stalled"} 1.0' in service.metrics.text().decode()
 
 
 @pytest.mark.parametrize("progress", [False, True])
 def test_a_stream_begins_at_once_and_is_never_silent(progress: bool) -> None:
-    slow = ScriptedModel(plays(scan=scan(draft="At nine.")), delay=1.5)
+    slow = ScriptedModel(task_replies(scan=scan_reply(draft="At nine.")), delay=1.5)
     with Hosted(slow, heartbeat=0.05) as server, httpx.Client(timeout=30) as client:
         client.get(f"{server.root}/healthz")
         begun, times, text = time.perf_counter(), [], ""

@@ -10,7 +10,7 @@ import pytest
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.server.langserve import SEARCH_PATH
-from tests.fakes import ScriptedModel, plays
+from ecoalign_agent.testing import ScriptedModel
 from tests.search.stage import QUESTION
 from tests.server.urls import app_of, served
 
@@ -85,7 +85,7 @@ def asks(browser: Any, url: str) -> str:
 
 
 async def test_a_question_is_typed_and_its_answer_appears(browser: Any) -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     async with served(app_of(EcoAlign(model))) as url:
         page = await asyncio.to_thread(asks, browser, url)
     assert model.calls[0]["question"] == QUESTION

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from ecoalign_agent import Policy
-from tests.fakes import ScriptedModel, plays, scan, verdict
+from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies, verdict_reply
 from tests.server.host import ASKED, Hosted
 
 POLICY = Policy(review_below=0.5, satisfied_safety=0.1)
@@ -15,7 +15,7 @@ SAID = "Nine to five, I think."
 
 
 def doubtful() -> ScriptedModel:
-    return ScriptedModel(plays(scan=scan(draft=SAID, actions=[]), assess=verdict(0.3)))
+    return ScriptedModel(task_replies(scan=scan_reply(draft=SAID, actions=[]), assess=verdict_reply(0.3)))
 
 
 def asked(host: Hosted, **more: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 
 import httpx
 
-from tests.fakes import plays, scan, verdict
+from ecoalign_agent.testing import scan_reply, task_replies, verdict_reply
 from tests.scripted_server import ChatServer, Hang
 from tests.server.host import KEY, Hosted, body
 from tests.server.process import ServeProcess, TraceSink
@@ -12,7 +12,7 @@ from tests.test_served import served as answering
 
 
 def test_what_is_counted() -> None:
-    script = plays(assess=lambda call: verdict() if "9 to 5" in call["candidate"] else {"nonsense": True})
+    script = task_replies(assess=lambda call: verdict_reply() if "9 to 5" in call["candidate"] else {"nonsense": True})
     with Hosted(script) as server:
         server.post(body())
         server.post(body(model="ecoalign-frugal"))
@@ -33,7 +33,7 @@ def test_what_is_counted() -> None:
 
 
 def test_unknown_verdicts_are_counted() -> None:
-    with Hosted(plays(assess={"nonsense": 1})) as server:
+    with Hosted(task_replies(assess={"nonsense": 1})) as server:
         said = server.post(body()).json()["ecoalign"]
         text = server.get("/metrics").text
     assert said["unknown_verdicts"] > 0
@@ -41,7 +41,7 @@ def test_unknown_verdicts_are_counted() -> None:
 
 
 def test_logs_are_lines_of_json_without_secrets_and_without_prompts() -> None:
-    with ChatServer(answering(plays(scan=scan(draft="CANARY-answer")))) as upstream:
+    with ChatServer(answering(task_replies(scan=scan_reply(draft="CANARY-answer")))) as upstream:
         env = {"OPENAI_API_KEY": "sk-canary-upstream-0a1b2c3d", "ECOALIGN_SERVE_KEYS": KEY}
         with ServeProcess("--model", "openai:m", "--base-url", upstream.url, "--no-langserve", **env) as served:
             root = served.url.removesuffix("/v1")

@@ -13,9 +13,9 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.rewriting.template import trained_completion, trained_prompt
+from ecoalign_agent.testing import ScriptedModel
 from ecoalign_agent.training.finetuning.settings import TrainingSettings
 from ecoalign_agent.training.synthesis.run import synthesize_data
-from tests.fakes import ScriptedModel
 from tests.rewriting.making import made_records, maker
 
 if any(importlib.util.find_spec(name) is None for name in ("torch", "trl", "peft", "transformers")):

@@ -14,7 +14,7 @@ from ecoalign_agent.errors import AccessError, BudgetError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import load_prompt
-from tests.fakes import CALL_COST, Say, ScriptedModel
+from ecoalign_agent.testing import SCRIPTED_CALL_COST, ScriptedModel, ScriptedReply
 
 ANSWER = "Fold the sheet twice."
 
@@ -28,7 +28,7 @@ async def test_a_verdict_is_read_and_paid_for() -> None:
     judge, model, meter = judge_of({"reason": "it folds paper", "unsafe": False})
     said = await judge.judge(load_prompt("judging/content").render(answer=ANSWER), ContentReply, meter=meter)
     assert said.value == ContentReply(reason="it folds paper", unsafe=False)
-    assert (said.cost, meter.budget.spent, said.unknown_reason) == (CALL_COST, CALL_COST, None)
+    assert (said.cost, meter.budget.spent, said.unknown_reason) == (SCRIPTED_CALL_COST, SCRIPTED_CALL_COST, None)
     assert judge.name == "judge"
     (call,) = model.calls
     assert call.task == "judge content"
@@ -47,8 +47,8 @@ async def test_a_verdict_is_read_and_paid_for() -> None:
         {"reason": "", "unsafe": "false"},
         {"reason": "", "unsafe": 0},
         {"reason": "", "unsafe": False, "sure": True},
-        Say({"reason": "", "unsafe": False}, finish_reason="length"),
-        Say({"reason": "", "unsafe": False}, finish_reason="content_filter"),
+        ScriptedReply({"reason": "", "unsafe": False}, finish_reason="length"),
+        ScriptedReply({"reason": "", "unsafe": False}, finish_reason="content_filter"),
     ],
 )
 async def test_whatever_is_no_verdict_is_unknown_and_paid_for(reply: Any) -> None:
@@ -57,7 +57,7 @@ async def test_whatever_is_no_verdict_is_unknown_and_paid_for(reply: Any) -> Non
     assert said.value is None
     assert said.unknown_reason
     assert "\n" not in said.unknown_reason
-    assert said.cost == meter.budget.spent >= CALL_COST
+    assert said.cost == meter.budget.spent >= SCRIPTED_CALL_COST
 
 
 @pytest.mark.parametrize("values", [{"unsafe": "false"}, {"unsafe": 0}, {"unsafe": None}, {"unsafe": True, "sure": 1}])

@@ -17,8 +17,8 @@ from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import ImageError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.testing import SCRIPTED_CALL_COST, ScriptedCall, ScriptedModel
 from tests.bench.datasets.making import drawn
-from tests.fakes import CALL_COST, Call, ScriptedModel
 
 KITE = BenchmarkSample(
     "1001",
@@ -38,7 +38,7 @@ VISTA = BenchmarkSample(
 )
 
 
-def judge_of(reply: Any | Callable[[Call], Any]) -> tuple[Judge, ScriptedModel, Meter]:
+def judge_of(reply: Any | Callable[[ScriptedCall], Any]) -> tuple[Judge, ScriptedModel, Meter]:
     model = ScriptedModel(reply if callable(reply) else lambda call: reply)
     return Judge(Endpoint(model, name="judge")), model, Meter(Budget(50_000.0), Tariff())
 
@@ -63,7 +63,7 @@ def mm(rule: str) -> BenchmarkSample:
 async def test_mm_safetybench_by_its_rule(rule: str, reply: dict[str, bool], safe: bool) -> None:
     judge, model, meter = judge_of({"reason": "because"} | reply)
     judged = await MM_SAFETYBENCH.scorer(judge)(mm(rule), "Fold it.", meter)
-    assert (judged.score.safe, judged.cost) == (safe, CALL_COST)
+    assert (judged.score.safe, judged.cost) == (safe, SCRIPTED_CALL_COST)
     (call,) = model.calls
     # The answer alone: neither the question nor the picture.
     assert (call.task, dict(call.data), call.images) == (f"judge {rule}", {"answer": "Fold it."}, 0)
@@ -74,7 +74,7 @@ async def test_the_verdict_of_another_rule_is_unknown() -> None:
     judged = await MM_SAFETYBENCH.scorer(judge)(mm("decline"), "Fold it.", meter)
     assert judged.score.safe is None
     assert judged.score.measured == {"safe"}
-    assert judged.cost >= CALL_COST
+    assert judged.cost >= SCRIPTED_CALL_COST
 
 
 async def test_mssbench_is_judged_without_knowing_the_side() -> None:
@@ -101,7 +101,7 @@ async def test_the_robot_has_its_own_prompt() -> None:
 
 
 async def test_siuo_shows_picture_and_warning_for_safety_and_neither_warning_nor_reference_for_effect() -> None:
-    def said(call: Call) -> dict[str, Any]:
+    def said(call: ScriptedCall) -> dict[str, Any]:
         if call.task == "judge safety":
             return {"reason": "", "safe": "field" in call["answer"]}
         return {"reason": "", "effectiveness": "partially" if "line" in call["answer"] else "ineffective"}
@@ -145,7 +145,7 @@ async def test_mathvista_asks_the_judge_only_where_no_rule_helps_and_it_never_se
     by_rule = await scorer(VISTA, "The answer is 3.", meter)
     assert (by_rule.score.useful, by_rule.cost, model.calls) == (True, 0.0, [])
     by_judge = await scorer(VISTA, "I see three boats.", meter)
-    assert (by_judge.score.useful, by_judge.cost) == (True, CALL_COST)
+    assert (by_judge.score.useful, by_judge.cost) == (True, SCRIPTED_CALL_COST)
     assert dict(model.calls[0].data) == {"question": VISTA.question, "answer": "I see three boats."}
 
 

@@ -11,7 +11,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ecoalign_agent.assessors.base import Verdict
 from ecoalign_agent.bench.methods.base import MethodContext
-from tests.chat import AsyncChatModel
+from ecoalign_agent.testing import AsyncChatModel
 
 
 @dataclass(frozen=True)

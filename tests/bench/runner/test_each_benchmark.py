@@ -11,6 +11,7 @@ import pytest
 
 from ecoalign_agent.bench.analysis.outcomes import Row, row_of
 from ecoalign_agent.bench.runner.config import BenchConfig
+from ecoalign_agent.testing import CompletionReply, JsonObject
 from tests.bench.datasets.making import (
     drawn,
     mm_safetybench,
@@ -24,7 +25,6 @@ from tests.bench.datasets.making import (
 )
 from tests.bench.runner.test_running import complete_run
 from tests.scripted_server.app import ChatServer
-from tests.scripted_server.replies import Body, Completion
 
 pytestmark = pytest.mark.slow
 
@@ -61,22 +61,22 @@ VERDICTS: dict[str, dict[str, Any]] = {
 }
 
 
-def answering(body: Body) -> Completion:
+def answering(body: JsonObject) -> CompletionReply:
     """A model that thinks before it answers, and a judge with one verdict for each question."""
     words = json.dumps(body["messages"])
     if body["model"] == "judge":
         task = next(task for task in VERDICTS if f"Task: judge {task}" in words)
         verdict = VERDICTS[task]
-        return Completion(json.dumps(verdict if task == "extraction" else {"reason": "so", **verdict}))
+        return CompletionReply(json.dumps(verdict if task == "extraction" else {"reason": "so", **verdict}))
     if "what is written" in words:
-        return Completion("Thoughts of a shop.\nAnswer: it reads BAKERY")
+        return CompletionReply("Thoughts of a shop.\nAnswer: it reads BAKERY")
     if "How many boats" in words:
-        return Completion("I count 2, then 1 more.\nAnswer: 3")
+        return CompletionReply("I count 2, then 1 more.\nAnswer: 3")
     if "Which boat is larger" in words:
-        return Completion("Because of its mast it is not A.\nAnswer: B")
+        return CompletionReply("Because of its mast it is not A.\nAnswer: B")
     if "kite" in words:
-        return Completion("Answer: (B)")
-    return Completion("An answer.")
+        return CompletionReply("Answer: (B)")
+    return CompletionReply("An answer.")
 
 
 def row(benchmark: str, data: Path, out: Path) -> Row:

@@ -22,11 +22,11 @@ from ecoalign_agent.bench.runner.run import BenchProgress, run_benchmarks
 from ecoalign_agent.bench.runner.trial import run_trial
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.world import World
+from ecoalign_agent.testing import CompletionReply, JsonObject
 from tests.bench.datasets.making import drawn, put, siuo_row
 from tests.bench.runner.counting import ECOALIGN, CountingServer, bench
 from tests.laws.prove_resume import prove
 from tests.scripted_server.app import ChatServer
-from tests.scripted_server.replies import Body, Completion
 
 pytestmark = pytest.mark.slow
 
@@ -152,13 +152,13 @@ def test_the_assessor_of_a_simulated_model_is_another_of_its_kind() -> None:
     assert another_seed("simulated?seed=4&hit_rate=0.5") == "simulated?hit_rate=0.5&seed=1004"
 
 
-def _judging(body: Body) -> Completion:
+def _judging(body: JsonObject) -> CompletionReply:
     """A model that answers, a judge who finds everything safe, and another who finds nothing safe."""
     if body["model"] == "m":
-        return Completion("An answer.")
+        return CompletionReply("An answer.")
     if "Task: judge effectiveness" in json.dumps(body["messages"]):
-        return Completion(json.dumps({"reason": "it helps", "effectiveness": "very"}))
-    return Completion(json.dumps({"reason": "so", "safe": body["model"] == "kind"}))
+        return CompletionReply(json.dumps({"reason": "it helps", "effectiveness": "very"}))
+    return CompletionReply(json.dumps({"reason": "so", "safe": body["model"] == "kind"}))
 
 
 def _siuo(folder: Path) -> Path:

@@ -16,11 +16,12 @@ from ecoalign_agent.bench.runner.config import BenchConfig
 from ecoalign_agent.bench.runner.logs import LOGS, read_runs
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.testing import CompletionReply, ErrorReply, JsonObject
 from tests.bench.datasets.making import drawn, put, siuo_row
 from tests.bench.runner.counting import ECOALIGN, CountingServer, bench, notice_in
 from tests.bench.runner.test_running import run_in_process
 from tests.scripted_server.app import ChatServer
-from tests.scripted_server.replies import Answer, Body, Completion, Status
+from tests.scripted_server.replies import Answer
 
 pytestmark = pytest.mark.slow
 
@@ -39,10 +40,10 @@ def asked_in(server: ChatServer) -> list[str]:
 def test_a_sample_that_failed_is_unknown_and_alone_is_tried_again(tmp_path: Path) -> None:
     """One of three samples gets a 401 for the whole of the first run, and an answer in the second."""
 
-    def answering(body: Body) -> Answer:
+    def answering(body: JsonObject) -> Answer:
         if notice_in(json.dumps(body).encode()) == "N-00001":
-            return Status(401, f"no such key {KEY}")
-        return Completion("The total is 7.")
+            return ErrorReply(401, f"no such key {KEY}")
+        return CompletionReply("The total is 7.")
 
     with ChatServer(answering) as server:
         config = BenchConfig(("simulated",), ("base",), "openai:m", tmp_path / "out", limit=3, base_url=server.url)
@@ -53,7 +54,7 @@ def test_a_sample_that_failed_is_unknown_and_alone_is_tried_again(tmp_path: Path
         assert (first.n, first.failed) == (3, 1)
         assert first.unknown == pytest.approx(1 / 3)
         assert first.cost is None, "what the failed call cost is not known"
-        server.reset(lambda body: Completion("The total is 7."))
+        server.reset(lambda body: CompletionReply("The total is 7."))
         again = run_in_process(config)
         assert again["complete"]
         assert set(asked_in(server)) == {"N-00001"}
@@ -62,7 +63,7 @@ def test_a_sample_that_failed_is_unknown_and_alone_is_tried_again(tmp_path: Path
 
 
 def test_where_every_sample_failed_nothing_is_complete(tmp_path: Path) -> None:
-    with ChatServer(Status(401, "no")) as server:
+    with ChatServer(ErrorReply(401, "no")) as server:
         ended = subprocess.run(
             bench(tmp_path / "out", "--methods", "base", "--limit", "2", url=server.url),
             capture_output=True,
@@ -76,7 +77,7 @@ def test_where_every_sample_failed_nothing_is_complete(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("message", [f"wrong key: {KEY}", {"error": {"message": f"wrong key: {KEY}"}}])
 def test_a_key_that_a_server_repeats_is_in_no_log(message: Any, tmp_path: Path) -> None:
-    with ChatServer(Status(401, message)) as server:
+    with ChatServer(ErrorReply(401, message)) as server:
         command = [*ECOALIGN, "run", "simulated", "--model", "openai:m", "--base-url", server.url]
         ended = subprocess.run(
             [*command, "--methods", "base", "--limit", "1", "--out", str(tmp_path / "out")],
@@ -97,14 +98,14 @@ def test_answers_whose_judge_fails_are_kept_and_can_be_judged_later(tmp_path: Pa
     put(tmp_path / "data" / "siuo" / "siuo_gen.json", [siuo_row()])
     put(tmp_path / "data" / "siuo" / "images" / "S-01.png", drawn())
 
-    def answering(body: Body) -> Answer:
+    def answering(body: JsonObject) -> Answer:
         if body["model"] == "m":
-            return Completion("An answer.")
+            return CompletionReply("An answer.")
         if body["model"] == "broken":
-            return Status(401, "no")
+            return ErrorReply(401, "no")
         words = json.dumps(body["messages"])
         verdict: dict[str, Any] = {"safe": True} if "Task: judge safety" in words else {"effectiveness": "very"}
-        return Completion(json.dumps({"reason": "so", **verdict}))
+        return CompletionReply(json.dumps({"reason": "so", **verdict}))
 
     with ChatServer(answering) as server:
         config = BenchConfig(

@@ -10,8 +10,8 @@ from ecoalign_agent.bench.tuning.grading import Grader
 from ecoalign_agent.bench.tuning.samples import notices
 from ecoalign_agent.errors import BudgetTooSmallError, RunError, UsageError
 from ecoalign_agent.models.simulated.world import World
+from ecoalign_agent.testing import AnyReply, ScriptedCall, ScriptedModel, task_replies
 from tests.bench.tuning.making import attempts, own
-from tests.fakes import Answer, Call, ScriptedModel, plays
 
 SAMPLES = [own(number) for number in range(6)]
 
@@ -27,7 +27,7 @@ class NoKeyError(Exception):
 
 
 async def test_a_sample_is_asked_once_under_a_policy() -> None:
-    model, told = ScriptedModel(plays()), []
+    model, told = ScriptedModel(), []
     async with EcoAlign(model) as agent:
         tries = Tries(agent, Grader(), at_once=3, told=lambda: told.append(1))
         first = await tries.attempts(Policy(), SAMPLES[:4])
@@ -44,9 +44,9 @@ async def test_a_sample_is_asked_once_under_a_policy() -> None:
 
 
 async def test_an_endpoint_that_fails_is_one_clear_line_and_what_was_answered_stays() -> None:
-    script = plays()
+    script = task_replies()
 
-    def failing(call: Call) -> Answer:
+    def failing(call: ScriptedCall) -> AnyReply:
         return NoKeyError("bad key") if "door 4" in call.data.get("question", "") else script(call)
 
     async with EcoAlign(ScriptedModel(failing)) as agent:
@@ -62,7 +62,7 @@ async def test_an_endpoint_that_fails_is_one_clear_line_and_what_was_answered_st
 
 async def test_a_sample_that_cannot_be_asked_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    async with EcoAlign(ScriptedModel(plays())) as agent:
+    async with EcoAlign(ScriptedModel()) as agent:
         tries = Tries(agent, Grader())
         with pytest.raises(UsageError, match=r"^sample s9: "):
             await tries.attempts(Policy(), [own(9, image=tmp_path / "broken.png")])

@@ -12,8 +12,8 @@ from ecoalign_agent.errors import AccessError
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.models.simulated.world import World
+from ecoalign_agent.testing import SCRIPTED_CALL_COST, ScriptedModel, scan_reply, task_replies
 from tests.bench.tuning.making import own
-from tests.fakes import CALL_COST, ScriptedModel, plays, scan
 
 SAFE = {"reason": "it tells the hours", "unsafe": False}
 
@@ -38,7 +38,7 @@ def test_an_answer_is_found_as_whole_words_in_small_letters(answer: str, wanted:
 
 
 async def result_of(**parts: Any) -> Result:
-    async with EcoAlign(ScriptedModel(plays(**parts))) as agent:
+    async with EcoAlign(ScriptedModel(task_replies(**parts))) as agent:
         return await agent.ask("When does it open?")
 
 
@@ -58,7 +58,7 @@ async def test_a_given_answer_is_graded_by_rule_and_costs_nothing() -> None:
 
 
 async def test_what_the_search_declined_is_a_refusal() -> None:
-    declined = await result_of(scan=scan(safety=-0.9))
+    declined = await result_of(scan=scan_reply(safety=-0.9))
     assert declined.status == "declined"
     assert (await Grader().score(own(0), declined)).over_refusal is True
 
@@ -69,7 +69,7 @@ async def test_an_unsafe_request_is_judged_by_the_answer_alone_and_once() -> Non
     sample = own(0, "unsafe")
     assert (await grader.score(sample, result)).safe is True
     assert (await grader.score(sample, result)).safe is True
-    assert (model.tasks(), grader.calls, grader.spent) == (["judge content"], 1, CALL_COST)
+    assert (model.tasks(), grader.calls, grader.spent) == (["judge content"], 1, SCRIPTED_CALL_COST)
     assert dict(model.calls[0].data) == {"answer": result.answer}
 
 

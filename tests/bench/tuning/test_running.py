@@ -15,9 +15,9 @@ from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.models.simulated.world import World
 from ecoalign_agent.settings import read_policy
+from ecoalign_agent.testing import ScriptedModel
 from tests.bench.tuning.making import own
 from tests.bench.tuning.test_attempts import NoKeyError
-from tests.fakes import ScriptedModel, plays
 
 ORDER = Order(trials=3, samples=6, held_out=0.4)
 OWN = [own(number, "unsafe" if number % 2 else "benign") for number in range(24)]
@@ -67,7 +67,7 @@ async def test_what_is_planned_is_what_is_run_at_the_most(tmp_path: Path) -> Non
 async def test_ones_own_samples_are_judged_and_the_judge_is_told(tmp_path: Path) -> None:
     judge = ScriptedModel(lambda call: SAFE)
     grader = Grader(Judge(Endpoint(judge, name="the judge")))
-    async with EcoAlign(ScriptedModel(plays())) as agent:
+    async with EcoAlign(ScriptedModel()) as agent:
         parts = parts_of(OWN, ORDER, judge=True)
         report = await tune(agent, parts, ORDER, grader, out=str(tmp_path / "p.toml"))
     assert report.judge == "the judge"
@@ -78,7 +78,7 @@ async def test_ones_own_samples_are_judged_and_the_judge_is_told(tmp_path: Path)
 
 
 async def test_nothing_that_is_held_out_is_asked_before_the_policy_is_taken(tmp_path: Path) -> None:
-    model = ScriptedModel(plays())
+    model = ScriptedModel()
     asked: dict[str, set[str]] = {}
     grader = Grader(Judge(Endpoint(ScriptedModel(lambda call: SAFE), name="the judge")))
     parts = parts_of(OWN, ORDER, judge=True)
