@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.integrations.node import as_node
     from ecoalign_agent.rewriter import Rewriter
     from ecoalign_agent.rewriting.state import RewritePolicy
-    from ecoalign_agent.search.state import CHECKPOINT_TYPES
+    from ecoalign_agent.search.state import CHECKPOINTED
     from ecoalign_agent.settings import read_policy
 
     __version__: str
@@ -86,13 +86,13 @@ _MODULES = {
     "integrations.node": ("as_node",),
     "rewriter": ("Rewriter",),
     "rewriting.state": ("RewritePolicy",),
-    "search.state": ("CHECKPOINT_TYPES",),
+    "search.state": ("CHECKPOINTED",),
     "settings": ("read_policy",),
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
 __all__ = [
-    "CHECKPOINT_TYPES",
+    "CHECKPOINTED",
     "AccessError",
     "Analysed",
     "Answered",

@@ -17,7 +17,7 @@ from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.errors import BudgetTooSmallError, ImageError, UsageError
 from ecoalign_agent.events.events import Event, Heartbeat, event_adapter
 from ecoalign_agent.search.emitter import HEARTBEAT_KEY
-from ecoalign_agent.search.state import CHECKPOINT_TYPES
+from ecoalign_agent.search.state import CHECKPOINTED
 from ecoalign_agent.testing import (
     ScriptedModel,
     imagined_step,
@@ -155,7 +155,7 @@ SEARCH = ROOT / "graphs" / "ecoalign.py"
 
 def kept(graph: Any) -> Any:
     """A deployed graph as LangGraph Server has it, which brings its own checkpointer."""
-    serde = JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINT_TYPES))
+    serde = JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINTED))
     return graph.copy(update={"checkpointer": InMemorySaver(serde=serde)})
 
 

@@ -213,7 +213,7 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
             for an agent with a ``response_format``, which a search can't fill.
 
     An agent that checkpoints takes an interrupted search up where it was; give its checkpointer
-    ``.with_allowlist(CHECKPOINT_TYPES)`` (``search/state.py``), which lets the search's own types be read back.
+    ``.with_allowlist(CHECKPOINTED)`` (``search/state.py``), which lets the search's own types be read back.
 
     Example:
         >>> guard = EcoAlignMiddleware(EcoAlign("openai:gpt-4o-mini"), budget=20_000)  # doctest: +SKIP

@@ -39,7 +39,7 @@ def make_tool(agent: SearchAgent, *, name: str = TOOL_NAME, description: str = T
     request that can't be used, comes back as a tool message with the status ``error``. The pictures are those of the
     latest human message that has some. Under a middleware that keeps a budget, the search gets what is left of it. An
     agent that checkpoints reads the receipt back as a :class:`Result` only where its checkpointer was given
-    ``.with_allowlist(CHECKPOINT_TYPES)`` (``search/state.py``), else as a dict.
+    ``.with_allowlist(CHECKPOINTED)`` (``search/state.py``), else as a dict.
 
     Args:
         agent: who answers.

@@ -24,7 +24,7 @@ from langgraph.config import get_config
 from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import get_runtime
 
-from ecoalign_agent.search.state import CHECKPOINT_TYPES
+from ecoalign_agent.search.state import CHECKPOINTED
 
 _NOBODYS = ("", "")
 """Module and name of no type."""
@@ -42,7 +42,7 @@ def strict_checkpointer(saver: BaseCheckpointSaver[str]) -> BaseCheckpointSaver[
     """
     strict = _strict(saver.serde)
     if strict is None:
-        return saver.with_allowlist(CHECKPOINT_TYPES)
+        return saver.with_allowlist(CHECKPOINTED)
     clone = copy.copy(saver)
     clone.serde = strict
     return clone
@@ -58,7 +58,7 @@ def _strict(serde: SerializerProtocol) -> SerializerProtocol | None:
     # One that lets everything through has no list to add to, and hands itself back.
     if serde.with_msgpack_allowlist({_NOBODYS}) is serde:
         serde = JsonPlusSerializer(allowed_msgpack_modules=None)
-    strict = copy.copy(serde.with_msgpack_allowlist(CHECKPOINT_TYPES))
+    strict = copy.copy(serde.with_msgpack_allowlist(CHECKPOINTED))
     strict.pickle_fallback = False
     return strict
 

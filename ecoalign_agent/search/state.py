@@ -176,7 +176,7 @@ def find_prior(state: Mapping[str, Any]) -> PriorStage | None:
     return prior if isinstance(prior, PriorStage) and prior.run_id == state.get("run_id") else None
 
 
-CHECKPOINT_TYPES = frozenset(
+CHECKPOINTED = frozenset(
     (kind.__module__, kind.__name__)
     for kind in (
         *(Thought, Pruned, Merged, Expanded, Action, Step, FrontierPath, PathValue),
@@ -199,7 +199,7 @@ CHECKPOINT_TYPES = frozenset(
 """Module and name of every type of ours in a checkpoint, for deserialization that only lets known types through.
 
 ``compile()`` knows the dataclasses and models of a graph's own state by itself, but no named tuples and nothing of an
-inner graph's: a graph that holds EcoAlign as a node gives its checkpointer ``.with_allowlist(CHECKPOINT_TYPES)``.
+inner graph's: a graph that holds EcoAlign as a node gives its checkpointer ``.with_allowlist(CHECKPOINTED)``.
 """
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from ecoalign_agent import Policy, UsageError
 from ecoalign_agent.errors import BudgetTooSmallError, RejectedError
 from ecoalign_agent.integrations.conversation import NO_QUESTION, SEARCH_FAILED_TEXT
-from ecoalign_agent.search.state import CHECKPOINT_TYPES
+from ecoalign_agent.search.state import CHECKPOINTED
 from ecoalign_agent.testing import (
     AnyReply,
     ScriptedCall,
@@ -184,7 +184,7 @@ async def test_an_agent_that_checkpoints_takes_a_search_up_where_it_was() -> Non
         return verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1)
 
     cut = True
-    saver = InMemorySaver().with_allowlist(CHECKPOINT_TYPES)
+    saver = InMemorySaver().with_allowlist(CHECKPOINTED)
     tasks = ("scan", "propose", "reason", "answer", "synthesize", "assess thought")
     parts = {name.removesuffix(" thought"): reply for name in tasks}
     guarded = Guarded(lambda _: saying("No idea."), parts=parts, agent={"checkpointer": saver}, budget=9_000)

@@ -16,7 +16,7 @@ from ecoalign_agent.errors import RejectedError
 from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.integrations.node import as_node
-from ecoalign_agent.search.state import CHECKPOINT_TYPES
+from ecoalign_agent.search.state import CHECKPOINTED
 from ecoalign_agent.testing import (
     AnyReply,
     ScriptedCall,
@@ -143,7 +143,7 @@ async def test_cut_off_in_a_parent_that_checkpoints_it_goes_on_where_it_was() ->
 
     cut = True
     model = ScriptedModel(script)
-    saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINT_TYPES)))
+    saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINTED)))
     graph = parent(as_node(EcoAlign(model), question="text", answer="reply", result="receipt"), checkpointer=saver)
     config = {"configurable": {"thread_id": "x"}}
     running = asyncio.create_task(graph.ainvoke({"text": "When?"}, config, durability="sync"))

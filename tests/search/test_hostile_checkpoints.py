@@ -20,7 +20,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.search.checkpointing import strict_checkpointer
-from ecoalign_agent.search.state import CHECKPOINT_TYPES
+from ecoalign_agent.search.state import CHECKPOINTED
 from ecoalign_agent.testing import ScriptedModel
 from tests.search.resuming import POLICY, plain, request, story, uninterrupted
 from tests.search.stage import QUESTION
@@ -257,4 +257,4 @@ def test_the_callers_saver_is_left_as_it_was_and_their_own_types_still_pass() ->
     # Without their word it is data.
     assert strict_checkpointer(InMemorySaver()).serde.loads_typed(payload) == [1, 2]
     assert strict.serde.loads_typed(strict.serde.dumps_typed(Budget(7.0))) == Budget(7.0)
-    assert ("ecoalign_agent.economics.budget", "Budget") in CHECKPOINT_TYPES
+    assert ("ecoalign_agent.economics.budget", "Budget") in CHECKPOINTED

@@ -27,7 +27,7 @@ from ecoalign_agent.llm.moderations import ModerationEndpoint
 from ecoalign_agent.llm.prompts import RenderedPrompt, load_prompt
 from ecoalign_agent.search.checkpointing import CALL_CHANNEL
 from ecoalign_agent.search.schemas import TextReply
-from ecoalign_agent.search.state import CHECKPOINT_TYPES
+from ecoalign_agent.search.state import CHECKPOINTED
 from ecoalign_agent.testing import (
     CompletionReply,
     ScriptedCall,
@@ -333,7 +333,7 @@ async def test_in_a_parents_thread_the_calls_of_an_inner_step_are_kept_too() -> 
         graph.add_node("answer", EcoAlign(model, policy=POLICY).graph)
         graph.add_edge(START, "answer")
         graph.add_edge("answer", END)
-        return graph.compile(checkpointer=saver.with_allowlist(CHECKPOINT_TYPES))
+        return graph.compile(checkpointer=saver.with_allowlist(CHECKPOINTED))
 
     thread: Any = {"configurable": {"thread_id": "p"}}
     first = parent(two_thoughts(hangs=True)).ainvoke({"messages": [HumanMessage(QUESTION)]}, thread, durability="sync")

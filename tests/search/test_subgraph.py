@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.events.events import event_adapter
-from ecoalign_agent.search.state import CHECKPOINT_TYPES
+from ecoalign_agent.search.state import CHECKPOINTED
 from ecoalign_agent.testing import (
     AnyReply,
     ScriptedCall,
@@ -32,7 +32,7 @@ from tests.search.stage import QUESTION, told
 
 class Chat(TypedDict, total=False):
     messages: Annotated[list[AnyMessage], add_messages]
-    verdict_reply: str
+    verdict: str
 
 
 class Streaming(ScriptedModel):
@@ -135,7 +135,7 @@ async def test_taken_up_in_the_middle_by_the_parents_checkpoint_it_goes_on_where
     cut = True
     model = ScriptedModel(script)
     # Only known types may be read back.
-    saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINT_TYPES)))
+    saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINTED)))
     parent = as_a_node(EcoAlign(model), saver)
     config = {"configurable": {"thread_id": "x"}}
     running = asyncio.create_task(parent.ainvoke(REQUEST, config, durability="sync"))
