@@ -188,8 +188,8 @@ def _serve(kind: str) -> int:
     from ecoalign_agent import EcoAlign  # noqa: PLC0415 - only in this process
     from ecoalign_agent.server.app import create_app  # noqa: PLC0415 - as above
     from ecoalign_agent.server.config import ServingConfig  # noqa: PLC0415 - as above
+    from ecoalign_agent.server.observability import start_logging  # noqa: PLC0415 - as above
     from ecoalign_agent.server.process import listen, run_server  # noqa: PLC0415 - as above
-    from ecoalign_agent.server.request_log import start_logging  # noqa: PLC0415 - as above
 
     agent: Any = EcoAlign(_model())
     if kind == "echo":

@@ -125,9 +125,9 @@ def serve(
             policy=governed if budget is None else governed.replace(budget=budget),
             key_digests=key_digests([*keys, *(read_key_file(api_key_file) if api_key_file else ())]),
             allow_base=allow_base,
-            most_seconds=max_seconds,
-            most_images=max_images,
-            most_bytes=max_bytes,
+            max_seconds=max_seconds,
+            max_images=max_images,
+            max_bytes=max_bytes,
             runs=runs,
             queue=queue,
             queue_seconds=queue_seconds,
@@ -148,8 +148,8 @@ def _require_extra() -> None:
 
 def _run(config: "ServingConfig", *, wanted_otel: bool) -> None:
     from ecoalign_agent.server.app import create_app
-    from ecoalign_agent.server.process import is_tracing_installed, listen, run_server, start_tracing
-    from ecoalign_agent.server.request_log import log_event, start_logging
+    from ecoalign_agent.server.observability import is_tracing_installed, log_event, start_logging, start_tracing
+    from ecoalign_agent.server.process import listen, run_server
 
     app = create_app(config)
     listening = listen(config.host, config.port)

@@ -1,11 +1,8 @@
-"""What a run comes to, as OpenAI's clients read it.
+"""A request for an answer, validated before it costs anything, and the outcome of its run as OpenAI's clients read it.
 
-A declined request is an answer, too: its ``content`` is the refusal, for whoever shows it to a person, and the same
-text stands in ``refusal``, OpenAI's own field, for programs; ``finish_reason`` is ``stop``, for nothing was cut or
-filtered out of it. ``ecoalign.status`` tells the two apart in any case. Nothing that is given out is ever cut: where
-every answer was longer than the client allows, it gets a refusal that fits, and ``finish_reason`` is ``length``.
-
-What a request for an answer comes to once it is read: all that a run needs, checked before it costs anything.
+A declined request is an answer, too: the refusal stands in ``content`` and in ``refusal``, OpenAI's own field, and
+``finish_reason`` is ``stop``; ``ecoalign.status`` tells the two apart. No text is ever cut: where every answer was
+longer than the client allows, it gets a refusal that fits, and ``finish_reason`` is ``length``.
 """
 
 import secrets
@@ -18,55 +15,60 @@ from ecoalign_agent.events.result import Note, Result, Tokens
 from ecoalign_agent.search.request import validate_question
 from ecoalign_agent.server.conversation import ChatConversation, read_conversation
 from ecoalign_agent.server.errors import ApiError, failed_run_error, to_api_error
-from ecoalign_agent.server.openai_schema import ChatRequest, parse_chat_request
+from ecoalign_agent.server.openai_schema import ChatRequest, chat_completion, parse_chat_request
 from ecoalign_agent.server.policies import UNASSESSED_MODEL, is_unassessed, tighten_policy, unknown_model
 from ecoalign_agent.server.service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An answer on its way out.
+    """The answer to a request.
 
     Attributes:
         text: the answer, or the refusal.
         refused: whether it is a refusal.
-        finish: OpenAI's ``finish_reason``.
+        finish_reason: OpenAI's.
         usage: OpenAI's ``usage``: the tokens of all calls of the run.
-        receipt: what stands under ``ecoalign``.
+        receipt: the response's ``ecoalign``.
     """
 
     text: str
     refused: bool
-    finish: str
+    finish_reason: str
     usage: dict[str, Any]
     receipt: dict[str, Any]
 
-    @property
-    def message(self) -> dict[str, Any]:
-        """The message of a whole answer."""
-        return {"role": "assistant", "content": self.text, "refusal": self.text if self.refused else None}
+    def completion(self, run_id: str, model: str) -> dict[str, Any]:
+        """The response object of an answer in one piece."""
+        message = {"role": "assistant", "content": self.text, "refusal": self.text if self.refused else None}
+        return chat_completion(run_id, model, message, self.finish_reason, usage=self.usage, ecoalign=self.receipt)
 
 
-def to_outcome(result: Result, *, capped: bool = False) -> Outcome:
+def to_outcome(result: Result, *, limited: bool = False) -> Outcome:
     """The outcome of a run.
 
     Args:
         result: of the run.
-        capped: whether the client said how long the answer may be.
+        limited: whether the client limited the answer's length.
 
     Raises:
-        ApiError: the run failed.
+        ApiError: the run failed, or waits for a reviewer.
     """
     if result.status == "failed" or result.answer is None:
         raise failed_run_error(result)
     refused = result.status == "declined"
-    cut = capped and refused and result.stop_reason != "unsafe_request" and result.has_note("reply_too_long")
-    finish = "length" if cut else "stop"
-    return Outcome(result.answer, refused, finish, openai_usage(result.cost.tokens), result.model_dump(mode="json"))
+    cut = limited and refused and result.stop_reason != "unsafe_request" and result.has_note("reply_too_long")
+    return Outcome(
+        result.answer,
+        refused,
+        "length" if cut else "stop",
+        openai_usage(result.cost.tokens),
+        result.model_dump(mode="json"),
+    )
 
 
 def openai_usage(tokens: Tokens) -> dict[str, Any]:
-    """Tokens as OpenAI words them; pictures and what came from a cache are part of the prompt."""
+    """Tokens as OpenAI's ``usage``; those of pictures and of caches are part of the prompt."""
     prompt = tokens.prompt + tokens.image + tokens.cached
     return {
         "prompt_tokens": prompt,
@@ -78,18 +80,18 @@ def openai_usage(tokens: Tokens) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
-    """One request, read and checked.
+    """One validated request.
 
     Attributes:
         run_id: of the run; drawn here, never the client's.
-        model: as the client named it, one of the known ones.
-        conversation: what is asked.
-        policy: how; None: the actor is asked as it is.
-        notes: for the receipt: what was ignored, what was clamped.
+        model: a model name of this server.
+        conversation: question, context, pictures.
+        policy: of the run; None: the actor answers alone.
+        notes: for the receipt: ignored fields, clamped options.
         progress: whether events are wanted.
-        stream: whether the answer is.
-        usage: whether a stream ends with its usage.
-        longest: completion tokens that the client allows.
+        stream: whether the answer is to be streamed.
+        include_usage: whether the stream ends with the usage.
+        max_tokens: completion tokens that the client allows; None: not limited.
     """
 
     run_id: str
@@ -99,25 +101,24 @@ class AnswerRequest:
     notes: tuple[Note, ...]
     progress: bool
     stream: bool
-    usage: bool
-    longest: int | None
+    include_usage: bool
+    max_tokens: int | None
 
 
 def read_answer_request(body: bytes, service: Service) -> AnswerRequest:
-    """Read a request.
+    """Parse and validate a request.
 
     Raises:
         ApiError: it can't be answered; nothing was spent.
     """
     request, ignored = parse_chat_request(body)
-    policy, clamped, progress = _governed(request, service)
-    conversation = read_conversation(request.messages, most_images=service.config.most_images)
+    policy, clamped, progress = _policy(request, service)
+    conversation = read_conversation(request.messages, max_images=service.config.max_images)
     try:
         validate_question(conversation.question)
     except UsageError as error:
         raise to_api_error(error) from None
-    text = f"accepted without effect: {', '.join(ignored)}"
-    notes = [Note(code="option_ignored", text=text)] if ignored else []
+    notes = [Note(code="option_ignored", text=f"accepted without effect: {', '.join(ignored)}")] if ignored else []
     return AnswerRequest(
         run_id=secrets.token_hex(16),
         model=UNASSESSED_MODEL if policy is None else request.model,
@@ -126,24 +127,20 @@ def read_answer_request(body: bytes, service: Service) -> AnswerRequest:
         notes=(*notes, *clamped),
         progress=progress,
         stream=bool(request.stream),
-        usage=bool(request.stream_options and request.stream_options.include_usage),
-        longest=request.longest,
+        include_usage=bool(request.stream_options and request.stream_options.include_usage),
+        max_tokens=request.max_answer_tokens,
     )
 
 
-def _governed(request: ChatRequest, service: Service) -> tuple[Policy | None, list[Note], bool]:
-    if is_unassessed(request.model):
-        if not service.config.allow_base:
-            raise ApiError(
-                404,
-                f"the bare model is not served here; there are: {', '.join(service.models)}",
-                param="model",
-                code="model_not_found",
-            )
-        if request.ecoalign:
-            said = "the bare model has no options: nothing governs it"
-            raise ApiError(400, said, param="ecoalign", code="unsupported_parameter")
-        return None, [], False
-    if request.model not in service.policies:
-        raise unknown_model(request.model, service.models)
-    return tighten_policy(service.policies[request.model], request.ecoalign or {}, request.longest)
+def _policy(request: ChatRequest, service: Service) -> tuple[Policy | None, list[Note], bool]:
+    if not is_unassessed(request.model):
+        if request.model not in service.policies:
+            raise unknown_model(request.model, service.models)
+        return tighten_policy(service.policies[request.model], request.ecoalign or {}, request.max_answer_tokens)
+    if not service.config.allow_base:
+        text = f"the bare model is not served here; there are: {', '.join(service.models)}"
+        raise ApiError(404, text, param="model", code="model_not_found")
+    if request.ecoalign:
+        text = "the bare model has no options: nothing governs it"
+        raise ApiError(400, text, param="ecoalign", code="unsupported_parameter")
+    return None, [], False

@@ -2,12 +2,12 @@
 
 ::
 
-    Border       an id for every request, its line in the log, its place in the metrics; faults end here
-      Gate       keys; without keys only this machine
-        BodyLimit    413 before parsing
-          routes     /v1/chat/completions  /v1/models  /v1/ecoalign/…  /langserve  /healthz  /metrics
+    RequestLogMiddleware      request id, log line, metrics; unhandled exceptions become a 500
+      AuthMiddleware          keys; without keys only this machine
+        BodyLimitMiddleware   413 before parsing
+          routes              /v1/chat/completions  /v1/models  /v1/ecoalign/…  /langserve  /healthz  /metrics
 
-Further routes can be added to what :func:`create_app` returns, and find everything they need in ``app.state.service``.
+Routes added to the result of :func:`create_app` find everything they need in ``app.state.service``.
 """
 
 from collections.abc import AsyncIterator
@@ -23,25 +23,25 @@ from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.checkpointers import open_checkpointer
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.server.auth import AuthMiddleware
-from ecoalign_agent.server.body_limit import BodyLimitMiddleware
 from ecoalign_agent.server.completions import completion_routes
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.errors import ApiError
 from ecoalign_agent.server.event_streams import events_router
-from ecoalign_agent.server.request_log import RequestLogMiddleware, request_log_of
+from ecoalign_agent.server.limits import BodyLimitMiddleware
+from ecoalign_agent.server.observability import RequestLogMiddleware, request_log_of
 from ecoalign_agent.server.reviews import review_routes
 from ecoalign_agent.server.service import Service
 
 
 def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastAPI:
-    """The application. Nothing is connected before the first request.
+    """Build the application; nothing is connected before the first request.
 
     Args:
-        config: what the server is told.
-        agent: who answers; built from ``config`` when None. It is closed when the application ends.
+        config: of the server.
+        agent: answers; built from ``config`` when None. It is closed when the application ends.
 
     Raises:
-        UsageError: the agent can't be built, or LangServe was asked for and is not there; the message says why.
+        UsageError: the agent can't be built, or LangServe is configured and not installed.
     """
     rewriter = None
     if config.rewriter is not None:
@@ -56,24 +56,24 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
             image_hosts=config.image_hosts,
             rewriter=rewriter,
         )
-    service = Service.of(config, agent)
+    service = Service.create(config, agent)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        async with AsyncExitStack() as kept:
+        async with AsyncExitStack() as stack:
             if config.state is not None:
-                saver = await kept.enter_async_context(open_checkpointer(config.state))
+                saver = await stack.enter_async_context(open_checkpointer(config.state))
                 service.agent = agent.with_checkpointer(saver)
             try:
                 yield
             finally:
-                service.closing()
+                service.admission.close()
                 await agent.aclose()
                 if rewriter is not None:
                     await rewriter.aclose()
 
-    # No pages about itself: they load scripts from elsewhere.
+    # No documentation pages: they load scripts from other hosts.
     app = FastAPI(title="EcoAlign", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.service = service
     app.router.routes.extend(completion_routes(service))
@@ -86,13 +86,13 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
         add_search_routes(app, service)
         if rewriter is not None:
             add_rewrite_routes(app, service, rewriter)
-    app.add_exception_handler(ApiError, _told)
-    app.add_exception_handler(HTTPException, _told)
-    # The one added last is outermost.
+    app.add_exception_handler(ApiError, _error_response)
+    app.add_exception_handler(HTTPException, _error_response)
+    # The last one added is the outermost.
     app.add_middleware(
         BodyLimitMiddleware,
-        most=config.most_bytes,
-        most_at_once=config.most_bytes_at_once,
+        max_bytes=config.max_bytes,
+        max_bytes_at_once=config.max_bytes_at_once,
         seconds=config.body_seconds,
     )
     app.add_middleware(AuthMiddleware, digests=config.key_digests)
@@ -111,8 +111,7 @@ def _add_operation(app: FastAPI, service: Service) -> None:
         return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _told(request: Request, error: Exception) -> Response:
-    """An error in OpenAI's shape."""
+async def _error_response(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
         error = ApiError(error.status_code, str(error.detail), code=code, headers=error.headers)

@@ -1,4 +1,4 @@
-"""Who may come in: keys, loopback, and the gate before every route. Source: ours ("server open to the world")."""
+"""Authentication: API keys and their digests, loopback addresses, and the middleware before every route. Ours."""
 
 import hashlib
 import hmac
@@ -13,10 +13,10 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.server.errors import ApiError, send_error
 
 MIN_KEY_LENGTH = 16
-"""Characters that a key needs; a shorter one is guessed."""
+"""Characters of a key; a shorter one can be guessed."""
 
 OPEN_PATHS = frozenset({"/healthz"})
-"""What needs no key: it says nothing but that the server lives."""
+"""Paths without a key."""
 
 
 def key_digests(keys: Iterable[str]) -> tuple[bytes, ...]:
@@ -34,12 +34,12 @@ def key_digests(keys: Iterable[str]) -> tuple[bytes, ...]:
                 f"key number {number} can't be used: a key is at least {MIN_KEY_LENGTH} visible ASCII characters; "
                 "draw one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
-        digests.append(key_digest(key))
+        digests.append(_digest(key))
     return tuple(dict.fromkeys(digests))
 
 
 def read_key_file(path: str) -> list[str]:
-    """The keys in a file, one a line; lines that begin with # are notes.
+    """The keys in a file, one a line; lines that begin with # are comments.
 
     Raises:
         UsageError: it can't be read, or holds no key.
@@ -55,42 +55,31 @@ def read_key_file(path: str) -> list[str]:
     return keys
 
 
-def key_digest(key: str) -> bytes:
-    """What is kept of a key."""
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-
-
 def is_authorized(authorization: str | None, digests: Sequence[bytes]) -> bool:
-    """Whether a header holds one of the keys. Takes the same time whichever it is, and whether or not it is one."""
-    scheme, _, given = (authorization or "").partition(" ")
-    digest, found = key_digest(given.strip()), False
+    """Whether an ``Authorization`` header holds one of the keys, in constant time."""
+    scheme, _, key = (authorization or "").partition(" ")
+    digest, found = _digest(key.strip()), False
     for known in digests:
         found |= hmac.compare_digest(digest, known)
     return found and scheme.lower() == "bearer"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address. A name other than localhost may lead anywhere."""
+    """Whether only this machine can reach an address; of names only ``localhost`` counts."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
 
 
-def _leads_here(name: str) -> bool:
-    """Whether a host, with its port or without one, is this machine's own loopback."""
-    # A port follows the last colon, unless that stands within the brackets of an IPv6 address.
-    return is_loopback(name if name.endswith("]") or ":" not in name else name.rpartition(":")[0])
-
-
 class AuthMiddleware:
-    """Lets a request in by its key; where there are no keys, by the name it calls this server.
+    """Admits a request by its key; without keys, only requests of this machine.
 
-    Without keys the server is this machine's own. A page in its browser is not: its requests come from another origin,
-    or name another host, by a name that was made to lead here.
+    A page in this machine's browser is not admitted without keys either: its requests carry a foreign ``Origin``, or
+    a ``Host`` whose name was made to resolve to this machine.
 
     Args:
-        app: what is behind the gate.
+        app: the application behind.
         digests: of the keys.
     """
 
@@ -99,27 +88,35 @@ class AuthMiddleware:
         self._digests = digests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
-            await send_error(refusal, scope, receive, send)
+        """Handle one request."""
+        if scope["type"] == "http" and (error := self._refusal(scope)) is not None:
+            await send_error(error, send)
             return
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> ApiError | None:
         headers = Headers(scope=scope)
         if not self._digests:
-            # A browser says which page a request comes from; programs say nothing.
+            # A browser sends the origin of its page; programs send none.
             origin = headers.get("origin", "http://localhost").partition("://")[2]
-            if _leads_here(headers.get("host", "localhost")) and _leads_here(origin):
+            if _is_local(headers.get("host", "localhost")) and _is_local(origin):
                 return None
-            return ApiError(403, "this server is only for the machine it runs on", "invalid_request_error", code="host")
+            return ApiError(403, "this server is only for the machine it runs on", code="host")
         if scope["path"] in OPEN_PATHS or is_authorized(headers.get("authorization"), self._digests):
             return None
-        said = "no API key was given" if "authorization" not in headers else "the API key is not one of this server's"
+        reason = "the API key is not one of this server's" if "authorization" in headers else "no API key was given"
         return ApiError(
             401,
-            f"{said}; send it as 'Authorization: Bearer …'",
-            "invalid_request_error",
+            f"{reason}; send it as 'Authorization: Bearer …'",
             code="invalid_api_key",
             headers={"www-authenticate": "Bearer"},
         )
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def _is_local(name: str) -> bool:
+    # A port follows the last colon, unless that stands within the brackets of an IPv6 address.
+    return is_loopback(name if name.endswith("]") or ":" not in name else name.rpartition(":")[0])

@@ -1,4 +1,4 @@
-"""What a server is told before it starts: address, models, keys, and every ceiling."""
+"""Configuration of one server: address, models, keys, limits."""
 
 from dataclasses import field
 from typing import Annotated
@@ -13,7 +13,7 @@ from ecoalign_agent.server.auth import is_loopback
 
 
 def _option(name: str) -> str:
-    return "--" + name.replace("_", "-").replace("most", "max")
+    return "--" + name.replace("_", "-")
 
 
 _Count = Annotated[int, Field(ge=1)]
@@ -22,10 +22,10 @@ _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a numb
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
 class ServingConfig:
-    """How one server is run. A request may ask for less than a ceiling, never for more.
+    """Configuration of one server. A request may ask for less than a limit, never for more.
 
     Raises:
-        UsageError: an address beyond this machine without a key, or a ceiling out of range.
+        UsageError: an address beyond this machine without a key, or a limit out of range.
     """
 
     host: str = "127.0.0.1"
@@ -37,43 +37,43 @@ class ServingConfig:
     base_url: str | None = None
     """Of the server behind the actor and the assessor."""
     assessor: tuple[str, ...] = ()
-    """Who grades, by name; empty: as the policy, else the environment says."""
+    """Names of the assessors; empty: as the policy, else the environment says."""
     rewriter: str | None = None
-    """Who writes dangerous questions anew before they are answered, by name; None: nobody."""
+    """Name of the model that rewrites dangerous questions before they are answered; None: no rewriter."""
     prompts: str | None = None
     """A folder whose prompts replace the shipped ones."""
     image_hosts: tuple[str, ...] | None = None
-    """From where https pictures are fetched; None: as the environment says."""
+    """Hosts from which https pictures are fetched; None: as the environment says."""
     state: str | None = None
-    """Where runs are kept, so that a person's verdict can be waited for: a file, or a Postgres URL; None: nowhere."""
+    """Store of runs that wait for a reviewer: a file, or a Postgres URL; None: runs are not stored."""
     policy: Policy = field(default_factory=Policy)
-    """What ``ecoalign`` stands for among the models, and the ceiling of every other."""
+    """Policy of the model ``ecoalign``, and the limit of every other."""
     key_digests: tuple[bytes, ...] = field(default=(), repr=False)
-    """Digests of the keys that open the door; empty: it stands open."""
+    """Digests of the accepted keys; empty: no key is needed."""
     allow_base: bool = False
-    """Whether ``ecoalign/base`` hands requests to the actor as they are: metered, but nothing is assessed."""
-    most_seconds: _Seconds = 120.0
-    """Deadline of a run, at the most."""
-    most_images: _Count = 16
+    """Whether ``ecoalign/base`` passes requests to the actor unchanged: metered, but nothing is assessed."""
+    max_seconds: _Seconds = 120.0
+    """Longest deadline of a run."""
+    max_images: _Count = 16
     """Pictures in one request, over all its turns."""
-    most_bytes: _Count = 32_000_000
+    max_bytes: _Count = 32_000_000
     """Bytes of one request's body."""
-    most_bytes_at_once: _Count = 256_000_000
-    """Bytes of all bodies that are held at one time."""
+    max_bytes_at_once: _Count = 256_000_000
+    """Bytes of all bodies held at one time."""
     body_seconds: _Seconds = 60.0
     """Seconds that a body may take to arrive."""
     runs: _Count = 32
     """Runs under way at one time."""
     queue: Annotated[int, Field(ge=0)] = 64
-    """Requests that may wait for a place; the next one is told to come back."""
+    """Requests that may wait for a slot; the next one gets 429."""
     queue_seconds: _Seconds = 30.0
-    """Seconds that a request may wait for a place."""
+    """Seconds that a request may wait for a slot."""
     heartbeat: _Seconds = 10.0
-    """Seconds of silence after which a stream shows that it lives."""
+    """Seconds of silence after which a stream sends a sign of life."""
     stalled_seconds: _Seconds = 30.0
-    """Seconds after which a client that takes nothing more of its stream counts as gone."""
+    """Seconds after which a client that reads nothing more of its stream counts as gone."""
     grace: Annotated[float, Field(ge=0, allow_inf_nan=False, description="a number of seconds, at least 0")] = 20.0
-    """Seconds that runs may still take once the server was asked to end."""
+    """Seconds that runs under way may take once the server is ending."""
     log_prompts: bool = False
     """Whether questions and answers are written into logs and traces."""
     otel: bool = False
@@ -92,6 +92,6 @@ class ServingConfig:
 
     @property
     def ceiling(self) -> Policy:
-        """The policy that no request gets beyond: the one given, with a deadline."""
+        """The policy that no request exceeds: ``policy`` with a deadline."""
         own = self.policy.deadline
-        return self.policy.replace(deadline=self.most_seconds if own is None else min(own, self.most_seconds))
+        return self.policy.replace(deadline=self.max_seconds if own is None else min(own, self.max_seconds))

@@ -1,7 +1,7 @@
-"""OpenAI's shapes: what a request may say, and what goes back.
+"""OpenAI's chat completions: the schema of a request, and the objects of a response.
 
-Read by pydantic's own JSON reader, which refuses deep nesting. Fields that can't be honoured and would change the
-answer are refused; those that only tune a sampler are accepted and named in the receipt.
+Requests are read by pydantic's JSON reader, which refuses deep nesting. Fields that can't be honoured and would change
+the answer are refused; those that only tune a sampler are accepted and named in the receipt.
 """
 
 import difflib
@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ecoalign_agent.server.errors import ApiError
+from ecoalign_agent.server.errors import ApiError, invalid_body_error
 
 MAX_MESSAGES = 1_000
 MAX_STRUCTURE = 400_000
-"""Brackets and commas of a body: pictures have none, so that more of them are a bomb and no conversation."""
+"""Brackets and commas of a body: pictures have none, and no conversation has more."""
 
 MIN_ANSWER_TOKENS = 16
-"""Completion tokens that an answer must be allowed: fewer don't even hold a refusal."""
+"""Completion tokens that an answer must be allowed: fewer don't hold a refusal."""
 
 _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "n": (1,),
@@ -35,7 +35,7 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "prediction": (),
     "web_search_options": (),
 }
-"""Fields that would change the answer or keep it, with the values under which they don't; None never does."""
+"""Fields that would change the answer, with the values under which they don't; null never does."""
 
 
 class _Shape(BaseModel):
@@ -59,13 +59,13 @@ class ChatMessage(_Shape):
 
 
 class StreamOptions(_Shape):
-    """How to stream."""
+    """Options of a stream."""
 
     include_usage: bool | None = None
 
 
 class ChatRequest(_Shape):
-    """The body of a request; what it says beyond these fields stands in ``model_extra``."""
+    """The body of a request; further fields stand in ``model_extra``."""
 
     model: str
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
@@ -76,28 +76,28 @@ class ChatRequest(_Shape):
     ecoalign: dict[str, Any] | None = None
 
     @property
-    def longest(self) -> int | None:
-        """Completion tokens that the answer may have; None: the request does not say.
+    def max_answer_tokens(self) -> int | None:
+        """Completion tokens that the answer may have; None: not limited.
 
         Raises:
-            ApiError: fewer than an answer needs.
+            ApiError: fewer than ``MIN_ANSWER_TOKENS``.
         """
         for field in ("max_completion_tokens", "max_tokens"):
             value = getattr(self, field)
             if value is not None and value < MIN_ANSWER_TOKENS:
-                said = f"{field} is {value:d}" if abs(value) < 10**9 else f"{field} is out of range"
+                text = f"{field} is {value:d}" if abs(value) < 10**9 else f"{field} is out of range"
                 raise ApiError(
-                    400, f"{said}, at least {MIN_ANSWER_TOKENS}", param=field, code="integer_below_min_value"
+                    400, f"{text}, at least {MIN_ANSWER_TOKENS}", param=field, code="integer_below_min_value"
                 )
-        given = [n for n in (self.max_completion_tokens, self.max_tokens) if n is not None]
-        return min(given) if given else None
+        limits = [n for n in (self.max_completion_tokens, self.max_tokens) if n is not None]
+        return min(limits, default=None)
 
 
 def parse_chat_request(body: bytes) -> tuple[ChatRequest, list[str]]:
-    """A request, and the names of the fields that have no effect.
+    """Validate a request; returns it with the names of the fields that have no effect.
 
     Raises:
-        ApiError: 400, with the field that is wrong. What was sent is not repeated.
+        ApiError: 400, with the wrong field. Nothing of what was sent is repeated but field names.
     """
     structure = sum(body.count(mark) for mark in (b"[", b"{", b","))
     if structure > MAX_STRUCTURE:
@@ -105,19 +105,15 @@ def parse_chat_request(body: bytes) -> tuple[ChatRequest, list[str]]:
     try:
         request = ChatRequest.model_validate_json(body)
     except ValidationError as error:
-        raise _misread(error) from None
-    return request, _without_effect(request)
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        if first["type"] == "json_invalid":
+            text = f"the body is no JSON that can be read: {first['msg']}"
+            raise ApiError(400, text, code="invalid_json") from None
+        raise invalid_body_error(error) from None
+    return request, _ignored_fields(request)
 
 
-def _misread(error: ValidationError) -> ApiError:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    if first["type"] == "json_invalid":
-        return ApiError(400, f"the body is no JSON that can be read: {first['msg']}", code="invalid_json")
-    where = ".".join(str(step) for step in first["loc"][:6])[:100]
-    return ApiError(400, f"{where or 'the body'}: {first['msg']}", param=where or None, code="invalid_value")
-
-
-def _without_effect(request: ChatRequest) -> list[str]:
+def _ignored_fields(request: ChatRequest) -> list[str]:
     ignored = []
     for name, value in (request.model_extra or {}).items():
         if value is None:
@@ -129,7 +125,7 @@ def _without_effect(request: ChatRequest) -> list[str]:
                     400, f"{name} is not supported here; leave it out", param=name, code="unsupported_parameter"
                 )
         elif name != "ecoalign" and difflib.get_close_matches(name, ["ecoalign"], cutoff=0.75):
-            # Limits in a misspelt field would be lost without a word.
+            # Limits in a misspelt field would be ignored without notice.
             raise ApiError(400, f"there is no field {name[:40]!r}; write 'ecoalign'", code="unknown_parameter")
         else:
             ignored.append(name[:40] if name.isprintable() else ascii(name)[:40])
@@ -137,9 +133,9 @@ def _without_effect(request: ChatRequest) -> list[str]:
 
 
 def chat_completion(run_id: str, model: str, message: dict[str, Any], finish: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """A whole answer."""
+    """The object of a whole answer."""
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-    return _frame(run_id, model, "chat.completion", [choice]) | more
+    return _envelope(run_id, model, "chat.completion", [choice]) | more
 
 
 def chat_completion_chunk(
@@ -149,12 +145,12 @@ def chat_completion_chunk(
     finish: str | None = None,
     **more: Any,  # noqa: ANN401 - JSON
 ) -> dict[str, Any]:
-    """A piece of a streamed answer; without a delta one that has no choice, as the usage comes."""
+    """One object of a streamed answer; without a delta it has no choice, as the one with the usage."""
     choices = [] if delta is None else [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
-    return _frame(run_id, model, "chat.completion.chunk", choices) | more
+    return _envelope(run_id, model, "chat.completion.chunk", choices) | more
 
 
-def _frame(run_id: str, model: str, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+def _envelope(run_id: str, model: str, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{run_id}",
         "object": kind,

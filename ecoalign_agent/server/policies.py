@@ -1,4 +1,4 @@
-"""The models that a client can name, and how far its options reach: a request can tighten a policy, never loosen it."""
+"""The model names of clients and their policies; a request can tighten a policy, never loosen it."""
 
 import difflib
 import math
@@ -11,6 +11,7 @@ from ecoalign_agent.events.result import Note
 from ecoalign_agent.server.errors import ApiError
 
 UNASSESSED_MODEL = "ecoalign/base"
+"""The actor alone: nothing is assessed."""
 
 _LOWER = frozenset(
     {"budget", "deadline", "max_answer_tokens", "max_rounds", "width", "branching", "batch", "max_horizon"}
@@ -18,13 +19,13 @@ _LOWER = frozenset(
 )
 _HIGHER = frozenset({"caution", "satisfied_safety"})
 _SWITCHED = {"draft": False, "assess_answers_twice": True}
-"""Knobs that a request may set: to a lower number, to a higher one, to this value. Each way is the tighter one."""
+"""Settings that a request may set: to a lower number, to a higher one, to this value. Each way is the tighter one."""
 
-OPTIONS = (*sorted(_LOWER | _HIGHER | _SWITCHED.keys()), "progress")
+REQUEST_OPTIONS = (*sorted(_LOWER | _HIGHER | _SWITCHED.keys()), "progress")
 
 
 class TightenedPolicy(NamedTuple):
-    """What a request's options come to: its policy, what a reader of the receipt must know, and its wish for events."""
+    """The policy of a request, notes for its receipt, and whether it wants events."""
 
     policy: Policy
     notes: list[Note]
@@ -32,7 +33,7 @@ class TightenedPolicy(NamedTuple):
 
 
 def policies_within(ceiling: Policy) -> dict[str, Policy]:
-    """The policies by the names that clients call them; none is looser than ``ceiling`` in what it may spend."""
+    """The policies by the model names of clients; none may spend more than ``ceiling``."""
     frugal, strict = Policy.frugal(), Policy.strict()
     return {
         "ecoalign": ceiling,
@@ -51,64 +52,64 @@ def policies_within(ceiling: Policy) -> dict[str, Policy]:
 
 
 def is_unassessed(model: str) -> bool:
-    """Whether a model's name asks for the actor as it is."""
+    """Whether a model's name means the actor alone."""
     return model.endswith("/base")
 
 
 def unknown_model(model: str, known: list[str]) -> ApiError:
-    """404, with the models there are."""
+    """404, with the names of all models."""
     shown = model if model.isprintable() and len(model) <= 60 else ascii(model)[:60]
     said = f"there is no model {shown!r} here; there are: {', '.join(known)}"
     return ApiError(404, said, param="model", code="model_not_found")
 
 
-def tighten_policy(policy: Policy, options: Mapping[str, Any], longest: int | None) -> TightenedPolicy:
-    """A named policy, tightened as a request asks; what asks for more is clamped and noted.
+def tighten_policy(policy: Policy, options: Mapping[str, Any], max_answer_tokens: int | None = None) -> TightenedPolicy:
+    """A named policy under a request's options; an option that asks for more is clamped and noted.
 
     Args:
-        policy: by the model's name.
+        policy: of the model's name.
         options: the request's ``ecoalign``.
-        longest: the request's own cap on completion tokens.
+        max_answer_tokens: the request's own limit of completion tokens.
 
     Raises:
         ApiError: 400, an unknown option or a value of the wrong kind.
     """
-    wanted = dict(options)
-    progress = wanted.pop("progress", False)
+    settings = dict(options)
+    progress = settings.pop("progress", False)
     if not isinstance(progress, bool):
-        raise _wrong("progress", "must be true or false")
+        raise _option_error("progress", "must be true or false")
     notes: list[Note] = []
-    for knob, value in wanted.items():
-        policy = _tightened(policy, knob, value, notes)
-    if longest is not None:
-        policy = _tightened(policy, "max_answer_tokens", min(longest, 1_000_000), notes)
+    for setting, value in settings.items():
+        policy = _tighten(policy, setting, value, notes)
+    if max_answer_tokens is not None:
+        policy = _tighten(policy, "max_answer_tokens", min(max_answer_tokens, 1_000_000), notes)
     return TightenedPolicy(policy, notes, progress)
 
 
-def _tightened(policy: Policy, knob: str, value: object, notes: list[Note]) -> Policy:
-    if knob not in OPTIONS:
-        nearest = difflib.get_close_matches(knob[:60], OPTIONS, n=1, cutoff=0.0)[0]
-        said = f"there is no such option; the nearest is {nearest!r} (all: {', '.join(OPTIONS)})"
-        raise _wrong(knob[:60] if knob.isprintable() else "…", said)
+def _tighten(policy: Policy, setting: str, value: object, notes: list[Note]) -> Policy:
+    if setting not in REQUEST_OPTIONS:
+        nearest = difflib.get_close_matches(setting[:60], REQUEST_OPTIONS, n=1, cutoff=0.0)[0]
+        text = f"there is no such option; the nearest is {nearest!r} (all: {', '.join(REQUEST_OPTIONS)})"
+        raise _option_error(setting[:60] if setting.isprintable() else "…", text)
     if value is None:
-        raise _wrong(knob, "is null; leave it out")
+        raise _option_error(setting, "is null; leave it out")
     try:
-        asked = policy.replace(**{knob: value})
+        changed = policy.replace(**{setting: value})
     except PolicyError as error:
-        raise ApiError(400, str(error), param=f"ecoalign.{knob}", code="invalid_value") from None
-    mine, theirs = getattr(policy, knob), getattr(asked, knob)
-    if knob in _SWITCHED:
-        looser = theirs is not _SWITCHED[knob] and mine is _SWITCHED[knob]
-    elif knob in _LOWER:
-        looser = theirs > (math.inf if mine is None else mine)
+        raise ApiError(400, str(error), param=f"ecoalign.{setting}", code="invalid_value") from None
+    limit, requested = getattr(policy, setting), getattr(changed, setting)
+    if setting in _SWITCHED:
+        looser = requested is not _SWITCHED[setting] and limit is _SWITCHED[setting]
+    elif setting in _LOWER:
+        looser = requested > (math.inf if limit is None else limit)
     else:
-        looser = theirs < mine
+        looser = requested < limit
     if looser:
-        text = f"clamped: {knob} {theirs!r} was asked for, {mine!r} is this server's limit"
+        text = f"clamped: {setting} {requested!r} was asked for, {limit!r} is this server's limit"
         notes.append(Note(code="option_clamped", text=text))
         return policy
-    return asked
+    return changed
 
 
-def _wrong(option: str, said: str) -> ApiError:
-    return ApiError(400, f"ecoalign.{option}: {said}", param=f"ecoalign.{option}", code="invalid_value")
+def _option_error(option: str, text: str) -> ApiError:
+    return ApiError(400, f"ecoalign.{option}: {text}", param=f"ecoalign.{option}", code="invalid_value")

@@ -1,12 +1,12 @@
-"""``ecoalign/base``: the actor as it is, metered and within the server's limits; nothing is searched or assessed.
+"""One supervised run of a request: a search, or for ``ecoalign/base`` the actor alone, metered and within the limits.
 
-A run under watch: it is cancelled when its client leaves, and when the server must end.
+A run is cancelled when its client disconnects and when the server must end.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +17,9 @@ from starlette.types import Receive
 
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Usage
+from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import BudgetError, EcoAlignError, ServerError, UsageError
-from ecoalign_agent.events.events import HEARTBEAT, Answered, Declined, Event, Failed, ReviewAsked
+from ecoalign_agent.events.events import Answered, Declined, Event, Failed, ReviewAsked
 from ecoalign_agent.events.result import Note, Result, Tokens
 from ecoalign_agent.llm.call import Asking, Question, attempt
 from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
@@ -31,48 +32,52 @@ from ecoalign_agent.llm.tokens import prompt_estimate
 from ecoalign_agent.server.answer_request import AnswerRequest, Outcome, openai_usage, to_outcome
 from ecoalign_agent.server.conversation import ChatConversation
 from ecoalign_agent.server.errors import ApiError, internal_error, shutting_down_error, to_api_error
-from ecoalign_agent.server.request_log import LOG, log_event
+from ecoalign_agent.server.observability import LOG, log_event
 from ecoalign_agent.server.service import Service
 
-_MOST = 8_192
-"""Completion tokens where the request names no cap; the budget may lower it."""
+_MAX_TOKENS = 8_192
+"""Completion tokens where the request has no limit; the budget may lower it."""
 
 _PICTURE_TOKENS = 2_000
-"""What a picture is reckoned with: it is handed on unopened."""
+"""Estimate for a picture, which is passed on unopened."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Bare(Question[BaseModel]):
-    """A question that goes out as the client wrote it."""
+class _UnassessedPrompt(Question[BaseModel]):
+    """A prompt of the client's own turns."""
 
     conversation: ChatConversation
 
     def messages(self, rung: OutputMode) -> list[BaseMessage]:
-        """The turns as chat messages."""
         del rung
         return [_message(turn.role, turn.text, turn.images) for turn in self.conversation.turns]
 
     def estimate(self, endpoint: Endpoint, rung: OutputMode) -> Usage:
-        """What the turns will use, in tokens."""
         del rung
         text = prompt_estimate([turn.text for turn in self.conversation.turns], [], endpoint.family)
         return Usage(text=text.text, image=_PICTURE_TOKENS * len(self.conversation.images))
 
 
-async def answer_unassessed(service: Service, order: AnswerRequest) -> Outcome:
-    """Ask the actor and nobody else.
+async def answer_unassessed(service: Service, request: AnswerRequest) -> Outcome:
+    """Ask the actor alone: one metered call, no search, no assessment.
 
     Raises:
         UsageError: the conversation does not fit into the budget.
         ModelError: the endpoint failed, or the deadline passed.
     """
-    log_event("unassessed", level=logging.WARNING, run_id=order.run_id, model=order.model)
+    log_event("unassessed", level=logging.WARNING, run_id=request.run_id, model=request.model)
     ceiling, endpoint = service.config.ceiling, service.agent.actor
     deadline = None if ceiling.deadline is None else time.time() + ceiling.deadline
     meter = Meter(Budget(ceiling.budget), ceiling.tariff, deadline=deadline)
     prompt = RenderedPrompt(system="", user="", name="base", version=1, digest="")
-    question = _Bare(
-        prompt, BaseModel, (), order.longest or _MOST, least=1, exact=False, conversation=order.conversation
+    question = _UnassessedPrompt(
+        prompt,
+        BaseModel,
+        (),
+        request.max_tokens or _MAX_TOKENS,
+        least=1,
+        exact=False,
+        conversation=request.conversation,
     )
     asking: Asking[BaseModel] = Asking(endpoint, question, meter, "execute")
     try:
@@ -86,24 +91,26 @@ async def answer_unassessed(service: Service, order: AnswerRequest) -> Outcome:
     finally:
         usage = asking.tally.usage
         tokens = Tokens(prompt=usage.text, image=usage.image, cached=usage.cached, completion=usage.completion)
-        service.metrics.spent(order.model, tokens, asking.tally.cost)
+        service.metrics.record_cost(request.model, tokens, asking.tally.cost)
     text, refusal = reply_text(message), message.additional_kwargs.get("refusal")
     if not text and not refusal:
         raise ServerError(f"{endpoint.name}: its answer is empty")
     finish = {"length": "length", "content_filter": "content_filter"}.get(finish_reason(message) or "", "stop")
-    return Outcome(text or str(refusal), bool(refusal), finish, openai_usage(tokens), _receipt(order, endpoint, asking))
+    return Outcome(
+        text or str(refusal), bool(refusal), finish, openai_usage(tokens), _receipt(request, endpoint, asking)
+    )
 
 
 UNASSESSED = Note(code="unassessed", text="the bare model: nothing was searched, nothing was assessed")
 
 
-def _receipt(order: AnswerRequest, endpoint: Endpoint, asking: Asking[BaseModel]) -> dict[str, Any]:
+def _receipt(request: AnswerRequest, endpoint: Endpoint, asking: Asking[BaseModel]) -> dict[str, Any]:
     return {
         "status": "unassessed",
-        "notes": [note.model_dump() for note in (UNASSESSED, *order.notes)],
+        "notes": [note.model_dump() for note in (UNASSESSED, *request.notes)],
         "cost": {"spent": asking.tally.cost, "calls": asking.tally.calls, "estimated": asking.tally.usage.estimated},
         "models": {"actor": endpoint.name},
-        "run_id": order.run_id,
+        "run_id": request.run_id,
     }
 
 
@@ -119,96 +126,82 @@ def _message(role: str, text: str, images: Sequence[str]) -> BaseMessage:
 
 
 class ClientDisconnected:
-    """The client has left: there is nobody to answer."""
+    """The client has left."""
 
 
 RunSignal = Event | Outcome | ApiError | ClientDisconnected
-"""What a watched run tells: events, and in the end exactly one of the others."""
+"""A signal of a supervised run: events, and at the end exactly one of the others."""
 
-Hear = Callable[[Event], Awaitable[None]]
+OnEvent = Callable[[Event], Awaitable[None]]
 
 
 @asynccontextmanager
 async def supervise(
-    service: Service, order: AnswerRequest, receive: Receive
+    service: Service, request: AnswerRequest, receive: Receive
 ) -> AsyncIterator["asyncio.Queue[RunSignal]"]:
-    """Begin a run; what happens comes through the queue. Leaving the context ends it and its calls.
-
-    The queue holds one thing: a run goes on only as its events are taken.
+    """Start a run whose signals come through a queue of size one. Leaving the context cancels the run and its calls.
 
     Args:
-        service: what the routes share.
-        order: what is to be answered.
+        service: of the server.
+        request: to be answered.
         receive: of the connection, whose body has been read.
     """
-    happenings: asyncio.Queue[RunSignal] = asyncio.Queue(1)
+    signals: asyncio.Queue[RunSignal] = asyncio.Queue(1)
 
-    async def left() -> None:
+    async def watch_client() -> None:
         while (await receive())["type"] != "http.disconnect":
             continue
-        service.metrics.cancelled("client_left")
-        await happenings.put(ClientDisconnected())
+        service.metrics.record_cancellation("client_left")
+        await signals.put(ClientDisconnected())
 
-    async def over() -> None:
+    async def watch_server() -> None:
         await service.over.wait()
-        service.metrics.cancelled("shutting_down")
-        await happenings.put(shutting_down_error())
+        service.metrics.record_cancellation("shutting_down")
+        await signals.put(shutting_down_error())
+
+    async def run() -> None:
+        await signals.put(await _run(service, request, signals.put))
 
     async with asyncio.TaskGroup() as group:
-        answering = _told(lambda: _answered(service, order, happenings.put), happenings)
-        tasks = [group.create_task(answering), group.create_task(left()), group.create_task(over())]
+        tasks = [group.create_task(run()), group.create_task(watch_client()), group.create_task(watch_server())]
         try:
-            yield happenings
+            yield signals
         finally:
             for task in tasks:
                 task.cancel()
 
 
-async def _told(run: Callable[[], Awaitable[Outcome]], happenings: "asyncio.Queue[RunSignal]") -> None:
-    end: RunSignal
+async def _run(service: Service, request: AnswerRequest, on_event: OnEvent) -> Outcome | ApiError:
     try:
-        end = await run()
+        async with service.admission.slot():
+            if request.policy is None:
+                return await answer_unassessed(service, request)
+            result = await _search(service, request, request.policy, on_event)
+        if result.status == "waiting":
+            service.remember(result.run_id, request.policy)
+        service.metrics.record_run(request.model, result)
+        if request.notes:
+            result = result.model_copy(update={"notes": [*result.notes, *request.notes]})
+        return to_outcome(result, limited=request.max_tokens is not None)
     except ApiError as error:
-        end = error
+        return error
     except EcoAlignError as error:
-        end = to_api_error(error)
-    except Exception:  # noqa: BLE001 - the outermost border of a run: it is logged, and told as 500
+        return to_api_error(error)
+    except Exception:  # noqa: BLE001 - the outermost frame of a run: logged, and answered by 500
         LOG.error("unexpected", exc_info=True)
-        end = internal_error()
-    await happenings.put(end)
+        return internal_error()
 
 
-async def _answered(service: Service, order: AnswerRequest, hear: Hear) -> Outcome:
-    async with service.admission.place():
-        if order.policy is None:
-            return await answer_unassessed(service, order)
-        agent = service.agent.with_policy(order.policy)
-        conversation = order.conversation
-        if not order.progress:
-            result = await agent.ask(conversation.question, conversation.images, run_id=order.run_id)
-        else:
-            result = await _followed(
-                agent.stream(
-                    conversation.question,
-                    conversation.images,
-                    run_id=order.run_id,
-                    heartbeat=min(HEARTBEAT, service.config.heartbeat),
-                ),
-                hear,
-            )
-    if result.status == "waiting":
-        service.remember(result.run_id, order.policy)
-    service.metrics.run(order.model, result)
-    if order.notes:
-        result = result.model_copy(update={"notes": [*result.notes, *order.notes]})
-    return to_outcome(result, capped=order.longest is not None)
-
-
-async def _followed(events: AsyncGenerator[Event, None], hear: Hear) -> Result:
-    """The result at the end of a run's events; the others are heard."""
-    async with aclosing(events) as told:
-        async for event in told:
+async def _search(service: Service, request: AnswerRequest, policy: Policy, on_event: OnEvent) -> Result:
+    agent, conversation = service.agent.with_policy(policy), request.conversation
+    if not request.progress:
+        return await agent.ask(conversation.question, conversation.images, run_id=request.run_id)
+    stream = agent.stream(
+        conversation.question, conversation.images, run_id=request.run_id, heartbeat=service.heartbeat
+    )
+    async with aclosing(stream) as events:
+        async for event in events:
             if isinstance(event, Answered | Declined | Failed | ReviewAsked):
                 return event.result
-            await hear(event)
+            await on_event(event)
     raise AssertionError("a run ends with its result")

@@ -15,10 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.cli.serve import serve
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.server import request_log
 from ecoalign_agent.server.app import create_app
 from ecoalign_agent.server.config import ServingConfig
-from ecoalign_agent.server.policies import OPTIONS
+from ecoalign_agent.server.observability import ROUTES
+from ecoalign_agent.server.policies import REQUEST_OPTIONS
 from ecoalign_agent.settings import Settings
 from ecoalign_agent.testing import ScriptedModel
 
@@ -98,8 +98,8 @@ def test_every_variable_is_told_and_none_that_is_not_read() -> None:
 
 def test_every_metric_is_told_with_its_labels(app: Any) -> None:
     metrics = app.state.service.metrics
-    metrics.request("/v1/models", 200, 0.1)
-    metrics.cancelled("client_left")
+    metrics.record_request("/v1/models", 200, 0.1)
+    metrics.record_cancellation("client_left")
     # One series of everything that has labels, so that they can be seen; no run is needed for that.
     for metric in (metrics._runs, metrics._run_seconds, metrics._tokens, metrics._cost):
         metric.labels(*["x"] * len(metric._labelnames))
@@ -114,7 +114,7 @@ def test_every_metric_is_told_with_its_labels(app: Any) -> None:
 
 
 def test_every_option_of_a_request_is_told() -> None:
-    assert sorted(first_cells("Options of a request")) == sorted(OPTIONS)
+    assert sorted(first_cells("Options of a request")) == sorted(REQUEST_OPTIONS)
 
 
 def test_every_model_is_told(app: Any) -> None:
@@ -123,7 +123,9 @@ def test_every_model_is_told(app: Any) -> None:
 
 def test_every_error_code_is_told_and_none_that_is_not_there() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "ecoalign_agent" / "server").glob("*.py"))
-    given = set(re.findall(r'code="([a-z_]+)"', source)) | set(re.findall(r'4\d\d: "([a-z_]+)"', source))
+    given = set(re.findall(r'(?<!Note\()code"?[=:] ?"([a-z_]+)"', source)) | set(
+        re.findall(r'4\d\d: "([a-z_]+)"', source)
+    )
     given |= {"deadline", "upstream_failed", "invalid_request"}
     told = {code for row in rows("Errors") for code in re.findall(r"`([a-z_]+)`", row[1])}
     assert told == given
@@ -133,7 +135,7 @@ async def test_every_path_that_is_told_is_a_route_and_every_route_is_told(app: A
     told = {
         span.split()[-1] for span in SPANS if re.fullmatch(r"(GET |POST )?/(v1|healthz|metrics|langserve)\S*", span)
     }
-    assert all(any(path.startswith(route) for path in told) for route in request_log._ROUTES)
+    assert all(any(path.startswith(route) for path in told) for route in ROUTES)
     told.discard("/langserve/rewrite")  # only where a rewriter is served
     if find_spec("langserve") is None:
         told = {path for path in told if not path.startswith("/langserve")}

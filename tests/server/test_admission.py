@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from ecoalign_agent.server.errors import ApiError
-from ecoalign_agent.server.service import Admission
+from ecoalign_agent.server.limits import Admission
 from ecoalign_agent.testing import scan_reply, task_replies
 from tests.scripted_server import ChatServer, Hang
 from tests.server.host import ASKED, behind, body, held, until
@@ -42,9 +42,9 @@ def test_a_client_of_a_full_server_waits_and_comes_back() -> None:
 
 async def test_who_waits_too_long_is_told() -> None:
     admission = Admission(runs=1, queue=2, seconds=0.05)
-    async with admission.place():
+    async with admission.slot():
         with pytest.raises(ApiError, match=r"no place was free within 0\.05 s") as error:
-            async with admission.place():
+            async with admission.slot():
                 raise AssertionError("there is no place")
         assert (error.value.status, admission.waiting, admission.running) == (503, 0, 1)
     assert admission.running == 0
@@ -57,7 +57,7 @@ async def test_places_are_given_in_order_and_none_is_lost() -> None:
 
     async def run(number: int) -> None:
         nonlocal most
-        async with admission.place():
+        async with admission.slot():
             order.append(number)
             most = max(most, admission.running)
             await asyncio.sleep(0)
@@ -77,10 +77,10 @@ async def test_who_waits_when_the_server_ends_is_told() -> None:
     admission = Admission(runs=1, queue=2, seconds=10)
 
     async def enter() -> None:
-        async with admission.place():
+        async with admission.slot():
             raise AssertionError("the server is about to end")
 
-    async with admission.place():
+    async with admission.slot():
         waiting = asyncio.ensure_future(enter())
         await asyncio.sleep(0)
         admission.close()

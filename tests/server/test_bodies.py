@@ -28,7 +28,7 @@ def test_a_body_over_the_cap_is_refused_before_it_is_held(chunked: bool) -> None
 
 def test_a_body_at_the_cap_passes_and_one_byte_more_does_not() -> None:
     text = json.dumps(body()).encode()
-    with Hosted(most_bytes=len(text)) as server:
+    with Hosted(max_bytes=len(text)) as server:
         assert server.post(text).status_code == 200
         refused = server.post(text + b" ")
         assert (refused.status_code, refused.json()["error"]["code"]) == (413, "request_too_large")

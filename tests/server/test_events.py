@@ -81,7 +81,7 @@ async def test_a_mistake_is_an_http_error_in_one_line_and_costs_nothing(
     body: Any, param: str | None, says: str
 ) -> None:
     model = ScriptedModel()
-    response = await asked(EcoAlign(model), body, most_images=2)
+    response = await asked(EcoAlign(model), body, max_images=2)
     error = response.json()["error"]
     assert (response.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
     assert says in error["message"]

@@ -158,7 +158,7 @@ async def test_a_client_that_leaves_a_stream_ends_its_calls(endpoint: str) -> No
 
 async def test_a_client_that_leaves_invoke_is_caught_by_the_deadline() -> None:
     model = gated(task_replies(), lambda call: call.task == "answer")
-    app = app_of(EcoAlign(model), most_seconds=0.5)
+    app = app_of(EcoAlign(model), max_seconds=0.5)
     async with asyncio.timeout(15), served(app) as url, httpx.AsyncClient() as client:
         with pytest.raises(httpx.ReadTimeout):
             await client.post(f"{url}{ROUTE}/invoke", json={"input": ASKED}, timeout=0.2)

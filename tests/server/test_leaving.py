@@ -40,8 +40,8 @@ async def test_a_client_that_leaves_ends_its_run_within_a_second(stream: bool) -
 @pytest.mark.parametrize("progress", [False, True])
 async def test_a_client_that_takes_nothing_more_ends_its_run(progress: bool) -> None:
     model = ScriptedModel(task_replies(), delay=30)
-    service = Service.of(ServingConfig(stalled_seconds=0.1, heartbeat=0.05), EcoAlign(model))
-    order = read_answer_request(json.dumps(body(stream=True, ecoalign={"progress": progress})).encode(), service)
+    service = Service.create(ServingConfig(stalled_seconds=0.1, heartbeat=0.05), EcoAlign(model))
+    request = read_answer_request(json.dumps(body(stream=True, ecoalign={"progress": progress})).encode(), service)
     taken: list[Any] = []
 
     async def receive() -> Any:
@@ -53,7 +53,7 @@ async def test_a_client_that_takes_nothing_more_ends_its_run(progress: bool) -> 
         taken.append(message)
 
     async with asyncio.timeout(5):
-        assert await stream_answer(service, order, {}, receive, send) is None
+        assert await stream_answer(service, request, receive, send) is None
     assert (model.cancelled_calls, service.admission.running, len(taken)) == (1, 0, 2)
     assert 'why="client_stalled"} 1.0' in service.metrics.text().decode()
 

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from ecoalign_agent.economics.policy import Policy as Knobs
-from ecoalign_agent.server.policies import OPTIONS, policies_within, tighten_policy
+from ecoalign_agent.server.policies import REQUEST_OPTIONS, policies_within, tighten_policy
 from tests.server.host import ASKED, Hosted, body, error_of
 
 
@@ -82,7 +82,7 @@ LOOSER: dict[str, tuple[object, object]] = {
 
 
 def test_every_option_tightens_and_none_loosens() -> None:
-    assert LOOSER.keys() | {"progress"} == set(OPTIONS)
+    assert LOOSER.keys() | {"progress"} == set(REQUEST_OPTIONS)
     ceiling = Knobs(deadline=120.0, max_answer_tokens=500)
     strict = ceiling.replace(draft=False, assess_answers_twice=True)
     for knob, (looser, tighter) in LOOSER.items():

@@ -93,7 +93,7 @@ def test_a_picture_is_sent_or_it_is_not_looked_at(served: Hosted, url: Any) -> N
 def test_too_many_pictures_are_refused() -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     content = [{"type": "text", "text": "What is it?"}, *[picture] * 3]
-    with Hosted(most_images=2) as server:
+    with Hosted(max_images=2) as server:
         error = error_of(server, body(messages=[{"role": "user", "content": content}]))
     assert "has 3 pictures, at most 2" in error["message"]
 

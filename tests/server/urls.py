@@ -21,7 +21,7 @@ from ecoalign_agent.server.service import Service
 def app_of(agent: EcoAlign, **config: Any) -> FastAPI:
     """The stream of events and LangServe's routes of one agent, and nothing else."""
     app = FastAPI()
-    service = app.state.service = Service.of(ServingConfig(**config), agent)
+    service = app.state.service = Service.create(ServingConfig(**config), agent)
     app.include_router(events_router(service))
     add_search_routes(app, service)
     return app
