@@ -57,8 +57,8 @@ class ModelAssessor:
             images=case.views,
             meter=meter,
             phase="assess",
-            most=MAX_TOKENS["assess"],
-            least=MIN_TOKENS["assess"],
+            max_tokens=MAX_TOKENS["assess"],
+            min_tokens=MIN_TOKENS["assess"],
             exact=True,
         )
         return verdict_from_reply(reply.value, reply.cost, reply.unreadable)
@@ -73,8 +73,8 @@ class ModelAssessor:
             images=case.views,
             meter=meter,
             phase="assess",
-            most=MAX_TOKENS["assess"],
-            least=MIN_TOKENS["assess"],
+            max_tokens=MAX_TOKENS["assess"],
+            min_tokens=MIN_TOKENS["assess"],
             exact=True,
         )
         return verdict_from_reply(reply.value, reply.cost, reply.unreadable)

@@ -16,7 +16,7 @@ from ecoalign_agent.assessors.base import AssessmentInput, CallSize, Verdict
 from ecoalign_agent.assessors.combined import assess_weakest
 from ecoalign_agent.assessors.hazards import HAZARDS
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.call import TEMPLATE_TOKENS, converse
+from ecoalign_agent.llm.call import GUARD_TEMPLATE_TOKENS, call_in_turns
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.parsing import finish_reason, reply_text
@@ -69,7 +69,7 @@ class GuardAssessor:
     def calls(self) -> Sequence[CallSize]:
         """One call, or one for each picture."""
         family = self.endpoint.family if self.sees else None
-        return (CallSize(TEMPLATE_TOKENS, family, MOST, each_picture=True, gauge=self.endpoint.gauge),)
+        return (CallSize(GUARD_TEMPLATE_TOKENS, family, MOST, each_picture=True, gauge=self.endpoint.gauge),)
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
@@ -86,17 +86,17 @@ class GuardAssessor:
         return await assess_weakest(calls, [False] * len(calls))
 
     async def _one(self, person: str, answered: str | None, view: ImageView | None, meter: Meter) -> Verdict:
-        said = await converse(
+        reply = await call_in_turns(
             self.endpoint,
             person,
             answered,
             images=() if view is None else (view,),
             meter=meter,
             phase="assess",
-            most=MOST,
-            least=LEAST,
+            max_tokens=MOST,
+            min_tokens=LEAST,
         )
-        return parse_guard_reply(said.message, said.cost)
+        return parse_guard_reply(reply.message, reply.cost)
 
 
 def parse_guard_reply(message: AIMessage, cost: float = 0.0) -> Verdict:

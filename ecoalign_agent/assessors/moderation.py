@@ -119,7 +119,7 @@ def parse_moderation_reply(body: str, cost: float = 0.0) -> Verdict:
         return Verdict(None, None, cost, unknown_reason="no JSON object")
     reading = parse_reply(AIMessage(body), "plain", ModerationReply, exact=True)
     if reading.value is None:
-        return Verdict(None, None, cost, unknown_reason=reading.why or "no moderation")
+        return Verdict(None, None, cost, unknown_reason=reading.reason or "no moderation")
     result = reading.value.results[0]
     if result.categories.keys() != result.category_scores.keys():
         return Verdict(None, None, cost, unknown_reason="categories and category_scores differ in their keys")

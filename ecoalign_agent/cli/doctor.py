@@ -97,7 +97,7 @@ async def _examined(
         ModelError: its endpoint does not answer.
     """
     from ecoalign_agent.llm.endpoint_profile import endpoint_identity, profile_path, read_profile
-    from ecoalign_agent.llm.probe import examine
+    from ecoalign_agent.llm.probe import probe_endpoint
 
     async with _unprejudiced(settings) as endpoint:
         if settings.model == "offline":
@@ -111,7 +111,7 @@ async def _examined(
         def tell(what: str, number: int) -> None:
             output.progress(f"asking {endpoint.name}, call {number} of at most 8: {what}")
 
-        known = await examine(endpoint, parallel=settings.concurrency > 1, tell=tell)
+        known = await probe_endpoint(endpoint, parallel=settings.concurrency > 1, on_call=tell)
     path, notes = _keep(known, settings)
     notes += [] if kept.note is None else [kept.note]
     return await _report(settings, known, asked=known.calls, path=path, notes=notes), known
@@ -155,14 +155,14 @@ async def _report(
     from ecoalign_agent.cli.render.doctor import DoctorReport, Use, as_data
     from ecoalign_agent.images.image import OVERVIEW
     from ecoalign_agent.llm.endpoint_profile import apply_profile
-    from ecoalign_agent.llm.probe_calls import Balls
+    from ecoalign_agent.llm.probe_calls import FormReply
 
     async with _unprejudiced(settings) as endpoint:
         if known is not None and (path is not None or not asked):
             apply_profile(endpoint, known)
         use = Use(
-            proposals=list(endpoint.rungs(Balls, exact=False)),
-            verdicts=list(endpoint.rungs(Balls, exact=True)),
+            proposals=list(endpoint.output_modes(FormReply, exact=False)),
+            verdicts=list(endpoint.output_modes(FormReply, exact=True)),
             max_tokens_field=endpoint.capabilities.max_tokens_field,
             overview_tokens=endpoint.images.of_size((OVERVIEW, OVERVIEW), "low"),
             concurrency=settings.concurrency,

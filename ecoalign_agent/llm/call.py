@@ -1,120 +1,42 @@
-"""The places of an endpoint: how many calls may be open there at once, and how often one may be begun.
+"""One metered call to a model.
 
-One attempt at one question: a place among the endpoint's calls, a reservation, a time limit, the call, the booking.
+A call takes a place among the endpoint's calls and a permit of its rate, reserves the most it can cost, runs under a
+time limit, is booked, and is repeated after failures that may pass. Every attempt that was begun is booked: by the
+reported usage, by nothing where the server refused it, and by all that was reserved where its cost is not known.
+Source: ours ("The budget is hard", "Anytime").
 
-Whatever happens, an attempt that was begun is booked: by the reported usage, by nothing where the server refused it,
-and by all that was reserved where it is not known what it cost. Source: ours ("The budget is hard", "Anytime").
-
-``converse``: a conversation in plain turns to a model that answers in a few words, metered like every call.
-
-Guard models bring their own prompt in their chat template: they take what the person and the assistant said as turns,
-and no system message. Source: ours.
+Two transports are metered so: chat messages (:class:`ChatCall`) and moderation requests
+(:mod:`ecoalign_agent.llm.moderations`).
 """
 
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, NamedTuple, TypeVar
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from ecoalign_agent.economics.budget import Phase
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError, ModelTimeoutError
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
-from ecoalign_agent.llm.failures import AttemptError, Failure, classify_failure
+from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
+from ecoalign_agent.llm.failures import Failure, classify_failure
 from ecoalign_agent.llm.json_schema import sent_schema
 from ecoalign_agent.llm.meter import Meter, dump_message, load_message, request_digest
 from ecoalign_agent.llm.parsing import visible_output
-from ecoalign_agent.llm.prompts import RenderedPrompt
-from ecoalign_agent.llm.rate_limit import RateLimiter, retrying
+from ecoalign_agent.llm.rate_limit import CallLimits, concurrency_slot, retry_wait
 from ecoalign_agent.llm.tokens import estimate_text_tokens, reported_prompt, reported_usage
 
-
-@asynccontextmanager
-async def place(name: str, places: asyncio.Semaphore, rate: RateLimiter, meter: Meter) -> AsyncIterator[None]:
-    """Hold one of the places, when a request may be made; waiting for it costs nothing, and ends at the deadline.
-
-    Args:
-        name: of the endpoint, for the error.
-        places: the endpoint's, on the running event loop.
-        rate: the endpoint's.
-        meter: whose deadline counts.
-
-    Raises:
-        ModelTimeoutError: the deadline passed before a place was free; the call was not made.
-        RateLimitError: the rate allows no request before the deadline; the call was not made.
-    """
-    left = meter.seconds_left()
-    late = ModelTimeoutError(f"{name}: the deadline has passed; the call was not made")
-    if left == 0:
-        raise late
-    try:
-        async with asyncio.timeout(left):
-            await places.acquire()
-    except TimeoutError:
-        raise late from None
-    try:
-        # With a place in hand: a turn that then waits for a place would not be used when it was given.
-        await rate.turn(name, meter)
-        yield
-    finally:
-        places.release()
-
-
-T = TypeVar("T", bound=BaseModel)
-
-_JSON_PLEASE = "\nReply with one JSON object and nothing else.\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
-    """What is asked, of nobody in particular. The parameters are those of ``ask``."""
-
-    prompt: RenderedPrompt
-    schema: type[T]
-    images: Sequence[ImageView]
-    most: int
-    least: int
-    exact: bool
-
-    def system(self, rung: OutputMode) -> str:
-        """The system message. Servers refuse JSON mode for prompts that don't ask for JSON: there it is made to."""
-        if rung == "json_mode" and "json" not in (self.prompt.system + self.prompt.user).lower():
-            return self.prompt.system + _JSON_PLEASE
-        return self.prompt.system
-
-    def messages(self, rung: OutputMode) -> list[BaseMessage]:
-        """The prompt as chat messages."""
-        user = HumanMessage(self.prompt.user)
-        if self.images:
-            user = HumanMessage([{"type": "text", "text": self.prompt.user}, *(view.block() for view in self.images)])
-        return [SystemMessage(self.system(rung)), user]
-
-    def words(self, rung: OutputMode) -> int:
-        """Tokens of the prompt's text, by our estimate."""
-        travels = sent_schema(self.schema).tokens if rung in {"json_schema", "function_calling"} else 0
-        return estimate_text_tokens([self.system(rung), self.prompt.user], schema_tokens=travels)
-
-    def estimate(self, endpoint: Endpoint, rung: OutputMode) -> Usage:
-        """What the prompt will use at ``endpoint``, in tokens, corrected by what was learnt of it."""
-        return endpoint.gauge.estimate(self.words(rung), self.images)
-
-    def digest(self, endpoint: Endpoint, rung: OutputMode) -> str:
-        """Of the messages as they are sent, without what is drawn for this call alone, and of how they are asked."""
-        sent = [f"{message.type} {self.prompt.unmarked(message.content)}" for message in self.messages(rung)]
-        travels = repr(sent_schema(self.schema)) if rung in {"json_schema", "function_calling"} else ""
-        return request_digest([endpoint.name, rung, travels, *sent])
+R = TypeVar("R")
 
 
 @dataclass(slots=True)
-class Tally:
-    """What the attempts at one question came to.
+class CallTotals:
+    """Sums over the attempts at one question.
 
     Attributes:
         usage: tokens, in parts.
@@ -122,7 +44,6 @@ class Tally:
         seconds: spent waiting for the model.
         calls: attempts made.
         failure: of the last attempt, when it failed.
-        last: tokens and seconds of the last attempt.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -130,216 +51,324 @@ class Tally:
     seconds: float = 0.0
     calls: int = 0
     failure: Failure | None = None
-    last: tuple[Usage, float] = field(default_factory=lambda: (Usage(), 0.0))
-
-    def add(self, usage: Usage, cost: float, seconds: float) -> None:
-        """Enter one attempt."""
-        self.last = (usage, seconds)
-        self.usage += usage
-        self.cost += cost
-        self.seconds += seconds
-        self.calls += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Asking(Generic[T]):
-    """A question on its way to an endpoint.
+class PendingCall(ABC, Generic[R]):
+    """One request on its way to an endpoint; subclasses are the transports.
 
     Attributes:
-        endpoint: whom it is for.
-        question: what is asked.
-        meter: pays.
+        endpoint: name and limits.
+        meter: pays for every attempt.
         phase: what the attempts are booked under.
-        tally: what they came to.
+        totals: sums over the attempts so far.
     """
 
-    endpoint: Endpoint
-    question: Question[T]
-    meter: Meter
-    phase: Phase
-    tally: Tally = field(default_factory=Tally)
+    def __init__(self, endpoint: CallLimits, meter: Meter, phase: Phase, totals: CallTotals | None = None) -> None:
+        self.endpoint = endpoint
+        self.meter = meter
+        self.phase: Phase = phase
+        self.totals = CallTotals() if totals is None else totals
+
+    @abstractmethod
+    def digest(self) -> str:
+        """The request's digest, by which the journal knows it."""
+
+    @abstractmethod
+    def estimate(self) -> Usage:
+        """What the prompt will use, in tokens."""
+
+    @abstractmethod
+    def send(self, max_tokens: int) -> Awaitable[R]:
+        """Make the request."""
+
+    @abstractmethod
+    def classify(self, error: Exception) -> Failure:
+        """What an exception of :meth:`send` means."""
+
+    @abstractmethod
+    def dump(self, reply: R) -> str:
+        """A reply as text, for the journal."""
+
+    @abstractmethod
+    def load(self, text: str) -> R | None:
+        """The reply that :meth:`dump` wrote; None: it is none."""
+
+    def affordable(self, prompt: Usage) -> int:
+        """Completion tokens that the budget allows; here none are written.
+
+        Raises:
+            BudgetError: too few.
+        """
+        del prompt
+        return 0
+
+    def usage(self, reply: R, prompt: Usage) -> Usage:
+        """What the call used, in tokens; here the estimate, as nothing is reported."""
+        del reply
+        return prompt
+
+    def image_estimate(self, usage: Usage) -> int:
+        """Tokens of the pictures by formula, for the ledger."""
+        return usage.image
+
+    def learn(self, reply: R) -> None:
+        """Remember what a reply tells about its endpoint."""
+        del reply
+
+    def adapt(self, failure: Failure) -> bool:
+        """Change how the request is sent, where a failure shows how; True: it is worth sending again at once."""
+        del failure
+        return False
 
 
-async def attempt(asking: Asking[T], rung: OutputMode) -> AIMessage:
-    """Make one request and book it; one that this step made before its process ended is booked, and not made again.
+async def metered_call(call: PendingCall[R]) -> R:
+    """Make a call, again after failures that may pass, never past the deadline.
 
     Raises:
-        As :func:`_made` does.
+        BudgetError: the first attempt does not fit into what is free; it was not made.
+        ModelError: the endpoint failed, and retrying did not help; or the deadline passed. ``call.totals.failure`` is
+            the last attempt's.
     """
-    journal, tally = asking.meter.journal, asking.tally
-    if journal is None:
-        return await _made(asking, rung)
-    digest = asking.question.digest(asking.endpoint, rung)
-    for kept in await journal.recall(digest):
-        _book(asking, kept.usage, kept.seconds, reserved=0.0)
-        message = None if kept.answer is None else load_message(kept.answer)
-        if message is not None:
-            tally.failure = None
-            _learn(asking, rung, message)
-            return message
-    try:
-        message = await _made(asking, rung)
-    except AttemptError as failed:
-        if failed.failure.billed:
-            await journal.keep(digest, None, *tally.last)
-        raise
-    await journal.keep(digest, dump_message(message), *tally.last)
-    return message
+    totals, attempt = call.totals, 1
+    totals.failure = None
+    while True:
+        try:
+            reply = await attempt_call(call)
+        except BudgetError:
+            if totals.failure is None:
+                raise
+            # Only the retry does not fit: the failure before it is what the caller has to know.
+            raise totals.failure.error from totals.failure.cause
+        if not isinstance(reply, Failure):
+            return reply
+        if call.adapt(reply):
+            totals.failure, attempt = None, 1
+            continue
+        totals.failure = reply
+        left = call.meter.seconds_left()
+        await asyncio.sleep(retry_wait(reply, attempt, backoff=call.endpoint.backoff, seconds_left=left))
+        attempt += 1
 
 
-async def _made(asking: Asking[T], rung: OutputMode) -> AIMessage:
-    """Make one request and book it.
+async def attempt_call(call: PendingCall[R]) -> R | Failure:
+    """Make one attempt and book it; one that this step made before its process ended is booked, and not made again.
 
     Raises:
         BudgetError: it does not fit into what is free; it was not made.
         ModelTimeoutError: the deadline passed before it could be made.
         RateLimitError: the endpoint's rate allows none before the deadline; it was not made.
-        AttemptError: it failed.
     """
-    endpoint, question, meter, tally = asking.endpoint, asking.question, asking.meter, asking.tally
-    async with place(endpoint.name, endpoint.turn(), endpoint.rate, meter):
+    endpoint, meter, journal, digest = call.endpoint, call.meter, call.meter.journal, ""
+    if journal is not None:
+        digest = call.digest()
+        for recorded in await journal.recall(digest):
+            _book(call, recorded.usage, recorded.seconds, reserved=0.0)
+            if recorded.answer is not None and (reply := call.load(recorded.answer)) is not None:
+                call.learn(reply)
+                return reply
+    async with concurrency_slot(endpoint, meter):
         # From here to the reservation nothing is awaited: parallel calls can't be promised the same units.
-        prompt = question.estimate(endpoint, rung)
-        cap = _affordable(asking, prompt)
-        reserved = meter.reserve(Usage(prompt.text, prompt.image, prompt.cached, cap), at=endpoint.name)
+        prompt = call.estimate()
+        cap = call.affordable(prompt)
         # Until it is known what the call used, it used everything.
-        used = Usage(prompt.text, prompt.image, prompt.cached, cap, estimated=True)
+        used = replace(prompt, completion=cap, estimated=prompt.total + cap > 0)
+        reserved = meter.reserve(used, endpoint=endpoint.name)
         limit = min(endpoint.timeout, math.inf if (left := meter.seconds_left()) is None else left)
-        tally.failure = None
+        outcome: R | Failure
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(limit):
-                message = await endpoint.call(question.messages(rung), rung, question.schema, most=cap)
-            used = reported_usage(message, prompt, visible_output(message))
-            _learn(asking, rung, message)
+                outcome = await call.send(cap)
+            used = call.usage(outcome, prompt)
+            call.learn(outcome)
             if used.estimated:
                 # Our own estimate is on the high side; the server was told to write no more than this.
-                used = Usage(used.text, used.image, used.cached, min(used.completion, cap), estimated=True)
-        except Exception as error:  # noqa: BLE001 - whatever an integration raises; it goes on as an AttemptError below
-            tally.failure = _failure(error, endpoint, limit)
-            endpoint.rate.heed(tally.failure)
-            if not tally.failure.billed:
-                used = Usage()
+                used = replace(used, completion=min(used.completion, cap))
+        except Exception as error:  # noqa: BLE001 - whatever an integration raises; it is returned as a Failure
+            outcome = _timeout(call, error, limit) if type(error) is TimeoutError else call.classify(error)
+            endpoint.rate.observe(outcome)
+            used = used if outcome.billed else Usage()
         finally:
-            _book(asking, used, time.perf_counter() - begun, reserved=reserved)
-    if tally.failure is not None:
-        raise AttemptError(tally.failure)
-    return message
+            seconds = time.perf_counter() - begun
+            _book(call, used, seconds, reserved=reserved)
+    if journal is not None and not (isinstance(outcome, Failure) and not outcome.billed):
+        await journal.record(digest, None if isinstance(outcome, Failure) else call.dump(outcome), used, seconds)
+    return outcome
 
 
-def _book(asking: Asking[T], used: Usage, seconds: float, *, reserved: float) -> None:
+def _book(call: PendingCall[R], used: Usage, seconds: float, *, reserved: float) -> None:
     """Book one attempt, and release what was reserved for it."""
-    endpoint = asking.endpoint
-    formula = endpoint.images.formula(asking.question.images) if used.total else 0
-    cost = asking.meter.settle(reserved, used, asking.phase, seconds, at=endpoint.name, image_estimated=formula)
-    asking.tally.add(used, cost, seconds)
+    formula = call.image_estimate(used) if used.total else 0
+    name, totals = call.endpoint.name, call.totals
+    totals.cost += call.meter.settle(reserved, used, call.phase, seconds, endpoint=name, image_estimated=formula)
+    totals.usage += used
+    totals.seconds += seconds
+    totals.calls += 1
 
 
-def _learn(asking: Asking[T], rung: OutputMode, message: AIMessage) -> None:
-    """Let the endpoint remember what it reported for this prompt."""
-    told = reported_prompt(message)
-    if told is not None:
-        question = asking.question
-        asking.endpoint.gauge.learn(question.words(rung), question.images, prompt=told[0], image=told[1])
+def _timeout(call: PendingCall[R], error: Exception, limit: float) -> Failure:
+    name = call.endpoint.name
+    message = f"{name}: no answer within {limit:.3g} s; try again, or raise the time-out or the deadline"
+    return Failure(ModelTimeoutError(message), cause=error)
 
 
-def _affordable(asking: Asking[T], prompt: Usage) -> int:
-    question, meter, ceiling = asking.question, asking.meter, asking.endpoint.facts.ceiling
-    most = question.most if ceiling is None else min(question.most, ceiling)
-    least = min(question.least, most)
-    cap = meter.affordable(prompt, most=most, least=least, at=asking.endpoint.name)
-    if cap is None:
-        needed = meter.tariff_at(asking.endpoint.name).cost(replace(prompt, completion=least))
-        raise BudgetError(
-            f"{asking.endpoint.name}, {asking.phase}: {prompt.prompt} prompt and {least} completion tokens need "
-            f"{needed:g} cost units, {meter.budget.free:g} are free; raise the budget"
+class ChatCall(PendingCall[AIMessage]):
+    """A request of chat messages on its way.
+
+    Attributes:
+        request: what is sent.
+    """
+
+    endpoint: Endpoint
+
+    def __init__(
+        self, endpoint: Endpoint, request: ChatRequest, meter: Meter, phase: Phase, totals: CallTotals | None = None
+    ) -> None:
+        super().__init__(endpoint, meter, phase, totals)
+        self.request = request
+        self._adapted = False
+        self._field = endpoint.capabilities.max_tokens_field
+
+    def digest(self) -> str:
+        """Digest of the messages, without what is drawn for this call alone, and of the form they are sent in."""
+        request = self.request
+        sent = [f"{message.type} {message.content!r}" for message in request.messages]
+        if request.marker:
+            sent = [text.replace(request.marker, "") for text in sent]
+        with_schema = request.schema is not None and request.mode in {"json_schema", "function_calling"}
+        schema = repr(sent_schema(request.schema)) if with_schema and request.schema is not None else ""
+        return request_digest([self.endpoint.name, request.mode, schema, *sent])
+
+    def estimate(self) -> Usage:
+        """What the prompt will use, in tokens, corrected by what was learnt of the endpoint."""
+        usage = self.endpoint.gauge.estimate(self.request.text_tokens, self.request.images)
+        return replace(usage, image=usage.image + self.request.unopened_image_tokens)
+
+    def affordable(self, prompt: Usage) -> int:
+        """Completion tokens that the budget and the model allow.
+
+        Raises:
+            BudgetError: fewer than ``min_tokens``.
+        """
+        request, meter, name, ceiling = self.request, self.meter, self.endpoint.name, self.endpoint.facts.ceiling
+        wanted = request.max_tokens if ceiling is None else min(request.max_tokens, ceiling)
+        needed = min(request.min_tokens, wanted)
+        cap = meter.affordable(prompt, max_tokens=wanted, min_tokens=needed, endpoint=name)
+        if cap is None:
+            cost = meter.tariff_at(name).cost(replace(prompt, completion=needed))
+            raise BudgetError(
+                f"{name}, {self.phase}: {prompt.prompt} prompt and {needed} completion tokens need {cost:g} "
+                f"cost units, {meter.budget.free:g} are free; raise the budget"
+            )
+        return cap
+
+    def send(self, max_tokens: int) -> Awaitable[AIMessage]:
+        """Make the request."""
+        return self.endpoint.generate(self.request, max_tokens=max_tokens)
+
+    def classify(self, error: Exception) -> Failure:
+        """What an integration's exception means."""
+        facts = self.endpoint.facts
+        return classify_failure(
+            error,
+            name=self.endpoint.name,
+            address=facts.address,
+            secrets=facts.secrets,
+            compatible=facts.compatible,
         )
-    return cap
+
+    def dump(self, reply: AIMessage) -> str:
+        """A reply as text, for the journal."""
+        return dump_message(reply)
+
+    def load(self, text: str) -> AIMessage | None:
+        """The reply that :meth:`dump` wrote; None: it is none."""
+        return load_message(text)
+
+    def usage(self, reply: AIMessage, prompt: Usage) -> Usage:
+        """The usage that the endpoint reported, else our estimate."""
+        return reported_usage(reply, prompt, visible_output(reply))
+
+    def image_estimate(self, usage: Usage) -> int:
+        """Tokens of the pictures by formula, for the ledger."""
+        del usage
+        return self.endpoint.images.formula(self.request.images)
+
+    def learn(self, reply: AIMessage) -> None:
+        """Calibrate the endpoint's token counts by what it reported for this prompt."""
+        reported = reported_prompt(reply)
+        if reported is not None and not self.request.unopened_image_tokens:
+            prompt, image = reported
+            self.endpoint.gauge.learn(self.request.text_tokens, self.request.images, prompt=prompt, image=image)
+
+    def adapt(self, failure: Failure) -> bool:
+        """Send the cap on completion tokens under its other name, where a server refuses the one it had."""
+        capabilities = self.endpoint.capabilities
+        if not self._adapted:
+            self._adapted = capabilities.adapt_max_tokens_field(failure)
+            return self._adapted
+        if not failure.retry:
+            # The other name did not help: it was not the name.
+            capabilities.max_tokens_field = self._field
+        return False
 
 
-def _failure(error: Exception, endpoint: Endpoint, limit: float) -> Failure:
-    if type(error) is TimeoutError:
-        message = f"{endpoint.name}: no answer within {limit:.3g} s; try again, or raise the time-out or the deadline"
-        return Failure(ModelTimeoutError(message), cause=error)
-    return classify_failure(
-        error,
-        name=endpoint.name,
-        address=endpoint.facts.address,
-        secrets=endpoint.facts.secrets,
-        compatible=endpoint.facts.compatible,
-    )
+class TextReply(NamedTuple):
+    """A reply in plain text.
 
-
-class Said(NamedTuple):
-    """What came of a conversation: the reply, and what all attempts cost, in cost units."""
+    Attributes:
+        message: the reply.
+        cost: of all attempts, in cost units.
+    """
 
     message: AIMessage
     cost: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Conversation(Question[BaseModel]):
-    """A question that goes out as turns; the first is the prompt's user text."""
-
-    answered: str | None
-
-    def messages(self, rung: OutputMode) -> list[BaseMessage]:
-        """The turns as chat messages."""
-        del rung
-        person = HumanMessage(self.prompt.user)
-        if self.images:
-            person = HumanMessage([{"type": "text", "text": self.prompt.user}, *(view.block() for view in self.images)])
-        return [person] if self.answered is None else [person, AIMessage(self.answered)]
-
-    def words(self, rung: OutputMode) -> int:
-        """Tokens of the turns' text, by our estimate; the template's own text comes on top."""
-        del rung
-        texts = [self.prompt.user] if self.answered is None else [self.prompt.user, self.answered]
-        return estimate_text_tokens(texts, schema_tokens=TEMPLATE_TOKENS)
+GUARD_TEMPLATE_TOKENS = 700
+"""Tokens that a guard's own chat template adds: the taxonomy with its descriptions."""
 
 
-TEMPLATE_TOKENS = 700
-"""Tokens that a guard's own template adds: the taxonomy with its descriptions."""
-
-
-async def converse(
+async def call_in_turns(
     endpoint: Endpoint,
-    person: str,
-    answered: str | None,
+    user: str,
+    assistant: str | None = None,
     *,
     images: Sequence[ImageView] = (),
     meter: Meter,
     phase: Phase,
-    most: int,
-    least: int,
-) -> Said:
-    """Hand over a conversation and take one reply.
+    max_tokens: int,
+    min_tokens: int,
+) -> TextReply:
+    """Send a conversation as plain turns, without a system message, and return one reply in plain text; metered.
+
+    For guard models and trained rewriters, whose chat template holds their prompt.
 
     Args:
-        endpoint: whom to ask.
-        person: the person's turn.
-        answered: the assistant's turn after it; None: there is none yet.
-        images: go with the person's turn.
-        meter: pays; every attempt is reserved before it is made and booked after.
+        endpoint: the model.
+        user: the user's turn.
+        assistant: the assistant's turn after it; None: there is none yet.
+        images: pictures of the user's turn.
+        meter: every attempt is reserved before it is made and booked after.
         phase: what the call is booked under.
-        most: completion tokens at the most.
-        least: completion tokens below which the call is not worth making.
+        max_tokens: completion tokens at the most.
+        min_tokens: completion tokens below which the call is not worth making.
 
     Raises:
-        BudgetError: the first attempt does not fit into what is free; nothing was asked.
+        BudgetError: the first attempt does not fit into what is free; it was not made.
         ModelError: the endpoint failed, and retrying did not help; or the deadline passed.
     """
-    turns = RenderedPrompt(system="", user=person, name="conversation", version=1, digest="")
-    # A plain call: no schema goes along, and none is read back.
-    question = _Conversation(turns, BaseModel, images, most, least, exact=True, answered=answered)
-    asking: Asking[BaseModel] = Asking(endpoint, question, meter, phase)
-    try:
-        message: AIMessage = await retrying(meter, backoff=endpoint.backoff)(attempt, asking, "plain")
-    except BudgetError:
-        if asking.tally.failure is None:
-            raise
-        # Only the retry does not fit: what failed before is what the caller has to know.
-        raise asking.tally.failure.error from asking.tally.failure.cause
-    except AttemptError as failed:
-        raise failed.failure.error from failed.failure.cause
-    return Said(message, asking.tally.cost)
+    turns = [user] if assistant is None else [user, assistant]
+    messages: list[BaseMessage] = [user_message(user, images)]
+    if assistant is not None:
+        messages.append(AIMessage(assistant))
+    tokens = estimate_text_tokens(turns, schema_tokens=GUARD_TEMPLATE_TOKENS)
+    call = ChatCall(endpoint, ChatRequest(messages, tokens, images, max_tokens, min_tokens), meter, phase)
+    return TextReply(await metered_call(call), call.totals.cost)
+
+
+def user_message(text: str, images: Sequence[ImageView] = ()) -> HumanMessage:
+    """A user's message with pictures, each in the form that keeps ``detail`` on every server."""
+    if not images:
+        return HumanMessage(text)
+    return HumanMessage([{"type": "text", "text": text}, *(view.block() for view in images)])

@@ -17,19 +17,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Generic, Literal, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
-from langchain_core.language_models import BaseChatModel
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from ecoalign_agent.errors import RunError
 from ecoalign_agent.images.image import OVERVIEW, ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily
-from ecoalign_agent.llm.endpoint import Endpoint, MaxTokensField, OutputMode
+from ecoalign_agent.llm.capabilities import MaxTokensField, OutputMode
+from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.model_facts import public_base_url
 
 S = TypeVar("S", bound=str)
 
-RungState = Literal["works", "inexact", "ignored", "refused", "unknown"]
+ModeState = Literal["works", "inexact", "ignored", "refused", "unknown"]
 """Read; read, but with text beside the JSON, so that no verdict can be read; taken and not followed; rejected."""
 
 ImageState = Literal["yes", "misread", "blind", "refused", "unknown"]
@@ -98,7 +98,7 @@ class EndpointProfile(BaseModel):
     base_url: str
     model: str
     asked_at: AwareDatetime
-    rungs: dict[OutputMode, ProbeFinding[RungState]]
+    rungs: dict[OutputMode, ProbeFinding[ModeState]]
     images: ProbeFinding[ImageState]
     image_family: ImageFamily
     image_estimated: int = Field(ge=1)
@@ -145,7 +145,7 @@ class EndpointIdentity:
 def endpoint_identity(endpoint: Endpoint) -> EndpointIdentity | None:
     """Which endpoint this is; None: its model tells no name, so that nothing can be remembered of it."""
     name = endpoint.facts.model_name
-    return EndpointIdentity(type(endpoint.model).__name__, _base_url(endpoint.model), name) if name else None
+    return EndpointIdentity(type(endpoint.model).__name__, public_base_url(endpoint.model), name) if name else None
 
 
 def apply_profile(endpoint: Endpoint, known: EndpointProfile) -> None:
@@ -154,26 +154,12 @@ def apply_profile(endpoint: Endpoint, known: EndpointProfile) -> None:
     for rung, finding in known.rungs.items():
         # None is marked as proven: what worked then may be refused now, and the ladder has to go on.
         if finding.state in {"refused", "ignored"}:
-            endpoint.capabilities.cannot(rung, f"{finding.state} on {day}: {finding.why}")
+            endpoint.capabilities.refuse(rung, f"{finding.state} on {day}: {finding.why}")
     if known.max_tokens_field is not None and endpoint.facts.max_tokens_field is not None:
         endpoint.capabilities.max_tokens_field = None if known.max_tokens_field == "none" else known.max_tokens_field
     if known.image_counted and known.image_family == endpoint.family:
         sent = ImageView(b"", "image/png", OVERVIEW, OVERVIEW, "low")
         endpoint.images.learn([sent], least=known.image_counted, most=known.image_counted)
-
-
-def _base_url(model: BaseChatModel) -> str:
-    client = getattr(model, "root_async_client", None)
-    told = [getattr(client, "base_url", None), getattr(model, "openai_api_base", None)]
-    told += [getattr(model, name, None) for name in ("base_url", "anthropic_api_url", "endpoint", "api_base")]
-    text = next((str(url) for url in told if url), "")
-    try:
-        parts = urlsplit(text)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return ""
-    # A user's name and password, and what stands behind a question mark, may be secrets.
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path.rstrip('/')}" if parts.hostname else ""
 
 
 MAX_PROFILE_AGE = timedelta(days=30)

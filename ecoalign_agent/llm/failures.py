@@ -71,14 +71,6 @@ class Failure:
     cause: BaseException | None = None
 
 
-class AttemptError(Exception):
-    """Carries a failure from an attempt to the retry layer and the ladder; never leaves ``ask``."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__()
-        self.failure = failure
-
-
 def redact(text: str, secrets: Sequence[str] = ()) -> str:
     """``text`` on one line, without ``secrets``, anything that looks like a key, or a user's name in an address."""
     for secret in secrets:

@@ -1,15 +1,13 @@
-"""What a process that was killed in the middle of a step had been told already: nobody asks, or pays, for it again.
+"""One node's account of the budget: what a call may cost is reserved before it, and settled to what it did cost.
 
-A step (a node of the graph) is carried out again from its start where its process ended before it did. Each request in
-it is told by a digest of its content, without what is drawn anew for every call; what came of it was kept the moment it
-was in, and is taken instead of asking. By content, and not by the order of calls: parallel calls come in another order
-when some of their answers are there at once, and a verdict must never be given to another thought. Equal requests are
-exchangeable, so that each kept answer is taken once, by whichever of them comes first. Source: ours.
+Parallel calls share one meter, so their reservations count together. Between ``affordable`` and its ``reserve`` there
+must be no ``await``: that is what makes them one step. Source: ours ("The budget is hard").
 
-One node's account of the budget: what a call may cost is held before it is made, and settled to what it did cost.
-
-Source: ours ("The budget is hard"). Parallel calls share one meter, so their reservations count together. Between an
-``affordable`` and its ``reserve`` there must be no ``await``: that is what makes them one step.
+The journal keeps the calls of one step (a node of the graph). A step whose process ended before it did is carried out
+again from its start; a request that was paid for then takes its stored answer. Requests are found by a digest of their
+content, without what is drawn anew for every call, and not by their order: parallel calls come in another order when
+some of their answers are there at once, and a verdict must never be given to another thought. Equal requests are
+exchangeable, so that each stored answer is taken once, by whichever of them comes first. Source: ours.
 """
 
 import asyncio
@@ -29,21 +27,21 @@ from ecoalign_agent.economics.cost import Tariff, Usage, max_tariff
 
 
 class CallStore(Protocol):
-    """Where a step's calls are kept until the step has ended."""
+    """Storage for a step's calls until the step has ended."""
 
-    async def kept(self) -> Sequence[str]:
-        """What was kept for this step, also by a process that has ended since, in order."""
+    async def entries(self) -> Sequence[str]:
+        """What was stored for this step, also by a process that has ended since, in order."""
 
-    async def keep(self, entry: str) -> None:
-        """Keep one entry; when this returns, it outlives the process."""
+    async def append(self, entry: str) -> None:
+        """Store one entry; when this returns, it outlives the process."""
 
 
 class RecordedCall(BaseModel):
     """One request that was paid for.
 
     Attributes:
-        digest: of what was asked.
-        answer: what came back, as text; None: nothing did, and it was booked as lost.
+        digest: of the request.
+        answer: the reply as text; None: there was none, and the call was booked as lost.
         text: uncached prompt tokens of text that were booked.
         image: prompt tokens of pictures.
         cached: cached prompt tokens.
@@ -65,7 +63,7 @@ class RecordedCall(BaseModel):
 
     @property
     def usage(self) -> Usage:
-        """What was booked, in tokens."""
+        """Booked tokens."""
         return Usage(self.text, self.image, self.cached, self.completion, estimated=self.estimated)
 
 
@@ -82,11 +80,11 @@ class CallJournal:
         self._reading = asyncio.Lock()
 
     async def recall(self, digest: str) -> list[RecordedCall]:
-        """What was paid for this request before, each for one taker: what was lost, then at most one answer."""
+        """Earlier calls of this request, each returned once: those that were lost, then at most one with an answer."""
         async with self._reading:
             if self._left is None:
                 self._left = {}
-                for entry in _readable(await self._store.kept()):
+                for entry in _readable(await self._store.entries()):
                     self._left.setdefault(entry.digest, []).append(entry)
         left = self._left.get(digest, [])
         lost = [entry for entry in left if entry.answer is None]
@@ -94,8 +92,8 @@ class CallJournal:
         self._left[digest] = answered[1:]
         return lost + answered[:1]
 
-    async def keep(self, digest: str, answer: str | None, used: Usage, seconds: float) -> None:
-        """Keep what came of a request that was paid for."""
+    async def record(self, digest: str, answer: str | None, used: Usage, seconds: float) -> None:
+        """Store the outcome of a request that was paid for."""
         entry = RecordedCall(
             digest=digest,
             answer=answer,
@@ -106,7 +104,7 @@ class CallJournal:
             estimated=used.estimated,
             seconds=seconds,
         )
-        await self._store.keep(entry.model_dump_json())
+        await self._store.append(entry.model_dump_json())
 
 
 def request_digest(parts: Iterable[str | bytes]) -> str:
@@ -152,7 +150,7 @@ class Meter:
         tariff: what turns tokens into cost units.
         tariffs: the same by endpoint, where each has its own; one that is not in it costs what the dearest does.
         deadline: seconds since the epoch (``time.time()``) by which the request must end; None: none.
-        journal: what was paid for in this step already, by a process that ended before it did; None: nothing is kept.
+        journal: calls of this step, also by a process that ended before it did; None: none are stored.
     """
 
     def __init__(
@@ -177,60 +175,67 @@ class Meter:
         own = self.tariffs.get(endpoint) if self.tariffs else self.tariff
         return max_tariff([self.tariff, *self.tariffs.values()]) if own is None else own
 
-    def _holding(self, endpoint: str) -> Tariff:
-        """The tariff of what is held: any of a prompt may turn out to come from the cache, and may be dearer there."""
+    def _reserving_tariff(self, endpoint: str) -> Tariff:
+        """The tariff of reservations: any of a prompt may turn out to come from the cache, and may be dearer there."""
         own = self.tariff_at(endpoint)
         if own.cached <= min(own.text, own.image):
             return own
         return replace(own, text=max(own.text, own.cached), image=max(own.image, own.cached))
 
-    def affordable(self, prompt: Usage, *, most: int, least: int, at: str = "") -> int | None:
+    def affordable(self, prompt: Usage, *, max_tokens: int, min_tokens: int, endpoint: str = "") -> int | None:
         """Completion tokens that a call may be allowed, so that all it can cost fits into what is free.
 
         Args:
             prompt: estimate of the call's prompt, in tokens; its completion part is not read.
-            most: completion tokens wanted.
-            least: completion tokens below which the call is not worth making.
-            at: the endpoint's name.
+            max_tokens: completion tokens wanted.
+            min_tokens: completion tokens below which the call is not worth making.
+            endpoint: its name.
 
         Returns:
-            From ``least`` to ``most``; None: not even ``least`` fits.
+            From ``min_tokens`` to ``max_tokens``; None: not even ``min_tokens`` fits.
         """
-        asked = Usage(prompt.text, prompt.image, prompt.cached)
-        tariff = self._holding(at)
-        room = self.budget.free - tariff.cost(asked)
-        tokens = math.floor(max(0.0, min(most, room / tariff.completion))) if room > 0 else 0
+        request = Usage(prompt.text, prompt.image, prompt.cached)
+        tariff = self._reserving_tariff(endpoint)
+        room = self.budget.free - tariff.cost(request)
+        tokens = math.floor(max(0.0, min(max_tokens, room / tariff.completion))) if room > 0 else 0
         # Division and product round differently: the reservation itself must fit.
-        while tokens > 0 and tariff.cost(replace(asked, completion=tokens)) > self.budget.free:
+        while tokens > 0 and tariff.cost(replace(request, completion=tokens)) > self.budget.free:
             tokens -= 1
-        return tokens if tokens >= max(1, least) else None
+        return tokens if tokens >= max(1, min_tokens) else None
 
-    def reserve(self, at_most: Usage, *, at: str = "") -> float:
-        """Hold the most a call to the endpoint ``at`` can cost; returns it, in cost units.
+    def reserve(self, max_usage: Usage, *, endpoint: str = "") -> float:
+        """Reserve the most a call to ``endpoint`` can cost; returns it, in cost units.
 
         Raises:
             BudgetError: it does not fit into what is free.
         """
-        cost = self._holding(at).cost(at_most)
+        cost = self._reserving_tariff(endpoint).cost(max_usage)
         self.budget = self.budget.reserve(cost)
         return cost
 
     def settle(
-        self, reserved: float, actual: Usage, phase: Phase, seconds: float, *, at: str = "", image_estimated: int = 0
+        self,
+        reserved: float,
+        actual: Usage,
+        phase: Phase,
+        seconds: float,
+        *,
+        endpoint: str = "",
+        image_estimated: int = 0,
     ) -> float:
         """Release a reservation and book what the call did cost; returns that, in cost units.
 
         Args:
             reserved: what :meth:`reserve` returned.
             actual: the call's usage; ``Usage()`` for a call that was refused before it cost anything.
-            phase: what the call was for.
+            phase: what the call is booked under.
             seconds: how long it took.
-            at: the endpoint's name.
+            endpoint: its name.
             image_estimated: tokens of its pictures by our formula.
         """
-        cost = self.tariff_at(at).cost(actual)
+        cost = self.tariff_at(endpoint).cost(actual)
         self.budget = self.budget.settle(reserved, cost)
-        self.ledger = self.ledger.book(phase, actual, cost, seconds, endpoint=at, image_estimated=image_estimated)
+        self.ledger = self.ledger.book(phase, actual, cost, seconds, endpoint=endpoint, image_estimated=image_estimated)
         return cost
 
     def ending(self) -> "Meter":

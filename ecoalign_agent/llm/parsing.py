@@ -1,8 +1,8 @@
-"""A reply's text or function call → a validated value, or why there is none. Nothing is ever guessed.
+"""Parsing of a reply: its text or function call → a validated value, or the reason why there is none.
 
-``exact`` replies, verdicts, are read strictly: the whole reply is one JSON object, or it is unknown. A candidate that
-is graded may hold anything, also JSON that grades itself; so a verdict is never fished out of prose that can echo it.
-Source: ours.
+``exact`` replies, verdicts, are read strictly: the whole reply is one JSON object, or it is unknown. The candidate that
+a verdict is about may hold JSON that grades itself; so a verdict is never taken out of prose that can echo it. Source:
+ours.
 """
 
 import json
@@ -13,70 +13,72 @@ from typing import Any, Generic, Literal, TypeVar
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
 
-from ecoalign_agent.llm.endpoint import OutputMode
+from ecoalign_agent.llm.capabilities import OutputMode
 
 T = TypeVar("T", bound=BaseModel)
 
 ReplyKind = Literal["value", "silent", "mismatch", "final"]
 """Read; no JSON at all; JSON that is broken or does not fit; an end that asking in another form can't change."""
 
-_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+CUT_OFF_REASONS = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+"""How providers say that a reply was cut off at its cap on completion tokens."""
+
 _FILTERED = frozenset(
     {"content_filter", "safety", "refusal", "recitation", "blocklist", "prohibited_content", "spii", "image_safety"}
 )
-_FENCE = re.compile(r"\A```(?:json|JSON)?[ \t]*\r?\n(.*?)\r?\n?```\Z", re.DOTALL)
+_CODE_BLOCK = re.compile(r"\A```(?:json|JSON)?[ \t]*\r?\n(.*?)\r?\n?```\Z", re.DOTALL)
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 
-_MOST_REPAIRED = 16_000
+_MAX_REPAIRED = 16_000
 """Characters beyond which a broken reply is not repaired: repairing takes quadratic time on hostile text."""
 
-_MOST_OPENED = 400
+_MAX_OPENED = 400
 """Braces and brackets beyond which it is not, for the same reason."""
 
-_MOST_STARTS = 50
+_MAX_STARTS = 50
 """Opening braces at which an object is looked for in prose, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply(Generic[T]):
-    """What a reply says.
+    """A reply as far as it could be read.
 
     Attributes:
-        kind: what became of it.
+        kind: outcome of the reading.
         value: the validated reply; None unless ``kind`` is ``value``.
-        why: one line, when there is no value.
+        reason: one line, when there is no value.
     """
 
     kind: ReplyKind
     value: T | None = None
-    why: str | None = None
+    reason: str | None = None
 
 
 class _Unreadable(Exception):  # noqa: N818 - never leaves this module: a way out of nested reading, not an error
-    def __init__(self, kind: ReplyKind, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, kind: ReplyKind, reason: str) -> None:
+        super().__init__(reason)
         self.kind = kind
-        self.why = why
+        self.reason = reason
 
 
-def parse_reply(message: AIMessage, rung: OutputMode, schema: type[T], *, exact: bool) -> ParsedReply[T]:
+def parse_reply(message: AIMessage, mode: OutputMode, schema: type[T], *, exact: bool) -> ParsedReply[T]:
     """Read one reply.
 
     Args:
         message: the reply.
-        rung: how it was asked for: function calls are read on their rung only.
+        mode: form in which it was asked for: function calls are read in their mode only.
         schema: what it must fit.
         exact: the whole reply must be one JSON object, without repair, repeated keys or numbers that are not finite.
     """
     try:
         _require_whole(message)
-        found = _from_call(message, exact=exact) if rung == "function_calling" else None
+        found = _from_call(message, exact=exact) if mode == "function_calling" else None
         if found is None:
             text = reply_text(message)
-            found = _strictly(text) if exact else _leniently(text, repair=rung == "plain")
+            found = _strictly(text) if exact else _leniently(text, repair=mode == "plain")
         return ParsedReply("value", _validated(found, schema, exact=exact))
     except _Unreadable as unreadable:
-        return ParsedReply(unreadable.kind, why=unreadable.why)
+        return ParsedReply(unreadable.kind, reason=unreadable.reason)
 
 
 def reply_text(message: AIMessage) -> str:
@@ -92,17 +94,17 @@ def visible_output(message: AIMessage) -> str:
 
 
 def finish_reason(message: AIMessage) -> str | None:
-    """Why the model stopped, in its provider's word; None: not told."""
-    told = message.response_metadata
-    incomplete = told.get("incomplete_details")
+    """The provider's word for why the model stopped; None: not reported."""
+    metadata = message.response_metadata
+    incomplete = metadata.get("incomplete_details")
     candidates = [incomplete.get("reason") if isinstance(incomplete, dict) else None]
-    candidates += [told.get(key) for key in ("finish_reason", "stop_reason", "done_reason")]
+    candidates += [metadata.get(key) for key in ("finish_reason", "stop_reason", "done_reason")]
     return next((reason for reason in candidates if isinstance(reason, str)), None)
 
 
 def _require_whole(message: AIMessage) -> None:
     reason = (finish_reason(message) or "").lower()
-    if reason in _CUT_OFF:
+    if reason in CUT_OFF_REASONS:
         raise _Unreadable("final", f"cut off at the cap on completion tokens (finish reason {reason})")
     if reason in _FILTERED:
         raise _Unreadable("final", f"withheld by the provider (finish reason {reason})")
@@ -134,8 +136,8 @@ def _from_call(message: AIMessage, *, exact: bool) -> dict[str, Any] | None:
 
 def _strictly(text: str) -> dict[str, Any]:
     text = text.strip()
-    fenced = _FENCE.match(text)
-    return _object(fenced.group(1) if fenced else text)
+    block = _CODE_BLOCK.match(text)
+    return _object(block.group(1) if block else text)
 
 
 def _leniently(text: str, *, repair: bool) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def _leniently(text: str, *, repair: bool) -> dict[str, Any]:
         return objects[0]
     if "{" not in text:
         raise _Unreadable("silent", "no JSON in the reply")
-    if not repair or len(text) > _MOST_REPAIRED or text.count("{") + text.count("[") > _MOST_OPENED:
+    if not repair or len(text) > _MAX_REPAIRED or text.count("{") + text.count("[") > _MAX_OPENED:
         raise _Unreadable("mismatch", "broken JSON")
     return _repaired(text)
 
@@ -175,7 +177,7 @@ def _objects_in(text: str) -> list[dict[str, Any]]:
     """
     objects: list[dict[str, Any]] = []
     start = text.find("{")
-    for _ in range(_MOST_STARTS):
+    for _ in range(_MAX_STARTS):
         if start < 0:
             break
         try:

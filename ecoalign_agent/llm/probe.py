@@ -1,9 +1,9 @@
-"""``examine``: what an endpoint can do, in at most eight small calls.
+"""``probe_endpoint``: what an endpoint can do, in at most eight small calls.
 
 The first call shows that there is a model at all. The second is the same with a picture: the difference of their
-prompts is what the picture costs. Three more ask in one form each. The last two, at once, want to write more than they
-may, and one of them is streamed: that shows the cap, streaming and parallel calls. One call is to spare, for the other
-name of the cap or for a second try. Source: ours.
+prompts is what the picture costs. Three more ask in one output mode each. The last two, at once, want to write more
+than they may, and one of them is streamed: that shows the cap, streaming and parallel calls. One call is to spare, for
+the other name of the cap or for a second try. Source: ours.
 """
 
 import asyncio
@@ -12,40 +12,46 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import NamedTuple
 
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.call import Question
-from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
-from ecoalign_agent.llm.endpoint_profile import CapState, EndpointProfile, ProbeFinding, RungState, endpoint_identity
+from ecoalign_agent.llm.capabilities import OutputMode
+from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
+from ecoalign_agent.llm.endpoint_profile import (
+    CapState,
+    EndpointProfile,
+    ModeState,
+    ParallelState,
+    ProbeFinding,
+    UsageState,
+    endpoint_identity,
+)
+from ecoalign_agent.llm.model_facts import can_stream
 from ecoalign_agent.llm.probe_calls import (
-    AnyObject,
-    Balls,
-    Inquiry,
-    Seen,
-    StreamedEndpoint,
-    Told,
-    any_number,
-    bare_estimate,
-    count,
-    form,
-    look,
-    numbered,
-    streams,
+    AnyObjectReply,
+    EndpointProbe,
+    FormReply,
+    NumberReply,
+    ProbeReply,
+    StreamingEndpoint,
+    counting_prompt,
+    draw_number,
+    form_prompt,
+    formula_estimate,
+    number_image,
+    number_prompt,
 )
 from ecoalign_agent.llm.probe_findings import (
-    Count,
+    ReplyUsage,
     cap_finding,
     image_finding,
+    mode_finding,
     parallel_finding,
-    rung_finding,
     stream_finding,
     usage_finding,
 )
-from ecoalign_agent.llm.structured_output import rename_cap
 
-_PAIR = 2
-_SPOKEN: dict[OutputMode, str] = {
+_MODE_NAMES: dict[OutputMode, str] = {
     "json_schema": "JSON schema",
     "function_calling": "function call",
     "json_mode": "JSON mode",
@@ -54,166 +60,180 @@ _SPOKEN: dict[OutputMode, str] = {
 
 @dataclass(slots=True)
 class _Replies:
-    """What came of each question; ``streamed``: of the pair's second, or its second try; None: there was no stream."""
+    """The reply to each request.
 
-    bare: Told
-    pictured: Told
-    forms: dict[OutputMode, tuple[Told, ProbeFinding[RungState]]]
-    one: Told
-    other: Told
-    streamed: Told | None
+    Attributes:
+        bare: to the number's prompt without a picture.
+        pictured: to the same with the picture.
+        modes: to the form's prompt in each mode, with its finding.
+        first: to the counting prompt.
+        second: to the same, at once with the first.
+        streamed: the second, or its second try; None: the model can't stream.
+    """
+
+    bare: ProbeReply
+    pictured: ProbeReply
+    modes: dict[OutputMode, tuple[ProbeReply, ProbeFinding[ModeState]]]
+    first: ProbeReply
+    second: ProbeReply
+    streamed: ProbeReply | None
 
 
-def _unheard(what: str, number: int) -> None:
-    del what, number
+def _ignore(name: str, number: int) -> None:
+    del name, number
 
 
-async def examine(
-    endpoint: Endpoint, *, parallel: bool = True, tell: Callable[[str, int], None] = _unheard
+async def probe_endpoint(
+    endpoint: Endpoint, *, parallel: bool = True, on_call: Callable[[str, int], None] = _ignore
 ) -> EndpointProfile:
-    """Ask an endpoint what it can do.
+    """Find out what an endpoint can do, by calls to it.
 
     Args:
         endpoint: as it was built, with nothing known of it. The name of its cap is set where it had to be found.
         parallel: it may be called twice at once.
-        tell: hears what is asked next and how many calls were made with it, before each call.
+        on_call: is called with each request's name and number before it is made.
 
     Raises:
         ModelError: not even the first, plainest call was answered.
     """
     begun = time.perf_counter()
-    number = any_number()
-    picture = await asyncio.to_thread(numbered, number)
-    structured: list[OutputMode] = [rung for rung in endpoint.facts.rungs if rung != "plain"]
-    inquiry = Inquiry(endpoint, tell, planned=2 + len(structured) + _PAIR)
-    bare = await _first(inquiry)
-    pictured = await inquiry.ask("a picture", look(picture))
-    forms = {rung: await _form(inquiry, rung) for rung in structured}
-    limited = inquiry.limited
-    replies = _Replies(bare, pictured, forms, *await _pair(inquiry, parallel=parallel))
-    cap = await _cap(inquiry, [replies.one, replies.other])
-
-    reported = _counts(endpoint, replies, picture)
-    before, after = (None if c is None or c.used is None else c.used.prompt for c in reported[:2])
-    usage = usage_finding([c for c in reported if c is not None])
-    short = [told for told in (bare, pictured, *(told for told, _ in forms.values())) if told.message is not None]
-    identity, field, ledger = endpoint_identity(endpoint), endpoint.capabilities.max_tokens_field, inquiry.meter.ledger
+    number = draw_number()
+    picture = await asyncio.to_thread(number_image, number)
+    structured: list[OutputMode] = [mode for mode in endpoint.facts.modes if mode != "plain"]
+    probe = EndpointProbe(endpoint, on_call, planned=2 + len(structured) + 2)
+    bare = await _first(probe)
+    pictured = await probe.call("a picture", number_prompt(picture).request("plain"))
+    modes = {mode: await _in_mode(probe, mode) for mode in structured}
+    limited = probe.limited
+    replies = _Replies(bare, pictured, modes, *await _pair(probe, parallel=parallel))
+    cap = await _cap(probe, [replies.first, replies.second])
+    counts = _counts(endpoint, replies, picture)
+    side_by_side: ProbeFinding[ParallelState] = (
+        parallel_finding(replies.first, replies.second, limited_before=limited)
+        if parallel
+        else ProbeFinding(state="unknown", why="not asked: one call at a time is allowed")
+    )
+    short = [reply for reply in (bare, pictured, *(reply for reply, _ in modes.values())) if reply.message is not None]
+    identity, field, ledger = endpoint_identity(endpoint), endpoint.capabilities.max_tokens_field, probe.meter.ledger
     return EndpointProfile(
         provider=type(endpoint.model).__name__,
         base_url="" if identity is None else identity.base_url,
         model=endpoint.facts.model_name,
         asked_at=datetime.now(UTC),
-        rungs={rung: found for rung, (_, found) in forms.items()} | {"plain": rung_finding(bare, "plain", Seen)},
+        rungs={mode: found for mode, (_, found) in modes.items()} | {"plain": mode_finding(bare, "plain", NumberReply)},
         images=image_finding(pictured, number),
         image_family=endpoint.family,
         image_estimated=endpoint.images.formula([picture]),
-        # Both prompts are the same but for the picture.
-        image_counted=None
-        if before is None or after is None or usage.state == "implausible"
-        else max(0, after - before),
-        usage=usage,
-        prompt_estimated=look(None).words("plain"),
-        prompt_counted=before,
-        streaming=stream_finding(replies.streamed, bare_estimate(count(), "plain", endpoint)),
+        prompt_estimated=number_prompt(None).request("plain").text_tokens,
+        usage=counts.usage,
+        prompt_counted=counts.prompt,
+        image_counted=counts.image,
+        streaming=stream_finding(replies.streamed, formula_estimate(counting_prompt().request("plain"), endpoint)),
         max_tokens_field="none" if field is None else field,
         cap=cap,
-        parallel=parallel_finding(replies.one, replies.other, limited_before=limited)
-        if parallel
-        else ProbeFinding(state="unknown", why="not asked: one call at a time is allowed"),
-        latency=statistics.median(told.seconds for told in short),
-        calls=inquiry.asked,
+        parallel=side_by_side,
+        latency=statistics.median(reply.seconds for reply in short),
+        calls=probe.calls,
         cost=ledger.cost,
         estimated_calls=ledger.estimated_calls,
         seconds=time.perf_counter() - begun,
-        troubles=tuple(inquiry.troubles),
+        troubles=tuple(probe.troubles),
     )
 
 
-async def _first(inquiry: Inquiry) -> Told:
+async def _first(probe: EndpointProbe) -> ProbeReply:
     """The plainest call; under the other name of the token cap, where that was refused.
 
     Raises:
         ModelError: it was not answered.
     """
-    told = await inquiry.ask("a plain question", look(None))
-    if told.failure is not None and rename_cap(inquiry.endpoint.capabilities, told.failure):
-        told = await inquiry.ask("a plain question, with the other name of the cap", look(None), planned=False)
-    if told.failure is not None:
-        raise told.failure.error from told.failure.cause
-    return told
+    request = number_prompt(None).request("plain")
+    reply = await probe.call("a plain question", request)
+    if reply.failure is not None and probe.endpoint.capabilities.adapt_max_tokens_field(reply.failure):
+        reply = await probe.call("a plain question, with the other name of the cap", request, planned=False)
+    if reply.failure is not None:
+        raise reply.failure.error from reply.failure.cause
+    return reply
 
 
-async def _form(inquiry: Inquiry, rung: OutputMode) -> tuple[Told, ProbeFinding[RungState]]:
-    """One way of asking for structured output. JSON mode binds to no schema: there any object will do."""
-    schema = AnyObject if rung == "json_mode" else Balls
-    if rung not in inquiry.endpoint.rungs(schema, exact=False):
-        inquiry.planned -= 1
-        why = inquiry.endpoint.capabilities.refused.get(rung, "the model's class does not take it")
-        return Told(why=why), ProbeFinding(state="refused", why=why)
-    told = await inquiry.ask(_SPOKEN[rung], form(schema), rung)
-    return told, rung_finding(told, rung, schema)
+async def _in_mode(probe: EndpointProbe, mode: OutputMode) -> tuple[ProbeReply, ProbeFinding[ModeState]]:
+    """One structured reply in ``mode``. JSON mode binds to no schema: there any object will do."""
+    schema = AnyObjectReply if mode == "json_mode" else FormReply
+    if mode not in probe.endpoint.output_modes(schema, exact=False):
+        probe.planned -= 1
+        why = probe.endpoint.capabilities.refused.get(mode, "the model's class does not take it")
+        return ProbeReply(why=why), ProbeFinding(state="refused", why=why)
+    reply = await probe.call(_MODE_NAMES[mode], form_prompt(schema).request(mode))
+    return reply, mode_finding(reply, mode, schema)
 
 
-async def _pair(inquiry: Inquiry, *, parallel: bool) -> tuple[Told, Told, Told | None]:
+async def _pair(probe: EndpointProbe, *, parallel: bool) -> tuple[ProbeReply, ProbeReply, ProbeReply | None]:
     """Two calls that want to write too much, at once where that is allowed; the third is the streamed one of them."""
-    endpoint = inquiry.endpoint
-    can_stream = streams(endpoint.model)
-    second = StreamedEndpoint.beside(endpoint) if can_stream else endpoint
-    what = "a streamed reply" if can_stream else "a second one at once"
+    endpoint, request = probe.endpoint, counting_prompt().request("plain")
+    streams = can_stream(endpoint.model)
+    beside = StreamingEndpoint.beside(endpoint) if streams else endpoint
+    name = "a streamed reply" if streams else "a second one at once"
     try:
         if not parallel:
-            one = await inquiry.once("a reply that is too long", count())
-            other = await inquiry.once(what, count(), endpoint=second)
+            first = await probe.call_once("a reply that is too long", request)
+            second = await probe.call_once(name, request, endpoint=beside)
         else:
             async with asyncio.TaskGroup() as group:
-                left = group.create_task(inquiry.once("a reply that is too long", count()))
-                right = group.create_task(inquiry.once(what, count(), endpoint=second))
-            one, other = left.result(), right.result()
-        streamed = other
-        if can_stream and other.message is None and other.failure is not None and other.failure.retry:
-            # What was wrong may have been the other call beside it.
-            streamed = await _alone(inquiry, what, second, other)
+                one = group.create_task(probe.call_once("a reply that is too long", request))
+                two = group.create_task(probe.call_once(name, request, endpoint=beside))
+            first, second = one.result(), two.result()
+        streamed = second
+        pause = probe.pause(second.failure)
+        if streams and second.message is None and pause is not None and probe.spare >= 1:
+            # The failure may have been due to the other call at the same time.
+            await asyncio.sleep(pause)
+            streamed = await probe.call_once(f"{name}, alone", request, endpoint=beside, planned=False)
     finally:
-        if second is not endpoint:
-            await second.aclose()
-    return one, other, streamed if can_stream else None
+        if beside is not endpoint:
+            await beside.aclose()
+    return first, second, streamed if streams else None
 
 
-async def _alone(inquiry: Inquiry, what: str, second: Endpoint, failed: Told) -> Told:
-    pause = inquiry.pause(failed.failure)
-    if pause is None or inquiry.spare < 1:
-        return failed
-    await asyncio.sleep(pause)
-    return await inquiry.once(f"{what}, alone", count(), endpoint=second, planned=False)
-
-
-async def _cap(inquiry: Inquiry, counting: Sequence[Told]) -> ProbeFinding[CapState]:
+async def _cap(probe: EndpointProbe, replies: Sequence[ProbeReply]) -> ProbeFinding[CapState]:
     """Whether the cap holds; where it does not, and a call is to spare, whether it does under its other name."""
-    endpoint = inquiry.endpoint
-    field, estimate = endpoint.capabilities.max_tokens_field, bare_estimate(count(), "plain", endpoint)
+    endpoint, request = probe.endpoint, counting_prompt().request("plain")
+    field, estimate = endpoint.capabilities.max_tokens_field, formula_estimate(request, endpoint)
     if field is None:
         return ProbeFinding(state="ignored", why="the model's class takes no cap")
-    found = cap_finding(counting, estimate)
-    if found.state != "ignored" or not endpoint.facts.compatible or inquiry.spare < 1:
+    found = cap_finding(replies, estimate)
+    if found.state != "ignored" or not endpoint.facts.compatible or probe.spare < 1:
         return found
-    endpoint.capabilities.rename_cap()
-    told = await inquiry.once("the other name of the cap", count(), planned=False)
-    renamed = cap_finding([told], estimate)
-    if renamed.state == "honoured":
-        return ProbeFinding(state="honoured", why=f"{renamed.why}; {field} is not heeded")
+    endpoint.capabilities.swap_max_tokens_field()
+    reply = await probe.call_once("the other name of the cap", request, planned=False)
+    swapped = cap_finding([reply], estimate)
+    if swapped.state == "honoured":
+        return ProbeFinding(state="honoured", why=f"{swapped.why}; {field} is not heeded")
     endpoint.capabilities.max_tokens_field = field
     return found
 
 
-def _counts(endpoint: Endpoint, replies: _Replies, picture: ImageView) -> list[Count | None]:
-    """What each reply that was not streamed reported; the one without a picture first, then the one with it."""
-    asked: list[tuple[Told, Question[Any], OutputMode]] = [
-        (replies.bare, look(None), "plain"),
-        (replies.pictured, look(picture), "plain"),
-        *((told, form(Balls), rung) for rung, (told, _) in replies.forms.items()),
-        (replies.one, count(), "plain"),
+class _Counts(NamedTuple):
+    """What replies report of their tokens: the prompt's, and the picture's part of it; None: not known."""
+
+    usage: ProbeFinding[UsageState]
+    prompt: int | None
+    image: int | None
+
+
+def _counts(endpoint: Endpoint, replies: _Replies, picture: ImageView) -> _Counts:
+    pairs: list[tuple[ProbeReply, ChatRequest]] = [
+        (replies.bare, number_prompt(None).request("plain")),
+        (replies.pictured, number_prompt(picture).request("plain")),
+        *((reply, form_prompt(FormReply).request(mode)) for mode, (reply, _) in replies.modes.items()),
+        (replies.first, counting_prompt().request("plain")),
     ]
-    return [
-        None if told.message is None else Count(told.message, bare_estimate(question, rung, endpoint))
-        for told, question, rung in asked
+    reported = [
+        None if reply.message is None else ReplyUsage(reply.message, formula_estimate(request, endpoint))
+        for reply, request in pairs
     ]
+    usage = usage_finding([count for count in reported if count is not None])
+    bare, pictured = (None if count is None or count.used is None else count.used.prompt for count in reported[:2])
+    if bare is None or pictured is None or usage.state == "implausible":
+        return _Counts(usage, bare, None)
+    # Both prompts are the same but for the picture.
+    return _Counts(usage, bare, max(0, pictured - bare))

@@ -1,47 +1,41 @@
-"""Calls that are streamed to their end: for finding out what a server reports then. A search never streams.
+"""The calls of a probe: three prompts, a picture of a random number, a streaming endpoint, and the count of calls.
 
-The picture that tells whether an endpoint sees: one plain number, drawn anew each time.
-
-The questions that find out what an endpoint can do. Source: ours.
-
-Who asks an endpoint what it can do, and the account of how many calls that took. Source: ours.
+A search never streams; the streaming endpoint finds out what a server reports then. Source: ours.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.errors import ModelTimeoutError, UnreachableError
 from ecoalign_agent.images.image import OVERVIEW, ImageView
-from ecoalign_agent.llm.call import Asking, Question, attempt
-from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
-from ecoalign_agent.llm.failures import AttemptError, Failure
+from ecoalign_agent.llm.call import CallTotals, ChatCall, attempt_call
+from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
+from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.llm.rate_limit import MAX_WAIT
+from ecoalign_agent.llm.structured_output import StructuredPrompt
 
 
-class StreamedEndpoint(Endpoint):
+class StreamingEndpoint(Endpoint):
     """An endpoint whose calls are streamed to their end; for finding out what is reported then."""
 
     @classmethod
-    def beside(cls, endpoint: Endpoint) -> "StreamedEndpoint":
-        """The same server, with what was learnt of it and its rate; with places and connections of its own."""
+    def beside(cls, endpoint: Endpoint) -> "StreamingEndpoint":
+        """An endpoint at the same server that shares capabilities, calibration and rate, but no connections."""
         streamed = cls(endpoint.model, name=endpoint.name, timeout=endpoint.timeout, backoff=endpoint.backoff)
         streamed.capabilities, streamed.gauge, streamed.rate = endpoint.capabilities, endpoint.gauge, endpoint.rate
         return streamed
 
-    async def call(
-        self, messages: Sequence[BaseMessage], rung: OutputMode, schema: type[BaseModel], *, most: int
-    ) -> AIMessage:
+    async def generate(self, request: ChatRequest, *, max_tokens: int) -> AIMessage:
         """Make one request, streamed; returns the chunks joined.
 
         Raises:
@@ -52,28 +46,24 @@ class StreamedEndpoint(Endpoint):
         # Where a class has these, the first decides, however it is called; the second asks for the usage.
         changes |= dict.fromkeys({"streaming", "stream_usage"} & type(model).model_fields.keys(), True)
         whole: Any = None
-        async for chunk in model.model_copy(update=changes).astream(messages, **self._arguments(rung, schema, most)):
+        arguments = self._arguments(request, max_tokens)
+        async for chunk in model.model_copy(update=changes).astream(request.messages, **arguments):
             whole = chunk if whole is None else whole + chunk
         if not isinstance(whole, AIMessage):
-            raise ValueError("an empty stream")  # noqa: TRY004 - a reply's fault, told like the others
+            raise ValueError("an empty stream")  # noqa: TRY004 - a reply's fault, reported like the others
         return whole
-
-
-def streams(model: BaseChatModel) -> bool:
-    """Whether a model's class can stream at all."""
-    return any(getattr(type(model), name) is not getattr(BaseChatModel, name) for name in ("_stream", "_astream"))
 
 
 NUMBERS = tuple(number for number in range(13, 99) if number not in {42, 69})
 """Two digits, without those that come to mind first."""
 
 
-def any_number() -> int:
-    """A number that nobody can know beforehand."""
+def draw_number() -> int:
+    """A random number that no model can know beforehand."""
     return secrets.choice(NUMBERS)
 
 
-def numbered(number: int) -> ImageView:
+def number_image(number: int) -> ImageView:
     """``number``, dark on white, as large as the picture that a scan sends, and sent like it. Blocks for some 10 ms."""
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 - Pillow is loaded with the first picture
 
@@ -87,64 +77,64 @@ def numbered(number: int) -> ImageView:
     return ImageView(data, mime, OVERVIEW, OVERVIEW, "low")
 
 
-REPLY_CAP = 400
+REPLY_TOKENS = 400
 """Completion tokens that a short reply may take: room for a model that thinks before it writes."""
 
-COUNT_CAP = 16
+COUNTING_TOKENS = 16
 """Completion tokens of a reply that is meant to be cut off: counting to sixty takes some 90."""
 
 
-class Seen(BaseModel):
+class NumberReply(BaseModel):
     """The number in the picture."""
 
     number: int | None
 
 
-class Balls(BaseModel):
-    """A form whose keys no prompt names: only who follows the schema finds them."""
+class FormReply(BaseModel):
+    """A form whose keys no prompt names: only a model that follows the schema finds them."""
 
     commoner_colour: Literal["red", "blue"]
     balls_in_the_box: int
 
 
-class AnyObject(BaseModel):
+class AnyObjectReply(BaseModel):
     """Any JSON object."""
 
 
-def look(picture: ImageView | None) -> Question[Seen]:
-    """What number is in the picture; without one, the same words."""
+def number_prompt(picture: ImageView | None) -> StructuredPrompt[NumberReply]:
+    """Asks for the number in the picture; without one, in the same words."""
     images = () if picture is None else (picture,)
-    return Question(load_prompt("doctor/look").render(), Seen, images, REPLY_CAP, 1, exact=False)
+    return StructuredPrompt(load_prompt("doctor/look").render(), NumberReply, images, REPLY_TOKENS, 1)
 
 
-def form(schema: type[BaseModel]) -> Question[Any]:
-    """A question to be answered in the form of ``schema``."""
-    return Question(load_prompt("doctor/form").render(), schema, (), REPLY_CAP, 1, exact=False)
+def form_prompt(schema: type[BaseModel]) -> StructuredPrompt[Any]:
+    """Asks for a reply in the form of ``schema``."""
+    return StructuredPrompt(load_prompt("doctor/form").render(), schema, (), REPLY_TOKENS, 1)
 
 
-def count() -> Question[AnyObject]:
-    """More than the cap allows to write."""
-    return Question(load_prompt("doctor/count").render(), AnyObject, (), COUNT_CAP, 1, exact=False)
+def counting_prompt() -> StructuredPrompt[AnyObjectReply]:
+    """Asks for more than ``COUNTING_TOKENS`` allow."""
+    return StructuredPrompt(load_prompt("doctor/count").render(), AnyObjectReply, (), COUNTING_TOKENS, 1)
 
 
-def bare_estimate(question: Question[Any], rung: OutputMode, endpoint: Endpoint) -> Usage:
-    """What a prompt uses by our formulas alone, in tokens, whatever was learnt of the endpoint since."""
-    return Usage(text=question.words(rung), image=endpoint.images.formula(question.images))
+def formula_estimate(request: ChatRequest, endpoint: Endpoint) -> Usage:
+    """Tokens of a prompt by the formulas alone, whatever was learnt of the endpoint since."""
+    return Usage(text=request.text_tokens, image=endpoint.images.formula(request.images))
 
 
-MOST_CALLS = 8
-"""Requests that one examination makes at the most, repeated ones among them."""
+MAX_PROBE_CALLS = 8
+"""Requests of one probe at the most, repeated ones among them."""
 
 _GONE_AFTER = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What came of one question.
+class ProbeReply:
+    """Outcome of one request of a probe.
 
     Attributes:
         message: the reply; None: there is none.
-        failure: why there is none; None while there is a reply, and where the question was not asked.
+        failure: the reason why there is none; None while there is a reply, and where the request was not made.
         why: one line, when there is no reply.
         seconds: the last attempt took.
     """
@@ -166,24 +156,24 @@ class Told:
 
 
 @dataclass(slots=True)
-class Inquiry:
-    """Asks, counts, and repeats where that may help and a call is to spare.
+class EndpointProbe:
+    """Makes the requests of one probe, counts them, and repeats them where that may help and a call is to spare.
 
     Attributes:
-        endpoint: whom it asks.
-        tell: hears the name of each question before it is asked, and how many were asked with it.
-        planned: questions still to come, for which calls are kept.
-        meter: what all of it costs, at the default tariff.
-        asked: requests made so far.
-        troubles: what went wrong on the way, one line each.
+        endpoint: the endpoint under examination.
+        on_call: is called with each request's name and number before it is made.
+        planned: requests still to come, for which calls are reserved.
+        meter: books all of them at the default tariff.
+        calls: requests made so far.
+        troubles: failures on the way, one line each.
         limited: a call was answered 429.
     """
 
     endpoint: Endpoint
-    tell: Callable[[str, int], None]
+    on_call: Callable[[str, int], None]
     planned: int
     meter: Meter = field(default_factory=lambda: Meter(Budget(1_000_000.0), Tariff()))
-    asked: int = 0
+    calls: int = 0
     troubles: list[str] = field(default_factory=list)
     limited: bool = False
     _broken: int = 0
@@ -191,64 +181,46 @@ class Inquiry:
     @property
     def spare(self) -> int:
         """Calls that may be made besides those planned."""
-        return MOST_CALLS - self.asked - self.planned
+        return MAX_PROBE_CALLS - self.calls - self.planned
 
-    async def ask(
-        self,
-        what: str,
-        question: Question[Any],
-        rung: OutputMode = "plain",
-        *,
-        endpoint: Endpoint | None = None,
-        planned: bool = True,
-    ) -> Told:
-        """Ask one question, and once more after a failure that may pass, if a call is to spare.
+    async def call(self, name: str, request: ChatRequest, *, planned: bool = True) -> ProbeReply:
+        """Make one request, and once more after a failure that may pass, if a call is to spare.
 
         Args:
-            what: its name, for a person.
-            question: the question.
-            rung: how to ask it.
-            endpoint: whom; None: the one under examination.
+            name: for a person.
+            request: what is sent.
             planned: it is one of the planned ones.
         """
-        told = await self.once(what, question, rung, endpoint=endpoint, planned=planned)
-        pause = self.pause(told.failure)
+        reply = await self.call_once(name, request, planned=planned)
+        pause = self.pause(reply.failure)
         if pause is None or self.spare < 1:
-            return told
+            return reply
         await asyncio.sleep(pause)
-        again = await self.once(f"{what}, again", question, rung, endpoint=endpoint, planned=False)
-        return told if again.message is None and again.failure is None else again
+        again = await self.call_once(f"{name}, again", request, planned=False)
+        return reply if again.message is None and again.failure is None else again
 
-    async def once(
-        self,
-        what: str,
-        question: Question[Any],
-        rung: OutputMode = "plain",
-        *,
-        endpoint: Endpoint | None = None,
-        planned: bool = True,
-    ) -> Told:
-        """As :meth:`ask`, without a second try."""
+    async def call_once(
+        self, name: str, request: ChatRequest, *, endpoint: Endpoint | None = None, planned: bool = True
+    ) -> ProbeReply:
+        """Make one request, as :meth:`call` without a second try; ``endpoint`` stands in for the one examined."""
         self.planned -= planned
         if self._broken >= _GONE_AFTER:
-            return Told(why="not asked: the server had stopped answering")
-        if self.asked >= MOST_CALLS:
-            return Told(why=f"not asked: all {MOST_CALLS} calls were made")
-        self.asked += 1
-        self.tell(what, self.asked)
-        asking = Asking(endpoint or self.endpoint, question, self.meter, "scan")
-        try:
-            message = await attempt(asking, rung)
-        except AttemptError as failed:
-            failure = failed.failure
-            self._broken += isinstance(failure.error, ModelTimeoutError | UnreachableError)
-            self.limited = self.limited or failure.status == 429
-            told = Told(failure=failure, why=_short(failure), seconds=asking.tally.seconds)
-            if not told.refused:
-                self.troubles.append(f"{what}: {told.why}")
-            return told
-        self._broken = 0
-        return Told(message, seconds=asking.tally.seconds)
+            return ProbeReply(why="not asked: the server had stopped answering")
+        if self.calls >= MAX_PROBE_CALLS:
+            return ProbeReply(why=f"not asked: all {MAX_PROBE_CALLS} calls were made")
+        self.calls += 1
+        self.on_call(name, self.calls)
+        totals = CallTotals()
+        outcome = await attempt_call(ChatCall(endpoint or self.endpoint, request, self.meter, "scan", totals))
+        if not isinstance(outcome, Failure):
+            self._broken = 0
+            return ProbeReply(outcome, seconds=totals.seconds)
+        self._broken += isinstance(outcome.error, ModelTimeoutError | UnreachableError)
+        self.limited = self.limited or outcome.status == 429
+        reply = ProbeReply(failure=outcome, why=_short(outcome), seconds=totals.seconds)
+        if not reply.refused:
+            self.troubles.append(f"{name}: {reply.why}")
+        return reply
 
     def pause(self, failure: Failure | None) -> float | None:
         """Seconds to wait before a second try; None: it is not worth it."""

@@ -1,4 +1,4 @@
-"""From replies to findings: what a probe's answer says about the endpoint. Pure. Source: ours."""
+"""Findings about an endpoint, from the replies of a probe. Pure. Source: ours."""
 
 import re
 from collections.abc import Sequence
@@ -8,23 +8,21 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
 from ecoalign_agent.economics.cost import Usage
-from ecoalign_agent.llm.endpoint import OutputMode
+from ecoalign_agent.llm.capabilities import OutputMode
 from ecoalign_agent.llm.endpoint_profile import (
     CapState,
     ImageState,
+    ModeState,
     ParallelState,
     ProbeFinding,
-    RungState,
     StreamState,
     UsageState,
 )
-from ecoalign_agent.llm.parsing import finish_reason, parse_reply, reply_text, visible_output
-from ecoalign_agent.llm.probe_calls import COUNT_CAP, Seen, Told
+from ecoalign_agent.llm.parsing import CUT_OFF_REASONS, finish_reason, parse_reply, reply_text, visible_output
+from ecoalign_agent.llm.probe_calls import COUNTING_TOKENS, NumberReply, ProbeReply
 from ecoalign_agent.llm.tokens import reported_usage, text_tokens
 
 _ABOUT_PICTURES = re.compile(r"\b(?:images?|vision|multi-?modal|mmproj|pictures?)\b", re.IGNORECASE)
-
-_CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 
 _TOO_QUICK = 0.05
 """Seconds; where both calls take less, their order says nothing about the server."""
@@ -36,32 +34,32 @@ _TOKEN = 20
 """Characters that no token is longer than, on the average of a text."""
 
 
-def rung_finding(told: Told, rung: OutputMode, schema: type[BaseModel]) -> ProbeFinding[RungState]:
+def mode_finding(reply: ProbeReply, mode: OutputMode, schema: type[BaseModel]) -> ProbeFinding[ModeState]:
     """Whether a way of asking works, by one reply to it."""
-    if told.message is None:
-        return ProbeFinding(state="refused" if told.refused else "unknown", why=told.why)
-    reading = parse_reply(told.message, rung, schema, exact=False)
+    if reply.message is None:
+        return ProbeFinding(state="refused" if reply.refused else "unknown", why=reply.why)
+    reading = parse_reply(reply.message, mode, schema, exact=False)
     if reading.kind == "final":
-        return ProbeFinding(state="unknown", why=reading.why or "")
+        return ProbeFinding(state="unknown", why=reading.reason or "")
     if reading.kind != "value":
-        return ProbeFinding(state="ignored", why=reading.why or "")
-    strictly = parse_reply(told.message, rung, schema, exact=True)
+        return ProbeFinding(state="ignored", why=reading.reason or "")
+    strictly = parse_reply(reply.message, mode, schema, exact=True)
     if strictly.kind != "value":
-        return ProbeFinding(state="inexact", why=strictly.why or "")
+        return ProbeFinding(state="inexact", why=strictly.reason or "")
     return ProbeFinding(state="works")
 
 
-def image_finding(told: Told, number: int) -> ProbeFinding[ImageState]:
+def image_finding(reply: ProbeReply, number: int) -> ProbeFinding[ImageState]:
     """Whether the number in a picture was read."""
-    if told.message is None:
-        about = told.failure is not None and told.failure.status is not None and not told.limited
-        refused = told.refused or (about and _ABOUT_PICTURES.search(told.why) is not None)
-        return ProbeFinding(state="refused" if refused else "unknown", why=told.why)
-    reading = parse_reply(told.message, "plain", Seen, exact=False)
+    if reply.message is None:
+        about = reply.failure is not None and reply.failure.status is not None and not reply.limited
+        refused = reply.refused or (about and _ABOUT_PICTURES.search(reply.why) is not None)
+        return ProbeFinding(state="refused" if refused else "unknown", why=reply.why)
+    reading = parse_reply(reply.message, "plain", NumberReply, exact=False)
     if reading.kind == "final":
-        return ProbeFinding(state="unknown", why=reading.why or "")
+        return ProbeFinding(state="unknown", why=reading.reason or "")
     found = [str(reading.value.number)] if reading.value is not None and reading.value.number is not None else []
-    found = found or ([] if reading.value is not None else re.findall(r"\d+", reply_text(told.message)))
+    found = found or ([] if reading.value is not None else re.findall(r"\d+", reply_text(reply.message)))
     if str(number) in found:
         return ProbeFinding(state="yes", why=f"read {number}")
     if found:
@@ -70,7 +68,7 @@ def image_finding(told: Told, number: int) -> ProbeFinding[ImageState]:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class ReplyUsage:
     """One reply's tokens: as reported, our estimate of its prompt, and what it visibly wrote."""
 
     message: AIMessage
@@ -78,7 +76,7 @@ class Count:
 
     @property
     def used(self) -> Usage | None:
-        """The server's own count; None: it reports none, or none that can be one."""
+        """The server's own count; None: it reports none, or none that can be first."""
         used = reported_usage(self.message, self.estimate, visible_output(self.message))
         return None if used.estimated else used
 
@@ -100,7 +98,7 @@ class Count:
         return None
 
 
-def usage_finding(counts: Sequence[Count]) -> ProbeFinding[UsageState]:
+def usage_finding(counts: Sequence[ReplyUsage]) -> ProbeFinding[UsageState]:
     """Whether replies report what they used, and whether it can be right."""
     if not counts:
         return ProbeFinding(state="unknown")
@@ -115,51 +113,51 @@ def usage_finding(counts: Sequence[Count]) -> ProbeFinding[UsageState]:
     return ProbeFinding(state="partly", why=f"{len(counts) - silent} of {len(counts)} replies report it")
 
 
-def stream_finding(told: Told | None, estimate: Usage) -> ProbeFinding[StreamState]:
+def stream_finding(reply: ProbeReply | None, estimate: Usage) -> ProbeFinding[StreamState]:
     """Whether a streamed reply reports its usage."""
-    if told is None:
+    if reply is None:
         return ProbeFinding(state="no streaming")
-    if told.message is None:
-        return ProbeFinding(state="refused" if told.refused else "unknown", why=told.why)
-    reported = Count(told.message, estimate).used is not None
+    if reply.message is None:
+        return ProbeFinding(state="refused" if reply.refused else "unknown", why=reply.why)
+    reported = ReplyUsage(reply.message, estimate).used is not None
     return ProbeFinding(state="usage" if reported else "no usage")
 
 
-def cap_finding(tolds: Sequence[Told], estimate: Usage) -> ProbeFinding[CapState]:
+def cap_finding(replies: Sequence[ProbeReply], estimate: Usage) -> ProbeFinding[CapState]:
     """Whether a reply that wants to be longer ends where its cap says: by its reason, its count and its length."""
-    verdicts = [_capped(told.message, estimate) for told in tolds if told.message is not None]
+    verdicts = [_capped(reply.message, estimate) for reply in replies if reply.message is not None]
     # One reply that went on is proof; that another ended is none against it.
     for state in ("ignored", "honoured", "unknown"):
         if (found := next((verdict for verdict in verdicts if verdict.state == state), None)) is not None:
             return found
-    return ProbeFinding(state="unknown", why=next((told.why for told in tolds if told.why), ""))
+    return ProbeFinding(state="unknown", why=next((reply.why for reply in replies if reply.why), ""))
 
 
 def _capped(message: AIMessage, estimate: Usage) -> ProbeFinding[CapState]:
-    count, written = Count(message, estimate), visible_output(message)
-    told = (finish_reason(message) or "").lower()
+    count, written = ReplyUsage(message, estimate), visible_output(message)
+    reason = (finish_reason(message) or "").lower()
     completion = None if count.used is None or count.doubt is not None else count.used.completion
-    if (completion is not None and completion > COUNT_CAP + 1) or len(written) > COUNT_CAP * _TOKEN:
+    if (completion is not None and completion > COUNTING_TOKENS + 1) or len(written) > COUNTING_TOKENS * _TOKEN:
         how = f"{len(written):,} characters" if completion is None else f"{completion:,} tokens"
-        return ProbeFinding(state="ignored", why=f"{how} came where {COUNT_CAP} tokens were allowed")
-    if told in _CUT_OFF:
-        return ProbeFinding(state="honoured", why=f"cut off at {COUNT_CAP} tokens")
+        return ProbeFinding(state="ignored", why=f"{how} came where {COUNTING_TOKENS} tokens were allowed")
+    if reason in CUT_OFF_REASONS:
+        return ProbeFinding(state="honoured", why=f"cut off at {COUNTING_TOKENS} tokens")
     return ProbeFinding(state="unknown", why=f"the reply ended by itself after {len(written):,} characters")
 
 
-def parallel_finding(one: Told, other: Told, *, limited_before: bool) -> ProbeFinding[ParallelState]:
+def parallel_finding(first: ProbeReply, second: ProbeReply, *, limited_before: bool) -> ProbeFinding[ParallelState]:
     """Whether two equal calls at once run side by side.
 
     Args:
-        one: of the two.
-        other: of the two.
+        first: of the two.
+        second: of the two.
         limited_before: a call that was alone was answered 429 too.
     """
-    if one.limited or other.limited:
+    if first.limited or second.limited:
         return ProbeFinding(state="limited", why=f"429 with two calls open{', and with one' if limited_before else ''}")
-    if one.message is None or other.message is None:
-        return ProbeFinding(state="unknown", why=one.why or other.why)
-    quick, slow = sorted((one.seconds, other.seconds))
+    if first.message is None or second.message is None:
+        return ProbeFinding(state="unknown", why=first.why or second.why)
+    quick, slow = sorted((first.seconds, second.seconds))
     seen = f"{quick:.2f} s and {slow:.2f} s"
     if slow < _TOO_QUICK:
         return ProbeFinding(state="unknown", why=f"too quick to tell: {seen}")

@@ -1,8 +1,4 @@
-"""The one retry layer: who waits how long before asking the same endpoint again.
-
-Clients' own retries are switched off: they would spend unseen by the meter, and past the deadline. Source: ours.
-
-How often one endpoint may be asked: so many requests in any minute, and none while its server asks for a pause.
+"""Limits of the calls to one endpoint: how many at once, how many in a minute, how long a wait for the next try.
 
 Limits of this kind belong to a server, so they hold over all event loops. aiolimiter keeps one bucket per loop,
 langchain-core's ``InMemoryRateLimiter`` looks again every tenth of a second; and neither can tell beforehand how long
@@ -16,116 +12,81 @@ import random
 import threading
 import time
 from collections import deque
-from dataclasses import replace
-from typing import NoReturn
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakKeyDictionary
 
-import tenacity
-from tenacity.asyncio import AsyncRetrying
-
-from ecoalign_agent.errors import RateLimitError
-from ecoalign_agent.llm.failures import AttemptError, Failure
+from ecoalign_agent.errors import ModelTimeoutError, RateLimitError
+from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.meter import Meter
 
 MAX_ATTEMPTS = 3
 """Attempts at one request, the first included."""
 
 MAX_WAIT = 60.0
-"""Seconds that a server may ask to wait: quotas are counted by the minute.
-
-Asked for more, nobody waits and nobody asks again too early: the failure is told at once, with the wait.
-"""
+"""Seconds that a server may ask to wait: quotas are counted by the minute. Asked for more, the call fails at once."""
 
 
-def retrying(meter: Meter, *, backoff: float) -> AsyncRetrying:
-    """Attempts at one request: again after rate limits, server failures, broken connections, never past the deadline.
+def retry_wait(failure: Failure, attempt: int, *, backoff: float, seconds_left: float | None) -> float:
+    """Seconds to wait before the next attempt.
 
     Args:
-        meter: whose deadline counts.
-        backoff: seconds to wait at the most before the second attempt, where the server does not say; then twice that.
+        failure: of the last attempt.
+        attempt: its number, from 1.
+        backoff: seconds before the second attempt at the most, where the server does not say; then twice that.
+        seconds_left: until the deadline; None: there is none.
+
+    Raises:
+        ModelError: no further attempt is worth it, or the wait would outlast the deadline or ``MAX_WAIT``.
     """
-
-    def stop(state: tenacity.RetryCallState) -> bool:
-        left = meter.seconds_left()
-        wait = state.upcoming_sleep
-        # A wait that outlasts the deadline is not begun: the failure is told at once.
-        return state.attempt_number >= MAX_ATTEMPTS or wait > MAX_WAIT or (left is not None and wait >= left)
-
-    def pause(state: tenacity.RetryCallState) -> float:
-        failure = _failure_in(state)
-        if failure is not None and failure.retry_after is not None:
-            return failure.retry_after
-        # Spread over its upper half, so that parallel calls don't return in step.
-        longest = backoff * 2.0 ** (state.attempt_number - 1)
-        return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
-
-    def give_up(state: tenacity.RetryCallState) -> NoReturn:
-        failure = _failure_in(state)
-        if failure is not None and state.attempt_number < MAX_ATTEMPTS:
-            raise AttemptError(_naming_the_wait(failure, meter.seconds_left()))
-        assert state.outcome is not None  # noqa: S101 - nothing is given up before it was tried
-        state.outcome.result()
-        raise AssertionError("only failures are given up")
-
-    return AsyncRetrying(
-        stop=stop, wait=pause, retry=tenacity.retry_if_exception(_worth_it), retry_error_callback=give_up
-    )
-
-
-def _worth_it(error: BaseException) -> bool:
-    return isinstance(error, AttemptError) and error.failure.retry
-
-
-def _failure_in(state: tenacity.RetryCallState) -> Failure | None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    return error.failure if isinstance(error, AttemptError) else None
-
-
-def _naming_the_wait(failure: Failure, left: float | None) -> Failure:
-    """The failure, with the wait that the server asked for, and why it was not begun."""
-    asked = failure.retry_after
-    if asked is None:
-        return failure
-    longest = f"the longest wait is {MAX_WAIT:g} s"
-    why = longest if asked > MAX_WAIT or left is None else f"the deadline is in {left:.3g} s"
-    return replace(failure, error=type(failure.error)(f"{failure.error}; it asks to wait {asked:.6g} s, {why}"))
+    if not failure.retry or attempt >= MAX_ATTEMPTS:
+        raise failure.error from failure.cause
+    # Spread over its upper half, so that parallel calls don't return in step.
+    longest = backoff * 2.0 ** (attempt - 1)
+    requested = failure.retry_after
+    wait = random.uniform(longest / 2, longest) if requested is None else requested  # noqa: S311 - spreads load
+    if wait <= MAX_WAIT and (seconds_left is None or wait < seconds_left):
+        return wait
+    if requested is None:
+        raise failure.error from failure.cause
+    limit = f"the deadline is in {seconds_left:.3g} s" if wait <= MAX_WAIT else f"the longest wait is {MAX_WAIT:g} s"
+    raise type(failure.error)(f"{failure.error}; it asks to wait {requested:.6g} s, {limit}") from failure.cause
 
 
 class RateLimiter:
-    """When an endpoint's next request may be made. Usable on several event loops at once."""
+    """Times at which an endpoint's requests may be made. Usable on several event loops at once.
 
-    def __init__(self, most: int | None = None, *, within: float = 60.0) -> None:
-        """Limit the requests.
+    Args:
+        max_requests: in any stretch of ``within`` seconds, retries among them; None: no limit.
+        within: seconds.
 
-        Args:
-            most: requests in any stretch of ``within`` seconds, retries among them; None: as many as one likes.
-            within: seconds.
+    Raises:
+        ValueError: ``max_requests`` below 1, or ``within`` not above 0.
+    """
 
-        Raises:
-            ValueError: ``most`` below 1, or ``within`` not above 0.
-        """
-        if (most is not None and most < 1) or not within > 0:
-            raise ValueError(f"at least 1 request within more than 0 s must be allowed, not {most} within {within:g} s")
-        self._most = most
+    def __init__(self, max_requests: int | None = None, *, within: float = 60.0) -> None:
+        if (max_requests is not None and max_requests < 1) or not within > 0:
+            raise ValueError(
+                f"at least 1 request within more than 0 s must be allowed, not {max_requests} within {within:g} s"
+            )
+        self._max_requests = max_requests
         self._within = within
-        # When requests are planned, in order. Older ones than the last ``most`` limit nothing any more.
+        # When requests are planned, in order. Older ones than the last ``max_requests`` limit nothing any more.
         self._slots: deque[float] = deque()
-        # When the last ``most`` were made: whoever wakes late must not make the next one come too early.
-        self._made: deque[float] = deque(maxlen=most)
+        # When the last ``max_requests`` were made: a late wake-up must not make the next one come too early.
+        self._made: deque[float] = deque(maxlen=max_requests)
         self._paused_until = -math.inf
         # Held for a few lines of arithmetic, never while anything is awaited.
         self._lock = threading.Lock()
 
-    def heed(self, failure: Failure) -> None:
-        """After a failed attempt: where its server asks for a pause, everyone keeps it, not only who was told.
-
-        A server that asks for more than ``LONGEST_WAIT`` is not waited for: each call is told so when it asks.
-        """
+    def observe(self, failure: Failure) -> None:
+        """Let every caller keep the pause that a server asks for after a failed attempt, up to ``MAX_WAIT``."""
         wait = failure.retry_after
         if failure.retry and wait is not None and wait <= MAX_WAIT:
             with self._lock:
                 self._paused_until = max(self._paused_until, time.monotonic() + wait)
 
-    async def turn(self, name: str, meter: Meter) -> None:
+    async def acquire(self, name: str, meter: Meter) -> None:
         """Wait until a request may be made, and count it; a wait that is cancelled counts nothing.
 
         Args:
@@ -142,40 +103,40 @@ class RateLimiter:
                 if wait > 0:
                     self._check(name, wait, meter.seconds_left())
                     await asyncio.sleep(wait)
-                # Somebody may have been told to pause meanwhile, or have come late: then the wait goes on.
+                # The server may have asked for a pause meanwhile, or this call have come late: then the wait goes on.
                 wait = self._left_to_wait()
                 made = wait <= 0
         finally:
             if not made:
-                self._give_back(slot)
+                self._release(slot)
 
     def _plan(self) -> float:
         with self._lock:
             slot = max(time.monotonic(), self._paused_until)
-            if self._most is None:
+            if self._max_requests is None:
                 return slot
             if self._slots:
                 slot = max(slot, self._slots[-1])
-            if len(self._slots) >= self._most:
-                slot = max(slot, self._slots[-self._most] + self._within)
+            if len(self._slots) >= self._max_requests:
+                slot = max(slot, self._slots[-self._max_requests] + self._within)
             self._slots.append(slot)
-            while len(self._slots) > self._most and self._slots[0] + self._within < time.monotonic():
+            while len(self._slots) > self._max_requests and self._slots[0] + self._within < time.monotonic():
                 self._slots.popleft()
             return slot
 
     def _left_to_wait(self) -> float:
-        """Seconds; none: the request is made now."""
+        """Seconds; 0 or less: the request is made now."""
         with self._lock:
             now = time.monotonic()
-            full = self._most is not None and len(self._made) >= self._most
+            full = self._max_requests is not None and len(self._made) >= self._max_requests
             wait = max(self._paused_until, self._made[0] + self._within if full else -math.inf) - now
-            if wait <= 0 and self._most is not None:
+            if wait <= 0 and self._max_requests is not None:
                 self._made.append(now)
             return wait
 
-    def _give_back(self, slot: float) -> None:
-        if self._most is not None:
-            # Where many were late, it may be forgotten already.
+    def _release(self, slot: float) -> None:
+        if self._max_requests is not None:
+            # Where many were late, it may be gone already.
             with self._lock, contextlib.suppress(ValueError):
                 self._slots.remove(slot)
 
@@ -183,8 +144,81 @@ class RateLimiter:
         if left is None or wait < left:
             return
         paused = self._paused_until > time.monotonic()
-        why = "its server asked for a pause" if paused else f"its rate is limited to {self._most} in {self._within:g} s"
+        limit = f"its rate is limited to {self._max_requests} in {self._within:g} s"
+        reason = "its server asked for a pause" if paused else limit
         raise RateLimitError(
-            f"{name}: {why}; the next request may be made in {wait:.3g} s, and the deadline is in {left:.3g} s; "
+            f"{name}: {reason}; the next request may be made in {wait:.3g} s, and the deadline is in {left:.3g} s; "
             "the call was not made"
         )
+
+
+class CallLimits:
+    """Name and limits of an endpoint. Usable on several event loops.
+
+    Attributes:
+        name: the endpoint's in results and errors, such as ``openai:gpt-4o-mini``.
+        timeout: seconds that one attempt may take.
+        backoff: seconds waited at the most before a first retry, where the server does not say how long.
+        rate: times at which requests may be made, on all event loops.
+    """
+
+    def __init__(
+        self, name: str, *, concurrency: int, timeout: float, backoff: float, requests_per_minute: int | None
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            name: see the class.
+            concurrency: calls under way at once, per event loop.
+            timeout: see the class.
+            backoff: see the class.
+            requests_per_minute: in any minute, retries among them; None: no limit.
+
+        Raises:
+            ValueError: ``concurrency`` or ``requests_per_minute`` below 1, or ``timeout`` not above 0.
+        """
+        if concurrency < 1 or not timeout > 0:
+            raise ValueError(f"{name}: concurrency {concurrency} must be at least 1, timeout {timeout:g} above 0")
+        self.name = name
+        self.timeout = timeout
+        self.backoff = backoff
+        self.rate = RateLimiter(requests_per_minute)
+        self._concurrency = concurrency
+        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def slots(self) -> asyncio.Semaphore:
+        """Places for calls on the running event loop; see :func:`concurrency_slot`."""
+        loop = asyncio.get_running_loop()
+        slots = self._slots.get(loop)
+        if slots is None:
+            slots = self._slots[loop] = asyncio.Semaphore(self._concurrency)
+        return slots
+
+
+@asynccontextmanager
+async def concurrency_slot(limits: CallLimits, meter: Meter) -> AsyncIterator[None]:
+    """Hold one of an endpoint's places, at a time when a request may be made; waiting costs nothing.
+
+    Args:
+        limits: the endpoint's.
+        meter: its deadline bounds the wait.
+
+    Raises:
+        ModelTimeoutError: the deadline passed before a place was free; the call was not made.
+        RateLimitError: the rate allows no request before the deadline; the call was not made.
+    """
+    slots, left = limits.slots(), meter.seconds_left()
+    late = ModelTimeoutError(f"{limits.name}: the deadline has passed; the call was not made")
+    if left == 0:
+        raise late
+    try:
+        async with asyncio.timeout(left):
+            await slots.acquire()
+    except TimeoutError:
+        raise late from None
+    try:
+        # With a place in hand: a permit that then waits for a place would not be used when it was given.
+        await limits.rate.acquire(limits.name, meter)
+        yield
+    finally:
+        slots.release()

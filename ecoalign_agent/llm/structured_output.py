@@ -1,172 +1,74 @@
-"""Down the ladder: ask in the form that binds the model most, and in a looser one where the endpoint can't do that.
+"""Structured output: a call in the form that binds the model most, and in a looser one where the endpoint refuses that.
 
-Source: ours. A rung that the server rejects costs nothing, so the next is tried at once; an unreadable reply was paid
-for, so only one more rung is tried after it.
-
-``ask``: one structured question to a model, metered. The only way a call is made.
-
-A reply that can't be read is *unknown*, not an error: its cost is booked, its value is None. Source: ours.
+A mode that the server rejects costs nothing, so the next is tried at once; an unreadable reply was paid for, so only
+one more mode is tried after it. A reply that can't be read is *unknown*, not an error: its cost is booked, its value
+is None. Source: ours.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, SystemMessage
 from pydantic import BaseModel
 
 from ecoalign_agent.economics.budget import Phase
 from ecoalign_agent.economics.cost import Usage
-from ecoalign_agent.errors import BudgetError
+from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.call import Asking, Question, attempt
-from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, OutputMode
-from ecoalign_agent.llm.failures import AttemptError, Failure
+from ecoalign_agent.llm.call import CallTotals, ChatCall, metered_call, user_message
+from ecoalign_agent.llm.capabilities import OutputMode
+from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
+from ecoalign_agent.llm.json_schema import sent_schema
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.parsing import ParsedReply, finish_reason, parse_reply, reply_text
 from ecoalign_agent.llm.prompts import RenderedPrompt
-from ecoalign_agent.llm.rate_limit import retrying
+from ecoalign_agent.llm.tokens import estimate_text_tokens
 
 T = TypeVar("T", bound=BaseModel)
 
-_NAMES_A_RUNG = re.compile(
-    r"response_format|json_schema|json_object|json mode|structured|tools?\b|tool_choice|function|grammar|guided",
-    re.IGNORECASE,
-)
+_JSON_PLEASE = "\nReply with one JSON object and nothing else.\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """Where the ladder ended.
+class StructuredPrompt(Generic[T]):
+    """A prompt with the schema of its reply, for any endpoint. The fields are those of ``call_with_fallback``."""
 
-    Attributes:
-        reading: what the last reply says.
-        rung: how it was asked for.
-        message: the last reply; None: there is none.
-    """
+    prompt: RenderedPrompt
+    schema: type[T]
+    images: Sequence[ImageView]
+    max_tokens: int
+    min_tokens: int
 
-    reading: ParsedReply[T]
-    rung: OutputMode
-    message: AIMessage | None
-
-
-async def down_the_ladder(asking: Asking[T]) -> Outcome[T]:
-    """Ask until a reply is read, or no rung is left that is worth its cost.
-
-    Raises:
-        BudgetError: the first attempt does not fit.
-        ModelError: the endpoint failed, or the deadline passed.
-    """
-    capabilities = asking.endpoint.capabilities
-    outcome: Outcome[T] = Outcome(ParsedReply("final", why="no other way of asking fits the budget"), "plain", None)
-    suspects: dict[OutputMode, str] = {}
-    spare = True
-    for rung in asking.endpoint.rungs(asking.question.schema, exact=asking.question.exact):
-        try:
-            message = await _on(asking, rung)
-        except BudgetError:
-            if asking.tally.calls == 0:
-                raise
-            break
-        except AttemptError as failed:
-            failure = failed.failure
-            if not _rejects(rung, failure, capabilities):
-                raise failure.error from failure.cause
-            suspects[rung] = failure.text
-            continue
-        # The server took this request: so it was the rung that it refused before, not the question.
-        for suspect in list(suspects):
-            capabilities.cannot(suspect, suspects.pop(suspect))
-        outcome = Outcome(
-            parse_reply(message, rung, asking.question.schema, exact=asking.question.exact), rung, message
+    def request(self, mode: OutputMode) -> ChatRequest:
+        """The prompt as chat messages that ask for the reply in ``mode``."""
+        system, user = self.prompt.system, self.prompt.user
+        if mode == "json_mode" and "json" not in (system + user).lower():
+            # Servers refuse JSON mode for prompts that don't ask for JSON.
+            system += _JSON_PLEASE
+        schema_tokens = sent_schema(self.schema).tokens if mode in {"json_schema", "function_calling"} else 0
+        return ChatRequest(
+            messages=[SystemMessage(system), user_message(user, self.images)],
+            text_tokens=estimate_text_tokens([system, user], schema_tokens=schema_tokens),
+            images=self.images,
+            max_tokens=self.max_tokens,
+            min_tokens=self.min_tokens,
+            mode=mode,
+            schema=self.schema,
+            marker=self.prompt.marker,
         )
-        if outcome.reading.kind == "value":
-            capabilities.works(rung)
-        if outcome.reading.kind in {"value", "final"}:
-            break
-        if outcome.reading.kind == "silent" and capabilities.silent(rung):
-            continue
-        if not spare:
-            break
-        spare = False
-    return outcome
-
-
-async def _on(asking: Asking[T], rung: OutputMode) -> AIMessage:
-    """One reply on one rung, retried, and asked again under the other name of the token cap where that was refused."""
-    capabilities = asking.endpoint.capabilities
-    field = capabilities.max_tokens_field
-    try:
-        return await _retried(asking, rung)
-    except AttemptError as failed:
-        if not rename_cap(capabilities, failed.failure):
-            raise
-    try:
-        return await _retried(asking, rung)
-    except AttemptError:
-        # The other name did not help: it was not the name.
-        capabilities.max_tokens_field = field
-        raise
-
-
-async def _retried(asking: Asking[T], rung: OutputMode) -> AIMessage:
-    asking.tally.failure = None
-    failures: list[AttemptError] = []
-    try:
-        return await attempt(asking, rung)
-    except AttemptError as failed:
-        failures.append(failed)
-
-    async def again() -> AIMessage:
-        # The attempt above counts as the first one. Nearly every call ends with it, and it needs no machinery.
-        if failures:
-            raise failures.pop()
-        return await attempt(asking, rung)
-
-    try:
-        # Typed by hand: tenacity's own signature loses the result's type.
-        message: AIMessage = await retrying(asking.meter, backoff=asking.endpoint.backoff)(again)
-    except BudgetError:
-        if asking.tally.failure is None:
-            raise
-        # Only the retry does not fit: what failed before is what the caller has to know.
-        raise AttemptError(asking.tally.failure) from None
-    return message
-
-
-def _rejects(rung: OutputMode, failure: Failure, capabilities: Capabilities) -> bool:
-    """Whether a failure may be about the rung rather than about the question: then the next rung is worth a try."""
-    if rung == "plain" or failure.hopeless or failure.status not in {400, 404, 422, 501}:
-        return False
-    named = _NAMES_A_RUNG.search(failure.text) is not None
-    return named or (failure.status in {400, 422} and not capabilities.proven(rung))
-
-
-def rename_cap(capabilities: Capabilities, failure: Failure) -> bool:
-    """Whether the cap's name was refused; then the other one is set, or none where the model's class takes none."""
-    field = capabilities.max_tokens_field
-    if field is None or field not in failure.text:
-        return False
-    if failure.status in {400, 422}:
-        capabilities.rename_cap()
-        return True
-    if not failure.billed and failure.status is None:
-        capabilities.max_tokens_field = None
-        return True
-    return False
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReply(Generic[T]):
-    """What came of one question.
+    """A structured reply and what it cost.
 
     Attributes:
         value: the validated reply; None: unreadable, so unknown.
         usage: tokens of all attempts.
         cost: of all attempts, in cost units.
-        finish_reason: why the model stopped, in its provider's word; None: not told.
-        rung: how the last attempt asked.
+        finish_reason: the provider's word for why the model stopped; None: not reported.
+        mode: form in which the last attempt asked for the reply.
         unreadable: one line, when there is no value.
         seconds: of all attempts, waiting between them left out.
         calls: attempts made.
@@ -177,7 +79,7 @@ class ModelReply(Generic[T]):
     usage: Usage
     cost: float
     finish_reason: str | None
-    rung: OutputMode
+    mode: OutputMode
     unreadable: str | None
     seconds: float
     calls: int
@@ -192,40 +94,73 @@ async def call_with_fallback(
     images: Sequence[ImageView] = (),
     meter: Meter,
     phase: Phase,
-    most: int,
-    least: int = 32,
+    max_tokens: int,
+    min_tokens: int = 32,
     exact: bool = False,
 ) -> ModelReply[T]:
-    """Ask one question and read the reply, going down the ladder where the endpoint can't do better.
+    """Call a model for one structured reply, in looser modes where the endpoint can't do better; metered.
 
     Args:
-        endpoint: whom to ask.
-        prompt: what to ask.
+        endpoint: the model.
+        prompt: the question.
         schema: what the reply must fit.
         images: go with the prompt, in order.
-        meter: pays; every attempt is reserved before it is made and booked after.
+        meter: every attempt is reserved before it is made and booked after.
         phase: what the call is booked under.
-        most: completion tokens at the most.
-        least: completion tokens below which the call is not worth making.
+        max_tokens: completion tokens at the most.
+        min_tokens: completion tokens below which the call is not worth making.
         exact: for verdicts: the whole reply must be one JSON object, as the model wrote it.
 
     Raises:
-        BudgetError: the first attempt does not fit into what is free; nothing was asked.
+        BudgetError: the first attempt does not fit into what is free; it was not made.
         ModelError: the endpoint failed, and retrying did not help; or the deadline passed.
-        TypeError: ``schema`` can't be asked for; see ``strict_schema``.
+        TypeError: ``schema`` can't be expressed; see ``sent_schema``.
     """
-    question = Question(prompt, schema, images, most, least, exact)
-    asking = Asking(endpoint, question, meter, phase)
-    outcome = await down_the_ladder(asking)
-    tally = asking.tally
+    structured = StructuredPrompt(prompt, schema, images, max_tokens, min_tokens)
+    capabilities, totals = endpoint.capabilities, CallTotals()
+    parsed: ParsedReply[T] = ParsedReply("final", reason="no other way of asking fits the budget")
+    last_mode: OutputMode = "plain"
+    message: AIMessage | None = None
+    # Modes that the server may have refused: known once it takes the same request in another mode.
+    suspects: dict[OutputMode, str] = {}
+    may_try_again = True
+    for mode in endpoint.output_modes(schema, exact=exact):
+        try:
+            message = await metered_call(ChatCall(endpoint, structured.request(mode), meter, phase, totals))
+        except BudgetError:
+            if totals.calls == 0:
+                raise
+            break
+        except ModelError:
+            if totals.failure is None or not capabilities.may_refuse(mode, totals.failure):
+                raise
+            suspects[mode] = totals.failure.text
+            continue
+        for suspect, reason in suspects.items():
+            capabilities.refuse(suspect, reason)
+        suspects.clear()
+        parsed, last_mode = parse_reply(message, mode, schema, exact=exact), mode
+        if parsed.kind == "value":
+            capabilities.confirm(mode)
+        if parsed.kind in {"value", "final"}:
+            break
+        if parsed.kind == "silent" and capabilities.count_without_json(mode):
+            continue
+        if not may_try_again:
+            break
+        may_try_again = False
+    return _reply(parsed, last_mode, message, totals)
+
+
+def _reply(parsed: ParsedReply[T], mode: OutputMode, message: AIMessage | None, totals: CallTotals) -> ModelReply[T]:
     return ModelReply(
-        value=outcome.reading.value,
-        usage=tally.usage,
-        cost=tally.cost,
-        finish_reason=None if outcome.message is None else finish_reason(outcome.message),
-        rung=outcome.rung,
-        unreadable=outcome.reading.why,
-        seconds=tally.seconds,
-        calls=tally.calls,
-        text=None if outcome.message is None else reply_text(outcome.message),
+        value=parsed.value,
+        usage=totals.usage,
+        cost=totals.cost,
+        finish_reason=None if message is None else finish_reason(message),
+        mode=mode,
+        unreadable=parsed.reason,
+        seconds=totals.seconds,
+        calls=totals.calls,
+        text=None if message is None else reply_text(message),
     )

@@ -56,21 +56,6 @@ def estimate_text_tokens(texts: Sequence[str], *, schema_tokens: int = 0) -> int
     return sum(text_tokens(t) + PER_MESSAGE for t in texts) + schema_tokens
 
 
-def prompt_estimate(
-    texts: Sequence[str], images: Sequence[ImageView], family: ImageFamily, *, schema_tokens: int = 0
-) -> Usage:
-    """What a prompt will use, in tokens, at an endpoint of which nothing was learnt yet.
-
-    Args:
-        texts: one per message.
-        images: as they are sent.
-        family: whose image tokens.
-        schema_tokens: of a schema that travels beside the messages.
-    """
-    text = estimate_text_tokens(texts, schema_tokens=schema_tokens)
-    return Usage(text=text, image=sum(image_tokens(view, view.detail, family) for view in images))
-
-
 def reported_usage(message: AIMessage, estimate: Usage, written: str) -> Usage:
     """What one call used.
 

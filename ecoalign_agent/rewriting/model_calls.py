@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecoalign_agent.assessors.hazards import HAZARDS, hazard_lines
 from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.call import converse
+from ecoalign_agent.llm.call import call_in_turns
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.parsing import finish_reason, reply_text
@@ -221,8 +221,8 @@ class PromptedAnalyst:
             images=views,
             meter=meter,
             phase="analyse",
-            most=MOST[kind],
-            least=LEAST[kind],
+            max_tokens=MOST[kind],
+            min_tokens=LEAST[kind],
             exact=True,
         )
         if reply.value is None:
@@ -264,8 +264,8 @@ class PromptedWriter:
             images=views,
             meter=meter,
             phase="rewrite",
-            most=MOST["rewrite"],
-            least=LEAST["rewrite"],
+            max_tokens=MOST["rewrite"],
+            min_tokens=LEAST["rewrite"],
         )
         if reply.value is None:
             return Unreadable(reply.unreadable or "the new question could not be read")
@@ -304,8 +304,8 @@ class PromptedChecker:
             images=views,
             meter=meter,
             phase="check",
-            most=MOST["check"],
-            least=LEAST["check"],
+            max_tokens=MOST["check"],
+            min_tokens=LEAST["check"],
             exact=True,
         )
         if reply.value is None:
@@ -337,20 +337,19 @@ class TrainedAnalyst:
     ) -> Analysis | Unreadable:
         """See :class:`~ecoalign_agent.rewriting.model_calls.Analyst`; it was trained to decide by itself what stays."""
         del keep, threshold
-        said = await converse(
+        reply = await call_in_turns(
             self.endpoint,
             trained_prompt(question),
-            None,
             images=views,
             meter=meter,
             phase="analyse",
-            most=MOST["trained"],
-            least=LEAST["trained"],
+            max_tokens=MOST["trained"],
+            min_tokens=LEAST["trained"],
         )
-        ended = finish_reason(said.message)
+        ended = finish_reason(reply.message)
         if ended not in {None, "stop", "end_turn"}:
             return Unreadable(f"the rewriter's reply did not end by itself (finish reason {ended})")
-        read = parse_completion(reply_text(said.message))
+        read = parse_completion(reply_text(reply.message))
         if read is None:
             return Unreadable("the reply is not one analysis followed by one outcome")
         report, prompt = read

@@ -81,13 +81,13 @@ class CheckpointCallStore:
     def __init__(self, saver: BaseCheckpointSaver[Any], config: Any) -> None:  # noqa: ANN401 - LangChain's config
         self._saver, self._config = saver, config
 
-    async def kept(self) -> Sequence[str]:
+    async def entries(self) -> Sequence[str]:
         """What was kept beside this checkpoint."""
         found = await self._saver.aget_tuple(self._config)
         writes = () if found is None else found.pending_writes or ()
         return [value for _, channel, value in writes if channel == CALL_CHANNEL and isinstance(value, str)]
 
-    async def keep(self, entry: str) -> None:
+    async def append(self, entry: str) -> None:
         """Write one entry; on disc when this returns, where the checkpointer has a disc."""
         await self._saver.aput_writes(self._config, [(CALL_CHANNEL, entry)], uuid.uuid4().hex)
 

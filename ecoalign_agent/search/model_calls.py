@@ -81,8 +81,8 @@ class ModelTask(Generic[T]):
             images=images,
             meter=meter,
             phase=self.phase,
-            most=most,
-            least=min(MIN_TOKENS[self.kind], most),
+            max_tokens=most,
+            min_tokens=min(MIN_TOKENS[self.kind], most),
         )
         return reply if self.longest is None else _short_enough(reply, self.longest)
 

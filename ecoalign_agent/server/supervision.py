@@ -8,29 +8,22 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel
 from starlette.types import Receive
 
 from ecoalign_agent.economics.budget import Budget
-from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import BudgetError, EcoAlignError, ServerError, UsageError
 from ecoalign_agent.events.events import Answered, Declined, Event, Failed, ReviewAsked
 from ecoalign_agent.events.result import Note, Result, Tokens
-from ecoalign_agent.llm.call import Asking, Question, attempt
-from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
-from ecoalign_agent.llm.failures import AttemptError
+from ecoalign_agent.llm.call import CallTotals, ChatCall, metered_call
+from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.parsing import finish_reason, reply_text
-from ecoalign_agent.llm.prompts import RenderedPrompt
-from ecoalign_agent.llm.rate_limit import retrying
-from ecoalign_agent.llm.tokens import prompt_estimate
+from ecoalign_agent.llm.tokens import estimate_text_tokens
 from ecoalign_agent.server.answer_request import AnswerRequest, Outcome, openai_usage, to_outcome
-from ecoalign_agent.server.conversation import ChatConversation
 from ecoalign_agent.server.errors import ApiError, internal_error, shutting_down_error, to_api_error
 from ecoalign_agent.server.observability import LOG, log_event
 from ecoalign_agent.server.service import Service
@@ -40,22 +33,6 @@ _MAX_TOKENS = 8_192
 
 _PICTURE_TOKENS = 2_000
 """Estimate for a picture, which is passed on unopened."""
-
-
-@dataclass(frozen=True, slots=True)
-class _UnassessedPrompt(Question[BaseModel]):
-    """A prompt of the client's own turns."""
-
-    conversation: ChatConversation
-
-    def messages(self, rung: OutputMode) -> list[BaseMessage]:
-        del rung
-        return [_message(turn.role, turn.text, turn.images) for turn in self.conversation.turns]
-
-    def estimate(self, endpoint: Endpoint, rung: OutputMode) -> Usage:
-        del rung
-        text = prompt_estimate([turn.text for turn in self.conversation.turns], [], endpoint.family)
-        return Usage(text=text.text, image=_PICTURE_TOKENS * len(self.conversation.images))
 
 
 async def answer_unassessed(service: Service, request: AnswerRequest) -> Outcome:
@@ -69,46 +46,41 @@ async def answer_unassessed(service: Service, request: AnswerRequest) -> Outcome
     ceiling, endpoint = service.config.ceiling, service.agent.actor
     deadline = None if ceiling.deadline is None else time.time() + ceiling.deadline
     meter = Meter(Budget(ceiling.budget), ceiling.tariff, deadline=deadline)
-    prompt = RenderedPrompt(system="", user="", name="base", version=1, digest="")
-    question = _UnassessedPrompt(
-        prompt,
-        BaseModel,
-        (),
-        request.max_tokens or _MAX_TOKENS,
-        least=1,
-        exact=False,
-        conversation=request.conversation,
+    turns, pictures = request.conversation.turns, request.conversation.images
+    chat_request = ChatRequest(
+        messages=[_message(turn.role, turn.text, turn.images) for turn in turns],
+        text_tokens=estimate_text_tokens([turn.text for turn in turns]),
+        images=(),
+        max_tokens=request.max_tokens or _MAX_TOKENS,
+        min_tokens=1,
+        unopened_image_tokens=_PICTURE_TOKENS * len(pictures),
     )
-    asking: Asking[BaseModel] = Asking(endpoint, question, meter, "execute")
+    call = ChatCall(endpoint, chat_request, meter, "execute")
     try:
-        message: AIMessage = await retrying(meter, backoff=endpoint.backoff)(attempt, asking, "plain")
+        message = await metered_call(call)
     except BudgetError as error:
-        if asking.tally.failure is None:
-            raise UsageError(str(error)) from error
-        raise asking.tally.failure.error from asking.tally.failure.cause
-    except AttemptError as failed:
-        raise failed.failure.error from failed.failure.cause
+        raise UsageError(str(error)) from error
     finally:
-        usage = asking.tally.usage
+        usage = call.totals.usage
         tokens = Tokens(prompt=usage.text, image=usage.image, cached=usage.cached, completion=usage.completion)
-        service.metrics.record_cost(request.model, tokens, asking.tally.cost)
+        service.metrics.record_cost(request.model, tokens, call.totals.cost)
     text, refusal = reply_text(message), message.additional_kwargs.get("refusal")
     if not text and not refusal:
         raise ServerError(f"{endpoint.name}: its answer is empty")
     finish = {"length": "length", "content_filter": "content_filter"}.get(finish_reason(message) or "", "stop")
     return Outcome(
-        text or str(refusal), bool(refusal), finish, openai_usage(tokens), _receipt(request, endpoint, asking)
+        text or str(refusal), bool(refusal), finish, openai_usage(tokens), _receipt(request, endpoint, call.totals)
     )
 
 
 UNASSESSED = Note(code="unassessed", text="the bare model: nothing was searched, nothing was assessed")
 
 
-def _receipt(request: AnswerRequest, endpoint: Endpoint, asking: Asking[BaseModel]) -> dict[str, Any]:
+def _receipt(request: AnswerRequest, endpoint: Endpoint, totals: CallTotals) -> dict[str, Any]:
     return {
         "status": "unassessed",
         "notes": [note.model_dump() for note in (UNASSESSED, *request.notes)],
-        "cost": {"spent": asking.tally.cost, "calls": asking.tally.calls, "estimated": asking.tally.usage.estimated},
+        "cost": {"spent": totals.cost, "calls": totals.calls, "estimated": totals.usage.estimated},
         "models": {"actor": endpoint.name},
         "run_id": request.run_id,
     }

@@ -15,7 +15,7 @@ from ecoalign_agent.assessors.chat_model import verdict_from_reply
 from ecoalign_agent.assessors.combined import weakest_verdict
 from ecoalign_agent.assessors.guard import parse_guard_reply
 from ecoalign_agent.assessors.moderation import parse_moderation_reply
-from ecoalign_agent.llm.endpoint import OutputMode
+from ecoalign_agent.llm.capabilities import OutputMode
 from ecoalign_agent.llm.parsing import parse_reply
 from ecoalign_agent.search.assessment import make_thought
 from tests.assessors.oracle import Told, guard_says_safe, moderation_in, verdict_in
@@ -93,7 +93,7 @@ def test_no_reply_but_one_well_formed_verdict_makes_a_thought_safe(rung: OutputM
             text = reply_text(draw, utility=True)
             message = ended(draw, calling(draw, text) if rung == "function_calling" else AIMessage(text))
             reading = parse_reply(message, rung, ThoughtVerdictReply, exact=True)
-            check(verdict_from_reply(reading.value, 1.0, reading.why), in_message(message, utility=True), counts)
+            check(verdict_from_reply(reading.value, 1.0, reading.reason), in_message(message, utility=True), counts)
     # And it reads what it should: otherwise it would hold for a reader that reads nothing.
     assert counts["well-formed and safe"] > THOUGHTS / 40
     assert counts["well-formed and unsafe"] > THOUGHTS / 40
@@ -108,7 +108,7 @@ def test_nor_a_request() -> None:
             text = reply_text(draw, utility=draw.random() < 0.5)
             message = ended(draw, AIMessage(text))
             reading = parse_reply(message, "json_schema", RequestVerdictReply, exact=True)
-            check(verdict_from_reply(reading.value, 1.0, reading.why), in_message(message, utility=False), counts)
+            check(verdict_from_reply(reading.value, 1.0, reading.reason), in_message(message, utility=False), counts)
     assert counts["well-formed and safe"] > REQUESTS / 40
 
 

@@ -22,7 +22,7 @@ from ecoalign_agent.errors import (
     ServerError,
     UnreachableError,
 )
-from ecoalign_agent.llm.moderations import ModerationEndpoint
+from ecoalign_agent.llm.moderations import ModerationCall, ModerationEndpoint
 from ecoalign_agent.testing import ErrorReply
 from tests.assessors.cases import CASE, meter, view
 from tests.scripted_server import Answer, Cut, Hang, Page, in_turn
@@ -249,6 +249,6 @@ def test_what_does_not_fit_is_unknown(change: Any) -> None:
 def test_what_it_takes_to_ask_is_told_beforehand(server: ModerationServer) -> None:
     (call,) = ModerationAssessor(make(server)).calls
     assert (call.family, call.most, call.each_picture) == ("openai-tiles", 0, True)
-    assert Tariff().cost(make(server).estimate("abc", None)) == 0.25 * 9
+    assert Tariff().cost(ModerationCall(make(server), "abc", None, meter(), "assess").estimate()) == 0.25 * 9
     with pytest.raises(ValueError, match="must be named"):
         ModerationEndpoint("", api_key=SecretStr("k"))

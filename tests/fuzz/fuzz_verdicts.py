@@ -55,7 +55,7 @@ def try_one(data: bytes) -> None:
         case "0" | "1":
             schema: type[Reply] = ThoughtVerdictReply if reader == "0" else RequestVerdictReply
             reading = parse_reply(AIMessage(text), "plain", schema, exact=True)
-            verdict = verdict_from_reply(reading.value, 1.0, reading.why)
+            verdict = verdict_from_reply(reading.value, 1.0, reading.reason)
             told = verdict_in(text, utility=reader == "0")
             assert verdict.safety == (None if told is None else told.safety), text
         case "2":

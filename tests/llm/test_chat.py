@@ -46,7 +46,7 @@ class _State(TypedDict):
 
 
 async def asked(endpoint: Endpoint, account: Meter | None = None, **changes: Any) -> ModelReply[Note]:
-    options: dict[str, Any] = {"phase": "plan", "most": 100} | changes
+    options: dict[str, Any] = {"phase": "plan", "max_tokens": 100} | changes
     return await call_with_fallback(endpoint, PROMPT, Note, meter=account or meter(), **options)
 
 
@@ -67,9 +67,9 @@ class TestPictures:
         view = await (await Picture.open(quadrants(600, 400))).small()
         # 512 × 341 to an unknown model: 1 120 tokens, the largest formula; 280 cost units, and 20 for the text.
         with pytest.raises(BudgetError):
-            await asked(endpoint(), meter(300 + 31), images=[view], least=32)
+            await asked(endpoint(), meter(300 + 31), images=[view], min_tokens=32)
         assert server.requests == []
-        assert (await asked(endpoint(), meter(300 + 32), images=[view], least=32)).value is not None
+        assert (await asked(endpoint(), meter(300 + 32), images=[view], min_tokens=32)).value is not None
 
 
 class TestBudget:
@@ -215,18 +215,18 @@ class TestOtherModels:
         model = ScriptedModel(script=lambda _: _reply('{"text": "ten"}', 40, 4))
         there = Endpoint(model, name="scripted")
         reply = await asked(there)
-        assert (reply.value, reply.rung, reply.calls) == (Note(text="ten"), "plain", 1)
+        assert (reply.value, reply.mode, reply.calls) == (Note(text="ten"), "plain", 1)
         assert reply.usage == Usage(text=40, completion=4)
         assert reply.cost == 14  # 40 · 0.25 + 4
         assert [message.content for message in model.seen[0]["messages"]] == [PROMPT.system, PROMPT.user]
         assert model.seen[0]["max_tokens"] == 100
-        assert there.capabilities.rungs() == ["plain"]
+        assert there.capabilities.modes() == ["plain"]
 
     async def test_one_with_tools_is_asked_to_call_one(self) -> None:
         model = ToolModel(script=lambda _: calling("Note", NOTE))
         there = Endpoint(model, name="tools")
         reply = await asked(there)
-        assert (reply.value, reply.rung) == (Note(**NOTE), "function_calling")
+        assert (reply.value, reply.mode) == (Note(**NOTE), "function_calling")
         assert model.seen[0]["tool_choice"] == "Note"
         verdict = await call_with_fallback(
             Endpoint(ToolModel(script=lambda _: calling("Grade", GRADE)), name="tools"),
@@ -234,10 +234,10 @@ class TestOtherModels:
             Grade,
             meter=meter(),
             phase="assess",
-            most=100,
+            max_tokens=100,
             exact=True,
         )
-        assert (verdict.value, verdict.rung) == (Grade(safety=0.5), "function_calling")
+        assert (verdict.value, verdict.mode) == (Grade(safety=0.5), "function_calling")
 
     async def test_one_that_writes_instead_of_calling_is_read_all_the_same(self) -> None:
         there = Endpoint(ToolModel(script=lambda _: NOTE), name="tools")
@@ -248,11 +248,11 @@ class TestOtherModels:
         there = Endpoint(model, name="tools")
         for _ in range(2):
             await asked(there)
-        assert there.capabilities.rungs() == ["plain"]
+        assert there.capabilities.modes() == ["plain"]
 
     async def test_one_whose_class_takes_no_such_tools(self) -> None:
         there = Endpoint(RefusesTools(script=lambda _: NOTE), name="refuses")
-        assert (await asked(there)).rung == "plain"
+        assert (await asked(there)).mode == "plain"
         assert list(there.capabilities.refused) == ["function_calling"]
 
     async def test_one_whose_class_takes_no_cap(self) -> None:

@@ -27,7 +27,8 @@ from ecoalign_agent.errors import (
     ServerError,
     UnreachableError,
 )
-from ecoalign_agent.llm.endpoint import OUTPUT_MODES, Endpoint, OutputMode
+from ecoalign_agent.llm.capabilities import OUTPUT_MODES, OutputMode
+from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.json_schema import sent_schema
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
@@ -63,7 +64,9 @@ def test_the_figures_above() -> None:
 
 
 async def asked(endpoint: MakeEndpoint, account: Meter, *, seconds: float = 5.0) -> ModelReply[Note]:
-    return await call_with_fallback(endpoint(timeout=seconds), PROMPT, Note, meter=account, phase="plan", most=100)
+    return await call_with_fallback(
+        endpoint(timeout=seconds), PROMPT, Note, meter=account, phase="plan", max_tokens=100
+    )
 
 
 class TestFailures:
@@ -120,7 +123,7 @@ class TestFailures:
             port = unused.getsockname()[1]
             account, there = meter(), endpoint(url=f"http://127.0.0.1:{port}/v1")
             with pytest.raises(UnreachableError, match=f"nothing answers at 127.0.0.1:{port}"):
-                await call_with_fallback(there, PROMPT, Note, meter=account, phase="plan", most=100)
+                await call_with_fallback(there, PROMPT, Note, meter=account, phase="plan", max_tokens=100)
         assert (account.budget.spent, account.ledger.calls) == (0, 1)
 
     async def test_a_retry_that_does_not_fit_tells_what_failed_before(
@@ -186,7 +189,7 @@ class TestUnreadable:
         server.answering(saying('{"text": "te'))
         # 20 for the prompt and 32 to write just fit; 6 are spent, and 46 are too few for a second attempt.
         account = meter(52)
-        reply = await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+        reply = await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", max_tokens=100)
         assert (reply.value, reply.calls, reply.unreadable) == (None, 1, "broken JSON")
 
     async def test_a_fence_is_readable(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
@@ -287,7 +290,7 @@ def on_rung(endpoint: MakeEndpoint, rung: OutputMode, fault: str) -> Endpoint:
     """
     there = endpoint(timeout=0.25 if fault in SLOW else 30.0, backoff=0.01)
     for higher in OUTPUT_MODES[: OUTPUT_MODES.index(rung)]:
-        there.capabilities.cannot(higher, "refused before")
+        there.capabilities.refuse(higher, "refused before")
     return there
 
 
@@ -316,7 +319,7 @@ class TestEveryFaultOnEveryRung:
         there, account, begun = on_rung(endpoint, rung, fault), meter(), time.monotonic()
         outcome: type[ModelError] | str | Note | None
         try:
-            reply = await call_with_fallback(there, PROMPT, Note, meter=account, phase="plan", most=100)
+            reply = await call_with_fallback(there, PROMPT, Note, meter=account, phase="plan", max_tokens=100)
             outcome = reply.value or reply.unreadable
         except ModelError as error:
             outcome = type(error)
@@ -344,7 +347,9 @@ class TestEveryFaultOnEveryRung:
         good = json.dumps(NOTE)
         server.answering(in_turn(lambda body: FAULTS[fault](body, good), lambda body: given(body, good)))
         account = meter()
-        asking = call_with_fallback(on_rung(endpoint, rung, fault), PROMPT, Note, meter=account, phase="plan", most=100)
+        asking = call_with_fallback(
+            on_rung(endpoint, rung, fault), PROMPT, Note, meter=account, phase="plan", max_tokens=100
+        )
         if isinstance(expected, type):
             with pytest.raises(expected):
                 await asking
@@ -362,7 +367,7 @@ class TestEveryFaultOnEveryRung:
     ) -> None:
         server.answering(lambda body: FAULTS[fault](body, json.dumps(GRADE)))
         asking = call_with_fallback(
-            on_rung(endpoint, rung, fault), PROMPT, Grade, meter=meter(), phase="assess", most=100, exact=True
+            on_rung(endpoint, rung, fault), PROMPT, Grade, meter=meter(), phase="assess", max_tokens=100, exact=True
         )
         try:
             value = (await asking).value
@@ -488,7 +493,7 @@ async def test_no_error_and_no_log_shows_the_key(
     server.answering(echo(key))
     caplog.set_level(logging.DEBUG, logger="ecoalign_agent")
     with pytest.raises(ModelError) as caught:
-        await call_with_fallback(endpoint(key=key), PROMPT, Note, meter=meter(), phase="plan", most=100)
+        await call_with_fallback(endpoint(key=key), PROMPT, Note, meter=meter(), phase="plan", max_tokens=100)
     shown = "".join(traceback.format_exception(caught.value))
     assert "canary" not in shown + str(caught.value) + repr(caught.value) + caplog.text
     assert server.requests[0].headers["authorization"] == f"Bearer {key}"

@@ -204,7 +204,7 @@ async def test_a_call_teaches_its_endpoint_and_books_both_figures(server: ChatSe
     server.answering(CompletionReply(json.dumps(NOTE), usage=usage))
     one, account = endpoint(), meter()
     for _ in range(2):
-        await call_with_fallback(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", most=100)
+        await call_with_fallback(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", max_tokens=100)
     assert account.ledger.usage.image == 2 * 85
     assert account.ledger.image_estimated == 2 * FORMULA
     assert one.images.estimate([VIEW]) == 85
@@ -214,7 +214,7 @@ async def test_a_call_teaches_its_endpoint_and_books_both_figures(server: ChatSe
 async def test_a_refused_call_teaches_nothing_and_no_usage_neither(server: ChatServer, endpoint: MakeEndpoint) -> None:
     server.answering(CompletionReply(json.dumps(NOTE), usage="absent"))
     one, account = endpoint(), meter()
-    await call_with_fallback(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", most=100)
+    await call_with_fallback(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", max_tokens=100)
     assert not one.gauge.known()
     assert account.ledger.usage.image == FORMULA
     assert account.ledger.usage.text >= PROMPT_TOKENS

@@ -24,7 +24,7 @@ from ecoalign_agent.llm.endpoint_profile import (
     read_profile,
     write_profile,
 )
-from ecoalign_agent.llm.probe import examine
+from ecoalign_agent.llm.probe import probe_endpoint
 from ecoalign_agent.llm.structured_output import call_with_fallback
 from tests.llm.asking import KEY, NOTE, PROMPT, Note, ScriptedModel, meter
 from tests.scripted_server import ChatServer, rejecting, structured
@@ -187,7 +187,7 @@ async def test_no_key_reaches_the_disk(server: ChatServer, make: MakeEndpoint, t
     # A server that repeats the key in what it says.
     server.reset(rejecting(Able(), "tools", "response_format", message=f"key {KEY} may not do this"))
     url = server.url.replace("http://", "http://me:hunter2-secret@")
-    found = await examine(make(url=url))
+    found = await probe_endpoint(make(url=url))
     text = write_profile(tmp_path, found).read_text()
     assert "may not do this" in text
     assert KEY not in text
@@ -197,9 +197,9 @@ async def test_no_key_reaches_the_disk(server: ChatServer, make: MakeEndpoint, t
 
 async def asked(endpoint: Endpoint) -> str:
     """How one question was asked in the end."""
-    reply = await call_with_fallback(endpoint, PROMPT, Note, meter=meter(), phase="propose", most=100)
+    reply = await call_with_fallback(endpoint, PROMPT, Note, meter=meter(), phase="propose", max_tokens=100)
     assert reply.value == Note(**NOTE)
-    return reply.rung
+    return reply.mode
 
 
 async def test_a_search_starts_on_the_rung_that_is_known_to_work(server: ChatServer, make: MakeEndpoint) -> None:
@@ -215,14 +215,14 @@ async def test_a_search_starts_on_the_rung_that_is_known_to_work(server: ChatSer
 async def test_a_rung_that_was_taken_and_not_followed_is_left_out(make: MakeEndpoint) -> None:
     endpoint = make()
     apply_profile(endpoint, known(rungs=refused() | {"json_schema": ProbeFinding[Any](state="ignored")}))
-    assert endpoint.rungs(Note, exact=False) == ["function_calling", "json_mode", "plain"]
+    assert endpoint.output_modes(Note, exact=False) == ["function_calling", "json_mode", "plain"]
 
 
 @pytest.mark.parametrize("state", ["unknown", "inexact", "works"])
 async def test_what_is_not_known_to_fail_is_tried(make: MakeEndpoint, state: str) -> None:
     endpoint = make()
     apply_profile(endpoint, known(rungs={"json_schema": ProbeFinding[Any](state=state)}))
-    assert endpoint.rungs(Note, exact=False)[0] == "json_schema"
+    assert endpoint.output_modes(Note, exact=False)[0] == "json_schema"
 
 
 @pytest.mark.parametrize("message", ["Unsupported parameter: 'response_format'", "no"])

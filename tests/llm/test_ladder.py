@@ -8,7 +8,9 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from ecoalign_agent.errors import NotFoundError, RejectedError
-from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, OutputMode
+from ecoalign_agent.llm.capabilities import Capabilities, OutputMode
+from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.prompts import RenderedPrompt
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from ecoalign_agent.testing import CompletionReply, ErrorReply, ToolCallReply
@@ -20,11 +22,11 @@ SCHEMA, TOOLS, MODE = "response_format=json_schema", "tools", "response_format=j
 
 
 async def asked(endpoint: Endpoint, **changes: Any) -> ModelReply[Note]:
-    return await call_with_fallback(endpoint, PROMPT, Note, meter=meter(), phase="plan", most=100, **changes)
+    return await call_with_fallback(endpoint, PROMPT, Note, meter=meter(), phase="plan", max_tokens=100, **changes)
 
 
 async def graded(endpoint: Endpoint) -> ModelReply[Grade]:
-    return await call_with_fallback(endpoint, PROMPT, Grade, meter=meter(), phase="assess", most=100, exact=True)
+    return await call_with_fallback(endpoint, PROMPT, Grade, meter=meter(), phase="assess", max_tokens=100, exact=True)
 
 
 def forms(server: ChatServer) -> list[str]:
@@ -48,7 +50,7 @@ class TestRungs:
         server.answering(rejecting(structured(NOTE), *rejected))
         there = endpoint()
         first = await asked(there)
-        assert (first.value, first.rung, first.unreadable) == (Note(**NOTE), rung, None)
+        assert (first.value, first.mode, first.unreadable) == (Note(**NOTE), rung, None)
         tried = len(server.requests)
         second = await asked(there)
         assert second.value == Note(**NOTE)
@@ -60,7 +62,7 @@ class TestRungs:
         self, server: ChatServer, endpoint: MakeEndpoint, status: int
     ) -> None:
         server.answering(rejecting(structured(NOTE), "response_format", TOOLS, status=status))
-        assert (await asked(endpoint())).rung == "plain"
+        assert (await asked(endpoint())).mode == "plain"
 
     @pytest.mark.parametrize(
         "message",
@@ -74,7 +76,7 @@ class TestRungs:
         self, server: ChatServer, endpoint: MakeEndpoint, message: str
     ) -> None:
         server.answering(rejecting(structured(NOTE), SCHEMA, message=message))
-        assert (await asked(endpoint())).rung == "function_calling"
+        assert (await asked(endpoint())).mode == "function_calling"
 
     async def test_the_schema_is_sent_beside_the_prompt(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(structured(NOTE))
@@ -100,7 +102,7 @@ class TestRungs:
         # OpenAI's server rejects JSON mode where no message speaks of JSON.
         prompt = RenderedPrompt("Look at the picture.", "What time is it?", "t", 1, "0")
         server.answering(rejecting(structured(NOTE), SCHEMA, TOOLS))
-        await call_with_fallback(endpoint(), prompt, Note, meter=meter(), phase="plan", most=100)
+        await call_with_fallback(endpoint(), prompt, Note, meter=meter(), phase="plan", max_tokens=100)
         assert "JSON" in server.bodies[-1]["messages"][0]["content"]
         assert server.bodies[0]["messages"][0]["content"] == prompt.system
 
@@ -110,7 +112,7 @@ class TestRungs:
 
     async def test_a_fence_is_no_matter(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(fenced(NOTE))
-        assert (await asked(endpoint())).rung == "json_schema"
+        assert (await asked(endpoint())).mode == "json_schema"
 
 
 class TestRemembering:
@@ -119,7 +121,7 @@ class TestRemembering:
     ) -> None:
         server.answering(rejecting(structured(NOTE), SCHEMA, message="Invalid request"))
         there = endpoint()
-        assert (await asked(there)).rung == "function_calling"
+        assert (await asked(there)).mode == "function_calling"
         assert list(there.capabilities.refused) == ["json_schema"]
 
     async def test_a_question_that_is_rejected_anyway_teaches_nothing(
@@ -140,7 +142,7 @@ class TestRemembering:
         await asked(there)
         with pytest.raises(RejectedError):
             await asked(there)
-        assert (await asked(there)).rung == "json_schema"
+        assert (await asked(there)).mode == "json_schema"
 
     async def test_too_long_a_prompt_is_told_at_once(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(ErrorReply(400, "maximum context length is 8192 tokens", code="context_length_exceeded"))
@@ -164,7 +166,7 @@ class TestRemembering:
         server.answering(answer)
         there = endpoint()
         for _ in range(2):
-            assert (await asked(there)).rung == "function_calling"
+            assert (await asked(there)).mode == "function_calling"
         await asked(there)
         assert forms(server) == ["json_schema", "tools", "json_schema", "tools", "tools"]
 
@@ -192,7 +194,7 @@ class TestRemembering:
 
         server.answering(rejecting(answer, SCHEMA))
         reply = await asked(endpoint())
-        assert (reply.value, reply.rung) == (Note(**NOTE), "json_mode")
+        assert (reply.value, reply.mode) == (Note(**NOTE), "json_mode")
 
 
 class TestVerdicts:
@@ -201,7 +203,7 @@ class TestVerdicts:
     ) -> None:
         server.answering(rejecting(structured(GRADE), SCHEMA))
         reply = await graded(endpoint())
-        assert (reply.value, reply.rung) == (Grade(safety=0.5), "json_mode")
+        assert (reply.value, reply.mode) == (Grade(safety=0.5), "json_mode")
         assert forms(server) == ["json_schema", "json_object"]
 
     @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ class TestTokenCap:
         server.answering(rejecting(structured(NOTE), "max_tokens", status=status))
         there = endpoint()
         for _ in range(2):
-            assert (await asked(there)).rung == "json_schema"
+            assert (await asked(there)).mode == "json_schema"
         assert [("max_tokens" in b, "max_completion_tokens" in b) for b in server.bodies] == [
             (True, False),
             (False, True),
@@ -286,22 +288,23 @@ def _call(name: str, arguments: str) -> CompletionReply:
 class TestCapabilities:
     def test_plain_text_is_never_given_up(self) -> None:
         able = Capabilities()
-        for rung in able.rungs():
-            able.cannot(rung, "no")
-        assert able.rungs() == ["plain"]
+        for rung in able.modes():
+            able.refuse(rung, "no")
+        assert able.modes() == ["plain"]
         assert set(able.refused) == {"json_schema", "function_calling", "json_mode"}
 
     def test_silence_must_be_in_a_row(self) -> None:
         able = Capabilities()
-        assert not able.silent("json_mode")
-        able.works("json_mode")
-        assert not able.silent("json_mode")
-        assert able.silent("json_mode")
-        assert "json_mode" not in able.rungs()
-        assert able.proven("json_mode")
+        assert not able.count_without_json("json_mode")
+        able.confirm("json_mode")
+        assert not able.count_without_json("json_mode")
+        assert able.count_without_json("json_mode")
+        assert "json_mode" not in able.modes()
+        # It worked once: a rejection that names no mode is about the request.
+        assert not able.may_refuse("json_mode", Failure(RejectedError("no"), status=400))
 
     def test_the_first_reason_stays(self) -> None:
         able = Capabilities()
-        able.cannot("json_mode", "first")
-        able.cannot("json_mode", "second")
+        able.refuse("json_mode", "first")
+        able.refuse("json_mode", "second")
         assert able.refused == {"json_mode": "first"}

@@ -126,7 +126,7 @@ async def there(proxy: str) -> AsyncIterator[Endpoint]:
 
 
 async def asked(there: Endpoint, account: Meter | None = None) -> ModelReply[Note]:
-    return await call_with_fallback(there, PROMPT, Note, meter=account or meter(), phase="plan", most=100)
+    return await call_with_fallback(there, PROMPT, Note, meter=account or meter(), phase="plan", max_tokens=100)
 
 
 async def test_the_search_runs_through_it_with_a_picture(server: ChatServer, proxy: str) -> None:
@@ -152,9 +152,9 @@ async def test_the_search_runs_through_it_with_a_picture(server: ChatServer, pro
 
 async def test_it_forwards_function_calls(server: ChatServer, there: Endpoint) -> None:
     server.answering(lambda body: given(body, json.dumps(NOTE)))
-    there.capabilities.cannot("json_schema", "refused before")
+    there.capabilities.refuse("json_schema", "refused before")
     reply = await asked(there)
-    assert (reply.value, reply.rung, reply.calls) == (Note(**NOTE), "function_calling", 1)
+    assert (reply.value, reply.mode, reply.calls) == (Note(**NOTE), "function_calling", 1)
     assert not reply.usage.estimated
 
 

@@ -25,25 +25,25 @@ from tests.llm.asking import meter
     ],
 )
 def test_what_a_call_may_write(free: float, most: int, least: int, tokens: int | None) -> None:
-    assert meter(free).affordable(Usage(text=40), most=most, least=least) == tokens
+    assert meter(free).affordable(Usage(text=40), max_tokens=most, min_tokens=least) == tokens
 
 
 def test_what_is_set_aside_is_not_free_until_the_end() -> None:
     account = meter(100, answer_reserve=60)
-    assert account.affordable(Usage(), most=500, least=1) == 40
+    assert account.affordable(Usage(), max_tokens=500, min_tokens=1) == 40
     assert account.ending() is account
-    assert account.affordable(Usage(), most=500, least=1) == 100
+    assert account.affordable(Usage(), max_tokens=500, min_tokens=1) == 100
 
 
 def test_parallel_reservations_count_together() -> None:
     account = meter(100)
     first = account.reserve(Usage(text=40, completion=50))
     assert first == 60
-    assert account.affordable(Usage(text=40), most=500, least=1) == 30
+    assert account.affordable(Usage(text=40), max_tokens=500, min_tokens=1) == 30
     with pytest.raises(BudgetError):
         account.reserve(Usage(completion=41))
     assert account.settle(first, Usage(text=40, completion=5), "scan", 1.5) == 15
-    assert account.affordable(Usage(text=40), most=500, least=1) == 75
+    assert account.affordable(Usage(text=40), max_tokens=500, min_tokens=1) == 75
 
 
 def test_the_ledger_holds_what_was_booked_here() -> None:
@@ -67,7 +67,7 @@ def test_an_overrun_is_recorded() -> None:
     account = meter(100)
     account.settle(account.reserve(Usage(completion=90)), Usage(completion=130), "scan", 0.1)
     assert account.budget.overrun == 30
-    assert account.affordable(Usage(), most=1, least=1) is None
+    assert account.affordable(Usage(), max_tokens=1, min_tokens=1) is None
 
 
 def test_seconds_left() -> None:
@@ -81,7 +81,7 @@ def test_seconds_left() -> None:
 def test_rounding_never_promises_what_can_not_be_reserved() -> None:
     # 1.7 / 0.1 rounds to 17, and 17 · 0.1 to a little more than 1.7.
     account = Meter(Budget(1.7), Tariff(0, 0, 0, 0.1))
-    assert account.affordable(Usage(), most=100, least=1) == 16
+    assert account.affordable(Usage(), max_tokens=100, min_tokens=1) == 16
     account.reserve(Usage(completion=16))
 
 
@@ -96,7 +96,7 @@ def test_what_is_affordable_can_be_reserved(
     total: float, weights: tuple[float, float, float, float], prompt: int, most: int, least: int
 ) -> None:
     account = Meter(Budget(total), Tariff(*weights))
-    tokens = account.affordable(Usage(text=prompt), most=most, least=least)
+    tokens = account.affordable(Usage(text=prompt), max_tokens=most, min_tokens=least)
     if tokens is not None:
         assert max(1, least) <= tokens <= most
         account.reserve(Usage(text=prompt, completion=tokens))

@@ -26,8 +26,8 @@ from ecoalign_agent.errors import (
 )
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.endpoint_profile import EndpointProfile
-from ecoalign_agent.llm.probe import examine
-from ecoalign_agent.llm.probe_calls import MOST_CALLS, Told
+from ecoalign_agent.llm.probe import probe_endpoint
+from ecoalign_agent.llm.probe_calls import MAX_PROBE_CALLS, ProbeReply
 from ecoalign_agent.llm.probe_findings import image_finding, parallel_finding
 from ecoalign_agent.testing import CompletionReply, ErrorReply, JsonObject
 from tests.llm.asking import KEY, BareModel, ScriptedModel, ToolModel, calling
@@ -54,8 +54,8 @@ async def at(server: ChatServer) -> AsyncIterator[MakeEndpoint]:
 async def found(server: ChatServer, at: MakeEndpoint, able: Able, **options: object) -> EndpointProfile:
     """What is found out of a model; the server counts the calls, and they agree."""
     server.reset(able)
-    known = await examine(at(**options))
-    assert known.calls == len(server.requests) <= MOST_CALLS
+    known = await probe_endpoint(at(**options))
+    assert known.calls == len(server.requests) <= MAX_PROBE_CALLS
     return known
 
 
@@ -185,7 +185,7 @@ async def test_only_the_old_name_of_the_cap(server: ChatServer, at: MakeEndpoint
     server.reset(Able(cap=("max_tokens",)))
     endpoint = at()
     endpoint.capabilities.max_tokens_field = "max_completion_tokens"
-    known = await examine(endpoint)
+    known = await probe_endpoint(endpoint)
     assert (known.max_tokens_field, known.cap.state) == ("max_tokens", "honoured")
     assert known.calls == len(server.requests) == 8
 
@@ -209,14 +209,14 @@ async def test_calls_that_overlap_and_calls_that_wait(server: ChatServer, at: Ma
 
 async def test_one_call_at_a_time_is_kept_to(server: ChatServer, at: MakeEndpoint) -> None:
     server.reset(Able(seconds=0.02))
-    known = await examine(at(), parallel=False)
+    known = await probe_endpoint(at(), parallel=False)
     assert known.parallel.state == "unknown"
     assert (server.max_open_requests, known.cap.state) == (1, "honoured")
 
 
 def test_what_is_too_quick_tells_nothing_of_parallel_calls() -> None:
-    def told(seconds: float) -> Told:
-        return Told(AIMessage("x"), seconds=seconds)
+    def told(seconds: float) -> ProbeReply:
+        return ProbeReply(AIMessage("x"), seconds=seconds)
 
     def state(one: float, other: float) -> str:
         return parallel_finding(told(one), told(other), limited_before=False).state
@@ -230,12 +230,14 @@ def test_what_is_too_quick_tells_nothing_of_parallel_calls() -> None:
 
 
 def test_a_number_in_prose_was_seen_and_part_of_a_number_was_not() -> None:
-    assert image_finding(Told(AIMessage("It says 47.")), 47).state == "yes"
-    assert image_finding(Told(AIMessage("It says 470.")), 47).state == "misread"
-    assert image_finding(Told(AIMessage('{"number": 47}')), 47).state == "yes"
-    assert image_finding(Told(AIMessage("I see no picture.")), 47).state == "blind"
-    assert image_finding(Told(AIMessage("", response_metadata={"finish_reason": "length"})), 47).state == "unknown"
-    assert image_finding(Told(why="not asked"), 47).state == "unknown"
+    assert image_finding(ProbeReply(AIMessage("It says 47.")), 47).state == "yes"
+    assert image_finding(ProbeReply(AIMessage("It says 470.")), 47).state == "misread"
+    assert image_finding(ProbeReply(AIMessage('{"number": 47}')), 47).state == "yes"
+    assert image_finding(ProbeReply(AIMessage("I see no picture.")), 47).state == "blind"
+    assert (
+        image_finding(ProbeReply(AIMessage("", response_metadata={"finish_reason": "length"})), 47).state == "unknown"
+    )
+    assert image_finding(ProbeReply(why="not asked"), 47).state == "unknown"
 
 
 async def test_a_429_in_the_middle_is_told_and_leaves_the_rest_unknown(server: ChatServer, at: MakeEndpoint) -> None:
@@ -266,7 +268,7 @@ async def test_two_at_once_are_one_too_many(server: ChatServer, at: MakeEndpoint
     assert known.parallel.state == "limited"
     assert "with one" not in known.parallel.why
     # What came first of the two is answered; the stream is asked for again, alone, where it was the other.
-    assert known.calls <= MOST_CALLS
+    assert known.calls <= MAX_PROBE_CALLS
     assert known.cap.state == "honoured"
 
 
@@ -288,7 +290,7 @@ async def test_a_first_call_that_fails_ends_it(
 ) -> None:
     server.reset(answer)
     with pytest.raises(error) as raised:
-        await examine(at())
+        await probe_endpoint(at())
     assert "\n" not in str(raised.value)
     assert KEY not in str(raised.value)
     assert len(server.requests) == calls
@@ -297,14 +299,14 @@ async def test_a_first_call_that_fails_ends_it(
 async def test_a_server_that_hangs_is_left_after_the_time_out(server: ChatServer, at: MakeEndpoint) -> None:
     server.reset(Hang())
     with pytest.raises(ModelTimeoutError, match="no answer within"):
-        await examine(at(timeout=0.2))
+        await probe_endpoint(at(timeout=0.2))
     assert len(server.requests) == 1
     await server.until(lambda: server.open_requests == 0)
 
 
 async def test_nothing_answers(at: MakeEndpoint, unused_port: int) -> None:
     with pytest.raises(UnreachableError, match="nothing answers"):
-        await examine(at(url=f"http://127.0.0.1:{unused_port}/v1"))
+        await probe_endpoint(at(url=f"http://127.0.0.1:{unused_port}/v1"))
 
 
 async def test_a_server_that_falls_silent_is_not_asked_to_the_end(server: ChatServer, at: MakeEndpoint) -> None:
@@ -324,7 +326,7 @@ async def test_a_server_that_falls_silent_is_not_asked_to_the_end(server: ChatSe
 
 async def test_being_cancelled_leaves_no_call_running(server: ChatServer, at: MakeEndpoint) -> None:
     server.reset(Able(instead=lambda number, body: Hang() if number >= 6 else None))
-    examining = asyncio.ensure_future(examine(at()))
+    examining = asyncio.ensure_future(probe_endpoint(at()))
     await server.until(lambda: server.open_requests == 2)
     examining.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -335,13 +337,13 @@ async def test_being_cancelled_leaves_no_call_running(server: ChatServer, at: Ma
 async def test_what_is_asked_is_told_before(server: ChatServer, at: MakeEndpoint) -> None:
     told: list[int] = []
     server.reset(Able())
-    await examine(at(), tell=lambda what, number: told.append(number))
+    await probe_endpoint(at(), on_call=lambda what, number: told.append(number))
     assert told == [1, 2, 3, 4, 5, 6, 7]
 
 
 async def test_a_model_of_another_make_is_asked_what_it_can_be_asked() -> None:
     model = ScriptedModel(script=lambda messages: '{"number": null}')
-    known = await examine(Endpoint(model, name="scripted"))
+    known = await probe_endpoint(Endpoint(model, name="scripted"))
     assert set(known.rungs) == {"plain"}
     assert known.rungs["plain"].state == "works"
     assert (known.images.state, known.usage.state) == ("blind", "absent")
@@ -355,9 +357,9 @@ async def test_a_model_with_tools_and_one_without_a_cap() -> None:
     def script(messages: object) -> AIMessage:
         return calling("Balls", BALLS)
 
-    tools = await examine(Endpoint(ToolModel(script=script), name="tools"))
+    tools = await probe_endpoint(Endpoint(ToolModel(script=script), name="tools"))
     assert tools.rungs["function_calling"].state == "works"
-    bare = await examine(Endpoint(BareModel(script=lambda messages: "{}"), name="bare"))
+    bare = await probe_endpoint(Endpoint(BareModel(script=lambda messages: "{}"), name="bare"))
     assert (bare.max_tokens_field, bare.cap.state) == ("none", "ignored")
 
 
@@ -377,7 +379,7 @@ class Streams(ScriptedModel):
 
 
 async def test_a_model_of_another_make_that_streams() -> None:
-    known = await examine(Endpoint(Streams(script=lambda messages: '{"number": null}'), name="streams"))
+    known = await probe_endpoint(Endpoint(Streams(script=lambda messages: '{"number": null}'), name="streams"))
     assert (known.streaming.state, known.usage.state) == ("usage", "absent")
 
 
@@ -415,7 +417,7 @@ FAULTS: list[Answer | None] = [
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.sampled_from(FAULTS), min_size=MOST_CALLS, max_size=MOST_CALLS),
+    st.lists(st.sampled_from(FAULTS), min_size=MAX_PROBE_CALLS, max_size=MAX_PROBE_CALLS),
     st.sampled_from([("max_tokens", "max_completion_tokens"), ("max_completion_tokens",)]),
     st.booleans(),
 )
@@ -423,21 +425,21 @@ def test_whatever_goes_wrong_there_are_eight_calls_at_most_and_one_kind_of_end(
     running_server: ChatServer, faults: list[Answer | None], cap: tuple[str, ...], lenient: bool
 ) -> None:
     server = running_server.reset(
-        Able(cap=cap, lenient=lenient, instead=lambda number, body: faults[min(number, MOST_CALLS) - 1])
+        Able(cap=cap, lenient=lenient, instead=lambda number, body: faults[min(number, MAX_PROBE_CALLS) - 1])
     )
 
     async def run() -> EndpointProfile | str:
         chat = ChatOpenAI(model="m", base_url=server.url, api_key=SecretStr(KEY), max_retries=0)
         endpoint = Endpoint(chat, name="openai:m", timeout=5, backoff=0.001)
         try:
-            return await examine(endpoint)
+            return await probe_endpoint(endpoint)
         except ModelError as error:
             return str(error)
         finally:
             await endpoint.aclose()
 
     known = asyncio.run(run())
-    assert len(server.requests) <= MOST_CALLS
+    assert len(server.requests) <= MAX_PROBE_CALLS
     if isinstance(known, str):
         # Only where not even the first question was answered.
         assert faults[0] is not None or len(cap) == 1

@@ -25,7 +25,7 @@ A_TICK = 0.03
 
 
 async def begun(rate: RateLimiter, account: Meter | None = None) -> float:
-    await rate.turn("there", account or meter())
+    await rate.acquire("there", account or meter())
     return time.monotonic()
 
 
@@ -132,7 +132,7 @@ class TestSoManyAMinute:
 class TestAPause:
     async def test_everyone_keeps_it(self) -> None:
         rate, at = RateLimiter(), time.monotonic()
-        rate.heed(asks_to_wait(0.2))
+        rate.observe(asks_to_wait(0.2))
         times = await asyncio.gather(*(begun(rate) for _ in range(5)))
         assert all(0.2 <= one - at < 1.5 for one in times)
 
@@ -142,7 +142,7 @@ class TestAPause:
         waiting = asyncio.create_task(begun(rate))
         await asyncio.sleep(0)
         at = time.monotonic()
-        rate.heed(asks_to_wait(0.2))
+        rate.observe(asks_to_wait(0.2))
         assert await waiting - at >= 0.2 - A_TICK
 
     async def test_after_it_the_rate_holds_still(self) -> None:
@@ -151,19 +151,19 @@ class TestAPause:
         waiting = [asyncio.create_task(begun(rate)) for _ in range(3)]
         await asyncio.sleep(0)
         # By its end two of them would have been due.
-        rate.heed(asks_to_wait(0.25))
+        rate.observe(asks_to_wait(0.25))
         times = sorted(await asyncio.gather(*waiting))
         assert all(later - earlier >= 0.1 - A_TICK for earlier, later in pairwise(times))
 
     async def test_a_shorter_one_does_not_end_a_longer_one(self) -> None:
         rate, at = RateLimiter(), time.monotonic()
-        rate.heed(asks_to_wait(0.2))
-        rate.heed(asks_to_wait(0.0))
+        rate.observe(asks_to_wait(0.2))
+        rate.observe(asks_to_wait(0.0))
         assert await begun(rate) - at >= 0.2 - A_TICK
 
     async def test_one_that_outlasts_the_deadline_is_told_at_once(self) -> None:
         rate, at = RateLimiter(), time.monotonic()
-        rate.heed(asks_to_wait(30))
+        rate.observe(asks_to_wait(30))
         with pytest.raises(RateLimitError, match=r"there: its server asked for a pause; .* was not made"):
             await begun(rate, meter(deadline=time.time() + 5))
         assert time.monotonic() - at < 0.1
@@ -180,12 +180,12 @@ class TestAPause:
     )
     async def test_what_makes_nobody_else_wait(self, failure: Failure) -> None:
         rate, at = RateLimiter(), time.monotonic()
-        rate.heed(failure)
+        rate.observe(failure)
         assert await begun(rate) - at < 0.1
 
 
 async def asked(there: Endpoint, account: Meter | None = None) -> object:
-    reply = await call_with_fallback(there, PROMPT, Note, meter=account or meter(), phase="plan", most=100)
+    reply = await call_with_fallback(there, PROMPT, Note, meter=account or meter(), phase="plan", max_tokens=100)
     return reply.value
 
 
@@ -231,7 +231,7 @@ class TestAtAnEndpoint:
     ) -> None:
         server.answering(structured(NOTE))
         there = endpoint(concurrency=1)
-        there.rate.heed(asks_to_wait(0.3))
+        there.rate.observe(asks_to_wait(0.3))
         with pytest.raises(RateLimitError):
             await asked(there, meter(deadline=time.time() + 0.1))
         assert await asked(there) == Note(**NOTE)
@@ -239,14 +239,14 @@ class TestAtAnEndpoint:
     async def test_a_cancelled_wait_is_not_booked(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(structured(NOTE))
         there, account = endpoint(concurrency=1), meter()
-        there.rate.heed(asks_to_wait(30))
+        there.rate.observe(asks_to_wait(30))
         waiting = asyncio.create_task(asked(there, account))
         await asyncio.sleep(0.02)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert (server.requests, account.ledger.calls, account.budget.spent, account.budget.reserved) == ([], 0, 0, 0)
-        assert not there.turn().locked()
+        assert not there.slots().locked()
 
     async def test_retries_count(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(ErrorReply(503, retry_after="0"))
@@ -262,10 +262,10 @@ class TestAtAnEndpoint:
 class TestFromTheEnvironment:
     def test_the_setting_reaches_every_endpoint(self) -> None:
         settings = Settings(base_url="http://127.0.0.1:9/v1", requests_per_minute=7)
-        assert build_endpoint("openai:m", settings).rate._most == 7
-        assert build_endpoint(ScriptedModel(), settings).rate._most == 7
+        assert build_endpoint("openai:m", settings).rate._max_requests == 7
+        assert build_endpoint(ScriptedModel(), settings).rate._max_requests == 7
         # The embedded model is nobody's server.
-        assert build_endpoint("offline", settings).rate._most is None
+        assert build_endpoint("offline", settings).rate._max_requests is None
 
     def test_unset_there_is_no_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("ECOALIGN_REQUESTS_PER_MINUTE", raising=False)

@@ -75,8 +75,8 @@ class TestExact:
         for rung in ("json_schema", "json_mode", "plain"):
             reading = parse_reply(AIMessage(text), rung, Grade, exact=True)
             assert reading.value is None
-            assert reading.why
-            assert "\n" not in reading.why
+            assert reading.reason
+            assert "\n" not in reading.reason
 
     @given(st.text(), st.text(), st.floats(-1, 1))
     def test_no_text_around_a_verdict_is_ever_read_past(self, before: str, after: str, safety: float) -> None:

@@ -1,15 +1,12 @@
 """The one retry layer, against a server that fails on demand."""
 
 import time
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-import tenacity
 
 from ecoalign_agent.errors import ModelTimeoutError, RateLimitError, ServerError
-from ecoalign_agent.llm.failures import AttemptError, Failure
-from ecoalign_agent.llm.rate_limit import retrying
+from ecoalign_agent.llm.failures import Failure
+from ecoalign_agent.llm.rate_limit import retry_wait
 from ecoalign_agent.llm.structured_output import call_with_fallback
 from ecoalign_agent.testing import ErrorReply
 from tests.llm.asking import NOTE, PROMPT, Note, meter
@@ -20,7 +17,7 @@ from tests.scripted_server import ChatServer, Hang, in_turn, structured
 async def test_it_succeeds_when_the_server_recovers(server: ChatServer, endpoint: MakeEndpoint) -> None:
     server.answering(in_turn(ErrorReply(503), ErrorReply(429, retry_after="0"), structured(NOTE)))
     account = meter()
-    reply = await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+    reply = await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", max_tokens=100)
     assert reply.value == Note(**NOTE)
     assert reply.calls == len(server.requests) == account.ledger.calls == 3
 
@@ -29,14 +26,14 @@ async def test_it_gives_up_after_three(server: ChatServer, endpoint: MakeEndpoin
     server.answering(ErrorReply(429, "slow down", retry_after="0"))
     account = meter()
     with pytest.raises(RateLimitError, match="429"):
-        await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+        await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", max_tokens=100)
     assert (len(server.requests), account.budget.spent, account.ledger.calls) == (3, 0, 3)
 
 
 async def test_the_wait_that_the_server_asks_for_is_kept(server: ChatServer, endpoint: MakeEndpoint) -> None:
     server.answering(in_turn(ErrorReply(429, retry_after="0.3"), structured(NOTE)))
     begun = time.monotonic()
-    await call_with_fallback(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
+    await call_with_fallback(endpoint(), PROMPT, Note, meter=meter(), phase="plan", max_tokens=100)
     assert 0.3 <= time.monotonic() - begun < 2
 
 
@@ -48,7 +45,7 @@ async def test_a_wait_that_outlasts_the_deadline_is_not_begun(
     begun = time.monotonic()
     with pytest.raises((RateLimitError, ServerError)):
         await call_with_fallback(
-            endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", most=100
+            endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", max_tokens=100
         )
     assert time.monotonic() - begun < 2
     assert len(server.requests) == 1
@@ -59,33 +56,27 @@ async def test_retries_end_with_the_deadline(server: ChatServer, endpoint: MakeE
     begun = time.monotonic()
     account = meter(deadline=time.time() + 0.4)
     with pytest.raises(ModelTimeoutError):
-        await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", most=100)
+        await call_with_fallback(endpoint(), PROMPT, Note, meter=account, phase="plan", max_tokens=100)
     assert time.monotonic() - begun < 1.4
     assert account.ledger.calls == 2
 
 
 async def test_the_clients_own_retries_are_switched_off(server: ChatServer, endpoint: MakeEndpoint) -> None:
     server.answering(in_turn(ErrorReply(400, "no"), structured(NOTE)))
-    await call_with_fallback(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
+    await call_with_fallback(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", max_tokens=100)
     server.reset(ErrorReply(500, retry_after="0"))
     with pytest.raises(ServerError):
-        await call_with_fallback(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", most=100)
+        await call_with_fallback(endpoint(max_retries=5), PROMPT, Note, meter=meter(), phase="plan", max_tokens=100)
     assert len(server.requests) == 3
 
 
-def _state(failure: Failure | None, attempt: int) -> tenacity.RetryCallState:
-    state: Any = tenacity.RetryCallState(retrying(meter(), backoff=0.5), None, (), {})
-    state.attempt_number = attempt
-    if failure is not None:
-        state.outcome = SimpleNamespace(exception=lambda: AttemptError(failure))
-    found: tenacity.RetryCallState = state
-    return found
+def wait(failure: Failure, attempt: int) -> float:
+    return retry_wait(failure, attempt, backoff=0.5, seconds_left=None)
 
 
 @pytest.mark.parametrize("asked", [0.0, 7.5, 59.9])
 def test_what_the_server_asks_for_is_kept(asked: float) -> None:
-    failure = Failure(RateLimitError("x"), retry=True, retry_after=asked)
-    assert retrying(meter(), backoff=0.5).wait(_state(failure, 1)) == asked
+    assert wait(Failure(RateLimitError("x"), retry=True, retry_after=asked), 1) == asked
 
 
 @pytest.mark.parametrize("asked", ["61", "3600", "1e9"])
@@ -96,7 +87,7 @@ async def test_a_wait_of_more_than_a_minute_is_told_and_not_shortened(
     server.answering(ErrorReply(429, "slow down", retry_after=asked))
     begun = time.monotonic()
     with pytest.raises(RateLimitError) as caught:
-        await call_with_fallback(endpoint(), PROMPT, Note, meter=meter(), phase="plan", most=100)
+        await call_with_fallback(endpoint(), PROMPT, Note, meter=meter(), phase="plan", max_tokens=100)
     assert time.monotonic() - begun < 2
     assert len(server.requests) == 1
     assert str(caught.value).endswith(f"; it asks to wait {float(asked):g} s, the longest wait is 60 s")
@@ -108,13 +99,11 @@ async def test_a_wait_that_is_not_begun_is_named_with_the_deadline(server: ChatS
         ServerError, match=r"^openai:vision-1: 503 \(busy\): .*; it asks to wait 30 s, the deadline is in "
     ):
         await call_with_fallback(
-            endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", most=100
+            endpoint(), PROMPT, Note, meter=meter(deadline=time.time() + 5), phase="plan", max_tokens=100
         )
 
 
 @pytest.mark.parametrize(("attempt", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1.0)])
 def test_else_waits_double_and_are_spread(attempt: int, least: float, most: float) -> None:
-    waits = {
-        retrying(meter(), backoff=0.5).wait(_state(Failure(ServerError("x"), retry=True), attempt)) for _ in range(50)
-    }
+    waits = {wait(Failure(ServerError("x"), retry=True), attempt) for _ in range(50)}
     assert least <= min(waits) < max(waits) <= most

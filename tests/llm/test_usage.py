@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage
 
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.tokens import prompt_estimate, reported_usage, text_tokens
+from ecoalign_agent.llm.tokens import TokenCalibration, estimate_text_tokens, reported_usage, text_tokens
 
 ESTIMATE = Usage(text=300, image=85)
 
@@ -30,7 +30,8 @@ def test_text_is_a_token_for_every_three_bytes(text: str, tokens: int) -> None:
 def test_a_prompt_is_its_messages_its_schema_and_its_pictures() -> None:
     view = ImageView(b"", "image/png", 512, 512, "low")
     # ⌈3/3⌉ + 8, ⌈6/3⌉ + 8, and 34 of a schema; two pictures of 85.
-    assert prompt_estimate(["abc", "abcdef"], [view, view], "openai-tiles", schema_tokens=34) == Usage(53, 170)
+    text = estimate_text_tokens(["abc", "abcdef"], schema_tokens=34)
+    assert TokenCalibration("m", "openai-tiles").estimate(text, [view, view]) == Usage(53, 170)
 
 
 class TestReported:

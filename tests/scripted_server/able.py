@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
-from ecoalign_agent.llm.probe_calls import NUMBERS, numbered
+from ecoalign_agent.llm.probe_calls import NUMBERS, number_image
 from ecoalign_agent.testing import CompletionReply, ErrorReply, JsonObject, ReportedUsage, ToolCallReply
 from tests.scripted_server.replies import Answer, Delayed
 
@@ -120,7 +120,7 @@ def seen_in(url: str) -> int:
 
 @cache
 def _numbers() -> dict[str, int]:
-    return {numbered(number).block()["image_url"]["url"]: number for number in NUMBERS}
+    return {number_image(number).block()["image_url"]["url"]: number for number in NUMBERS}
 
 
 def _true(body: JsonObject, written: str) -> dict[str, Any]:

@@ -8,23 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import ModelTimeoutError, UsageError
 from ecoalign_agent.events.events import Answered
-from ecoalign_agent.llm.call import Asking, Question, _Conversation, attempt
-from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.failures import AttemptError
+from ecoalign_agent.llm.call import ChatCall, attempt_call
+from ecoalign_agent.llm.capabilities import OutputMode
+from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
+from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.meter import CallJournal, Meter, dump_message, load_message, request_digest
 from ecoalign_agent.llm.moderations import ModerationEndpoint
-from ecoalign_agent.llm.prompts import RenderedPrompt, load_prompt
+from ecoalign_agent.llm.prompts import load_prompt
+from ecoalign_agent.llm.structured_output import StructuredPrompt
 from ecoalign_agent.search.checkpointing import CALL_CHANNEL
 from ecoalign_agent.search.schemas import TextReply
 from ecoalign_agent.search.state import CHECKPOINTED
@@ -175,23 +177,41 @@ class Kept:
     """A store of calls in a list."""
 
     def __init__(self, entries: Sequence[str] = ()) -> None:
-        self.entries = list(entries)
+        self.stored = list(entries)
 
-    async def kept(self) -> Sequence[str]:
-        return list(self.entries)
+    async def entries(self) -> Sequence[str]:
+        return list(self.stored)
 
-    async def keep(self, entry: str) -> None:
-        self.entries.append(entry)
+    async def append(self, entry: str) -> None:
+        self.stored.append(entry)
 
 
-def asking(
-    model: Any, store: Kept, *, budget: float = 10_000.0, timeout: float = 60.0, inputs: dict[str, str] | None = None
-) -> Asking[Any]:
-    given = {"question": QUESTION} | (inputs or {})
-    prompt = load_prompt("alignment/decline").render(**{k: given.get(k, "-") for k in _INPUTS})
-    meter = Meter(Budget(budget), Tariff(), journal=CallJournal(store))
-    question: Question[Any] = Question(prompt, TextReply, (), 200, 16, exact=False)
-    return Asking(Endpoint(model, name="m", timeout=timeout), question, meter, "decline")
+class Calls:
+    """Makes one request again and again, each time as a process that starts anew would."""
+
+    def __init__(
+        self,
+        model: Any,
+        store: Kept,
+        *,
+        budget: float = 10_000.0,
+        timeout: float = 60.0,
+        inputs: dict[str, str] | None = None,
+        mode: OutputMode = "plain",
+    ) -> None:
+        given = {"question": QUESTION} | (inputs or {})
+        prompt = load_prompt("alignment/decline").render(**{k: given.get(k, "-") for k in _INPUTS})
+        self.endpoint = Endpoint(model, name="m", timeout=timeout)
+        self.meter = Meter(Budget(budget), Tariff(), journal=CallJournal(store))
+        self.request = StructuredPrompt(prompt, TextReply, (), 200, 16).request(mode)
+
+    async def outcome(self) -> AIMessage | Failure:
+        return await attempt_call(ChatCall(self.endpoint, self.request, self.meter, "decline"))
+
+    async def reply(self) -> AIMessage:
+        message = await self.outcome()
+        assert isinstance(message, AIMessage)
+        return message
 
 
 _INPUTS = load_prompt("alignment/decline").inputs
@@ -199,48 +219,49 @@ _INPUTS = load_prompt("alignment/decline").inputs
 
 async def test_a_kept_answer_is_booked_as_it_was_and_taken_once() -> None:
     model, store = ScriptedModel(lambda call: ScriptedReply({"text": f"number {len(model.calls)}"})), Kept()
-    first = asking(model, store)
-    said = [await attempt(first, "plain"), await attempt(first, "plain")]
+    first = Calls(model, store)
+    said = [await first.reply(), await first.reply()]
     # The marker of the fences is another one, and so is what is left of the budget: it is the same question.
-    second = asking(model, store, budget=500.0)
-    again = [await attempt(second, "plain"), await attempt(second, "plain")]
+    second = Calls(model, store, budget=500.0)
+    again = [await second.reply(), await second.reply()]
     assert len(model.calls) == 2
     assert [message.text for message in again] == [message.text for message in said]
     # 400 prompt and 40 completion tokens each, at 0.25 and 1: 140 cost units a call.
     assert (second.meter.ledger.calls, second.meter.budget.spent) == (2, 280.0)
     assert first.meter.ledger.by_phase == second.meter.ledger.by_phase
-    await attempt(second, "plain")
+    await second.reply()
     assert len(model.calls) == 3
 
 
 async def test_another_question_another_way_of_asking_or_another_turn_takes_nothing_of_it() -> None:
     model, store = ScriptedModel(lambda call: {"text": "a"}), Kept()
-    await attempt(asking(model, store), "plain")
+    await Calls(model, store).reply()
     name = next(iter(_INPUTS))
-    await attempt(asking(model, store, inputs={name: "something else"}), "plain")
-    await attempt(asking(model, store), "json_mode")
+    await Calls(model, store, inputs={name: "something else"}).reply()
+    await Calls(model, store, mode="json_mode").reply()
     assert len(model.calls) == 3
 
 
 def test_a_guards_conversation_is_told_by_every_turn_of_it() -> None:
     endpoint = Endpoint(ScriptedModel(), name="m")
-    turns = RenderedPrompt(system="", user="How?", name="conversation", version=1, digest="")
-    said = [
-        _Conversation(turns, BaseModel, (), 9, 1, exact=True, answered=answered).digest(endpoint, "plain")
-        for answered in (None, "Like this.", "Like that.")
+    turns: list[list[BaseMessage]] = [
+        [HumanMessage("How?")],
+        *([HumanMessage("How?"), AIMessage(text)] for text in ("Like this.", "Like that.")),
     ]
-    assert len(set(said)) == 3
+    meter = Meter(Budget(1.0), Tariff())
+    digests = {ChatCall(endpoint, ChatRequest(each, 9, (), 9, 1), meter, "assess").digest() for each in turns}
+    assert len(digests) == 3
 
 
 async def test_what_was_paid_for_a_call_that_failed_stays_booked() -> None:
     store = Kept()
     with ChatServer(in_turn(Hang(), CompletionReply('{"text": "at nine"}'))) as server:
         model = ChatOpenAI(model="m", base_url=server.url, api_key=SecretStr("none"), max_retries=0)
-        with pytest.raises(AttemptError) as failed:
-            await attempt(asking(model, store, timeout=0.1), "plain")
-        assert isinstance(failed.value.failure.error, ModelTimeoutError)
-        after = asking(model, store)
-        assert (await attempt(after, "plain")).text
+        failure = await Calls(model, store, timeout=0.1).outcome()
+        assert isinstance(failure, Failure)
+        assert isinstance(failure.error, ModelTimeoutError)
+        after = Calls(model, store)
+        assert (await after.reply()).text
         await after.endpoint.aclose()
     # The time-out may have cost all that was reserved for it: that is in the books of the process that goes on, too.
     assert after.meter.ledger.calls == 2
@@ -269,8 +290,8 @@ async def test_a_moderation_endpoint_is_not_asked_again_either() -> None:
 
 async def test_entries_that_are_not_whole_are_as_good_as_none() -> None:
     model, store = ScriptedModel(lambda call: {"text": "a"}), Kept()
-    await attempt(asking(model, store), "plain")
-    whole = json.loads(store.entries[0])
+    await Calls(model, store).reply()
+    whole = json.loads(store.stored[0])
     spoilt = [
         "",
         "[]",
@@ -280,9 +301,9 @@ async def test_entries_that_are_not_whole_are_as_good_as_none() -> None:
         json.dumps(whole | {"answer": '{"content": 3}'}),
     ]
     for entry in spoilt:
-        fresh = asking(model, Kept([entry]))
+        fresh = Calls(model, Kept([entry]))
         calls = len(model.calls)
-        assert (await attempt(fresh, "plain")).text
+        assert (await fresh.reply()).text
         assert len(model.calls) == calls + 1
 
 
@@ -317,10 +338,10 @@ def test_parts_of_a_digest_can_not_be_moved_into_their_neighbours() -> None:
 
 async def test_parallel_calls_take_each_kept_answer_once() -> None:
     model, store = ScriptedModel(lambda call: ScriptedReply({"text": f"n{len(model.calls)}"})), Kept()
-    first = asking(model, store)
-    said = {(await attempt(first, "plain")).text for _ in range(3)}
-    second = asking(model, store)
-    again = await asyncio.gather(*(attempt(second, "plain") for _ in range(4)))
+    first = Calls(model, store)
+    said = {(await first.reply()).text for _ in range(3)}
+    second = Calls(model, store)
+    again = await asyncio.gather(*(second.reply() for _ in range(4)))
     assert said < {message.text for message in again}
     assert len(model.calls) == 4
 

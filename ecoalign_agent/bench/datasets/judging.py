@@ -87,8 +87,8 @@ class Judge:
             images=images,
             meter=meter,
             phase="assess",
-            most=VERDICT_TOKENS,
-            least=MIN_VERDICT_TOKENS,
+            max_tokens=VERDICT_TOKENS,
+            min_tokens=MIN_VERDICT_TOKENS,
             exact=True,
         )
         reason = None if answer.value is not None else answer.unreadable or "no verdict"

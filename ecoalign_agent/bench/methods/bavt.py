@@ -30,8 +30,8 @@ from ecoalign_agent.bench.methods.base import (
 from ecoalign_agent.economics.budget import Budget, Phase
 from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.images.image_tokens import family_of, image_tokens
-from ecoalign_agent.llm.endpoint import model_facts
 from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.model_facts import model_facts
 from ecoalign_agent.llm.tokens import estimate_text_tokens, reported_usage
 
 ROOT_VALUE = 0.5
@@ -281,7 +281,7 @@ class _Search:
     def _reserve(self, messages: Sequence[BaseMessage], max_tokens: int) -> _ReservedCall | None:
         """Reserve a call; None: it does not fit into the free budget."""
         prompt = self._estimate(messages)
-        tokens = self.meter.affordable(prompt, most=max_tokens, least=MIN_CALL_TOKENS)
+        tokens = self.meter.affordable(prompt, max_tokens=max_tokens, min_tokens=MIN_CALL_TOKENS)
         if tokens is None:
             return None
         return _ReservedCall(messages, prompt, tokens, self.meter.reserve(replace(prompt, completion=tokens)))

@@ -73,7 +73,7 @@ async def _given(text: str) -> ModelReply[TextReply]:
         Usage(),
         cost=0.0,
         finish_reason=None,
-        rung="plain",
+        mode="plain",
         unreadable=None,
         seconds=0.0,
         calls=0,

@@ -20,7 +20,7 @@ from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.call import converse
+from ecoalign_agent.llm.call import call_in_turns
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.parsing import finish_reason, reply_text
 from ecoalign_agent.llm.structured_output import call_with_fallback
@@ -84,18 +84,17 @@ class _Stage:
         None: it was cut off, so that what it would have said is unknown.
         """
         most, least = ANSWER_TOKENS
-        said = await converse(
+        reply = await call_in_turns(
             self.desk.target,
             question,
-            None,
             images=self.views,
             meter=self.meter,
             phase="execute",
-            most=most,
-            least=least,
+            max_tokens=most,
+            min_tokens=least,
         )
-        text = reply_text(said.message).strip()
-        ended = finish_reason(said.message)
+        text = reply_text(reply.message).strip()
+        ended = finish_reason(reply.message)
         if not text or ended == "content_filter":
             raise DroppedError(f"the target gave no answer (finish reason {ended})")
         return None if ended in {"length", "max_tokens"} else text
@@ -155,8 +154,8 @@ async def hindsight(stage: _Stage) -> dict[str, Any]:
         hazards=hazard_lines(),
     )
     reply = await call_with_fallback(
-        stage.desk.maker, prompt, HindsightReply, images=stage.views, meter=stage.meter, phase="analyse", most=500,
-        least=120,
+        stage.desk.maker, prompt, HindsightReply, images=stage.views, meter=stage.meter, phase="analyse",
+        max_tokens=500, min_tokens=120,
     )  # fmt: skip
     if reply.value is None:
         raise DroppedError(f"the hindsight analysis could not be read: {reply.unreadable}")
@@ -172,8 +171,8 @@ async def causal(stage: _Stage) -> dict[str, Any]:
         hazards=hazard_lines(),
     )
     reply = await call_with_fallback(
-        stage.desk.maker, prompt, AnalysisReply, images=stage.views, meter=stage.meter, phase="analyse", most=500,
-        least=160, exact=True,
+        stage.desk.maker, prompt, AnalysisReply, images=stage.views, meter=stage.meter, phase="analyse", max_tokens=500,
+        min_tokens=160, exact=True,
     )  # fmt: skip
     if reply.value is None:
         raise DroppedError(f"the causal analysis could not be read: {reply.unreadable}")
