@@ -243,6 +243,7 @@ def _show(folder: "Path", output: "Output") -> None:
     from ecoalign_agent.bench.analysis.plots import plot_all
     from ecoalign_agent.bench.analysis.tables import overview, table
     from ecoalign_agent.bench.runner.logs import read_runs
+    from ecoalign_agent.errors import UsageError
 
     runs = read_runs(folder)
     rows = [row_of(run) for run in runs]
@@ -253,7 +254,11 @@ def _show(folder: "Path", output: "Output") -> None:
     ):
         (folder / name).write_text(text, encoding="utf-8")
     output.progress("drawing the plots")
-    plots = plot_all(runs, folder / "plots")
+    try:
+        plots = plot_all(runs, folder / "plots")
+    except UsageError as error:
+        output.progress(f"no plots: {error}")
+        plots = []
     if output.json:
         from ecoalign_agent.cli.render.output import write_json
 
