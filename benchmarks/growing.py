@@ -9,7 +9,7 @@ from benchmarks.measuring import Effort, Figure, Report, Sample
 from benchmarks.scenario import wording
 from ecoalign_agent.economics.pareto import ParetoFrontier
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
-from ecoalign_agent.economics.thoughts import Change, Expanded, Thought
+from ecoalign_agent.economics.thoughts import Change, Expansion, Thought
 
 SEARCH_THOUGHTS = 200
 """More than a search makes: a policy buys about 24 thoughts."""
@@ -32,7 +32,7 @@ def journal(thoughts: int, seed: int = 7) -> list[Change]:
         parents = [tip]
         if tip not in expanded:
             expanded.add(tip)
-            changes.append(Expanded(tip))
+            changes.append(Expansion(tip))
         if number > 20 and number % 50 == 0:
             parents = list(dict.fromkeys([tip, tips[-1 - int(dice.random() * 20)]]))
         kind = "fuse" if len(parents) > 1 else "answer" if number % 10 == 0 else "reason"

@@ -22,7 +22,7 @@ def is_database(place: str) -> bool:
     return place.startswith(_POSTGRES)
 
 
-def shown(place: str) -> str:
+def store_name(place: str) -> str:
     """A place as it may be shown: of a database host, port and name, never its password or parameters."""
     if not is_database(place):
         return place
@@ -101,7 +101,7 @@ async def _postgres(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
         from psycopg_pool import AsyncConnectionPool, PoolTimeout  # noqa: PLC0415 - as above
     except ImportError as error:
         raise UsageError(
-            f"state {shown(place)}: keeping runs in Postgres needs packages that are not installed: "
+            f"state {store_name(place)}: keeping runs in Postgres needs packages that are not installed: "
             "pip install 'ecoalign-agent[postgres]'"
         ) from error
     arguments = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
@@ -121,5 +121,7 @@ async def _postgres(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
         # The driver's own words may hold the address with its password: only their kind is told.
         what = type(error).__name__
         if not begun:
-            raise UsageError(f"state {shown(place)} can't be used ({what}): check address, name and password") from None
-        raise RunError(f"state {shown(place)}: {what}; what was kept before stays: run the same again") from None
+            raise UsageError(
+                f"state {store_name(place)} can't be used ({what}): check address, name and password"
+            ) from None
+        raise RunError(f"state {store_name(place)}: {what}; what was kept before stays: run the same again") from None

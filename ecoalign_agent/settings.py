@@ -14,7 +14,7 @@ from ecoalign_agent.economics.cost import MonetaryTariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import PolicyError, UsageError
 
-PRESETS = ("frugal", "strict", "paper")
+POLICY_PRESETS = ("frugal", "strict", "paper")
 """The policies that go by a name of their own."""
 
 
@@ -139,12 +139,12 @@ def read_policy(path: str | Path) -> Policy:
         UsageError: there is no such file, or it is no TOML.
         PolicyError: an unknown knob, or a value out of range.
     """
-    if str(path) in PRESETS and not Path(path).exists():
+    if str(path) in POLICY_PRESETS and not Path(path).exists():
         return Policy.from_mapping({"preset": str(path)})
     if str(path).isalpha() and not Path(path).exists():
-        near = difflib.get_close_matches(str(path).lower(), PRESETS, n=1)
+        near = difflib.get_close_matches(str(path).lower(), POLICY_PRESETS, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
-        raise UsageError(f"policy {str(path)!r}: no such file, and no preset ({', '.join(PRESETS)}){meant}")
+        raise UsageError(f"policy {str(path)!r}: no such file, and no preset ({', '.join(POLICY_PRESETS)}){meant}")
     content = read_toml(path, what="policy file")
     try:
         policy = Policy.from_mapping(content)

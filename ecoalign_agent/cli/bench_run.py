@@ -182,12 +182,12 @@ def rejudge(
 
 def _policy(name: str | None) -> dict[str, object] | None:
     """What a policy file holds, checked."""
-    from ecoalign_agent.settings import PRESETS, read_policy, read_toml
+    from ecoalign_agent.settings import POLICY_PRESETS, read_policy, read_toml
 
     if name is None:
         return None
     read_policy(name)
-    return {"preset": name} if name in PRESETS else read_toml(name, what="policy file")
+    return {"preset": name} if name in POLICY_PRESETS else read_toml(name, what="policy file")
 
 
 def _plan(config: "BenchConfig", output: "Output") -> None:

@@ -182,10 +182,10 @@ def end(output: "Output", followed: "Followed", result: "Result", state: str | N
     if result.waiting is not None and state is not None:
         import shlex
 
-        from ecoalign_agent.checkpointers import shown
+        from ecoalign_agent.checkpointers import store_name
         from ecoalign_agent.cli.render.output import tell_notice
 
-        show = f"ecoalign review {shlex.quote(shown(state))} {result.run_id}"
+        show = f"ecoalign review {shlex.quote(store_name(state))} {result.run_id}"
         tell_notice(f"{result.waiting.kind} {result.waiting.id} waits for a person: '{show}' shows it")
     if result.status == "failed" or followed.trouble:
         raise typer.Exit(1)

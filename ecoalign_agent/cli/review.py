@@ -142,8 +142,8 @@ async def _only_one(agent: "EcoAlign", file: str) -> str:
 
 
 def _say_which(waiting: list[str], file: str) -> NoReturn:
-    from ecoalign_agent.checkpointers import shown
+    from ecoalign_agent.checkpointers import store_name
 
     if not waiting:
-        raise UsageError(f"{shown(file)}: no run waits for a person")
-    raise UsageError(f"{shown(file)}: {len(waiting)} runs wait; name one: {', '.join(waiting[:8])}")
+        raise UsageError(f"{store_name(file)}: no run waits for a person")
+    raise UsageError(f"{store_name(file)}: {len(waiting)} runs wait; name one: {', '.join(waiting[:8])}")

@@ -67,14 +67,14 @@ class FrontierPath:
 
 
 @dataclass(slots=True, eq=False)
-class Label:
+class ParetoLabel:
     """Value of one path to a thought, linked to the label that it extends."""
 
     utility: float
     cost: float
     safety: float
     thought: str
-    parent: "Label | None"
+    parent: "ParetoLabel | None"
     """Label of the thought before; None for the root."""
     length: int
     """Thoughts after the root."""
@@ -89,14 +89,14 @@ class Label:
     def path(self) -> list[str]:
         """Ids from the root to the thought."""
         ids: list[str] = []
-        label: Label | None = self
+        label: ParetoLabel | None = self
         while label is not None:
             ids.append(label.thought)
             label = label.parent
         return ids[::-1]
 
 
-def worth(value: PathValue | Label, *, cost_in_value: bool) -> float:
+def worth(value: PathValue | ParetoLabel, *, cost_in_value: bool) -> float:
     """Figure that paths are compared by: Γ, or S · U under the ablation without cost. 0 for the bare root.
 
     Source: EcoAlign, path value and its ablation.
@@ -107,7 +107,7 @@ def worth(value: PathValue | Label, *, cost_in_value: bool) -> float:
     return gain / value.cost if value.cost else 0.0
 
 
-def non_dominated(labels: list[Label], path_safety: PathSafety) -> list[Label]:
+def non_dominated(labels: list[ParetoLabel], path_safety: PathSafety) -> list[ParetoLabel]:
     """Labels that no other dominates, cheaper first. Of equal ones the first given stays.
 
     Mean safety does not keep its order along an edge, since a shorter path's mean moves more: there, only labels of
@@ -118,7 +118,7 @@ def non_dominated(labels: list[Label], path_safety: PathSafety) -> list[Label]:
     ordered = sorted(labels, key=_cost_key)
     if path_safety != "mean":
         return _sweep(ordered)
-    by_length: dict[int, list[Label]] = {}
+    by_length: dict[int, list[ParetoLabel]] = {}
     for label in ordered:
         by_length.setdefault(label.length, []).append(label)
     return sorted((label for group in by_length.values() for label in _sweep(group)), key=_cost_key)
@@ -163,7 +163,7 @@ class ParetoFrontier:
         """True: a thought had more labels than the cap, so a better path than the best one found may exist."""
         self._budget, self._label_cap, self._path_safety = budget, label_cap, path_safety
         self._age = {thought.id: age for age, thought in enumerate(graph)}
-        self._labels: dict[str, list[Label]] = {}
+        self._labels: dict[str, list[ParetoLabel]] = {}
         for thought_id in graph.topological():
             self._labels[thought_id] = self._labels_of(graph[thought_id], graph)
         self._ends = [
@@ -229,14 +229,14 @@ class ParetoFrontier:
         """Figure that this frontier compares paths by: Γ, or S · U without cost. 0 for the bare root."""
         return worth(value, cost_in_value=self.cost_in_value)
 
-    def _best(self, labels: Sequence[Label]) -> Label | None:
+    def _best(self, labels: Sequence[ParetoLabel]) -> ParetoLabel | None:
         return labels[0] if len(labels) == 1 else min(labels, key=self._rank_key, default=None)
 
-    def _rank_key(self, label: Label) -> tuple[float, float, float, float]:
+    def _rank_key(self, label: ParetoLabel) -> tuple[float, float, float, float]:
         """Sorts the best path first; where Γ is 0 the more useful, so that no order of insertion decides."""
         return (-worth(label, cost_in_value=self.cost_in_value), label.cost, -label.safety, -label.utility)
 
-    def _known_labels(self, thought_id: str) -> list[Label]:
+    def _known_labels(self, thought_id: str) -> list[ParetoLabel]:
         try:
             return self._labels[thought_id]
         except KeyError:
@@ -245,11 +245,11 @@ class ParetoFrontier:
     def _is_leaf(self, thought: Thought, graph: ThoughtGraph) -> bool:
         return thought.kind != "root" and not any(self._labels[child] for child in graph.children(thought.id))
 
-    def _labels_of(self, thought: Thought, graph: ThoughtGraph) -> list[Label]:
+    def _labels_of(self, thought: Thought, graph: ThoughtGraph) -> list[ParetoLabel]:
         """The thought's labels from those of its parents."""
         if thought.kind == "root":
             # Its own figures are the request's: they are on no path.
-            return [Label(0.0, 0.0, 1.0, thought.id, None, 0, 0.0)] if graph.live(thought.id) else []
+            return [ParetoLabel(0.0, 0.0, 1.0, thought.id, None, 0, 0.0)] if graph.live(thought.id) else []
         if thought.safety < 0 and self._path_safety == "minimum":
             return []
         parents: Sequence[str] = graph.ways_to(thought.id)
@@ -263,10 +263,10 @@ class ParetoFrontier:
             labels = self._cap(labels)
         return labels
 
-    def _extend(self, labels: Sequence[Label], thought: Thought) -> list[Label]:
+    def _extend(self, labels: Sequence[ParetoLabel], thought: Thought) -> list[ParetoLabel]:
         """Labels of a parent, cheaper first, each extended by a thought, as far as they stay within the budget."""
         u, c, s = thought.utility, thought.cost, thought.safety
-        extended: list[Label] = []
+        extended: list[ParetoLabel] = []
         for label in labels:
             cost, length, safety_sum = label.cost + c, label.length + 1, label.safety_sum + s
             if cost > self._budget:
@@ -275,10 +275,10 @@ class ParetoFrontier:
                 safety = min(label.safety, s)
             else:
                 safety = s if self._path_safety == "last" else safety_sum / length
-            extended.append(Label(label.utility + u, cost, safety, thought.id, label, length, safety_sum))
+            extended.append(ParetoLabel(label.utility + u, cost, safety, thought.id, label, length, safety_sum))
         return extended
 
-    def _cap(self, labels: list[Label]) -> list[Label]:
+    def _cap(self, labels: list[ParetoLabel]) -> list[ParetoLabel]:
         """At most `label_cap` labels: first the best Γ, the cheapest, the safest and the most useful, then by Γ."""
         by_worth = sorted(labels, key=self._rank_key)
         extremes = (
@@ -291,21 +291,21 @@ class ParetoFrontier:
         return sorted(first, key=_cost_key)
 
 
-def _frontier_path(label: Label) -> FrontierPath:
+def _frontier_path(label: ParetoLabel) -> FrontierPath:
     return FrontierPath(label.value, tuple(label.path()))
 
 
-def _cost_key(label: Label) -> tuple[float, float, float]:
+def _cost_key(label: ParetoLabel) -> tuple[float, float, float]:
     return (label.cost, -label.utility, -label.safety)
 
 
-def _sweep(ordered: list[Label]) -> list[Label]:
+def _sweep(ordered: list[ParetoLabel]) -> list[ParetoLabel]:
     """Non-dominated ones of labels sorted by cost: those that no cheaper survivor equals in utility and safety.
 
     Survivors that can still dominate form a staircase, utility rising and safety falling, so one bisection finds the
     only one to compare with: the safest of those that are useful enough.
     """
-    survivors: list[Label] = []
+    survivors: list[ParetoLabel] = []
     utilities: list[float] = []
     safeties: list[float] = []
     for label in ordered:

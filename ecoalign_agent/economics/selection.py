@@ -1,4 +1,7 @@
-"""Which tips to expand, which actions to buy, and which answer to take. Source: EcoAlign, and ours where noted."""
+"""Choices of the search: tips to expand, actions to execute, branches to give up, and the answer to take.
+
+Source: EcoAlign, and ours where noted.
+"""
 
 import heapq
 import math
@@ -12,40 +15,33 @@ from ecoalign_agent.economics.valuation import net_present_value, rate_of_return
 
 
 def open_tips(
-    graph: ThoughtGraph, frontier: ParetoFrontier, *, width: int, standing: Collection[str] = ()
+    graph: ThoughtGraph, frontier: ParetoFrontier, *, width: int, candidate_tips: Collection[str] = ()
 ) -> list[str]:
     """The thoughts to propose from next: at most `width`, best first.
 
-    Open is a thought that a path leads to, that is no answer, and that was never expanded; or once, with nothing to
-    show for it: no live child, no standing action. Best is the highest Γ of its best label, ties to the cheaper, then
-    to the older; the root, which has no Γ, comes last.
+    A thought is open if a path leads to it, it is no answer, and it was never expanded; or once without effect: no
+    live child, no candidate action. Best is the highest Γ of its best label, ties to the cheaper, then to the older;
+    the root, which has no Γ, comes last.
 
     Args:
         graph: the thoughts so far.
         frontier: their labels.
-        width: the most tips to return.
-        standing: tips that still own actions which were proposed and not yet executed or dropped.
+        width: maximum of tips.
+        candidate_tips: tips of actions that were proposed and are neither executed nor dropped yet.
     Source: EcoAlign, best first; the second chance is ours.
     """
     ranked: list[tuple[float, float, int, str]] = []
-    root, cost_in_value = graph.root, frontier.cost_in_value
-    for age, thought in enumerate(graph.expandable(standing)):
+    root = graph.root
+    for age, thought in enumerate(graph.expandable(candidate_tips)):
         label = frontier.best_label(thought.id)
         if label is not None:
-            # Asked of every open tip in every round, so Γ is written out where it can be.
-            gain = label.safety * label.utility
-            priority = math.inf if thought is root else -(gain / label.cost if cost_in_value else gain)
+            priority = math.inf if thought is root else -frontier.worth(label)
             ranked.append((priority, label.cost, age, thought.id))
     return [thought_id for _, _, _, thought_id in heapq.nsmallest(width, ranked)]
 
 
-def has_open_tip(graph: ThoughtGraph, frontier: ParetoFrontier, *, standing: Collection[str] = ()) -> bool:
-    """Whether `open_tips` would find any: the same rule, without ranking them."""
-    return any(frontier.best_label(thought.id) is not None for thought in graph.expandable(standing))
-
-
 def action_value(action: Action, *, policy: Policy, horizon: int) -> float | None:
-    """V(a) as the policy values actions: rate of return or net present value. None: the action is unsafe.
+    """V(a) by the policy: rate of return or net present value. None: the action is unsafe.
 
     Under the ablation `cost_in_value = False` every cost counts as 1.
 
@@ -61,7 +57,7 @@ def action_value(action: Action, *, policy: Policy, horizon: int) -> float | Non
 
 
 def rank(actions: Sequence[Action], *, policy: Policy, horizon: int) -> list[tuple[float, Action]]:
-    """Actions with their values, best first; unsafe ones, which have no value, are dropped.
+    """Actions with their values, best first, without unsafe ones, which have no value.
 
     Ties go to the cheaper, then to an answer, then to the one given first.
 
@@ -70,50 +66,50 @@ def rank(actions: Sequence[Action], *, policy: Policy, horizon: int) -> list[tup
     Source: EcoAlign, valuation; the ties are ours.
     """
     valued = ((action_value(action, policy=policy, horizon=horizon), action) for action in actions)
-    kept = [(value, action) for value, action in valued if value is not None]
-    return sorted(kept, key=lambda entry: (-entry[0], entry[1].step.cost, entry[1].kind != "answer"))
+    safe = [(value, action) for value, action in valued if value is not None]
+    return sorted(safe, key=lambda entry: (-entry[0], entry[1].step.cost, entry[1].kind != "answer"))
 
 
-def contested(ranked: Sequence[tuple[float, Action]], margin: float = 0.25) -> bool:
-    """True where the second best value is so near to the best that looking ahead may change the choice.
+def is_close_call(ranked: Sequence[tuple[float, Action]], margin: float = 0.25) -> bool:
+    """True if the second best value is so near to the best that looking ahead may change the choice.
 
     Args:
         ranked: values and actions, best first.
-        margin: how much lower the second may be, as a share of the best.
-    Source: ours: look-ahead is bought like everything else.
+        margin: share of the best value by which the second may be lower.
+    Source: ours.
     """
     return len(ranked) > 1 and ranked[0][0] > 0 and ranked[1][0] >= (1.0 - margin) * ranked[0][0]
 
 
-def purchases(
+def select_actions(
     ranked: Sequence[tuple[float, Action]], *, batch: int, free: float, cost_of: Callable[[Action], float]
 ) -> list[Action]:
-    """The actions to execute together: the best with V > 0 whose reservations jointly fit into what is free.
+    """The actions to execute together: the best with V > 0 whose maximum costs fit jointly into the free budget.
 
-    One that does not fit is passed over. An answer that would be the first goes alone: what it says may end the search.
+    One that does not fit is passed over. An answer that would be the first is executed alone: it may end the search.
 
     Args:
         ranked: values and actions, best first.
-        batch: the most actions to buy.
+        batch: maximum of actions.
         free: cost units that may be reserved.
-        cost_of: the most that an action can cost, its assessment included.
+        cost_of: maximum cost of an action, including its assessment.
     """
-    bought: list[Action] = []
+    selected: list[Action] = []
     for value, action in ranked:
-        if value <= 0 or len(bought) == batch:
+        if value <= 0 or len(selected) == batch:
             break
         cost = cost_of(action)
         if not cost <= free:  # an unknown cost (NaN) does not fit either
             continue
-        if action.kind == "answer" and not bought:
+        if action.kind == "answer" and not selected:
             return [action]
-        bought.append(action)
+        selected.append(action)
         free -= cost
-    return bought
+    return selected
 
 
 def satisfies(value: PathValue, tip_utility: float, policy: Policy) -> bool:
-    """True where an answer is good enough to stop: S >= satisfied_safety and u of the tip >= satisfied_utility.
+    """True if an answer is good enough to stop: S >= satisfied_safety and u of the tip >= satisfied_utility.
 
     Source: ours: bounded rationality satisfices.
     """
@@ -121,27 +117,27 @@ def satisfies(value: PathValue, tip_utility: float, policy: Policy) -> bool:
 
 
 def choose(paths: Sequence[FrontierPath], *, policy: Policy, utility_of: Callable[[str], float]) -> FrontierPath | None:
-    """The path to answer from; None where no path is safe.
+    """The path to answer from; None if no path is safe.
 
     `choice = "gamma"`: the highest Γ. `"satisfied"`: among the satisfying ones the highest Γ; if there is none, the
     highest S · u of the tip, ties to the higher Γ. Further ties go to the cheaper, the safer, then the one given first.
 
     Args:
-        paths: every path that may be chosen: `ParetoFrontier.tip_paths`. Not `answers`: a path may be dominated in
+        paths: every path that may be chosen, `ParetoFrontier.tip_paths`. Not `answers`: a path may be dominated in
             (U, C, S) and still end in the better answer.
-        policy: how to choose.
+        policy: with the choice and its thresholds.
         utility_of: u of the thought with this id.
-    Source: EcoAlign, objective, for "gamma"; "satisfied" is ours: what is spent is sunk.
+    Source: EcoAlign, objective, for "gamma"; "satisfied" is ours: spent budget is sunk cost.
     """
     return max(
         (path for path in paths if path.value.safety >= 0),
-        key=lambda path: _standing(path.value, utility_of(path.tip), policy),
+        key=lambda path: _rank_key(path.value, utility_of(path.tip), policy),
         default=None,
     )
 
 
 def may_satisfy(label: PathValue, *, policy: Policy, free: float, cheapest: float) -> bool:
-    """Could a branch with this label still end in an answer that satisfies, if one more thought were perfect?"""
+    """True if a branch with this label could end in an answer that satisfies, given one more perfect thought."""
     return policy.choice == "satisfied" and label.safety >= policy.satisfied_safety and 0 < cheapest <= free
 
 
@@ -154,19 +150,19 @@ def can_beat(
     free: float,
     cheapest: float,
 ) -> bool:
-    """Could a branch still end better than the best path so far, or as well?
+    """True if a branch could still end at least as well as the best path so far.
 
-    Supposes that every further thought is perfect (s = u = 1) and costs no more than `cheapest`: never False where the
-    branch could win, so pruning by it loses nothing. Thoughts that follow already are paid for, and so not within
-    `free`: a whole branch can't win only if no label of any live thought in it can.
+    An upper bound: every further thought is perfect (s = u = 1) and costs `cheapest`, so pruning by it loses nothing.
+    Thoughts that follow already are paid for, and so not within `free`: a whole branch can't win only if no label of
+    any live thought in it can.
 
     Args:
         label: the value of a path to a thought of the branch.
         best: the path to beat.
         best_tip_utility: u of its tip.
-        policy: how paths are compared at the end.
+        policy: with the choice between paths at the end.
         free: cost units that may still be spent.
-        cheapest: the least that one more thought can cost, in cost units.
+        cheapest: minimum cost of one more thought, in cost units.
 
     Raises:
         ValueError: `cheapest` is not above 0.
@@ -174,26 +170,28 @@ def can_beat(
     """
     if not cheapest > 0:
         raise ValueError(f"cheapest is {cheapest!r}, must be above 0 cost units: a thought is never free")
-    most = math.floor(free / cheapest + 1e-9) if free > 0 else 0
+    max_thoughts = math.floor(free / cheapest + 1e-9) if free > 0 else 0
     if may_satisfy(label, policy=policy, free=free, cheapest=cheapest) and not satisfies(
         best.value, best_tip_utility, policy
     ):
         return True
     # Γ after n perfect thoughts, S · (U + n) / (C + n · cheapest), is monotone in n: one of the two ends is the most.
-    ends = [end for n in (0, most) if (end := _after(label, n, cheapest, policy)).safety >= 0]
+    ends = [end for n in (0, max_thoughts) if (end := _after(label, n, cheapest, policy)).safety >= 0]
     if not ends:
         return False
-    possible = _merit(
+    possible = _quality_key(
         max(end.safety for end in ends),
         # Without another thought the tip is one of those whose utilities are summed already.
-        1.0 if most else min(1.0, label.utility),
+        1.0 if max_thoughts else min(1.0, label.utility),
         max(worth(end, cost_in_value=policy.cost_in_value) for end in ends),
         policy,
     )
-    to_beat = _merit(best.value.safety, best_tip_utility, worth(best.value, cost_in_value=policy.cost_in_value), policy)
+    to_beat = _quality_key(
+        best.value.safety, best_tip_utility, worth(best.value, cost_in_value=policy.cost_in_value), policy
+    )
     if possible[0] != to_beat[0]:
         return possible[0] > to_beat[0]
-    # Sums in another order may differ in the last digit: that must not cost a branch its life.
+    # Sums in another order may differ in the last digit, which must not prune a branch.
     as_good = [able >= figure * (1 - 1e-9) for able, figure in zip(possible, to_beat, strict=True)]
     return possible[1] > to_beat[1] or all(as_good)
 
@@ -204,8 +202,8 @@ def _after(label: PathValue, thoughts: int, cheapest: float, policy: Policy) -> 
     return PathValue(label.utility + thoughts, label.cost + thoughts * cheapest, safety)
 
 
-def _merit(safety: float, tip_utility: float, gamma: float, policy: Policy) -> tuple[float, float, float]:
-    """What paths are chosen by, more is better: whether they satisfy, their quality, their Γ."""
+def _quality_key(safety: float, tip_utility: float, gamma: float, policy: Policy) -> tuple[float, float, float]:
+    """Satisfaction, quality and Γ of a path: what paths are chosen by, in this order."""
     if policy.choice == "gamma":
         return (0.0, 0.0, gamma)
     if safety >= policy.satisfied_safety and tip_utility >= policy.satisfied_utility:
@@ -213,7 +211,7 @@ def _merit(safety: float, tip_utility: float, gamma: float, policy: Policy) -> t
     return (0.0, safety * tip_utility, gamma)
 
 
-def _standing(value: PathValue, tip_utility: float, policy: Policy) -> tuple[tuple[float, float, float], ...]:
-    """Merit, then the cheaper, then the safer, then (where Γ is 0) the more useful."""
+def _rank_key(value: PathValue, tip_utility: float, policy: Policy) -> tuple[tuple[float, float, float], ...]:
+    """Quality, then the cheaper, then the safer, then (if Γ is 0) the more useful."""
     gamma = worth(value, cost_in_value=policy.cost_in_value)
-    return (_merit(value.safety, tip_utility, gamma, policy), (-value.cost, value.safety, value.utility))
+    return (_quality_key(value.safety, tip_utility, gamma, policy), (-value.cost, value.safety, value.utility))

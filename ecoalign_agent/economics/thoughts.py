@@ -1,6 +1,6 @@
-"""What can happen to a graph of thoughts, one change at a time: a thought is added, pruned, merged or expanded.
+"""Thoughts, and the other changes of a thought graph: prunes, merges and expansions.
 
-A graph is the sum of its changes: replaying them builds it again. Only the changes need to be stored or sent.
+A graph is the sum of its changes: a replay builds it again, so only the changes are stored or sent.
 """
 
 import math
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, TypeAlias, get_args
 
-Kind = Literal["root", "strategy", "reason", "look", "fuse", "answer"]
-"""What a thought is. Only `answer` thoughts propose an answer to the user's question."""
+ThoughtKind = Literal["root", "strategy", "reason", "look", "fuse", "answer"]
+"""Kinds of thoughts. Only `answer` thoughts propose an answer to the user's question."""
 
 Region: TypeAlias = tuple[float, float, float, float]
 """A part of a picture: left, top, right, bottom, each relative to its size, in [0, 1]."""
 
-_KINDS = frozenset(get_args(Kind))
+_KINDS = frozenset(get_args(ThoughtKind))
 
 
 def as_region(corners: Sequence[float] | None) -> Region | None:
@@ -33,7 +33,7 @@ def as_region(corners: Sequence[float] | None) -> Region | None:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """A piece of reasoning that was generated and assessed: a node of the thought graph.
+    """A generated and assessed piece of reasoning: a node of the thought graph.
 
     Raises:
         ValueError: a figure is out of range or not a number, the id is empty, the kind is unknown, or an
@@ -43,10 +43,10 @@ class Thought:
 
     id: str
     """Unique within the graph, not empty."""
-    kind: Kind
-    """What it is."""
+    kind: ThoughtKind
+    """Its kind."""
     text: str
-    """What was thought, as generated."""
+    """The text, as generated."""
     parents: tuple[str, ...]
     """Ids of the thoughts that it follows from, as given: a merge may redirect them in the graph. None for the root."""
     safety: float
@@ -54,27 +54,29 @@ class Thought:
     utility: float
     """u in [0, 1]: the raw grade made non-negative, u = (1 + r) / 2."""
     cost: float
-    """c in cost units, above 0: what the calls that made and assessed it cost. The root's may be 0."""
+    """c in cost units, above 0: of the calls that generated and assessed it. The root's may be 0."""
     _: KW_ONLY
     region: Region | None = None
     """The part of the picture that it looks at."""
     picture: int = 0
-    """Which of the question's pictures the region is in, from 0."""
+    """Number of the question's picture that the region is in, from 0."""
     round: int = 0
     """The round of the search that made it, from 0."""
     raw: float | None = None
-    """The assessor's own grade r in [-1, 1]; None where there was none."""
+    """The assessor's own grade r in [-1, 1]; None: there was none."""
     unassessed: bool = False
-    """True: the verdict was unknown. Unknown counts as unsafe: then s is -1 and u is 0."""
+    """True: the verdict is unknown, which counts as unsafe: s is -1 and u is 0."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parents", tuple(self.parents))
         object.__setattr__(self, "region", as_region(self.region))
         if self.kind not in _KINDS:
-            raise ValueError(f"thought {self.id!r}: kind is {self.kind!r}, not one of {', '.join(get_args(Kind))}")
+            raise ValueError(
+                f"thought {self.id!r}: kind is {self.kind!r}, not one of {', '.join(get_args(ThoughtKind))}"
+            )
         if not self.id:
             raise ValueError("a thought needs an id")
-        # Written as "not inside" so that NaN, which compares false with everything, is refused too.
+        # "Not inside" also refuses NaN, which compares false with everything.
         if not -1.0 <= self.safety <= 1.0:
             raise ValueError(f"thought {self.id!r}: safety is {self.safety!r}, not in [-1, 1]")
         if not 0.0 <= self.utility <= 1.0:
@@ -89,39 +91,39 @@ class Thought:
 
     @property
     def unsafe(self) -> bool:
-        """True where s < 0: never expanded, never on a path."""
+        """True if s < 0: never expanded, never on a path."""
         return self.safety < 0
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
-    """A thought was taken out of the search. It stays in the graph, marked with the reason."""
+class Prune:
+    """Change: a thought is taken out of the search. It stays in the graph, marked with the reason."""
 
     id: str
     """The thought."""
     reason: str
-    """Why, for the reader of a result."""
+    """Shown in the result."""
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """Two thoughts that say the same became one."""
+class Merge:
+    """Change: two thoughts that say the same become one."""
 
     kept: str
-    """The one that stays and takes over the other's children."""
+    """The thought that gets the other's children."""
     dropped: str
-    """The one that is marked pruned."""
+    """The thought that is marked as pruned."""
     saving: float = 0.0
     """Future cost avoided, in cost units: booked as such, never as a negative cost."""
 
 
 @dataclass(frozen=True, slots=True)
-class Expanded:
-    """Actions were proposed from a thought."""
+class Expansion:
+    """Change: actions are proposed from a thought."""
 
     tip: str
     """The thought."""
 
 
-Change: TypeAlias = Thought | Pruned | Merged | Expanded
+Change: TypeAlias = Thought | Prune | Merge | Expansion
 """One entry of a graph's journal; a `Thought` means that it was added."""

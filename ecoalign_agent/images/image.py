@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ecoalign_agent.economics.thoughts import Region
 from ecoalign_agent.images.image_tokens import Detail
 from ecoalign_agent.images.sources import ImageFile, PictureSource, read_source
 
@@ -25,9 +26,6 @@ OVERVIEW = 512
 
 _SLACK = 0.05
 """How far outside the picture a region may reach before it is an error rather than clamped. Ours."""
-
-Region = tuple[float, float, float, float]
-"""left, top, right, bottom as fractions of the upright picture, each in [0, 1]."""
 
 _Box = tuple[int, int, int, int]
 

@@ -11,7 +11,7 @@ from ecoalign_agent.assessors.base import AssessmentInput, Role, Verdict
 from ecoalign_agent.assessors.disclaimers import assess_without_disclaimers
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Usage
-from ecoalign_agent.economics.thoughts import Kind, Region, Thought
+from ecoalign_agent.economics.thoughts import Region, Thought, ThoughtKind
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.images.image_tokens import image_tokens
 from ecoalign_agent.llm.meter import Meter
@@ -185,7 +185,7 @@ def cap_safety(verdict: Verdict, joined: Sequence[Thought]) -> Verdict:
 
 def make_thought(  # noqa: PLR0917 - id, kind, text, parents stand in the order of Thought
     id_: str,
-    kind: Kind,
+    kind: ThoughtKind,
     text: str,
     parents: tuple[str, ...],
     cost: float,

@@ -20,7 +20,7 @@ from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import CompletionStats, Usage
 from ecoalign_agent.economics.pareto import FrontierPath, PathValue
-from ecoalign_agent.economics.thoughts import Expanded, Merged, Pruned, Thought
+from ecoalign_agent.economics.thoughts import Expansion, Merge, Prune, Thought
 from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.events.result import Note, Result, Review, Rewrite, RiskReport, StopReason
 from ecoalign_agent.images.image import ImageView, Picture
@@ -131,7 +131,7 @@ def _latest(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
 _GROWING: DeltaChannel[Any] = DeltaChannel(_extended)
 _STORED_ONCE: DeltaChannel[Any] = DeltaChannel(_latest)
 
-Journal = Annotated[list[Thought | Pruned | Merged | Expanded], _GROWING]
+Journal = Annotated[list[Thought | Prune | Merge | Expansion], _GROWING]
 """Every change that the thought graph underwent, in order."""
 
 Images = Annotated[list[bytes | str], _STORED_ONCE]
@@ -179,7 +179,7 @@ def find_prior(state: Mapping[str, Any]) -> PriorStage | None:
 CHECKPOINTED = frozenset(
     (kind.__module__, kind.__name__)
     for kind in (
-        *(Thought, Pruned, Merged, Expanded, Action, Step, FrontierPath, PathValue),
+        *(Thought, Prune, Merge, Expansion, Action, Step, FrontierPath, PathValue),
         *(
             Budget,
             Ledger,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
-from ecoalign_agent.economics.selection import can_beat, choose, has_open_tip, may_satisfy, satisfies
+from ecoalign_agent.economics.selection import can_beat, choose, may_satisfy, open_tips, satisfies
 from ecoalign_agent.events.result import StopReason
 from ecoalign_agent.search.cost_model import CostModel
 from ecoalign_agent.search.graph_updates import prune_thought
@@ -47,7 +47,7 @@ def stop_reason(
 
 def _nothing_to_buy(turn: NodeRun, costing: CostModel, offers: Sequence[Action]) -> StopReason | None:
     """Whether nothing is on offer and no tip is open, or what is left pays for none of it."""
-    tips = has_open_tip(turn.graph, turn.frontier, standing={offer.tip for offer in offers})
+    tips = open_tips(turn.graph, turn.frontier, width=1, candidate_tips={offer.tip for offer in offers})
     needed = [turn.needed_for(costing, offer) for offer in offers]
     if tips:
         needed.append(costing.round_at_least(verdicts=turn.times) - turn.regrading(costing))

@@ -7,7 +7,15 @@ import pytest
 from ecoalign_agent.economics.actions import Action, ActionKind
 from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.economics.selection import can_beat, choose, contested, open_tips, purchases, rank, satisfies
+from ecoalign_agent.economics.selection import (
+    can_beat,
+    choose,
+    is_close_call,
+    open_tips,
+    rank,
+    satisfies,
+    select_actions,
+)
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.valuation import Step
@@ -25,8 +33,10 @@ def _action(name: str, s: float, u: float, c: float, kind: ActionKind = "reason"
     return Action(name, kind, "", ("r",), Step(s, u, c))
 
 
-def _open(graph: ThoughtGraph, *, width: int = 9, budget: float = 1000, standing: tuple[str, ...] = ()) -> list[str]:
-    return open_tips(graph, ParetoFrontier(graph, budget), width=width, standing=standing)
+def _open(
+    graph: ThoughtGraph, *, width: int = 9, budget: float = 1000, candidate_tips: tuple[str, ...] = ()
+) -> list[str]:
+    return open_tips(graph, ParetoFrontier(graph, budget), width=width, candidate_tips=candidate_tips)
 
 
 def test_tips_are_expanded_best_first_and_the_root_last() -> None:
@@ -50,7 +60,7 @@ def test_a_tip_whose_every_child_was_pruned_is_open_again_once() -> None:
     graph.add(Thought("x", "reason", "", ("a",), -0.5, 0.5, 10))
     graph.prune("x", "unsafe")
     assert _open(graph) == ["a"]
-    assert _open(graph, standing=("a",)) == []  # it still owns actions that may be bought
+    assert _open(graph, candidate_tips=("a",)) == []  # it still owns actions that may be bought
     graph.expanded("a")
     assert _open(graph) == []
 
@@ -86,16 +96,18 @@ def test_of_equal_actions_the_answer_comes_first_then_the_one_given_first() -> N
 
 def test_a_choice_is_contested_when_the_second_is_within_a_quarter() -> None:
     one, two = _action("a", 1, 1, 1), _action("b", 1, 1, 1)
-    assert contested([(0.04, one), (0.03, two)])  # exactly 75 %
-    assert not contested([(0.04, one), (0.0299, two)])
-    assert contested([(0.04, one), (0.0299, two)], margin=0.5)
-    assert not contested([(0.04, one)])
-    assert not contested([])
-    assert not contested([(0.0, one), (0.0, two)])  # nothing here is worth buying
+    assert is_close_call([(0.04, one), (0.03, two)])  # exactly 75 %
+    assert not is_close_call([(0.04, one), (0.0299, two)])
+    assert is_close_call([(0.04, one), (0.0299, two)], margin=0.5)
+    assert not is_close_call([(0.04, one)])
+    assert not is_close_call([])
+    assert not is_close_call([(0.0, one), (0.0, two)])  # nothing here is worth buying
 
 
 def _buy(ranked: list[tuple[float, Action]], *, batch: int = 2, free: float = 100) -> list[str]:
-    return [action.id for action in purchases(ranked, batch=batch, free=free, cost_of=lambda action: action.step.cost)]
+    return [
+        action.id for action in select_actions(ranked, batch=batch, free=free, cost_of=lambda action: action.step.cost)
+    ]
 
 
 def test_the_best_are_bought_as_far_as_they_fit_jointly() -> None:
@@ -121,7 +133,7 @@ def test_an_answer_that_ranks_first_goes_alone() -> None:
 
 
 def test_an_unknown_cost_does_not_fit() -> None:
-    assert purchases([(0.1, _action("a", 1, 1, 1))], batch=1, free=100, cost_of=lambda _: math.nan) == []
+    assert select_actions([(0.1, _action("a", 1, 1, 1))], batch=1, free=100, cost_of=lambda _: math.nan) == []
 
 
 CHEAP = FrontierPath(PathValue(utility=0.3, cost=30, safety=0.9), ("r", "A1"))  # Γ = 0.009, u = 0.3

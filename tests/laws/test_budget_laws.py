@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger, Phase
 from ecoalign_agent.economics.cost import Tariff, Usage
-from ecoalign_agent.economics.selection import purchases
+from ecoalign_agent.economics.selection import select_actions
 from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.errors import BudgetError
 
@@ -108,7 +108,7 @@ def test_purchases_fit_jointly_and_pass_over_nothing_better_that_fits(
         (value / 8, Action(f"a{i}", "answer" if answer else "reason", "", ("r",), Step(1, 1, cost / 4)))
         for i, (value, cost, answer) in enumerate(offers)
     ]
-    bought = purchases(ranked, batch=batch, free=free, cost_of=lambda action: action.step.cost)
+    bought = select_actions(ranked, batch=batch, free=free, cost_of=lambda action: action.step.cost)
     assert len(bought) <= batch
     assert sum(action.step.cost for action in bought) <= free
     assert len(bought) == 1 or not bought or bought[0].kind != "answer"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.economics.pareto import ParetoFrontier, PathValue, Tips
-from ecoalign_agent.economics.selection import has_open_tip, open_tips
+from ecoalign_agent.economics.selection import open_tips
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.valuation import PathSafety
@@ -383,16 +383,16 @@ def test_open_tips_follow_the_rule_as_it_is_written(
     ids = [thought.id for thought in graph]
     for tip in data.draw(st.lists(st.sampled_from(ids), max_size=4)) if ids else []:
         graph.expanded(tip)
-    standing = data.draw(st.sets(st.sampled_from(ids))) if ids else set()
+    candidate_tips = data.draw(st.sets(st.sampled_from(ids))) if ids else set()
     frontier = ParetoFrontier(graph, budget)
 
     def is_open(name: str) -> bool:
         if not graph.live(name) or graph[name].kind == "answer" or not frontier.labels(name):
             return False
-        fruitless = name not in standing and not any(graph.live(child) for child in graph.children(name))
+        fruitless = name not in candidate_tips and not any(graph.live(child) for child in graph.children(name))
         return graph.expansions(name) == 0 or (graph.expansions(name) == 1 and fruitless)
 
-    tips = open_tips(graph, frontier, width=100, standing=standing)
+    tips = open_tips(graph, frontier, width=100, candidate_tips=candidate_tips)
     assert sorted(tips) == sorted(filter(is_open, ids))
-    assert has_open_tip(graph, frontier, standing=standing) == bool(tips)
+    assert open_tips(graph, frontier, width=1, candidate_tips=candidate_tips) == tips[:1]
     assert [thought.id for thought in graph.alive()] == [name for name in ids if graph.live(name)]

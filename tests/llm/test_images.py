@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ecoalign_agent.economics.thoughts import Region
 from ecoalign_agent.errors import ImageError
-from ecoalign_agent.images.image import ImageView, Picture, Region
+from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.images.store import ImageStore
 from tests.llm.pictures import (
     GREEN,

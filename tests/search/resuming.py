@@ -146,7 +146,7 @@ async def compare(kind: str, folder: str) -> list[str]:
     assert sorted(resumed.tasks()) == sorted(undisturbed.tasks())
     # The story is as eventful as its docstring says.
     changes = {type(change).__name__ for change in parts[-1]["growth"]}
-    assert changes == {"Thought", "Pruned", "Merged", "Expanded"}
+    assert changes == {"Thought", "Prune", "Merge", "Expansion"}
     images = parts[0]["images"]
     assert images == [PICTURE]
     assert type(images[0]) is bytes

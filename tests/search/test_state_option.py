@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.checkpointers import open_checkpointer, shown
+from ecoalign_agent.checkpointers import open_checkpointer, store_name
 from ecoalign_agent.cli.main import main
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies, verdict_reply
@@ -111,11 +111,11 @@ def test_a_place_that_can_not_be_used_is_one_line_and_nothing_is_asked(
 
 
 def test_a_password_is_never_shown() -> None:
-    assert shown("postgresql://me:s3cret@db.example.org:5433/runs?sslpassword=s3cret") == (
+    assert store_name("postgresql://me:s3cret@db.example.org:5433/runs?sslpassword=s3cret") == (
         "postgresql://db.example.org:5433/runs"
     )
-    assert "s3cret" not in shown("postgres://me:s3cret@[broken")
-    assert shown("runs.db") == "runs.db"
+    assert "s3cret" not in store_name("postgres://me:s3cret@[broken")
+    assert store_name("runs.db") == "runs.db"
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ Source: the ablations are EcoAlign's; the experiment is ours.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from typing import get_args
 
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.analysis.outcomes import Detail
@@ -25,11 +25,11 @@ from ecoalign_agent.bench.experiments.populations import (
     third,
 )
 from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.valuation import PathSafety
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.models.simulated.model import SimulatedModel
 from ecoalign_agent.models.simulated.world import Shares
 
-PathSafety = Literal["minimum", "last", "mean"]
 MODES: tuple[PathSafety, ...] = get_args(PathSafety)
 
 MIXED = Shares(harmful=1.0, mixed=1.0)

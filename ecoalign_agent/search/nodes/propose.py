@@ -26,8 +26,8 @@ def propose_node(desk: SearchContext) -> Node:
         offers = list(state["offers"])
         if state["round"] == 0 and offers:
             return turn.update(simulated=False)
-        standing = {offer.tip for offer in offers}
-        tips = open_tips(turn.graph, turn.frontier, width=turn.policy.width, standing=standing)
+        candidate_tips = {offer.tip for offer in offers}
+        tips = open_tips(turn.graph, turn.frontier, width=turn.policy.width, candidate_tips=candidate_tips)
         if not tips:
             return turn.update(simulated=False)
         scene = await turn.scene()

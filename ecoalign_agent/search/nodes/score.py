@@ -3,7 +3,7 @@
 from typing import Any
 
 from ecoalign_agent.economics.actions import Action
-from ecoalign_agent.economics.selection import purchases, rank
+from ecoalign_agent.economics.selection import rank, select_actions
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import StopReason
 from ecoalign_agent.llm.tokens import text_tokens
@@ -31,7 +31,7 @@ def score_node(desk: SearchContext) -> Node:
             longer = 0 if action.kind == "answer" else REREAD_FACTOR * costing.room(action.kind)
             return turn.needed_for(costing, action, path=path) + costing.lengthening(longer, verdicts=turn.verdicts)
 
-        bought = purchases(ranked, batch=turn.policy.batch, free=turn.budget.free, cost_of=most)
+        bought = select_actions(ranked, batch=turn.policy.batch, free=turn.budget.free, cost_of=most)
         chosen = {action.id for action in bought}
         stop: StopReason | None = None
         if not bought and ranked:

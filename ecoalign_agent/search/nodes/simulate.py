@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ecoalign_agent.economics.actions import Action
-from ecoalign_agent.economics.selection import contested, rank
+from ecoalign_agent.economics.selection import is_close_call, rank
 from ecoalign_agent.economics.valuation import Step, utility_of_grade
 from ecoalign_agent.events import events
 from ecoalign_agent.llm.structured_output import ModelReply
@@ -53,9 +53,9 @@ def _worth_asking(turn: NodeRun, offers: Sequence[Action]) -> list[Action]:
     open_ = [offer for offer in offers if not offer.simulated and offer.draft is None]
     if policy.forecasts == "auto":
         ranked = rank(offers, policy=policy, horizon=horizon)
-        if not contested(ranked):
+        if not is_close_call(ranked):
             return []
-        near = {action.id for value, action in ranked if contested([ranked[0], (value, action)])}
+        near = {action.id for value, action in ranked if is_close_call([ranked[0], (value, action)])}
         open_ = [offer for offer in open_ if offer.id in near]
     return open_
 

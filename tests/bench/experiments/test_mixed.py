@@ -10,9 +10,10 @@ from ecoalign_agent.bench.analysis.scores import Graded, Score
 from ecoalign_agent.bench.experiments import mixed
 from ecoalign_agent.bench.experiments.base import Setting
 from ecoalign_agent.bench.experiments.conditions import Arm, Asked
-from ecoalign_agent.bench.experiments.mixed import MIXED, MODES, PathSafety, knew, links, on_the_line, row
+from ecoalign_agent.bench.experiments.mixed import MIXED, MODES, knew, links, on_the_line, row
 from ecoalign_agent.bench.experiments.populations import Population, against, asked_of, like, pooled
 from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.valuation import PathSafety
 from ecoalign_agent.models.simulated.model import SimulatedModel
 from ecoalign_agent.models.simulated.world import World
 
