@@ -20,7 +20,7 @@ from ecoalign_agent.bench.methods.single_call import ADASHIELD, BASE_METHOD, COD
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.extensions import extension_names, is_reference, load_extension
-from ecoalign_agent.settings import PRESETS
+from ecoalign_agent.settings import POLICY_PRESETS
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
@@ -128,7 +128,7 @@ def configure_method(name: str, *, policy: Policy | None = None, budget: float |
 
 
 def _configure_policy(name: str, parts: Sequence[str], start: Policy, budget: float | None) -> Policy:
-    presets = [part for part in parts if part in PRESETS]
+    presets = [part for part in parts if part in POLICY_PRESETS]
     if len(presets) > 1:
         raise UsageError(f"method {name!r}: one preset at most, not {' and '.join(presets)}")
     if presets:
@@ -143,8 +143,10 @@ def _configure_policy(name: str, parts: Sequence[str], start: Policy, budget: fl
             changes |= ABLATIONS[part]
         elif equals and key in fields:
             changes[key] = _value(value)
-        elif part not in PRESETS:
-            accepted = f"presets {', '.join(PRESETS)}; ablations {', '.join(ABLATIONS)}; settings such as budget=2500"
+        elif part not in POLICY_PRESETS:
+            accepted = (
+                f"presets {', '.join(POLICY_PRESETS)}; ablations {', '.join(ABLATIONS)}; settings such as budget=2500"
+            )
             raise UsageError(f"method {name!r}: no setting {part!r}; there are {accepted}")
     try:
         return start.replace(**changes) if changes else start
