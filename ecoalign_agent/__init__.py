@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.integrations.node import as_node
     from ecoalign_agent.rewriter import Rewriter
     from ecoalign_agent.rewriting.state import RewritePolicy
+    from ecoalign_agent.search.checkpointing import serializer
     from ecoalign_agent.search.state import CHECKPOINTED
     from ecoalign_agent.settings import read_policy
 
@@ -86,6 +87,7 @@ _MODULES = {
     "integrations.node": ("as_node",),
     "rewriter": ("Rewriter",),
     "rewriting.state": ("RewritePolicy",),
+    "search.checkpointing": ("serializer",),
     "search.state": ("CHECKPOINTED",),
     "settings": ("read_policy",),
 }
@@ -144,6 +146,7 @@ __all__ = [
     "__version__",
     "as_node",
     "read_policy",
+    "serializer",
 ]
 
 

@@ -160,7 +160,7 @@ async def kept_agent(state: str | None, build: "Callable[..., EcoAlign]") -> "As
         async with build() as agent:
             yield agent
         return
-    from ecoalign_agent.checkpointers import open_checkpointer
+    from ecoalign_agent.search.checkpointing import open_checkpointer
 
     async with open_checkpointer(state) as saver, build(checkpointer=saver) as agent:
         yield agent
@@ -182,8 +182,8 @@ def end(output: "Output", followed: "Followed", result: "Result", state: str | N
     if result.waiting is not None and state is not None:
         import shlex
 
-        from ecoalign_agent.checkpointers import store_name
         from ecoalign_agent.cli.render.output import tell_notice
+        from ecoalign_agent.search.checkpointing import store_name
 
         show = f"ecoalign review {shlex.quote(store_name(state))} {result.run_id}"
         tell_notice(f"{result.waiting.kind} {result.waiting.id} waits for a person: '{show}' shows it")

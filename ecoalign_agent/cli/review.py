@@ -142,7 +142,7 @@ async def _only_one(agent: "EcoAlign", file: str) -> str:
 
 
 def _say_which(waiting: list[str], file: str) -> NoReturn:
-    from ecoalign_agent.checkpointers import store_name
+    from ecoalign_agent.search.checkpointing import store_name
 
     if not waiting:
         raise UsageError(f"{store_name(file)}: no run waits for a person")

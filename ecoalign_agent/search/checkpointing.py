@@ -1,20 +1,22 @@
-"""What may be read back out of a checkpoint: plain values, LangChain's messages and our own types, and nothing else.
+"""Checkpoints of runs: their store, the types that may be read back, and the calls of an unfinished node.
 
 A checkpoint names the types to build from it. By default LangGraph's savers import and call whatever it names, so that
-who can write the file can run code here. Ours: a saver that this package uses reads strictly, however it was made.
+whoever can write the file can run code here. Every saver that this package uses builds known types only.
 
-The calls of the node that is being carried out, kept beside the checkpoint that it began from.
-
-LangGraph checkpoints after a node. Within one, what the models said lives in this process alone: so every answer is
-written at once into the same store, as a pending write of that checkpoint under a task of its own, which LangGraph
-hands to no node. It needs no other file or table, goes where the thread goes, with any checkpointer, and is as durable
-as a checkpoint. The next checkpoint makes it history. Ours.
+LangGraph checkpoints after a node. Within one, the replies of models live in this process alone: so every reply is
+written at once into the same store, as a pending write of the checkpoint under a task of its own, which LangGraph hands
+to no node. It needs no other file or table, works with any checkpointer, and is as durable as a checkpoint. The next
+checkpoint makes it history. Source: ours.
 """
 
 import copy
+import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -24,21 +26,44 @@ from langgraph.config import get_config
 from langgraph.constants import CONFIG_KEY_CHECKPOINTER
 from langgraph.runtime import get_runtime
 
+from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.search.state import CHECKPOINTED
 
-_NOBODYS = ("", "")
+CALL_CHANNEL = "ecoalign_call"
+"""Name under which a call is written; no key of a state."""
+
+_NO_TYPE = ("", "")
 """Module and name of no type."""
+
+_SEPARATOR = "|"
+"""Between the parts of a checkpoint namespace: the last one names the node, those before it the graph."""
+
+_SQLITE_HEADER = b"SQLite format 3\0"
+
+_POSTGRES_SCHEMES = ("postgresql://", "postgres://")
+
+
+def serializer(*types: type) -> JsonPlusSerializer:
+    """A serializer for the checkpointer of a graph that holds EcoAlign as a node: `InMemorySaver(serde=serializer())`.
+
+    It builds this package's types and those given, and never unpickles.
+
+    Args:
+        types: of the graph's own state, beyond plain values and LangChain's messages.
+    """
+    own = {(kind.__module__, kind.__name__) for kind in types}
+    return JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=[*CHECKPOINTED, *own])
 
 
 def strict_checkpointer(saver: BaseCheckpointSaver[str]) -> BaseCheckpointSaver[str]:
-    """A saver over the same store that builds only known types, and never unpickles.
+    """A saver over the same store that builds known types only, and never unpickles.
 
-    What a checkpoint names beyond those comes back as the plain data it was made of, and is not built. Types that a
-    caller let through by name are let through here, too; "everything" is not. A serializer of a make that LangGraph
-    does not know is left as it is, and LangGraph logs that it can't be held to a list.
+    Other types come back as the plain data they were made of. Types that the caller's serializer allows by name are
+    allowed here, too; "everything" is not. A serializer of a class that LangGraph does not know is left as it is, and
+    LangGraph logs that it can't restrict it.
 
     Args:
-        saver: as the caller made it; it is not changed.
+        saver: the caller's; it is not changed.
     """
     strict = _strict(saver.serde)
     if strict is None:
@@ -49,25 +74,18 @@ def strict_checkpointer(saver: BaseCheckpointSaver[str]) -> BaseCheckpointSaver[
 
 
 def _strict(serde: SerializerProtocol) -> SerializerProtocol | None:
-    """The serializer held to the list; None: of an unknown make."""
+    """The serializer with the allow-list; None: of an unknown class."""
     if isinstance(serde, EncryptedSerializer):
         inner = _strict(serde.serde)
         return None if inner is None else EncryptedSerializer(serde.cipher, inner)
     if not isinstance(serde, JsonPlusSerializer):
         return None
     # One that lets everything through has no list to add to, and hands itself back.
-    if serde.with_msgpack_allowlist({_NOBODYS}) is serde:
+    if serde.with_msgpack_allowlist({_NO_TYPE}) is serde:
         serde = JsonPlusSerializer(allowed_msgpack_modules=None)
     strict = copy.copy(serde.with_msgpack_allowlist(CHECKPOINTED))
     strict.pickle_fallback = False
     return strict
-
-
-CALL_CHANNEL = "ecoalign_call"
-"""The name under which a call is written; no key of a state."""
-
-_INSIDE = "|"
-"""Between the parts of a namespace: what comes before the last one names the graph, the last one the node."""
 
 
 class CheckpointCallStore:
@@ -82,28 +100,134 @@ class CheckpointCallStore:
         self._saver, self._config = saver, config
 
     async def entries(self) -> Sequence[str]:
-        """What was kept beside this checkpoint."""
+        """Entries written beside this checkpoint."""
         found = await self._saver.aget_tuple(self._config)
         writes = () if found is None else found.pending_writes or ()
         return [value for _, channel, value in writes if channel == CALL_CHANNEL and isinstance(value, str)]
 
     async def append(self, entry: str) -> None:
-        """Write one entry; on disc when this returns, where the checkpointer has a disc."""
+        """Write one entry; as durable as the checkpointer when this returns."""
         await self._saver.aput_writes(self._config, [(CALL_CHANNEL, entry)], uuid.uuid4().hex)
 
 
 def current_checkpointer() -> BaseCheckpointSaver[Any] | None:
-    """The checkpointer of the run that the running node belongs to, whoever brought it; None: there is none."""
+    """The checkpointer of the run that the running node belongs to; None: there is none."""
     saver = get_config().get("configurable", {}).get(CONFIG_KEY_CHECKPOINTER)
     return saver if isinstance(saver, BaseCheckpointSaver) else None
 
 
 def current_call_cache() -> CheckpointCallStore | None:
-    """The store of the running node's calls; None: nothing is kept in this run."""
+    """The store of the running node's calls; None: the run has no checkpointer."""
     saver, info = current_checkpointer(), get_runtime().execution_info
     if saver is None or info is None or info.thread_id is None:
         return None
-    graph, inside, _ = info.checkpoint_ns.rpartition(_INSIDE)
-    namespace = graph if inside else ""
+    graph, nested, _ = info.checkpoint_ns.rpartition(_SEPARATOR)
+    namespace = graph if nested else ""
     names = {"thread_id": info.thread_id, "checkpoint_ns": namespace, "checkpoint_id": info.checkpoint_id}
     return CheckpointCallStore(saver, {"configurable": names})
+
+
+def is_database(place: str) -> bool:
+    """True if a place is a database URL; else it is a file."""
+    return place.startswith(_POSTGRES_SCHEMES)
+
+
+def store_name(place: str) -> str:
+    """A place for messages: of a database its host, port and name, never its password or parameters."""
+    if not is_database(place):
+        return place
+    try:
+        parts = urlsplit(place)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "postgresql://…"
+    return f"postgresql://{parts.hostname or ''}{port}{parts.path}"
+
+
+@asynccontextmanager
+async def open_checkpointer(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
+    """A strict checkpointer over ``place``, closed at the end. Its runs outlive their process, even a killed one.
+
+    Args:
+        place: a SQLite file, made if it is missing, or ``postgresql://USER:PASSWORD@HOST/DATABASE``.
+
+    Raises:
+        UsageError: the package for it is not installed, or the place can't be opened or holds something else.
+        RunError: it failed while it was used. Earlier checkpoints stay.
+    """
+    opened = _postgres(place) if is_database(place) else _sqlite(place)
+    async with opened as saver:
+        yield strict_checkpointer(saver)
+
+
+@asynccontextmanager
+async def _sqlite(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
+    try:
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UsageError(
+            f"state file {place!r}: keeping runs in a file needs a package that is not installed: "
+            "pip install 'ecoalign-agent[sqlite]'"
+        ) from error
+    _require_usable(place)
+    begun = False
+    try:
+        async with AsyncSqliteSaver.from_conn_string(place) as saver:
+            await saver.setup()
+            begun = True
+            yield saver
+    except sqlite3.Error as error:
+        if not begun:
+            raise UsageError(f"state file {place!r} can't be used: {error}; name another file") from error
+        raise RunError(f"state file {place!r}: {error}; what was kept before stays: run the same again") from error
+
+
+def _require_usable(place: str) -> None:
+    """Check before opening that a file is a SQLite database or empty, or can be made."""
+    path = Path(place)
+    if not path.parent.is_dir():
+        raise UsageError(f"state file {place!r}: there is no folder {str(path.parent)!r}; make it, or name another")
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_SQLITE_HEADER))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"state file {place!r} can't be used: {error.strerror}; name another file") from error
+    if head not in {b"", _SQLITE_HEADER}:
+        raise UsageError(f"state file {place!r} can't be used: it is no SQLite database; name another file")
+
+
+@asynccontextmanager
+async def _postgres(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
+    try:
+        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver  # noqa: PLC0415 - an extra
+        from psycopg import AsyncConnection, Error  # noqa: PLC0415 - as above
+        from psycopg.rows import dict_row  # noqa: PLC0415 - as above
+        from psycopg_pool import AsyncConnectionPool, PoolTimeout  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise UsageError(
+            f"state {store_name(place)}: keeping runs in Postgres needs packages that are not installed: "
+            "pip install 'ecoalign-agent[postgres]'"
+        ) from error
+    arguments = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    begun = False
+    try:
+        # Once by itself: a pool would say in its log, address and all, why it can't connect, and try again.
+        await (await AsyncConnection.connect(place, connect_timeout=10)).close()
+        kind: type[AsyncConnection[dict[str, Any]]] = AsyncConnection
+        async with AsyncConnectionPool(
+            place, connection_class=kind, min_size=1, max_size=8, open=False, kwargs=arguments
+        ) as pool:
+            saver = AsyncPostgresSaver(pool)
+            await saver.setup()
+            begun = True
+            yield saver
+    except (Error, PoolTimeout) as error:
+        # The driver's own words may hold the address with its password: only their kind is told.
+        what = type(error).__name__
+        if not begun:
+            raise UsageError(
+                f"state {store_name(place)} can't be used ({what}): check address, name and password"
+            ) from None
+        raise RunError(f"state {store_name(place)}: {what}; what was kept before stays: run the same again") from None

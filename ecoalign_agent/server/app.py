@@ -20,8 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.checkpointers import open_checkpointer
 from ecoalign_agent.rewriter import Rewriter
+from ecoalign_agent.search.checkpointing import open_checkpointer
 from ecoalign_agent.server.auth import AuthMiddleware
 from ecoalign_agent.server.completions import completion_routes
 from ecoalign_agent.server.config import ServingConfig

@@ -34,9 +34,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.checkpointers import open_checkpointer
 from ecoalign_agent.cli.main import main
-from ecoalign_agent.search.checkpointing import CALL_CHANNEL
+from ecoalign_agent.search.checkpointing import CALL_CHANNEL, open_checkpointer
 from ecoalign_agent.settings import read_policy
 from ecoalign_agent.testing import CompletionReply, JsonObject, scripted_call
 from tests.scripted_server import Answer, ChatServer, Delayed
@@ -128,7 +127,12 @@ class Launcher:
 def launch() -> None:
     """Fork for each line of standard input, one after the other; tell the process and then its status."""
     modules = ("langchain_openai", "langgraph.checkpoint.sqlite.aio", "ecoalign_agent.cli.render.output")
-    for module in ("ecoalign_agent.agent", "ecoalign_agent.checkpointers", "ecoalign_agent.events.log", *modules):
+    for module in (
+        "ecoalign_agent.agent",
+        "ecoalign_agent.search.checkpointing",
+        "ecoalign_agent.events.log",
+        *modules,
+    ):
         import_module(module)
     print(0, flush=True)
     for line in sys.stdin:

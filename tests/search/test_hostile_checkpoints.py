@@ -6,8 +6,9 @@ import pickle
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import ormsgpack
 import pytest
@@ -16,10 +17,13 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph import START, StateGraph
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.economics.budget import Budget
-from ecoalign_agent.search.checkpointing import strict_checkpointer
+from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.events.result import Result
+from ecoalign_agent.search.checkpointing import serializer, strict_checkpointer
 from ecoalign_agent.search.state import CHECKPOINTED
 from ecoalign_agent.testing import ScriptedModel
 from tests.search.resuming import POLICY, plain, request, story, uninterrupted
@@ -258,3 +262,45 @@ def test_the_callers_saver_is_left_as_it_was_and_their_own_types_still_pass() ->
     assert strict_checkpointer(InMemorySaver()).serde.loads_typed(payload) == [1, 2]
     assert strict.serde.loads_typed(strict.serde.dumps_typed(Budget(7.0))) == Budget(7.0)
     assert ("ecoalign_agent.economics.budget", "Budget") in CHECKPOINTED
+
+
+@dataclass(frozen=True)
+class Ticket:
+    number: int
+
+
+class Parent(TypedDict, total=False):
+    """The state of a graph that asks EcoAlign within a node."""
+
+    result: Result
+    ticket: Ticket
+
+
+async def test_a_parent_graphs_saver_returns_our_state_through_our_serializer(caplog: pytest.LogCaptureFixture) -> None:
+    saver = InMemorySaver(serde=serializer(Ticket))
+    agent = EcoAlign(story(), policy=POLICY)
+
+    async def ask(state: Parent) -> Parent:
+        asked: Any = request("x")
+        found = await agent.graph.ainvoke(asked)
+        return Parent(result=found["result"], ticket=Ticket(7))
+
+    parent = StateGraph(Parent)
+    parent.add_node("ask", ask)
+    parent.add_edge(START, "ask")
+    graph = parent.compile(checkpointer=saver)
+    made = await graph.ainvoke(Parent(), THREAD)
+    with caplog.at_level(logging.WARNING):
+        read = await graph.aget_state(THREAD)
+    assert read.values == made
+    assert isinstance(read.values["result"], Result)
+    assert read.values["ticket"] == Ticket(7)
+    assert not [record for record in caplog.records if "deserializ" in record.getMessage().lower()]
+
+
+def test_our_serializer_builds_no_other_type_and_reads_no_pickle() -> None:
+    strict = serializer()
+    assert strict.loads_typed(msgpack(packed(POSITIONAL, "fractions", "Fraction", (1, 2)))) == [1, 2]
+    thought = Thought("r", "root", "", (), 1, 0, 0)
+    assert strict.loads_typed(strict.dumps_typed(thought)) == thought
+    assert not strict.pickle_fallback

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.checkpointers import open_checkpointer, store_name
 from ecoalign_agent.cli.main import main
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.search.checkpointing import open_checkpointer, store_name
 from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies, verdict_reply
 from tests.scripted_server import ChatServer
 from tests.search.stage import QUESTION, grading

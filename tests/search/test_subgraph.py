@@ -9,14 +9,13 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.events.events import event_adapter
-from ecoalign_agent.search.state import CHECKPOINTED
+from ecoalign_agent.search.checkpointing import serializer
 from ecoalign_agent.testing import (
     AnyReply,
     ScriptedCall,
@@ -135,7 +134,7 @@ async def test_taken_up_in_the_middle_by_the_parents_checkpoint_it_goes_on_where
     cut = True
     model = ScriptedModel(script)
     # Only known types may be read back.
-    saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=list(CHECKPOINTED)))
+    saver = InMemorySaver(serde=serializer())
     parent = as_a_node(EcoAlign(model), saver)
     config = {"configurable": {"thread_id": "x"}}
     running = asyncio.create_task(parent.ainvoke(REQUEST, config, durability="sync"))
