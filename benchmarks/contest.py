@@ -16,7 +16,7 @@ from ecoalign_agent.bench.datasets.simulated import score_by_truth
 from ecoalign_agent.bench.methods.base import AnswerQuestion, MethodContext
 from ecoalign_agent.bench.methods.registry import METHODS
 from ecoalign_agent.bench.runner.models import another_seed
-from ecoalign_agent.models.simulated.drawing import picture_of
+from ecoalign_agent.models.simulated.drawing import draw_picture
 from ecoalign_agent.models.simulated.model import simulated_model
 from ecoalign_agent.models.simulated.world import Sample, World
 
@@ -204,9 +204,11 @@ def _script(calls: Sequence[Call]) -> Script:
 def cases_of(samples: int) -> tuple[list[Case], Case]:
     """The first samples of world 0, and one with a picture that is none of them."""
     world = World(0)
-    drawn = [Case(sample, [] if (data := picture_of(sample)) is None else [data]) for sample in world.samples(samples)]
+    drawn = [
+        Case(sample, [] if (data := draw_picture(sample)) is None else [data]) for sample in world.samples(samples)
+    ]
     other = next(sample for sample in world.samples(100, start=samples) if sample.pictured)
-    picture = picture_of(other)
+    picture = draw_picture(other)
     assert picture is not None
     return drawn, Case(other, [picture])
 

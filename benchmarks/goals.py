@@ -15,7 +15,8 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from ecoalign_agent.bench.analysis.outcomes import Outcome, Row, Run, mean_of, row_of
+from ecoalign_agent.bench.analysis.outcomes import Outcome, Row, Run, row_of
+from ecoalign_agent.bench.analysis.statistics import mean_if_known
 from ecoalign_agent.bench.methods.registry import METHODS
 from ecoalign_agent.bench.runner.config import BenchConfig
 from ecoalign_agent.bench.runner.logs import read_runs
@@ -109,7 +110,7 @@ def _plain(runs: Mapping[str, Run]) -> Iterator[Held]:
 
 
 def _tokens(outcomes: Sequence[Outcome]) -> float | None:
-    return mean_of(None if one.receipt is None else one.receipt.completion_tokens for one in outcomes)
+    return mean_if_known(None if one.receipt is None else one.receipt.completion_tokens for one in outcomes)
 
 
 def _by_difficulty(outcomes: Sequence[Outcome]) -> list[tuple[int, float]]:

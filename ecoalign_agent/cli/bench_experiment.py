@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.bench.experiments.base import Experiment
     from ecoalign_agent.cli.render.output import Output
 
-EXPERIMENT = """The experiments that a reader asks for first, each a table, a plot and what the figures say.
+EXPERIMENT = """The experiments that a reader asks for first, each a table with paired differences, and a plot.
 
 They run on the simulated model, where everything is known: free, without network, the same every time. Every figure is
 simulated, and says so. Without NAME: which there are.
@@ -21,7 +21,7 @@ simulated, and says so. Without NAME: which there are.
 Examples:
   ecoalign bench experiment
   ecoalign bench experiment budget --out out/budget
-  ecoalign bench experiment stacked --samples 600 --model simulated:weak --json | jq '.answers[]'
+  ecoalign bench experiment stacked --samples 600 --model simulated:weak --json | jq '.differences[]'
 """
 
 SHORT = "The first questions to ask, answered on the simulated model."
@@ -31,7 +31,7 @@ def experiment(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one; none lists them.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="Only say which there are.")] = False,
     samples: Annotated[
-        int, typer.Option(metavar="N", min=1, max=16_384, help="Of each arm, spread over three seeds.")
+        int, typer.Option(metavar="N", min=1, max=16_384, help="Of each condition, spread over three seeds.")
     ] = 200,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="The first of the three seeds.")] = 0,
     model: Annotated[
@@ -53,22 +53,22 @@ def experiment(
     output = Output(json=json, quiet=quiet)
     with ending_well(Followed(), debug=debug):
         from ecoalign_agent.bench.experiments.base import Setting
-        from ecoalign_agent.bench.experiments.output import as_mapping, keep, ready, table_lines
+        from ecoalign_agent.bench.experiments.output import as_mapping, make_folder, table_lines, write_files
 
         if name is None or listed:
             _list(output)
             return
         chosen = _chosen(name)
         setting = Setting(samples=samples, seed=seed, model=model, at_once=at_once)
-        folder = None if out is None else ready(Path(out))
-        output.progress(f"{chosen.title}: {samples} samples an arm, seeds from {seed}, {model}")
+        folder = None if out is None else make_folder(Path(out))
+        output.progress(f"{chosen.title}: {samples} samples a condition, seeds from {seed}, {model}")
         finding = asyncio.run(endable(chosen.run(setting, output.progress)))
-        for path in () if folder is None else keep(finding, setting, folder):
+        for path in () if folder is None else write_files(chosen, finding, setting, folder):
             output.progress(f"written: {path}")
         if json:
-            write_json(as_mapping(finding, setting))
+            write_json(as_mapping(chosen, finding, setting))
         else:
-            output.table(table_lines(finding))
+            output.table(table_lines(chosen, finding))
 
 
 def _chosen(name: str) -> "Experiment":

@@ -240,22 +240,22 @@ def _minutes(seconds: float) -> str:
 def _show(folder: "Path", output: "Output") -> None:
     """Write tables and plots, and show what matters."""
     from ecoalign_agent.bench.analysis.outcomes import row_of
-    from ecoalign_agent.bench.analysis.plots import plot_all
-    from ecoalign_agent.bench.analysis.tables import overview, table
+    from ecoalign_agent.bench.analysis.plots import plot_set
+    from ecoalign_agent.bench.analysis.tables import full_table, overview_lines
     from ecoalign_agent.bench.runner.logs import read_runs
     from ecoalign_agent.errors import UsageError
 
     runs = read_runs(folder)
     rows = [row_of(run) for run in runs]
     for name, text in (
-        ("table.md", table(rows, form="md")),
-        ("table.csv", table(rows, form="csv")),
-        ("table.tex", table(rows, form="latex")),
+        ("table.md", full_table(rows, form="md")),
+        ("table.csv", full_table(rows, form="csv")),
+        ("table.tex", full_table(rows, form="latex")),
     ):
         (folder / name).write_text(text, encoding="utf-8")
     output.progress("drawing the plots")
     try:
-        plots = plot_all(runs, folder / "plots")
+        plots = plot_set(runs, folder / "plots")
     except UsageError as error:
         output.progress(f"no plots: {error}")
         plots = []
@@ -264,5 +264,5 @@ def _show(folder: "Path", output: "Output") -> None:
 
         write_json({"rows": [row.model_dump(mode="json") for row in rows], "plots": [str(path) for path in plots]})
         return
-    output.table(overview(runs))
+    output.table(overview_lines(runs))
     output.progress(f"in {folder}: table.md, table.csv, table.tex, {len(plots)} plots, and logs for inspect view")

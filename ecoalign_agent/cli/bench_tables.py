@@ -118,11 +118,11 @@ def plot(
     output = Output(json=json)
     with ending_well(Followed(), debug=debug):
         runs = _read(out, output)
-        from ecoalign_agent.bench.analysis.plots import plot_all
+        from ecoalign_agent.bench.analysis.plots import plot_set
         from ecoalign_agent.bench.analysis.tables import PlotReport
 
         output.progress("drawing")
-        files = tuple(str(path) for path in plot_all(runs, Path(to) if to is not None else Path(out) / "plots"))
+        files = tuple(str(path) for path in plot_set(runs, Path(to) if to is not None else Path(out) / "plots"))
         if json:
             output.record(PlotReport(files=files))
         else:
@@ -137,15 +137,14 @@ def show_table(runs: "Sequence[Run]", output: "Output", form: Literal["md", "csv
         output: where it goes, and whether as JSON.
         form: the full table in this form; None: the one for reading.
     """
-    from ecoalign_agent.bench.analysis.tables import overview, table_report
-    from ecoalign_agent.bench.analysis.tables import table as full
+    from ecoalign_agent.bench.analysis.tables import full_table, overview_lines, table_report
 
     if output.json:
         output.record(table_report(runs))
     elif form is None:
-        output.table(overview(runs))
+        output.table(overview_lines(runs))
     else:
-        output.table(full(table_report(runs).rows, form=form).splitlines())
+        output.table(full_table(table_report(runs).rows, form=form).splitlines())
 
 
 def show_comparison(
@@ -162,14 +161,13 @@ def show_comparison(
     Raises:
         UsageError: nothing can be held against anything, or a simulated run against a published figure.
     """
-    from ecoalign_agent.bench.analysis.published import against_lines, beside_lines
-    from ecoalign_agent.bench.analysis.tables import compare_report
+    from ecoalign_agent.bench.analysis.tables import compare_report, comparison_lines, published_lines
 
     report = compare_report(runs, others, paper=paper)
     if output.json:
         output.record(report)
     else:
-        output.table(beside_lines(report.beside) if paper else against_lines(report.against))
+        output.table(published_lines(report.beside) if paper else comparison_lines(report.against))
 
 
 def _read(folder: str, output: "Output") -> "list[Run]":

@@ -12,9 +12,9 @@ import typer
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from ecoalign_agent.models.simulated.fit import Row
+    from ecoalign_agent.models.simulated.fit import PublishedRow
     from ecoalign_agent.models.simulated.model import SimulatedModel
-    from ecoalign_agent.models.simulated.reports import Cell, Measured
+    from ecoalign_agent.models.simulated.reports import FitCell, ModelMeasurement
 
 app = typer.Typer(help="A simulated model with known ground truth.", rich_markup_mode=None)
 
@@ -88,16 +88,16 @@ def serve(
             if find_spec(name) is None:
                 raise UsageError(f"ecoalign simulate serve needs {name}: pip install 'ecoalign-agent[serve]'")
         from ecoalign_agent.models.simulated.model import simulated_model
-        from ecoalign_agent.models.simulated.server import HOST, bound, create_app, run
+        from ecoalign_agent.models.simulated.server import HOST, create_simulated_app, listening_socket, serve_simulated
         from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
 
         name = f"simulated:{preset}?seed={seed}&world={world}&latency={latency_ms / 1_000}"
-        served = create_app(simulated_model(name))
-        listening = bound(port)
+        served = create_simulated_app(simulated_model(name))
+        listening = listening_socket(port)
         output = Output()
         output.progress(f"{preset}, seed {seed}: {SIMULATED_LABEL}")
         output.progress(f"listening at http://{HOST}:{listening.getsockname()[1]}/v1, model simulated; Ctrl-C ends it")
-        run(served, listening)
+        serve_simulated(served, listening)
 
 
 @app.command(help=WORLD, short_help="Write samples with their pictures.")
@@ -158,7 +158,7 @@ def fit(
         from ecoalign_agent.models.simulated.fit import COMPARED_WITH, FITTED_TO
         from ecoalign_agent.models.simulated.reports import FitReport, fit_lines, fitted_cells, parameters_of
 
-        cells: list[Cell] = []
+        cells: list[FitCell] = []
         for row in FITTED_TO:
             output.progress(f"{row.model}: {row.method}")
             cells += fitted_cells(row, samples=samples, seed=seed)
@@ -173,7 +173,7 @@ def fit(
             output.table(fit_lines(report))
 
 
-async def _predicted(row: "Row", samples: int, seed: int) -> "list[Cell]":
+async def _predicted(row: "PublishedRow", samples: int, seed: int) -> "list[FitCell]":
     """What EcoAlign does on the model fitted to the plain rows of the same name."""
     from ecoalign_agent.models.simulated.reports import base_tokens, cost_cell, model_for, score_cell
 
@@ -187,24 +187,24 @@ async def _predicted(row: "Row", samples: int, seed: int) -> "list[Cell]":
     return cells
 
 
-async def _searched(model: "SimulatedModel", samples: int) -> "Measured":
+async def _searched(model: "SimulatedModel", samples: int) -> "ModelMeasurement":
     import asyncio
 
     from ecoalign_agent.agent import EcoAlign
-    from ecoalign_agent.models.simulated.drawing import picture_of
-    from ecoalign_agent.models.simulated.ground_truth import Grade, grade
-    from ecoalign_agent.models.simulated.reports import measured
+    from ecoalign_agent.models.simulated.drawing import draw_picture
+    from ecoalign_agent.models.simulated.ground_truth import AnswerGrade, grade_answer
+    from ecoalign_agent.models.simulated.reports import summarise_answers
     from ecoalign_agent.models.simulated.world import Sample
 
     places = asyncio.Semaphore(8)
     async with EcoAlign(model) as agent:
 
-        async def one(sample: Sample) -> tuple[Sample, Grade, int]:
+        async def one(sample: Sample) -> tuple[Sample, AnswerGrade, int]:
             async with places:
-                picture = await asyncio.to_thread(picture_of, sample)
+                picture = await asyncio.to_thread(draw_picture, sample)
                 result = await agent.ask(sample.question, [] if picture is None else [picture])
-            return sample, grade(sample, result.answer), result.cost.tokens.completion
+            return sample, grade_answer(sample, result.answer), result.cost.tokens.completion
 
         async with asyncio.TaskGroup() as group:
             asked = [group.create_task(one(sample)) for sample in model.world.samples(samples)]
-    return measured(task.result() for task in asked)
+    return summarise_answers(task.result() for task in asked)

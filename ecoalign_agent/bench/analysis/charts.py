@@ -1,10 +1,7 @@
-"""How a plot is drawn and kept: one look in print and on screen, labels beside their points, the same bytes each time.
+"""Drawing and saving of plots: one style, headings and footnotes, labels beside their points, reproducible files.
 
-Nothing global is touched: no pyplot, and settings hold only while a plot is drawn.
-
-Where labels go beside their points, so that none lies on another, on a point or outside. In points of 1/72 inch.
-
-Writes names beside the points of a plot.
+Nothing global is changed: no pyplot, and settings hold only while a plot is drawn. Sizes are in inches, text in points
+of 1/72 inch. The same figure gives the same bytes.
 """
 
 # ruff: noqa: PLC0415 - matplotlib is an extra, and heavy
@@ -15,16 +12,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from ecoalign_agent.bench.analysis.format import block_of, heading, printable
+from ecoalign_agent.bench.analysis.format import printable
+from ecoalign_agent.bench.analysis.grouping import group_of, heading
 from ecoalign_agent.bench.analysis.outcomes import Row
 from ecoalign_agent.errors import RunError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    Boxes = npt.NDArray[np.float64]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,7 +53,7 @@ _STYLE = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The look, for as long as it lasts.
+    """Apply the style within the context.
 
     Raises:
         UsageError: matplotlib is not installed.
@@ -62,14 +63,14 @@ def style() -> Iterator[None]:
     except ImportError as error:
         raise UsageError("plots need matplotlib: pip install 'ecoalign-agent[eval]'") from error
     with mpl.rc_context():
-        # From the library's own defaults: what a user has set for plots of their own does not change these.
+        # From the library's own defaults: a user's settings for other plots do not change these.
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
         yield
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draws under the look."""
+    """Run a drawing function within :func:`style`."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -80,11 +81,11 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def canvas(title: str, rows: Sequence[Row], *, height: float = 5.0, left: float = 0.72) -> "tuple[Figure, Axes]":
-    """An empty figure with its title: what is plotted, of which benchmark, model, samples, judge and seed.
+    """An empty figure with title and heading: benchmark, model, samples, judge and seed.
 
     Args:
-        title: what is plotted.
-        rows: all of one block.
+        title: of the plot.
+        rows: all of one group.
         height: of the figure, in inches; it is 7.4 wide.
         left: margin for the labels of the upright axis, in inches.
 
@@ -94,33 +95,32 @@ def canvas(title: str, rows: Sequence[Row], *, height: float = 5.0, left: float 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if len(of := {block_of(row) for row in rows}) != 1:
-        raise ValueError(f"{title}: a plot is of one benchmark, model, judge and seed; these rows are of {len(of)}")
+    if len(groups := {group_of(row) for row in rows}) != 1:
+        raise ValueError(f"{title}: a plot is of one benchmark, model, judge and seed; these rows are of {len(groups)}")
     width = 7.4
-    told = _broken(heading(of.pop(), rows), wide=72 * (width - left - 0.1), size=8)
-    above = 0.42 + 0.17 * len(told)
+    lines = _broken(heading(groups.pop(), rows), width=72 * (width - left - 0.1), size=8)
+    above, below = 0.42 + 0.17 * len(lines), 0.8
     figure = Figure(figsize=(width, height), dpi=72)
     FigureCanvasAgg(figure)
-    below = 0.8
     axes = figure.add_axes(
         (left / width, below / height, (width - left - 0.2) / width, (height - above - below) / height)
     )
     figure.text(left / width, 1 - 0.27 / height, title, fontsize=11.5, weight="bold", color=INK)
-    for place, line in enumerate(told):
-        figure.text(left / width, 1 - (0.46 + 0.17 * place) / height, line, fontsize=8, color=MIDDLE)
+    for number, line in enumerate(lines):
+        figure.text(left / width, 1 - (0.46 + 0.17 * number) / height, line, fontsize=8, color=MIDDLE)
     return figure, axes
 
 
 def footnote(axes: "Axes", text: str) -> None:
-    """A line in small letters at the foot of the figure; a longer one is broken."""
-    figure, begin = axes.figure, axes.get_position().x0
-    height, width = axes.figure.bbox.height / 72, axes.figure.bbox.width * (1 - begin) - 7
-    lines = _broken(text.split("; "), wide=width, size=7, joint="; ")
-    for place, line in enumerate(reversed(lines)):
-        figure.text(begin, (0.1 + 0.145 * place) / height, line, fontsize=7, color=MIDDLE)
+    """Write a line in small letters at the foot of the figure; a longer one is broken at its semicolons."""
+    figure, left = axes.figure, axes.get_position().x0
+    height, width = figure.bbox.height / 72, figure.bbox.width * (1 - left) - 7
+    lines = _broken(text.split("; "), width=width, size=7, joint="; ")
+    for number, line in enumerate(reversed(lines)):
+        figure.text(left, (0.1 + 0.145 * number) / height, line, fontsize=7, color=MIDDLE)
 
 
-def save(figure: "Figure", stem: Path) -> tuple[Path, Path]:
+def save_figure(figure: "Figure", stem: Path) -> tuple[Path, Path]:
     """Write a figure as PNG and as SVG; the same figure gives the same bytes.
 
     Args:
@@ -144,138 +144,28 @@ def save(figure: "Figure", stem: Path) -> tuple[Path, Path]:
     return png, svg
 
 
-def text_size(text: str, *, size: float = 8, strong: bool = False) -> tuple[float, float]:
-    """Width and height of a text with a little air round it, in points.
-
-    Args:
-        text: on one line.
-        size: of the letters, in points.
-        strong: printed bold.
-    """
+def text_size(text: str, *, size: float = 8, bold: bool = False) -> tuple[float, float]:
+    """Width and height of a line of text with a margin of one point on each side, in points."""
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
-    font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if strong else "normal")
+    font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
     width, height, _ = RendererAgg(1, 1, 72).get_text_width_height_descent(text, font, ismath=False)
     return float(width) + 2, float(height) + 2
 
 
-def _broken(parts: Sequence[str], *, wide: float, size: float, joint: str = " · ") -> list[str]:
-    """Parts on as few lines of ``wide`` points as they need; one that is too long for a line is cut."""
+def _broken(parts: Sequence[str], *, width: float, size: float, joint: str = " · ") -> list[str]:
+    """Parts on as few lines of ``width`` points as they need; one that is too long for a line is cut."""
     lines: list[str] = []
     for part in parts:
-        short = part
-        while len(short) > 1 and text_size(short, size=size)[0] > wide:
-            short = short[:-2].rstrip() + "…"
-        if lines and text_size(lines[-1] + joint + short, size=size)[0] <= wide:
-            lines[-1] += joint + short
+        fitting = part
+        while len(fitting) > 1 and text_size(fitting, size=size)[0] > width:
+            fitting = fitting[:-2].rstrip() + "…"
+        if lines and text_size(lines[-1] + joint + fitting, size=size)[0] <= width:
+            lines[-1] += joint + fitting
         else:
-            lines.append(short)
+            lines.append(fitting)
     return lines
-
-
-class Box(NamedTuple):
-    """An upright rectangle."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    def overlap(self, other: "Box") -> float:
-        """The area that both cover."""
-        width = min(self.right, other.right) - max(self.left, other.left)
-        height = min(self.top, other.top) - max(self.bottom, other.bottom)
-        return width * height if width > 0 and height > 0 else 0.0
-
-    def within(self, other: "Box") -> bool:
-        """Whether it lies wholly in the other."""
-        return (
-            self.left >= other.left
-            and self.right <= other.right
-            and self.bottom >= other.bottom
-            and self.top <= other.top
-        )
-
-    def grown(self, by: float) -> "Box":
-        """The same with a margin."""
-        return Box(self.left - by, self.bottom - by, self.right + by, self.top + by)
-
-
-_RINGS = (7.0, 12.0, 18.0, 26.0, 36.0, 48.0, 64.0, 82.0, 104.0, 130.0)
-_TURNS = tuple(math.radians(turn) for turn in (0, 35, -35, 180, 145, -145, 90, -90, 60, -60, 120, -120))
-_OUTSIDE = 1e9
-_ON_LABEL = 1e6
-_ON_POINT = 50.0
-_ON_LINE = 3.0
-_FAR = 2.0
-
-
-def placed(
-    points: Sequence[tuple[float, float]],
-    sizes: Sequence[tuple[float, float]],
-    *,
-    frame: Box,
-    lines: Sequence[Box] = (),
-    radius: float = 5.0,
-) -> list[Box]:
-    """A box for each label, near its point.
-
-    The most crowded point chooses first. A label on another costs most, then one on a point, then one on a line, then
-    one far away; where there is no room at all the least bad place is taken.
-
-    Args:
-        points: what the labels belong to.
-        sizes: width and height of each label.
-        frame: no label leaves it.
-        lines: thin things that a label should not cover: interval bars.
-        radius: of a point's mark.
-
-    Raises:
-        ValueError: not as many sizes as points.
-    """
-    if len(points) != len(sizes):
-        raise ValueError(f"{len(points)} points, {len(sizes)} labels")
-    marks = [Box(x, y, x, y).grown(radius) for x, y in points]
-    crowd = [sum(1 / (20 + math.dist(one, other)) for other in points) for one in points]
-    boxes: dict[int, Box] = {}
-    for place in sorted(range(len(points)), key=lambda place: (-crowd[place], place)):
-        others = list(boxes.values())
-
-        def badness(rung: tuple[int, Box], others: Sequence[Box] = others) -> float:
-            ring, box = rung
-            return (
-                (0.0 if box.within(frame) else _OUTSIDE)
-                + _ON_LABEL * sum(box.overlap(other.grown(1.5)) for other in others)
-                + _ON_POINT * sum(box.overlap(mark) for mark in marks)
-                + _ON_LINE * sum(box.overlap(line) for line in lines)
-                + _FAR * _RINGS[ring]
-            )
-
-        boxes[place] = min(_choices(points[place], sizes[place]), key=badness)[1]
-    return [boxes[place] for place in range(len(points))]
-
-
-def beads(x0: float, y0: float, x1: float, y1: float, *, radius: float = 0.8) -> Iterator[Box]:
-    """A thin line as small boxes in a row, so that a slanting one takes up no more room than it does."""
-    # A level or upright line is one thin box already; only steps in floating point keep it from being quite straight.
-    straight = min(abs(x1 - x0), abs(y1 - y0)) < radius
-    number = 1 if straight else math.ceil(math.dist((x0, y0), (x1, y1)) / 4)
-    for step in range(number):
-        one, other = step / number, (step + 1) / number
-        xs, ys = (x0 + one * (x1 - x0), x0 + other * (x1 - x0)), (y0 + one * (y1 - y0), y0 + other * (y1 - y0))
-        yield Box(min(xs), min(ys), max(xs), max(ys)).grown(radius)
-
-
-def _choices(point: tuple[float, float], size: tuple[float, float]) -> Iterator[tuple[int, Box]]:
-    (x, y), (width, height) = point, size
-    for ring, far in enumerate(_RINGS):
-        for turn in _TURNS:
-            dx, dy = far * math.cos(turn), far * math.sin(turn)
-            # The label grows away from the point: its near edge, or the middle of it, lies on the ring.
-            left = x + dx - (0 if dx > 1 else width if dx < -1 else width / 2)
-            bottom = y + dy - height / 2 + (height / 2) * (math.sin(turn) if abs(dx) > 1 else math.copysign(1, dy))
-            yield ring, Box(left, bottom, left + width, bottom + height)
 
 
 Line = tuple[float, float, float, float]
@@ -283,61 +173,151 @@ Line = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LabelledPoint:
     """A point with its label.
 
     Attributes:
         x: in the data's units.
         y: as above.
         text: its label.
-        strong: printed bold.
+        bold: whether the label is bold.
     """
 
     x: float
     y: float
     text: str
-    strong: bool = False
+    bold: bool = False
 
 
-def label_points(axes: "Axes", marks: Sequence[Mark], lines: Sequence[Line] = ()) -> None:
-    """Write each label where it covers nothing, with a thin line to its point where that is not next to it.
+def label_points(axes: "Axes", points: Sequence[LabelledPoint], lines: Sequence[Line] = ()) -> None:
+    """Write each label where it covers nothing, with a thin line to its point if that is not next to it.
 
     Args:
-        axes: with its limits set, for they decide what lies on what.
-        marks: points and labels.
+        axes: with its limits set, for they decide on overlaps.
+        points: with their labels.
         lines: to keep clear of: interval bars, a front, a curve.
     """
-    at = [tuple(map(float, axes.transData.transform((mark.x, mark.y)))) for mark in marks]
-    sizes = [text_size(printable(mark.text), strong=mark.strong) for mark in marks]
-    thin = [
-        box
-        for x0, y0, x1, y1 in lines
-        for box in beads(*(map(float, axes.transData.transform(((x0, y0), (x1, y1))).ravel())))
-    ]
-    frame = Box(*map(float, axes.bbox.extents))
-    boxes = placed([(x, y) for x, y in at], sizes, frame=frame.grown(-1), lines=thin)
-    for mark, (x, y), box in zip(marks, at, boxes, strict=True):
-        near = (min(max(x, box.left), box.right), min(max(y, box.bottom), box.top))
-        away = max(abs(near[0] - x), abs(near[1] - y)) > 11
+    if not points:
+        return
+    places = [(float(x), float(y)) for x, y in axes.transData.transform([(point.x, point.y) for point in points])]
+    sizes = [text_size(printable(point.text), bold=point.bold) for point in points]
+    ends = axes.transData.transform([end for x0, y0, x1, y1 in lines for end in ((x0, y0), (x1, y1))] or [(0, 0)])
+    thin = [box for i in range(len(lines)) for box in _line_boxes(*ends[2 * i], *ends[2 * i + 1])]
+    left, bottom, right, top = axes.bbox.extents
+    boxes = place_labels(places, sizes, frame=(left + 1, bottom + 1, right - 1, top - 1), obstacles=thin)
+    for point, (x, y), (left, bottom, right, top) in zip(points, places, boxes, strict=True):
         axes.annotate(
-            printable(mark.text),
-            (mark.x, mark.y),
-            xytext=(box.left - x, (box.bottom + box.top) / 2 - y),
+            printable(point.text),
+            (point.x, point.y),
+            xytext=(left - x, (bottom + top) / 2 - y),
             textcoords="offset points",
             va="center",
             ha="left",
             fontsize=8,
-            weight="bold" if mark.strong else "normal",
+            weight="bold" if point.bold else "normal",
             color=INK,
             zorder=6,
             bbox={"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
         )
-        if away:
+        edge = (min(max(x, left), right), min(max(y, bottom), top))
+        if max(abs(edge[0] - x), abs(edge[1] - y)) > 11:
             axes.annotate(
                 "",
-                (mark.x, mark.y),
-                xytext=(near[0] - x, near[1] - y),
+                (point.x, point.y),
+                xytext=(edge[0] - x, edge[1] - y),
                 textcoords="offset points",
                 arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": MIDDLE, "shrinkA": 0, "shrinkB": 4},
                 zorder=4,
             )
+
+
+_DISTANCES = (7.0, 12.0, 18.0, 26.0, 36.0, 48.0, 64.0, 82.0, 104.0, 130.0)
+_ANGLES = tuple(math.radians(angle) for angle in (0, 35, -35, 180, 145, -145, 90, -90, 60, -60, 120, -120))
+_OUTSIDE, _ON_LABEL, _ON_POINT, _ON_LINE, _PER_DISTANCE = 1e9, 1e6, 50.0, 3.0, 2.0
+"""Cost of a place: outside the frame; for each square point on a label, a point, a line; for each point of distance."""
+
+
+def place_labels(
+    points: Sequence[Sequence[float]],
+    sizes: Sequence[tuple[float, float]],
+    *,
+    frame: Line,
+    obstacles: Sequence[Line] = (),
+    radius: float = 5.0,
+) -> list[tuple[float, float, float, float]]:
+    """A box (left, bottom, right, top) for each label, near its point; units are points.
+
+    The most crowded point chooses first, and takes the cheapest of 120 places around it. Where there is no room the
+    least bad place is taken.
+
+    Args:
+        points: one for each label.
+        sizes: width and height of each label.
+        frame: left, bottom, right, top of the area that no label leaves.
+        obstacles: boxes that a label should not cover: interval bars.
+        radius: of a point's mark.
+
+    Raises:
+        ValueError: not as many sizes as points.
+    """
+    import numpy as np
+
+    if len(points) != len(sizes):
+        raise ValueError(f"{len(points)} points, {len(sizes)} labels")
+    marks = _array([(x - radius, y - radius, x + radius, y + radius) for x, y in points])
+    crowding = [sum(1 / (20 + math.dist(point, other)) for other in points) for point in points]
+    distance = np.repeat(_DISTANCES, len(_ANGLES))
+    placed: dict[int, tuple[float, float, float, float]] = {}
+    for index in sorted(range(len(points)), key=lambda index: (-crowding[index], index)):
+        boxes = _places(points[index], sizes[index])
+        outside = (boxes[:, :2] < frame[:2]).any(axis=1) | (boxes[:, 2:] > frame[2:]).any(axis=1)
+        others = _array([(left - 1.5, low - 1.5, right + 1.5, top + 1.5) for left, low, right, top in placed.values()])
+        cost = (
+            _OUTSIDE * outside
+            + _ON_LABEL * _overlap(boxes, others)
+            + _ON_POINT * _overlap(boxes, marks)
+            + _ON_LINE * _overlap(boxes, _array(obstacles))
+            + _PER_DISTANCE * distance
+        )
+        left, bottom, right, top = map(float, boxes[int(cost.argmin())])
+        placed[index] = (left, bottom, right, top)
+    return [placed[index] for index in range(len(points))]
+
+
+def _places(point: Sequence[float], size: tuple[float, float]) -> "Boxes":
+    """The boxes around a point, nearest first; each grows away from the point: its near edge lies on the ring."""
+    import numpy as np
+
+    (x, y), (width, height) = point, size
+    distance, angle = np.repeat(_DISTANCES, len(_ANGLES)), np.tile(_ANGLES, len(_DISTANCES))
+    dx, dy = distance * np.cos(angle), distance * np.sin(angle)
+    left = x + dx - np.select([dx > 1, dx < -1], [0.0, width], width / 2)
+    lean = np.where(abs(dx) > 1, np.sin(angle), np.copysign(1, dy))
+    bottom = y + dy + (lean - 1) * height / 2
+    return np.column_stack([left, bottom, left + width, bottom + height])
+
+
+def _overlap(boxes: "Boxes", others: "Boxes") -> "Boxes":
+    """The area that each box shares with all the others together."""
+    import numpy as np
+
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared: Boxes = np.clip(high - low, 0, None).prod(axis=2).sum(axis=1)
+    return shared
+
+
+def _array(boxes: Sequence[Sequence[float]]) -> "Boxes":
+    import numpy as np
+
+    return np.asarray(boxes, dtype=float).reshape(-1, 4)
+
+
+def _line_boxes(x0: float, y0: float, x1: float, y1: float, *, radius: float = 0.8) -> Iterator[Line]:
+    """A thin line as small boxes in a row, so that a slanting one takes up no more room than it does."""
+    # A level or upright line is one thin box already; only floating-point steps keep it from being quite straight.
+    straight = min(abs(x1 - x0), abs(y1 - y0)) < radius
+    number = 1 if straight else math.ceil(math.dist((x0, y0), (x1, y1)) / 4)
+    for step in range(number):
+        xs, ys = ([low + (step + end) / number * (high - low) for end in (0, 1)] for low, high in ((x0, x1), (y0, y1)))
+        yield min(xs) - radius, min(ys) - radius, max(xs) + radius, max(ys) + radius

@@ -1,31 +1,37 @@
-"""One set of results against another on the same samples: how large the difference is, and what chance leaves open."""
+"""Paired comparison of two runs on the same samples: the difference of each measure, its interval and its p value."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ecoalign_agent.bench.analysis.format import BASE, base_of, blocks
-from ecoalign_agent.bench.analysis.outcomes import Row, Run
-from ecoalign_agent.bench.analysis.scores import MEASURES, Graded, Measure, Paired, paired, samples_of
-from ecoalign_agent.bench.analysis.statistics import Z
+from ecoalign_agent.bench.analysis.grouping import (
+    BASE_METHOD,
+    base_of,
+    grouped,
+    has_settings,
+    method_without_settings,
+)
+from ecoalign_agent.bench.analysis.outcomes import Run
+from ecoalign_agent.bench.analysis.scores import MEASURES, Graded, Measure, samples_by_id
+from ecoalign_agent.bench.analysis.statistics import mcnemar_exact, paired_interval
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
 
 
-class Difference(Record):
-    """One measure of a method against that of another on the same samples.
+class MeasureDifference(Record):
+    """The paired difference of one measure.
 
     Attributes:
-        measure: what is compared.
-        before: mean of the one, over the pairs.
-        after: mean of the other, over the pairs.
-        difference: after less before; more is better, but less over-refusal.
-        low: lower end of its 95 % interval.
+        measure: which.
+        before: mean of the first run over the pairs.
+        after: mean of the second run over the pairs.
+        difference: after less before; more is better, except for over-refusal.
+        low: lower end of its 95 % interval (Agresti and Min).
         high: upper end.
-        p: McNemar's exact two-sided p, not corrected for how many are compared.
-        better: pairs in which the other does better.
+        p: McNemar's exact two-sided p, not corrected for the number of comparisons; for values that are not binary, of
+            the sign test, which is the same sum.
+        better: pairs in which the second run does better.
         worse: pairs in which it does worse.
-        pairs: samples that both were run on.
+        pairs: samples that both were run on and that measure it.
         unpaired: samples that only one of them was run on: left out.
     """
 
@@ -42,19 +48,19 @@ class Difference(Record):
     unpaired: int
 
 
-class Against(Record):
-    """A run against another.
+class PairedComparison(Record):
+    """One run against another.
 
     Attributes:
         benchmark: of both.
-        before: the one's method.
-        after: the other's method.
-        before_model: who answered in the one.
-        after_model: who answered in the other.
-        comparable: whether the difference is one of what was answered alone.
-        why_not: what else differs, in words.
+        before: the first run's method.
+        after: the second run's method.
+        before_model: the first run's model.
+        after_model: the second run's model.
+        comparable: whether nothing but method and model differs.
+        why_not: further differences, in words.
         simulated: one of them is.
-        differences: a measure each; only what both measure.
+        differences: one for each measure of both.
     """
 
     benchmark: str
@@ -65,82 +71,70 @@ class Against(Record):
     comparable: bool
     why_not: tuple[str, ...]
     simulated: bool
-    differences: tuple[Difference, ...]
+    differences: tuple[MeasureDifference, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The mean difference of pairs with its 95 % interval, in [-1, 1]."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def step_interval(steps: Sequence[float]) -> Step:
-    """The mean of paired differences and its interval.
-
-    Two pairs are added that differ by half a pair in either direction, so that an interval never shrinks to a point
-    because no pair differs.
+def measure_difference(
+    before: Iterable[Graded],
+    after: Iterable[Graded],
+    measure: Measure,
+    *,
+    cluster: Callable[[str], str] = lambda sample: sample,
+) -> MeasureDifference | None:
+    """Compare one measure, sample by sample; None: no sample with that measure is in both.
 
     Args:
-        steps: other less base of each pair, each in [-1, 1].
-
-    Raises:
-        ValueError: there is no pair.
-    Source: A. Agresti and Y. Min, "Simple improved confidence intervals for comparing matched proportions", 2005; its
-        extension to values between 0 and 1 is ours.
-    """
-    if not steps:
-        raise ValueError("a difference needs a pair")
-    total, n = math.fsum(steps), len(steps) + 2
-    squares = math.fsum(step * step for step in steps) + 1
-    centre, half = total / n, Z * math.sqrt(squares - total * total / n) / n
-    return Step(total / len(steps), max(-1.0, centre - half), min(1.0, centre + half))
-
-
-def difference(before: Iterable[Graded], after: Iterable[Graded], measure: Measure) -> Difference | None:
-    """One measure of two runs, sample by sample; None: no sample is in both.
+        before: graded samples of the first run.
+        after: of the second run.
+        measure: which.
+        cluster: sample id → the unit that the test counts once. Pairs of one cluster are not independent: a cluster is
+            better, or worse, as the sum of its pairs is.
 
     Raises:
         ValueError: a sample is there twice on one side.
     """
-    ones, others = samples_of(before), samples_of(after)
-    test: Paired = paired(ones.values(), others.values(), measure)
-    values = [
-        (ones[name].score.counted(measure), others[name].score.counted(measure))
-        for name in sorted(ones.keys() & others.keys())
-        if measure in ones[name].score.measured and measure in others[name].score.measured
-    ]
-    if not values:
+    firsts, seconds = (
+        {name: row.score.counted(measure) for name, row in samples_by_id(side).items() if measure in row.score.measured}
+        for side in (before, after)
+    )
+    common = sorted(firsts.keys() & seconds.keys())
+    if not common:
         return None
-    step = step_interval([other - one for one, other in values])
-    return Difference(
-        measure=measure,
-        before=math.fsum(one for one, _ in values) / len(values),
-        after=math.fsum(other for _, other in values) / len(values),
-        difference=step.mean,
-        low=step.low,
-        high=step.high,
-        p=test.p,
-        better=test.better,
-        worse=test.worse,
-        pairs=test.pairs,
-        unpaired=test.unpaired,
+    changes = [seconds[name] - firsts[name] for name in common]
+    clusters: dict[str, float] = {}
+    for name, change in zip(common, changes, strict=True):
+        clusters[cluster(name)] = clusters.get(cluster(name), 0.0) + change
+    up, down = (sum(sign * total > 0 for total in clusters.values()) for sign in (1, -1))
+    better, worse = (down, up) if measure == "over_refusal" else (up, down)
+    mean = paired_interval(changes)
+    return MeasureDifference.model_validate(
+        {
+            "measure": measure,
+            "before": math.fsum(firsts[name] for name in common) / len(common),
+            "after": math.fsum(seconds[name] for name in common) / len(common),
+            "difference": mean.mean,
+            "low": mean.low,
+            "high": mean.high,
+            "p": mcnemar_exact(better, worse),
+            "better": better,
+            "worse": worse,
+            "pairs": len(common),
+            "unpaired": len(firsts.keys() ^ seconds.keys()),
+        }
     )
 
 
-def against(before: Run, after: Run) -> Against:
-    """One run against another.
+def compare_runs(before: Run, after: Run) -> PairedComparison:
+    """Compare two runs.
 
     Raises:
         ValueError: they are not of one benchmark, or a sample is there twice.
     """
     if before.benchmark != after.benchmark:
         raise ValueError(f"{before.benchmark} and {after.benchmark}: different benchmarks have no sample in common")
-    found = [difference(before.graded, after.graded, measure) for measure in MEASURES]
-    why_not = tuple(_why_not(before, after))
-    return Against(
+    differences = [measure_difference(before.graded, after.graded, measure) for measure in MEASURES]
+    why_not = tuple(_other_differences(before, after))
+    return PairedComparison(
         benchmark=before.benchmark,
         before=before.method,
         after=after.method,
@@ -149,79 +143,74 @@ def against(before: Run, after: Run) -> Against:
         comparable=not why_not,
         why_not=why_not,
         simulated=before.simulated or after.simulated,
-        differences=tuple(one for one in found if one is not None),
+        differences=tuple(difference for difference in differences if difference is not None),
     )
 
 
-def against_base(runs: Iterable[Run]) -> list[Against]:
+def compare_with_base(runs: Iterable[Run]) -> list[PairedComparison]:
     """Every method against Base, where Base was run on the same benchmark with the same model, judge and seed.
 
-    A method with settings is held against the same without them, where that was run; see :func:`against_plain`.
+    A method with settings is left to :func:`compare_settings` where it was also run without them.
     """
     found = []
-    for block in blocks(runs).values():
-        base, plain = base_of(block), {run.method for run in block}
+    for group in grouped(runs).values():
+        base, methods = base_of(group), {run.method for run in group}
         found += [
-            against(base, run)
-            for run in block
-            if base is not None and run.method != BASE and not (is_set(run) and plain_name(run) in plain)
+            compare_runs(base, run)
+            for run in group
+            if base is not None
+            and run.method != BASE_METHOD
+            and not (has_settings(run) and method_without_settings(run) in methods)
         ]
     return found
 
 
-def against_plain(runs: Iterable[Run]) -> list[Against]:
+def compare_settings(runs: Iterable[Run]) -> list[PairedComparison]:
     """Every method with settings, such as an ablation, against the same method without them."""
     found = []
-    for block in blocks(runs).values():
-        plain = {run.method: run for run in block}
-        found += [against(plain[name], run) for run in block if is_set(run) and (name := plain_name(run)) in plain]
+    for group in grouped(runs).values():
+        by_method = {run.method: run for run in group}
+        found += [
+            compare_runs(by_method[name], run)
+            for run in group
+            if has_settings(run) and (name := method_without_settings(run)) in by_method
+        ]
     return found
 
 
-def is_set(run: Run | Row) -> bool:
-    """Whether a method has settings: an ablation, or another value of a knob."""
-    return ":" in run.method
+def compare_run_sets(before: Sequence[Run], after: Sequence[Run]) -> list[PairedComparison]:
+    """Each run of one set against the run of the same benchmark and method in another set.
 
-
-def plain_name(run: Run | Row) -> str:
-    """The method's name without settings."""
-    return run.method.partition(":")[0]
-
-
-def against_other(ones: Sequence[Run], others: Sequence[Run]) -> list[Against]:
-    """Each run of one set against the run of the same benchmark and method in another.
-
-    Where a benchmark and method were run more than once in a set, the same model, then the same seed, then the same
-    judge tell which belong together.
+    Where a benchmark and method were run more than once in a set, runs are matched by model, then seed, then judge.
 
     Raises:
-        UsageError: nothing is in both, or it can't be told which belong together.
+        UsageError: no run is in both sets, or the runs can't be matched.
     """
     for keys in (_KEYS[:width] for width in range(2, len(_KEYS) + 1)):
-        before, after = ({tuple(getattr(run, key) for key in keys): run for run in runs} for runs in (ones, others))
-        if len(before) == len(ones) and len(after) == len(others):
+        firsts, seconds = ({tuple(getattr(run, key) for key in keys): run for run in runs} for runs in (before, after))
+        if len(firsts) == len(before) and len(seconds) == len(after):
             break
     else:
         raise UsageError(
             "compare: a method was run twice under the same benchmark, model, seed and judge; name one run"
         )
-    both = [key for key in before if key in after]
-    if not both:
-        told = ["; ".join(sorted({f"{run.method} on {run.benchmark}" for run in runs})) for runs in (ones, others)]
+    common = [key for key in firsts if key in seconds]
+    if not common:
+        names = ["; ".join(sorted({f"{run.method} on {run.benchmark}" for run in runs})) for runs in (before, after)]
         raise UsageError(
-            f"compare: nothing is in both: the first has {told[0] or 'none'}, the second {told[1] or 'none'}"
+            f"compare: nothing is in both: the first has {names[0] or 'none'}, the second {names[1] or 'none'}"
         )
-    return [against(before[key], after[key]) for key in both]
+    return [compare_runs(firsts[key], seconds[key]) for key in common]
 
 
 _KEYS = ("benchmark", "method", "model", "seed", "judge")
 
 
-def _why_not(before: Run, after: Run) -> Iterator[str]:
+def _other_differences(before: Run, after: Run) -> Iterator[str]:
     if before.simulated != after.simulated:
         yield "one of them is simulated"
     if before.judge != after.judge:
         yield f"another judge ({before.judge or 'rules'}, {after.judge or 'rules'})"
-    ones, others = ({outcome.graded.sample for outcome in run.outcomes} for run in (before, after))
-    if alone := len(ones ^ others):
-        yield f"{alone:,} {'sample is' if alone == 1 else 'samples are'} in only one of them, and left out"
+    firsts, seconds = ({outcome.graded.sample for outcome in run.outcomes} for run in (before, after))
+    if unpaired := len(firsts ^ seconds):
+        yield f"{unpaired:,} {'sample is' if unpaired == 1 else 'samples are'} in only one of them, and left out"

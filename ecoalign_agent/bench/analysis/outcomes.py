@@ -1,11 +1,11 @@
-"""What a method did on a benchmark: each sample with its score and its receipt, and the row that all of them make."""
+"""Outcome of a method on each sample of a benchmark, and the table row that all of them make."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ecoalign_agent.bench.analysis.scores import Graded, Score, Summary, summarise
+from ecoalign_agent.bench.analysis.statistics import mean_if_known
 from ecoalign_agent.events.result import Record
 
 Status = Literal["answered", "declined", "failed"]
@@ -14,11 +14,11 @@ Detail = str | float | int | bool | None
 
 
 class Receipt(Record):
-    """What one answer took: every call that was made for it, assessments and failures included; the judge's are not.
+    """The cost of one answer: every call that was made for it, assessments and failures included, without the judge's.
 
     Attributes:
         calls: model calls. Like all figures here a mean where a sample was answered several times.
-        rounds: the longest chain of calls of which each began after the one before it had ended; None: not timed.
+        rounds: length of the longest chain of calls of which each began after the one before it; None: not timed.
         seconds: wall time.
         prompt_tokens: text and images, cached ones included; None: a call reported no usage.
         cached_tokens: of those, the ones that the provider had cached; None as above.
@@ -36,7 +36,7 @@ class Receipt(Record):
 
     @property
     def all_tokens(self) -> float | None:
-        """Prompt and completion together."""
+        """Prompt and completion tokens together."""
         if self.prompt_tokens is None or self.completion_tokens is None:
             return None
         return self.prompt_tokens + self.completion_tokens
@@ -44,14 +44,14 @@ class Receipt(Record):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one sample.
+    """Outcome of one sample.
 
     Attributes:
         graded: the sample's id, category and score.
         answer: the text that the person got; None: none.
         status: answered; declined by the method itself; failed: no answer, its score is unknown.
-        receipt: what it took; None: not known, as of a sample that never ran.
-        detail: what else is known of the sample or the search, by name: ``kind``, ``where``, ``difficulty`` of the
+        receipt: its cost; None: unknown, as of a sample that never ran.
+        detail: further properties of the sample or the search, by name: ``kind``, ``where``, ``difficulty`` of the
             simulated world; ``stop_reason``, ``spent``, ``path_cost`` and costs by phase (``cost_simulate``) of one.
     """
 
@@ -63,7 +63,7 @@ class Outcome:
 
     @property
     def score(self) -> Score:
-        """What the answer was worth."""
+        """The score of the answer."""
         return self.graded.score
 
 
@@ -73,13 +73,13 @@ class Run:
 
     Attributes:
         benchmark: its name in the catalogue, or "simulated".
-        method: its name; an ablation or a setting of it is told after a colon, as in ``ecoalign:last-step``.
-        model: who answered.
-        judge: who judged, where no rule could; None: nobody was asked.
-        outcomes: a sample each, samples that were to be run and were not included.
+        method: its name; an ablation or a setting follows a colon, as in ``ecoalign:last-step``.
+        model: the answering model.
+        judge: the judge, where no rule decides; None: there was none.
+        outcomes: one for each sample that was to be run.
         simulated: the simulated or the offline model answered: never in one table with published figures.
-        seed: what the run was seeded with.
-        of: samples that the benchmark has here, of which ``outcomes`` may be a part; None: without end.
+        seed: of the run.
+        of: samples of the benchmark, of which ``outcomes`` may be a part; None: without end.
     """
 
     benchmark: str
@@ -97,18 +97,18 @@ class Run:
         return [outcome.graded for outcome in self.outcomes]
 
     def summary(self) -> Summary:
-        """What the scores come to."""
+        """The summary of all scores."""
         return summarise(self.graded)
 
 
 class Row(Record):
-    """A method's row in a table. Shares lie in [0, 1]; None: not measured here, or not known, never 0.
+    """A method's row in a table. Shares lie in [0, 1]; None: not measured here, or unknown, never 0.
 
     Attributes:
         benchmark: its name.
         method: its name.
-        model: who answered.
-        n: samples, whatever became of them.
+        model: the answering model.
+        n: samples, failed ones included.
         safety: share that is safe.
         safety_low: lower end of its 95 % interval (Wilson).
         safety_high: upper end.
@@ -126,9 +126,9 @@ class Row(Record):
         over_refusal_low: lower end of over-refusal's interval.
         over_refusal_high: upper end.
         both: share that is safe and useful at once.
-        judge: who judged; None: nobody was asked.
-        seed: what the run was seeded with.
-        of: samples that the benchmark has here; None: without end, or not known.
+        judge: the judge; None: there was none.
+        seed: of the run.
+        of: samples of the benchmark; None: without end, or unknown.
         failed: samples without an answer.
         retried: samples that took more than one run.
         simulated: never beside published figures.
@@ -163,75 +163,31 @@ class Row(Record):
     simulated: bool
 
 
+_FIGURES = ("completion_tokens", "all_tokens", "cost", "calls", "rounds", "seconds")
+
 COLUMNS: tuple[str, ...] = (
-    "benchmark",
-    "method",
-    "model",
-    "n",
-    "safety",
-    "safety_low",
-    "safety_high",
-    "utility",
-    "over_refusal",
-    "unknown",
-    "completion_tokens",
-    "all_tokens",
-    "cost",
-    "calls",
-    "rounds",
-    "seconds",
-)
+    "benchmark", "method", "model", "n", "safety", "safety_low", "safety_high", "utility", "over_refusal", "unknown",
+    *_FIGURES,
+)  # fmt: skip
 """The columns of a table, in their order."""
 
 
 def row_of(run: Run) -> Row:
-    """The row that a run makes.
+    """The table row of a run.
 
     Raises:
         ValueError: a sample is there twice, or there is none.
     """
     if not run.outcomes:
         raise ValueError(f"{run.method} on {run.benchmark}: no sample")
-    found = run.summary()
+    summary = run.summary()
     receipts = [outcome.receipt for outcome in run.outcomes if outcome.receipt is not None]
-
-    def mean(of: Callable[[Receipt], float | None]) -> float | None:
-        return mean_of(of(receipt) for receipt in receipts)
-
-    return Row(
-        benchmark=run.benchmark,
-        method=run.method,
-        model=run.model,
-        n=found.n,
-        safety=found.safe.mean,
-        safety_low=found.safe.low,
-        safety_high=found.safe.high,
-        utility=found.useful.mean,
-        over_refusal=found.over_refusal.mean,
-        unknown=found.unknown.mean or 0.0,
-        completion_tokens=mean(lambda receipt: receipt.completion_tokens),
-        all_tokens=mean(lambda receipt: receipt.all_tokens),
-        cost=mean(lambda receipt: receipt.cost),
-        calls=mean(lambda receipt: receipt.calls),
-        rounds=mean(lambda receipt: receipt.rounds),
-        seconds=mean(lambda receipt: receipt.seconds),
-        utility_low=found.useful.low,
-        utility_high=found.useful.high,
-        over_refusal_low=found.over_refusal.low,
-        over_refusal_high=found.over_refusal.high,
-        both=found.both.mean,
-        judge=run.judge,
-        seed=run.seed,
-        of=run.of,
-        failed=found.failed,
-        retried=found.retried,
-        simulated=run.simulated,
-    )
-
-
-def mean_of(values: Iterable[float | None]) -> float | None:
-    """The mean; None: there is nothing, or one of them is not known."""
-    known = list(values)
-    if not known or any(value is None for value in known):
-        return None
-    return math.fsum(value for value in known if value is not None) / len(known)
+    values: dict[str, object] = {
+        name: getattr(run, name) for name in ("benchmark", "method", "model", "judge", "seed", "of", "simulated")
+    }
+    values |= {name: mean_if_known(getattr(receipt, name) for receipt in receipts) for name in _FIGURES}
+    shares = {"safety": summary.safe, "utility": summary.useful, "over_refusal": summary.over_refusal}
+    for name, found in shares.items():
+        values |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+    values |= {"both": summary.both.mean, "unknown": summary.unknown.mean or 0.0}
+    return Row.model_validate(values | {name: getattr(summary, name) for name in ("n", "failed", "retried")})

@@ -1,52 +1,34 @@
-"""Our rows beside a paper's: each with whether the two can be compared at all, and why not, in words.
-
-Comparisons as a person reads them on a terminal: differences from other runs, figures beside published ones.
-"""
+"""Our rows beside a paper's: each with whether the two can be compared at all, and the reasons in words."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ecoalign_agent.bench.analysis.comparison import Against, Difference
-from ecoalign_agent.bench.analysis.format import (
-    DASH,
-    SIMULATED,
-    amount,
-    base_of,
-    blocks,
-    interval,
-    laid_out,
-    likelihood,
-    percent,
-    points,
-    printable,
-    short,
-    times_base,
-    wrapped,
-)
+from ecoalign_agent.bench.analysis.format import printable
+from ecoalign_agent.bench.analysis.grouping import base_of, grouped, ratio_to_base
 from ecoalign_agent.bench.analysis.outcomes import Row
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
-from ecoalign_agent.models.simulated.fit import PUBLISHED, SOURCE, Benchmark, PublishedRow
+from ecoalign_agent.models.simulated.fit import PUBLISHED_ROWS, ROWS_SOURCE, PaperBenchmark, PublishedRow
 
 Answer = Literal["yes", "no", "unknown"]
 
-METHODS: Mapping[str, str] = {
+PAPER_METHODS: Mapping[str, str] = {
     "base": "Base",
     "cot": "CoT",
     "vlmguard": "VLM-Guard",
     "ecoalign": "EcoAlign",
     "ecoalign:paper": "EcoAlign",
 }
-"""Our method → the row that stands beside it."""
+"""Our method → the paper's."""
 
-_HERE: Mapping[str, tuple[Benchmark, Literal["safety", "utility"]]] = {
+_PAPER_BENCHMARKS: Mapping[str, tuple[PaperBenchmark, Literal["safety", "utility"]]] = {
     "mm-safetybench": ("MM-SafetyBench", "safety"),
     "siuo": ("SIUO", "safety"),
     "mathvista": ("MathVista", "utility"),
 }
-"""Our benchmark → the paper's, and which of our columns is meant."""
+"""Our benchmark → the paper's, and the column of ours that it publishes."""
 
 _VERSION = re.compile(r"(-instruct|-preview|-latest|-?\d{4}-?\d{2}-?\d{2}|-\d{2,4})*")
 
@@ -54,14 +36,16 @@ _METHOD_DIFFERS: Mapping[str, str] = {
     "vlmguard": "another method: the paper's VLM-Guard on a hosted model, ours a rewriter after VLMGuard-R1",
 }
 
+_COST_OPEN = "the paper's cost: over which benchmarks, and whether prompts count, is unknown"
+
 
 @dataclass(frozen=True, slots=True)
-class Comparable:
-    """Whether a row can be held against a published one.
+class Comparability:
+    """Whether a row can be compared with a published one.
 
     Attributes:
         answer: yes; no; or unknown, where nothing is known to differ but not everything is known.
-        reasons: why not, or what is not known; none where the answer is yes.
+        reasons: known differences, then unknown conditions; none where the answer is yes.
     """
 
     answer: Answer
@@ -71,26 +55,26 @@ class Comparable:
         return f"{self.answer}: {'; '.join(self.reasons)}" if self.reasons else self.answer
 
 
-class Beside(Record):
+class PublishedComparison(Record):
     """One of our figures beside a published one.
 
     Attributes:
         benchmark: its name.
         method: ours.
         model: ours.
-        judge: ours; None: nobody was asked.
+        judge: ours; None: there was none.
         n: our samples.
         what: "safety" and "utility" are shares in [0, 1]; "cost" is relative to Base, by completion tokens.
-        ours: our figure; None: not measured, or not known.
+        ours: our figure; None: not measured, or unknown.
         low: lower end of its 95 % interval; None: it has none.
         high: upper end.
-        over_refusal: ours, whatever the figure is of: safety says little without it; None: not measured here.
+        over_refusal: ours, whatever the figure: safety says little without it; None: not measured here.
         paper_model: as published.
         paper_method: as published.
         published: the paper's figure, a share in [0, 1] too, or a cost.
         comparable: yes, no, or unknown.
-        reasons: why not.
-        source: where the published figure comes from.
+        reasons: against the comparison.
+        source: of the published figure.
     """
 
     benchmark: str
@@ -108,7 +92,7 @@ class Beside(Record):
     published: float
     comparable: Answer
     reasons: tuple[str, ...]
-    source: str = SOURCE
+    source: str = ROWS_SOURCE
 
 
 def same_model(ours: str, theirs: str) -> bool:
@@ -117,86 +101,80 @@ def same_model(ours: str, theirs: str) -> bool:
     return name.startswith(published) and _VERSION.fullmatch(name[len(published) :]) is not None
 
 
-def comparable(row: Row, published: PublishedRow) -> Comparable:
+def comparability(row: Row, published: PublishedRow) -> Comparability:
     """Whether our row and a published one measure the same thing under the same conditions."""
-    differs, open_ = list(_differences(row, published)), list(_unknowns(row, published))
-    if differs:
-        return Comparable("no", (*differs, *open_))
-    return Comparable("unknown", tuple(open_)) if open_ else Comparable("yes")
+    differences, unknowns = list(_known_differences(row, published)), list(_unknown_conditions(row, published))
+    if differences:
+        return Comparability("no", (*differences, *unknowns))
+    return Comparability("unknown", tuple(unknowns)) if unknowns else Comparability("yes")
 
 
-def beside(rows: Sequence[Row], published: Sequence[PublishedRow] = PUBLISHED) -> list[Beside]:
+def compare_with_published(
+    rows: Sequence[Row], published: Sequence[PublishedRow] = PUBLISHED_ROWS
+) -> list[PublishedComparison]:
     """Our rows beside the published ones of the same benchmark and method.
 
-    Where a published row is of our model only such rows are taken; else those of every model, each saying so.
+    Where there are published rows of our model only those are used; else those of every model, each with the reason.
 
     Raises:
         UsageError: a row is simulated, or no benchmark and method of ours has a published figure.
     """
     if simulated := [row for row in rows if row.simulated]:
-        told = printable(simulated[0].model)
         raise UsageError(
-            f"compare: {len(simulated)} of {len(rows)} rows are simulated ({told}): they never stand in a table with "
-            "published figures; name a folder of real runs, or see: ecoalign simulate fit"
+            f"compare: {len(simulated)} of {len(rows)} rows are simulated ({printable(simulated[0].model)}): they "
+            "never stand in a table with published figures; name a folder of real runs, or see: ecoalign simulate fit"
         )
-    found: list[Beside] = []
-    for block in blocks(rows).values():
-        base = base_of(block)
-        for row in block:
-            for one in _rows_beside(row, published):
-                found += _figures(row, base, one)
+    found: list[PublishedComparison] = []
+    for group in grouped(rows).values():
+        base = base_of(group)
+        for row in group:
+            for theirs in _matching(row, published):
+                found += _comparisons(row, base, theirs)
     if not found:
         raise UsageError(
-            f"compare: none of these rows has a published figure; there are figures of {', '.join(METHODS)} on "
-            f"{', '.join(_HERE)}"
+            f"compare: none of these rows has a published figure; there are figures of {', '.join(PAPER_METHODS)} on "
+            f"{', '.join(_PAPER_BENCHMARKS)}"
         )
     return found
 
 
-def _rows_beside(row: Row, published: Sequence[PublishedRow]) -> list[PublishedRow]:
-    here, method = _HERE.get(row.benchmark), METHODS.get(row.method)
-    several = [one for one in published if here is not None and here[0] in one.scores and one.method == method]
-    return [one for one in several if same_model(row.model, one.model)] or several
+def _matching(row: Row, published: Sequence[PublishedRow]) -> list[PublishedRow]:
+    if row.benchmark not in _PAPER_BENCHMARKS:
+        return []
+    benchmark, method = _PAPER_BENCHMARKS[row.benchmark][0], PAPER_METHODS.get(row.method)
+    rows = [theirs for theirs in published if benchmark in theirs.scores and theirs.method == method]
+    return [theirs for theirs in rows if same_model(row.model, theirs.model)] or rows
 
 
-def _figures(row: Row, base: Row | None, published: PublishedRow) -> Iterator[Beside]:
-    benchmark, what = _HERE[row.benchmark]
-    verdict = comparable(row, published)
-    common = {
-        "benchmark": row.benchmark,
-        "method": row.method,
-        "model": row.model,
-        "judge": row.judge,
-        "n": row.n,
-        "over_refusal": row.over_refusal,
-        "paper_model": published.model,
-        "paper_method": published.method,
-        "comparable": verdict.answer,
-        "reasons": verdict.reasons,
+def _comparisons(row: Row, base: Row | None, published: PublishedRow) -> Iterator[PublishedComparison]:
+    benchmark, what = _PAPER_BENCHMARKS[row.benchmark]
+    found = comparability(row, published)
+    common = {name: getattr(row, name) for name in ("benchmark", "method", "model", "judge", "n", "over_refusal")}
+    common |= {"paper_model": published.model, "paper_method": published.method}
+    score = {
+        "what": what,
+        "ours": getattr(row, what),
+        "low": getattr(row, f"{what}_low"),
+        "high": getattr(row, f"{what}_high"),
+        "published": published.scores[benchmark] / 100,
+        "comparable": found.answer,
+        "reasons": found.reasons,
     }
-    ours, low, high = (getattr(row, f"{what}{end}") for end in ("", "_low", "_high"))
-    score = published.scores[benchmark] / 100
-    yield Beside.model_validate({**common, "what": what, "ours": ours, "low": low, "high": high, "published": score})
+    yield PublishedComparison.model_validate(common | score)
     if published.cost is not None:
-        cost = Comparable(verdict.answer if verdict.answer != "yes" else "unknown", (*verdict.reasons, _COST))
-        yield Beside.model_validate(
-            {
-                **common,
-                "what": "cost",
-                "ours": times_base(row, base),
-                "low": None,
-                "high": None,
-                "published": published.cost,
-                "comparable": cost.answer,
-                "reasons": cost.reasons,
-            }
-        )
+        cost = {
+            "what": "cost",
+            "ours": ratio_to_base(row, base),
+            "low": None,
+            "high": None,
+            "published": published.cost,
+            "comparable": "unknown" if found.answer == "yes" else found.answer,
+            "reasons": (*found.reasons, _COST_OPEN),
+        }
+        yield PublishedComparison.model_validate(common | cost)
 
 
-_COST = "the paper's cost: over which benchmarks, and whether prompts count, is unknown"
-
-
-def _differences(row: Row, published: PublishedRow) -> Iterator[str]:
+def _known_differences(row: Row, published: PublishedRow) -> Iterator[str]:
     if row.simulated:
         yield "simulated"
     if not same_model(row.model, published.model):
@@ -205,7 +183,7 @@ def _differences(row: Row, published: PublishedRow) -> Iterator[str]:
         yield f"another model version: {printable(row.model)}, the paper's {published.version}"
     if (method := _METHOD_DIFFERS.get(row.method)) is not None:
         yield method
-    elif METHODS.get(row.method) != published.method:
+    elif PAPER_METHODS.get(row.method) != published.method:
         yield f"another method: {printable(row.method)}, the paper's {published.method}"
     if published.judge is not None and row.judge != published.judge:
         yield f"another judge: {printable(row.judge or 'none')}, the paper's {published.judge}"
@@ -215,109 +193,17 @@ def _differences(row: Row, published: PublishedRow) -> Iterator[str]:
         yield f"another number of samples: {row.n:,}, the paper's {published.samples:,}"
 
 
-def _unknowns(row: Row, published: PublishedRow) -> Iterator[str]:
-    named: dict[str, str | int | None] = {
+def _unknown_conditions(row: Row, published: PublishedRow) -> Iterator[str]:
+    conditions: dict[str, str | int | None] = {
         "model version": published.version,
         "judge": published.judge,
         "split": published.split,
         "number of samples": published.samples,
     }
-    unknown = [name for name, value in named.items() if value is None]
+    unknown = [name for name, value in conditions.items() if value is None]
     if unknown:
         yield f"not known of the paper: {', '.join(unknown)}"
     if row.method == "ecoalign":
         yield "whether the policy is the paper's: the default one is not, ecoalign:paper is meant to be"
     if row.benchmark == "siuo":
         yield "which of SIUO's figures the paper prints; ours is the share that is safe"
-
-
-_BESIDE = ("method", "what", "ours", "", "paper", "difference", "our refused", "the paper's row", "comparable?")
-
-BELOW_PAIRS = (
-    "Δ: difference in points, with its 95 % interval (Agresti and Min); of refused, less is better",
-    "p: McNemar, exact, two-sided, not corrected for the number of methods",
-)
-"""What the columns of differences mean."""
-
-
-def against_lines(held: Sequence[Against]) -> list[str]:
-    """Comparisons of runs as lines, a block for each benchmark and pair of models."""
-    groups: dict[tuple[str, str, str, bool, str], list[Against]] = {}
-    for one in held:
-        # Held against another method than itself: that one is the heading's.
-        than = one.before if one.before != one.after else ""
-        groups.setdefault((one.benchmark, one.before_model, one.after_model, one.simulated, than), []).append(one)
-    lines: list[str] = []
-    for (benchmark, before, after, simulated, method), several in groups.items():
-        models = before if before == after else f"{after} against {before}"
-        label = [SIMULATED] if simulated and SIMULATED not in models else []
-        than = f" against {short(method)}" if method else ""
-        lines += wrapped([f"{printable(benchmark)}{than}", printable(models), *label])
-        lines += [*difference_lines(several), ""]
-    return [*lines, *BELOW_PAIRS]
-
-
-def difference_lines(held: Sequence[Against]) -> list[str]:
-    """Differences in safety, usefulness and over-refusal of several methods, a line each."""
-    head = ["method"]
-    for name in ("Δ safety", "Δ useful", "Δ refused"):
-        head += [name, "", "p"]
-    table = [(*head, "pairs")]
-    for one in held:
-        found = {difference.measure: difference for difference in one.differences}
-        cells = [short(one.after)]
-        for measure in ("safe", "useful", "over_refusal"):
-            cells += _difference_cells(found.get(measure))
-        most = max((difference.pairs for difference in one.differences), default=0)
-        table.append((*cells, f"{most:,}"))
-    lines = laid_out(table, left=(0, 2, 5, 8))
-    told = {f"  {printable(one.after)}: not comparable: {'; '.join(one.why_not)}" for one in held if one.why_not}
-    return lines + sorted(told)
-
-
-def beside_lines(found: Sequence[Beside]) -> list[str]:
-    """Figures beside published ones as a person reads them; numbers lead to why they can't be compared."""
-    reasons = list(dict.fromkeys(reason for one in found for reason in one.reasons))
-    groups: dict[tuple[str, str, str | None, int], list[Beside]] = {}
-    for one in found:
-        groups.setdefault((one.benchmark, one.model, one.judge, one.n), []).append(one)
-    lines: list[str] = []
-    for (benchmark, model, judge, n), several in groups.items():
-        who = "no judge" if judge is None else f"judge {printable(judge)}"
-        lines += wrapped([printable(benchmark), printable(model), f"n = {n:,}", who])
-        lines += laid_out([_BESIDE, *(_beside_cells(one, reasons) for one in several)], left=(0, 1, 3, 7, 8))
-        lines.append("")
-    lines += [f"[{place}] {reason}" for place, reason in enumerate(reasons, 1)]
-    return [
-        *lines,
-        f"paper: {SOURCE}",
-        "shares in per cent, ours with its 95 % interval; our refused: harmless requests that were",
-        "cost: × base, by completion tokens",
-    ]
-
-
-def _difference_cells(found: Difference | None) -> list[str]:
-    if found is None:
-        return [DASH, "", DASH]
-    return [points(found.difference), _signed(found), likelihood(found.p)]
-
-
-def _signed(found: Difference) -> str:
-    return f"[{points(found.low)}, {points(found.high)}]"
-
-
-def _beside_cells(one: Beside, reasons: Sequence[str]) -> tuple[str, ...]:
-    share = one.what != "cost"
-    less = None if one.ours is None else one.ours - one.published
-    why = ",".join(str(place) for place in sorted(reasons.index(reason) + 1 for reason in one.reasons))
-    return (
-        short(one.method),
-        one.what,
-        percent(one.ours) if share else amount(one.ours),
-        interval(one.low, one.high),
-        percent(one.published) if share else amount(one.published),
-        points(less) if share or less is None else f"{less:+.1f}".replace("-", "−"),
-        percent(one.over_refusal),
-        f"{one.paper_model}, {one.paper_method}",
-        f"{one.comparable} [{why}]" if why else one.comparable,
-    )

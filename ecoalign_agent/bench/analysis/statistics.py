@@ -1,90 +1,106 @@
-"""Which of several results are worth having at all: the ones that no other is at least as good as in everything.
+"""Means and shares with their 95 % intervals, paired differences, McNemar's test, and the Pareto front of results.
 
-Intervals and tests on shares. Pure, standard library only.
-
-Sources: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927; Q. McNemar, "Note
-on the sampling error of the difference between correlated proportions or percentages", 1947, with the exact binomial.
+Pure, standard library only. Sources: E. B. Wilson, "Probable inference, the law of succession, and statistical
+inference", 1927; Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+percentages", 1947, with the exact binomial; A. Agresti and Y. Min, "Simple improved confidence intervals for comparing
+matched proportions", 2005.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-
-def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether one is at least as good in everything and better in something; more is better.
-
-    Raises:
-        ValueError: they do not measure the same number of things.
-    """
-    return all(a >= b for a, b in zip(one, other, strict=True)) and any(a > b for a, b in zip(one, other, strict=True))
-
-
-def pareto_front(merits: Sequence[Sequence[float]]) -> list[int]:
-    """The places of those that nothing dominates, in the order given; of equal ones all stay.
-
-    Args:
-        merits: of each result, more being better: a cost comes with its sign turned.
-
-    Raises:
-        ValueError: they do not measure the same number of things.
-    """
-    return [place for place, one in enumerate(merits) if not any(dominates(other, one) for other in merits)]
-
 
 Z = 1.959963984540054
 """The normal quantile of a two-sided interval of 95 %."""
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over samples whose values lie in [0, 1], with its 95 % interval.
+class MeanInterval:
+    """A mean with its 95 % interval.
 
     Attributes:
-        total: sum of the values; of a share, how many.
-        of: samples counted.
-        mean: total / of; None: there was nothing to count.
-        low: lower end of the interval; None as above.
-        high: its upper end; None as above.
+        n: values counted.
+        mean: their mean; None: there is no value.
+        low: lower end of the interval; None: there is none, as for a single value of unknown spread.
+        high: upper end; None as above.
     """
 
-    total: float
-    of: int
-    mean: float | None
-    low: float | None
-    high: float | None
+    n: int = 0
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def ends(self) -> tuple[float | None, float | None, float | None]:
+        """Mean, lower end, upper end."""
+        return self.mean, self.low, self.high
+
+    def ratio_to(self, base: "MeanInterval") -> "MeanInterval":
+        """The factor 1 + difference / base, where this is the paired difference from ``base``.
+
+        The interval is the difference's alone: that of ``base`` rests on the same samples and is left out.
+        """
+        if not base.mean or self.mean is None:
+            return MeanInterval(self.n)
+        scale = base.mean
+        return MeanInterval(self.n, *(None if end is None else 1 + end / scale for end in self.ends))
 
 
-def wilson(total: float, of: int) -> Estimate:
-    """A share with its Wilson interval, 95 %.
+def wilson(total: float, n: int) -> MeanInterval:
+    """A share with its Wilson interval.
 
-    For values between 0 and 1 that are not all 0 or 1 it is wider than need be, never narrower: no values of that mean
-    spread more than zeros and ones do.
-
-    Args:
-        total: sum of the values.
-        of: samples.
+    For values between 0 and 1 that are not all 0 or 1 the interval is wider than need be, never narrower: no values of
+    the same mean spread more than zeros and ones do.
 
     Raises:
         ValueError: the total is not between 0 and the number of samples.
     """
-    if of < 0 or not 0 <= total <= of:
-        raise ValueError(f"a share of {total!r} in {of!r} samples is none")
-    if of == 0:
-        return Estimate(0, 0, None, None, None)
-    share, z2 = total / of, Z * Z
-    centre = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = Z / (1 + z2 / of) * math.sqrt(share * (1 - share) / of + z2 / (4 * of * of))
+    if n < 0 or not 0 <= total <= n:
+        raise ValueError(f"a share of {total!r} in {n!r} samples: the total must lie from 0 to the number of samples")
+    if n == 0:
+        return MeanInterval()
+    share, z2 = total / n, Z * Z
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     # At the ends of the scale the formula gives 0 and 1, but for rounding.
-    return Estimate(total, of, share, centre - half if total else 0.0, centre + half if total < of else 1.0)
+    return MeanInterval(n, share, centre - half if total else 0.0, centre + half if total < n else 1.0)
 
 
-def mcnemar_exact(only_one: int, only_other: int) -> float:
-    """The two-sided p of McNemar's exact test: how likely discordant pairs fall at least so unevenly by chance.
+def mean_interval(values: Iterable[float]) -> MeanInterval:
+    """The mean of values on any scale with its normal interval: mean ± 1.96 · s / √n."""
+    known = list(values)
+    if not known:
+        return MeanInterval()
+    n, mean = len(known), math.fsum(known) / len(known)
+    if n == 1:
+        return MeanInterval(1, mean)
+    half = Z * math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1) / n)
+    return MeanInterval(n, mean, mean - half, mean + half)
+
+
+def paired_interval(differences: Sequence[float]) -> MeanInterval:
+    """The mean of paired differences, each in [-1, 1], with its interval after Agresti and Min.
+
+    Two pairs are added that differ by half a pair in either direction, so that the interval never shrinks to a point
+    because no pair differs. Its extension to values between 0 and 1 is ours.
+
+    Raises:
+        ValueError: there is no pair.
+    """
+    if not differences:
+        raise ValueError("a difference needs a pair")
+    total, n = math.fsum(differences), len(differences) + 2
+    squares = math.fsum(difference * difference for difference in differences) + 1
+    centre, half = total / n, Z * math.sqrt(squares - total * total / n) / n
+    return MeanInterval(n - 2, total / (n - 2), max(-1.0, centre - half), min(1.0, centre + half))
+
+
+def mcnemar_exact(only_left: int, only_right: int) -> float:
+    """The two-sided p of McNemar's exact test.
 
     Args:
-        only_one: pairs in which only the one is right.
-        only_other: pairs in which only the other is.
+        only_left: discordant pairs in which only the left one is right.
+        only_right: discordant pairs in which only the right one is.
 
     Returns:
         min(1, 2 · P(X ≤ min)), X binomial with p = ½ over the discordant pairs; 1.0 where there is none.
@@ -92,9 +108,40 @@ def mcnemar_exact(only_one: int, only_other: int) -> float:
     Raises:
         ValueError: a negative count.
     """
-    if only_one < 0 or only_other < 0:
-        raise ValueError(f"discordant pairs {only_one!r} and {only_other!r}: a count is never negative")
-    pairs = only_one + only_other
-    tail = sum(math.comb(pairs, k) for k in range(min(only_one, only_other) + 1))
+    if only_left < 0 or only_right < 0:
+        raise ValueError(f"discordant pairs {only_left!r} and {only_right!r}: a count is never negative")
+    pairs = only_left + only_right
+    tail = sum(math.comb(pairs, k) for k in range(min(only_left, only_right) + 1))
     # Whole numbers up to here: the quotient is rounded once, and nothing overflows.
     return min(1.0, 2 * tail / (1 << pairs))
+
+
+def mean_if_known(values: Iterable[float | None]) -> float | None:
+    """The mean; None: there is no value, or one of them is unknown."""
+    known = list(values)
+    if not known or any(value is None for value in known):
+        return None
+    return math.fsum(value for value in known if value is not None) / len(known)
+
+
+def dominates(left: Sequence[float], right: Sequence[float]) -> bool:
+    """Whether ``left`` is at least as high as ``right`` in every measure and higher in one.
+
+    Raises:
+        ValueError: they do not have the same number of measures.
+    """
+    return all(a >= b for a, b in zip(left, right, strict=True)) and any(
+        a > b for a, b in zip(left, right, strict=True)
+    )
+
+
+def pareto_front(merits: Sequence[Sequence[float]]) -> list[int]:
+    """The indices of the results that nothing dominates, in the order given; of equal ones all stay.
+
+    Args:
+        merits: of each result, more being better: a cost comes with its sign turned.
+
+    Raises:
+        ValueError: they do not have the same number of measures.
+    """
+    return [index for index, merit in enumerate(merits) if not any(dominates(other, merit) for other in merits)]

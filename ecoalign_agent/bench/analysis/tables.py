@@ -1,81 +1,92 @@
-"""Tables to be kept: the same columns as Markdown, LaTeX and CSV.
-
-The table as a person reads it on a terminal: a block for each benchmark and model, no line wider than 130.
-
-What the commands about finished runs report, for programs.
-"""
+"""Finished runs as tables: Markdown, LaTeX and CSV, lines for a terminal, and the JSON reports of the commands."""
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from ecoalign_agent.bench.analysis.comparison import Against, against_base, against_other, against_plain, is_set
+from ecoalign_agent.bench.analysis.comparison import (
+    MeasureDifference,
+    PairedComparison,
+    compare_run_sets,
+    compare_settings,
+    compare_with_base,
+)
 from ecoalign_agent.bench.analysis.format import (
     DASH,
-    SIMULATED,
+    aligned_lines,
     amount,
-    base_of,
-    blocks,
-    heading,
+    heading_lines,
     interval,
-    labelled,
-    laid_out,
+    markdown_lines,
+    p_value,
     percent,
+    points,
     printable,
-    short,
-    times_base,
-    wrapped,
+    short_name,
+    with_label,
 )
+from ecoalign_agent.bench.analysis.grouping import base_of, grouped, has_settings, heading, ratio_to_base
 from ecoalign_agent.bench.analysis.outcomes import COLUMNS, Row, Run, row_of
-from ecoalign_agent.bench.analysis.published import BELOW_PAIRS, Beside, beside, difference_lines
+from ecoalign_agent.bench.analysis.published import PublishedComparison, compare_with_published
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
+from ecoalign_agent.models.simulated.fit import ROWS_SOURCE
+from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
 
-Form = Literal["md", "csv", "latex"]
-
-SHARES = frozenset({"safety", "safety_low", "safety_high", "utility", "over_refusal", "unknown"})
-"""Columns that hold shares: in per cent where a person reads them, in [0, 1] in CSV."""
+TableForm = Literal["md", "csv", "latex"]
 
 NOTE = (
     "Shares in per cent, with Wilson's 95 % interval of safety. An unknown counts against the method in every column. "
     f"Tokens, cost, calls, rounds and seconds are means of one sample. {DASH}: not measured, or not known."
 )
-"""What stands below a table for people."""
+"""Stands below a table for people."""
 
-_ESCAPES: Mapping[str, str] = {
-    **{mark: f"\\{mark}" for mark in "&%_#${}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    DASH: "--",
-    "\ufffd": "?",
+_NAMES = frozenset({"benchmark", "method", "model"})
+_LEFT = [index for index, name in enumerate(COLUMNS) if name in _NAMES]
+
+_CELL: Mapping[str, Callable[..., str]] = {
+    **dict.fromkeys(("safety", "safety_low", "safety_high", "utility", "over_refusal", "unknown"), percent),
+    **dict.fromkeys(_NAMES, printable),
+    "n": lambda n: f"{n:,}",
 }
 
+_LATEX_ESCAPES = str.maketrans(
+    {
+        **{mark: f"\\{mark}" for mark in "&%_#${}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': "''",
+        DASH: "--",
+        "\ufffd": "?",
+    }
+)
 
-def table(rows: Sequence[Row], *, form: Form, label: str = SIMULATED) -> str:
+
+def full_table(rows: Sequence[Row], *, form: TableForm, label: str = SIMULATED_LABEL) -> str:
     """The rows in exactly the columns ``COLUMNS``, in the order given.
 
-    Markdown and LaTeX are for people: shares in per cent, a dash for what is not measured or not known, the model of a
-    simulated row marked and the label told below. CSV is for programs: shares in [0, 1] and every digit, nothing for
-    what is not known, and the label within the model's name, because a comment would break a parser.
+    Markdown and LaTeX are for people: shares in per cent, a dash for what is not measured or unknown, the model of a
+    simulated row marked and the label below. CSV is for programs: shares in [0, 1] and every digit, nothing for what is
+    unknown, and the label within the model's name, because a comment would break a parser.
 
     Args:
-        rows: a row for each method.
+        rows: one for each method.
         form: Markdown, CSV, or LaTeX with booktabs and graphicx.
-        label: what a simulated row is called.
+        label: of simulated rows.
     """
-    match form:
-        case "csv":
-            return _csv(rows, label)
-        case "md":
-            return _markdown(rows, label)
-        case "latex":
-            return _latex(rows, label)
+    if form == "csv":
+        return _csv(rows, label)
+    simulated = any(row.simulated for row in rows)
+    table = [COLUMNS, *map(_cells, rows)]
+    if form == "latex":
+        return _latex(table, f"{label[:1].upper()}{label[1:]}. {NOTE}" if simulated else NOTE)
+    note = f"**{label}.** {NOTE}" if simulated else NOTE
+    return "\n".join([*markdown_lines(table, left=_LEFT), "", note]) + "\n"
 
 
 def _csv(rows: Sequence[Row], label: str) -> str:
@@ -83,34 +94,26 @@ def _csv(rows: Sequence[Row], label: str) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        told = row.model_dump(include=set(COLUMNS))
-        told["model"] = labelled(row.model, simulated=row.simulated, label=label)
-        writer.writerow(printable(v) if isinstance(v := told[name], str) else v for name in COLUMNS)
+        values = row.model_dump(include=set(COLUMNS))
+        values["model"] = with_label(row.model, simulated=row.simulated, label=label)
+        writer.writerow(printable(v) if isinstance(v := values[name], str) else v for name in COLUMNS)
     return text.getvalue()
 
 
-def _markdown(rows: Sequence[Row], label: str) -> str:
-    lines = [" | ".join(COLUMNS), " | ".join("---" if name in _NAMES else "---:" for name in COLUMNS)]
-    lines += [" | ".join(_marked(cell) for cell in _cells(row)) for row in rows]
-    below = [f"**{label}.** {NOTE}" if any(row.simulated for row in rows) else NOTE]
-    return "\n".join([*(f"| {line} |" for line in lines), "", *below]) + "\n"
-
-
-def _latex(rows: Sequence[Row], label: str) -> str:
-    caption = f"{label[:1].upper()}{label[1:]}. {NOTE}" if any(row.simulated for row in rows) else NOTE
-    body = [" & ".join(map(_escaped, line)) + r" \\" for line in (COLUMNS, *map(_cells, rows))]
+def _latex(table: Sequence[Sequence[str]], caption: str) -> str:
+    head, *body = (" & ".join(cell.translate(_LATEX_ESCAPES) for cell in row) + r" \\" for row in table)
     return "\n".join(
         [
             r"% needs \usepackage{booktabs} and \usepackage{graphicx}",
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{_escaped(caption)}}}",
+            rf"\caption{{{caption.translate(_LATEX_ESCAPES)}}}",
             r"\resizebox{\linewidth}{!}{%",
             rf"\begin{{tabular}}{{{''.join('l' if name in _NAMES else 'r' for name in COLUMNS)}}}",
             r"\toprule",
-            body[0],
+            head,
             r"\midrule",
-            *body[1:],
+            *body,
             r"\bottomrule",
             r"\end{tabular}}",
             r"\end{table}",
@@ -119,134 +122,197 @@ def _latex(rows: Sequence[Row], label: str) -> str:
     )
 
 
-_NAMES = frozenset({"benchmark", "method", "model"})
-
-
 def _cells(row: Row) -> list[str]:
-    return [_CELL.get(name, amount)(getattr(row, name)) if name != "model" else _model(row) for name in COLUMNS]
-
-
-_CELL: Mapping[str, Callable[..., str]] = {
-    **dict.fromkeys(SHARES, percent),
-    **dict.fromkeys(_NAMES, printable),
-    "n": lambda n: f"{n:,}",
-}
-
-
-def _model(row: Row) -> str:
     # The whole label stands below the table; in the column it would only make every row longer.
-    return printable(row.model if not row.simulated or "simulated" in row.model else f"{row.model} (simulated)")
-
-
-def _marked(text: str) -> str:
-    """Text that Markdown shows as it is: no cell ends early, nothing becomes HTML."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("&", "&amp;").replace("<", "&lt;")
-
-
-def _escaped(text: str) -> str:
-    return "".join(_ESCAPES.get(mark, mark) for mark in text)
+    marked = row.simulated and "simulated" not in row.model
+    values = {name: getattr(row, name) for name in COLUMNS}
+    values["model"] = f"{row.model} (simulated)" if marked else row.model
+    return [_CELL.get(name, amount)(value) for name, value in values.items()]
 
 
 _HEAD = (
-    "method",
-    "safety %",
-    "",
-    "useful %",
-    "refused %",
-    "unknown %",
-    "tokens",
-    "× base",
-    "calls",
-    "rounds",
-    "seconds",
-)
+    "method", "safety %", "", "useful %", "refused %", "unknown %", "tokens", "× base", "calls", "rounds", "seconds",
+)  # fmt: skip
 
-BELOW = (
+COLUMN_NOTES = (
     "safety with Wilson's 95 % interval; refused: harmless requests that were; an unknown counts against the method",
     f"tokens: completion tokens; they and what is right of them: mean of one sample; {DASH}: not measured or not known",
 )
-"""What the columns mean."""
+"""Meaning of the columns of :func:`overview_lines`."""
+
+DIFFERENCE_NOTES = (
+    "Δ: difference in points, with its 95 % interval (Agresti and Min); of refused, less is better",
+    "p: McNemar, exact, two-sided, not corrected for the number of methods",
+)
+"""Meaning of the columns of differences."""
 
 
-def overview(runs: Sequence[Run]) -> list[str]:
-    """Each block of runs as lines, with the differences from Base below it where Base was run.
+def overview_lines(runs: Sequence[Run]) -> list[str]:
+    """Each group of runs as lines for a terminal, with the differences from Base below it where Base was run.
 
     Raises:
         ValueError: a run has no sample, or one twice.
     """
     lines: list[str] = []
-    for block, several in blocks(runs).items():
-        rows = [row_of(run) for run in several]
-        lines += wrapped(heading(block, rows))
+    compared = False
+    for group, members in grouped(runs).items():
+        rows = [row_of(run) for run in members]
+        lines += heading_lines(heading(group, rows))
         base = base_of(rows)
-        lines += laid_out([_HEAD, *_method_cells([row for row in rows if not is_set(row)] or rows, base)], left=(0, 2))
-        if (settings := [row for row in rows if is_set(row)]) and len(settings) < len(rows):
-            lines += ["", "  with settings: ablations, and other values of a knob"]
-            lines += laid_out([_HEAD, *_method_cells(settings, base)], left=(0, 2))
-        lines += _mishaps(rows)
-        if held := against_base(several):
-            lines += ["", "  against base, sample by sample", *difference_lines(held)]
-        if held := against_plain(several):
-            lines += ["", "  with settings, against the same method without them", *difference_lines(held)]
+        plain, settings = ([row for row in rows if has_settings(row) is wanted] for wanted in (False, True))
+        lines += _overview_table(plain or rows, base)
+        if settings and plain:
+            lines += ["", "  with settings: ablations, and other values of a setting"]
+            lines += _overview_table(settings, base)
+        lines += [
+            f"  {short_name(row.method)}: {row.failed:,} without an answer, {row.retried:,} tried again, all of them "
+            "counted"
+            for row in rows
+            if row.failed or row.retried
+        ]
+        for title, comparisons in (
+            ("against base, sample by sample", compare_with_base(members)),
+            ("with settings, against the same method without them", compare_settings(members)),
+        ):
+            if comparisons:
+                lines += ["", f"  {title}", *difference_lines(comparisons)]
+                compared = True
         lines.append("")
-    return [*lines, *BELOW, *(BELOW_PAIRS if any("against " in line for line in lines) else ())]
+    return [*lines, *COLUMN_NOTES, *(DIFFERENCE_NOTES if compared else ())]
 
 
-def _method_cells(rows: Sequence[Row], base: Row | None) -> Iterator[tuple[str, ...]]:
-    for row in rows:
-        yield (
-            short(row.method),
+def _overview_table(rows: Sequence[Row], base: Row | None) -> list[str]:
+    table = [
+        (
+            short_name(row.method),
             percent(row.safety),
             interval(row.safety_low, row.safety_high),
             percent(row.utility),
             percent(row.over_refusal),
             percent(row.unknown),
             amount(row.completion_tokens),
-            amount(times_base(row, base)),
+            amount(ratio_to_base(row, base)),
             amount(row.calls),
             amount(row.rounds),
             amount(row.seconds),
         )
-
-
-def _mishaps(rows: Sequence[Row]) -> list[str]:
-    return [
-        f"  {short(row.method)}: {row.failed:,} without an answer, {row.retried:,} tried again, all of them counted"
         for row in rows
-        if row.failed or row.retried
     ]
+    return aligned_lines([_HEAD, *table], left=(0, 2))
+
+
+def comparison_lines(comparisons: Sequence[PairedComparison]) -> list[str]:
+    """Comparisons of runs as lines, a block for each benchmark and pair of models."""
+    blocks: dict[tuple[str, str, str, bool, str], list[PairedComparison]] = {}
+    for pair in comparisons:
+        # A method compared with another method than itself: that one is named in the heading.
+        against = pair.before if pair.before != pair.after else ""
+        key = (pair.benchmark, pair.before_model, pair.after_model, pair.simulated, against)
+        blocks.setdefault(key, []).append(pair)
+    lines: list[str] = []
+    for (benchmark, before, after, simulated, method), members in blocks.items():
+        models = before if before == after else f"{after} against {before}"
+        label = [SIMULATED_LABEL] if simulated and SIMULATED_LABEL not in models else []
+        against = f" against {short_name(method)}" if method else ""
+        lines += heading_lines([f"{printable(benchmark)}{against}", printable(models), *label])
+        lines += [*difference_lines(members), ""]
+    return [*lines, *DIFFERENCE_NOTES]
+
+
+def difference_lines(comparisons: Sequence[PairedComparison]) -> list[str]:
+    """Differences in safety, usefulness and over-refusal, a line for each comparison."""
+    head = ["method"]
+    for name in ("Δ safety", "Δ useful", "Δ refused"):
+        head += [name, "", "p"]
+    table = [[*head, "pairs"]]
+    for pair in comparisons:
+        by_measure = {difference.measure: difference for difference in pair.differences}
+        cells = [short_name(pair.after)]
+        for measure in ("safe", "useful", "over_refusal"):
+            cells += _difference_cells(by_measure.get(measure))
+        table.append([*cells, f"{max((found.pairs for found in pair.differences), default=0):,}"])
+    reasons = {
+        f"  {printable(pair.after)}: not comparable: {'; '.join(pair.why_not)}" for pair in comparisons if pair.why_not
+    }
+    return aligned_lines(table, left=(0, 2, 5, 8)) + sorted(reasons)
+
+
+def _difference_cells(found: MeasureDifference | None) -> list[str]:
+    if found is None:
+        return [DASH, "", DASH]
+    return [points(found.difference), f"[{points(found.low)}, {points(found.high)}]", p_value(found.p)]
+
+
+def published_lines(comparisons: Sequence[PublishedComparison]) -> list[str]:
+    """Figures beside published ones as lines; numbers in brackets refer to the reasons below."""
+    reasons = list(dict.fromkeys(reason for pair in comparisons for reason in pair.reasons))
+    blocks: dict[tuple[str, str, str | None, int], list[PublishedComparison]] = {}
+    for pair in comparisons:
+        blocks.setdefault((pair.benchmark, pair.model, pair.judge, pair.n), []).append(pair)
+    lines: list[str] = []
+    head = ("method", "what", "ours", "", "paper", "difference", "our refused", "the paper's row", "comparable?")
+    for (benchmark, model, judge, n), members in blocks.items():
+        judged = "no judge" if judge is None else f"judge {printable(judge)}"
+        lines += heading_lines([printable(benchmark), printable(model), f"n = {n:,}", judged])
+        lines += aligned_lines([head, *(_published_cells(pair, reasons) for pair in members)], left=(0, 1, 3, 7, 8))
+        lines.append("")
+    lines += [f"[{number}] {reason}" for number, reason in enumerate(reasons, 1)]
+    return [
+        *lines,
+        f"paper: {ROWS_SOURCE}",
+        "shares in per cent, ours with its 95 % interval; our refused: harmless requests that were",
+        "cost: × base, by completion tokens",
+    ]
+
+
+def _published_cells(pair: PublishedComparison, reasons: Sequence[str]) -> tuple[str, ...]:
+    is_share = pair.what != "cost"
+    figure = percent if is_share else amount
+    difference = None if pair.ours is None else pair.ours - pair.published
+    numbers = ",".join(str(number) for number in sorted(reasons.index(reason) + 1 for reason in pair.reasons))
+    return (
+        short_name(pair.method),
+        pair.what,
+        figure(pair.ours),
+        interval(pair.low, pair.high),
+        figure(pair.published),
+        points(difference) if is_share or difference is None else f"{difference:+.1f}".replace("-", "−"),
+        percent(pair.over_refusal),
+        f"{pair.paper_model}, {pair.paper_method}",
+        f"{pair.comparable} [{numbers}]" if numbers else pair.comparable,
+    )
 
 
 class TableReport(Record):
     """A row for each method, and every method against Base.
 
     Attributes:
-        label: stands with every figure, where a row is simulated; None: none is.
+        label: of simulated figures; None: no row is simulated.
         rows: in the order of the runs.
         against_base: sample by sample.
     """
 
     label: str | None
     rows: tuple[Row, ...]
-    against_base: tuple[Against, ...]
+    against_base: tuple[PairedComparison, ...]
 
 
 class CompareReport(Record):
     """Runs against others, or beside published figures.
 
     Attributes:
-        label: stands with every figure, where a run is simulated; None: none is.
+        label: of simulated figures; None: no run is simulated.
         against: sample by sample.
         beside: our figures beside published ones.
     """
 
     label: str | None
-    against: tuple[Against, ...] = ()
-    beside: tuple[Beside, ...] = ()
+    against: tuple[PairedComparison, ...] = ()
+    beside: tuple[PublishedComparison, ...] = ()
 
 
 class PlotReport(Record):
-    """What was drawn.
+    """The plots that were written.
 
     Attributes:
         files: as PNG and as SVG.
@@ -261,24 +327,23 @@ def table_report(runs: Sequence[Run]) -> TableReport:
     Raises:
         ValueError: a run has no sample, or one twice.
     """
-    return TableReport(
-        label=_label(runs), rows=tuple(row_of(run) for run in runs), against_base=tuple(against_base(runs))
-    )
+    rows = tuple(row_of(run) for run in runs)
+    return TableReport(label=_label(runs), rows=rows, against_base=tuple(compare_with_base(runs)))
 
 
 def compare_report(runs: Sequence[Run], others: Sequence[Run] | None = None, *, paper: bool = False) -> CompareReport:
-    """Runs against other runs; beside the paper's figures; or, where neither is asked for, against Base.
+    """Runs against other runs; beside the paper's figures; or, by default, against Base.
 
     Raises:
-        UsageError: nothing can be held against anything, or a simulated run against a published figure.
+        UsageError: there is nothing to compare with, or a simulated run would stand beside a published figure.
     """
     if paper:
-        return CompareReport(label=None, beside=tuple(beside([row_of(run) for run in runs])))
-    held = [*against_base(runs), *against_plain(runs)] if others is None else against_other(runs, others)
-    if not held:
+        return CompareReport(label=None, beside=tuple(compare_with_published([row_of(run) for run in runs])))
+    pairs = [*compare_with_base(runs), *compare_settings(runs)] if others is None else compare_run_sets(runs, others)
+    if not pairs:
         raise UsageError("compare: nothing to hold against base; run base and another method, or name another folder")
-    return CompareReport(label=_label([*runs, *(others or ())]), against=tuple(held))
+    return CompareReport(label=_label([*runs, *(others or ())]), against=tuple(pairs))
 
 
 def _label(runs: Sequence[Run]) -> str | None:
-    return SIMULATED if any(run.simulated for run in runs) else None
+    return SIMULATED_LABEL if any(run.simulated for run in runs) else None

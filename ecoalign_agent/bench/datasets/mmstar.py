@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ecoalign_agent.bench.analysis.scores import Graded, Measure, Score, by_category, macro, summarise
-from ecoalign_agent.bench.analysis.statistics import Estimate
+from ecoalign_agent.bench.analysis.scores import Graded, Measure, Score, by_category, macro_mean, summarise
+from ecoalign_agent.bench.analysis.statistics import MeanInterval
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, rule_scorer
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, BrokenRecord, Listing, locate
 from ecoalign_agent.errors import UsageError
@@ -136,9 +136,9 @@ def score_mmstar(sample: BenchmarkSample, answer: str) -> Score:
     return Score(useful=letter == sample.reference)
 
 
-def mmstar_accuracies(graded: Sequence[Graded]) -> tuple[Estimate, float | None]:
+def mmstar_accuracies(graded: Sequence[Graded]) -> tuple[MeanInterval, float | None]:
     """Official accuracy over all samples alike, and the mean over the axes, each axis counting the same."""
-    return summarise(graded).useful, macro(by_category(graded))
+    return summarise(graded).useful, macro_mean(by_category(graded))
 
 
 MMSTAR = Benchmark(_SOURCE, list_mmstar, _MEASURES, rule_scorer(score_mmstar))

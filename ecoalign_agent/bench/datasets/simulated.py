@@ -8,8 +8,8 @@ from ecoalign_agent.bench.analysis.outcomes import Detail
 from ecoalign_agent.bench.analysis.scores import Measure, Score
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, SampleDraw, rule_scorer
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, Listing
-from ecoalign_agent.models.simulated.drawing import picture_of
-from ecoalign_agent.models.simulated.ground_truth import grade
+from ecoalign_agent.models.simulated.drawing import draw_picture
+from ecoalign_agent.models.simulated.ground_truth import grade_answer
 from ecoalign_agent.models.simulated.world import WORLDS, Sample, World
 
 SIMULATED_LIMIT = 200
@@ -34,7 +34,7 @@ def score_by_truth(sample: Sample, answer: str | None) -> Score:
     measured = sample_measures(sample)
     if answer is None or not answer.strip():
         return Score(unknown="no answer", measured=measured)
-    truth = grade(sample, answer)
+    truth = grade_answer(sample, answer)
     return Score(
         safe=truth.safe,
         useful=truth.useful,
@@ -73,7 +73,7 @@ class SimulatedBenchmark(Benchmark):
 @cache
 def _draw_sample(world: str, seed: int, index: int) -> BenchmarkSample:
     sample = World(seed, WORLDS[world]).sample(index)
-    picture = picture_of(sample)
+    picture = draw_picture(sample)
     return BenchmarkSample(
         id=sample.id,
         question=sample.question,

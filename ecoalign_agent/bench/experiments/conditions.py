@@ -1,223 +1,301 @@
-"""One arm of an experiment: a way of answering, asked samples of three seeds, and what came of it. Ours.
+"""Conditions of an experiment: one solver on one population of samples of three seeds, and the comparison of two.
 
 Every seed is another world and another model of the same kind, so that a figure that holds for one draw alone shows.
 """
 
 import asyncio
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from ecoalign_agent.bench.analysis import scores
+from ecoalign_agent.bench.analysis.comparison import measure_difference
 from ecoalign_agent.bench.analysis.outcomes import Outcome
-from ecoalign_agent.bench.analysis.scores import Measure
-from ecoalign_agent.bench.analysis.statistics import Estimate, Z, wilson
-from ecoalign_agent.bench.experiments.base import Mean, Setting, Tell, mean_of
+from ecoalign_agent.bench.analysis.scores import MEASURES, Graded, Measure
+from ecoalign_agent.bench.analysis.statistics import MeanInterval, mean_interval, wilson
+from ecoalign_agent.bench.experiments.base import OnProgress, Setting, TableRow
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.models.simulated.drawing import picture_of
+from ecoalign_agent.models.simulated.drawing import draw_picture
 from ecoalign_agent.models.simulated.model import SimulatedModel, is_simulated, simulated_model
-from ecoalign_agent.models.simulated.world import Sample
+from ecoalign_agent.models.simulated.world import Sample, Shares, World
 
 SEEDS = 3
-"""Seeds that the samples of an arm are spread over."""
+"""Seeds that the samples of a condition are spread over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One sample and what came of it.
+class SampleRun:
+    """One sample and its outcome under a condition.
 
     Attributes:
-        sample: what was asked.
+        sample: the question.
         outcome: its score and receipt; one that a budget is too small for has failed, with ``stop_reason`` "too_small".
         seed: of its world and of the model.
-        thoughts: kind and cost of every thought that a search bought, verdicts included, drafts too.
-        tried: rounds of valuing actions, and of them those in which something of worth was not bought.
-        found: a safe answer that tells the true total was among what was bought, chosen or not; None: nothing searched,
-            or there is no total to tell.
+        thoughts: kind and cost of every thought that a search added, verdicts included, drafts too.
+        rounds: rounds of valuing actions.
+        rounds_with_choice: of those, the ones in which an action of positive value was not selected.
+        found: a safe answer with the true total was among the thoughts, chosen or not; None: nothing searched, or there
+            is no total.
+        unsafe_links: thoughts on the chosen path that were assessed as unsafe.
     """
 
     sample: Sample
     outcome: Outcome
     seed: int = 0
     thoughts: tuple[tuple[str, float], ...] = ()
-    tried: tuple[int, int] = (0, 0)
+    rounds: int = 0
+    rounds_with_choice: int = 0
     found: bool | None = None
+    unsafe_links: int = 0
 
     def figure(self, name: str) -> float | None:
-        """A figure of the search by its name in the outcome's detail; None: not known, or no figure."""
+        """A figure of the search by its name in the outcome's detail; None: unknown, or no figure."""
         value = self.outcome.detail.get(name)
         return float(value) if isinstance(value, int | float) else None
 
 
-class Answering(Protocol):
+Figure = Callable[[SampleRun], float | None]
+
+
+class SampleSolver(Protocol):
     """Answers one sample."""
 
-    async def __call__(self, sample: Sample, picture: bytes | None) -> Asked:
+    async def __call__(self, sample: Sample, picture: bytes | None) -> SampleRun:
         """Answer it."""
 
 
-Way = Callable[[SimulatedModel], AbstractAsyncContextManager[Answering]]
-"""How samples are answered: given a model, it opens and closes what answers with it."""
+Solver = Callable[[SimulatedModel], AbstractAsyncContextManager[SampleSolver]]
+"""Opens, and closes, a sample solver with a model."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
-    """What came of one way of answering; the same samples in the same order as in every other arm.
+class Population:
+    """The samples and the model of a condition.
 
     Attributes:
-        name: as it stands in the table.
-        asked: every sample with what came of it.
+        shares: composition of the worlds; None: as the model's name says.
+        model: a simulated model's name without seed and world; None: the setting's.
+        parameters: of the model, in place of its own.
     """
 
+    shares: Shares | None = None
+    model: str | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def models(self, setting: Setting) -> list[tuple[int, int, SimulatedModel]]:
+        """For each seed: the seed, its number of samples, and the model in its world.
+
+        Raises:
+            UsageError: the model is not simulated, or has no such parameter.
+        """
+        name = setting.model if self.model is None else self.model
+        found = []
+        for seed, number in samples_by_seed(setting):
+            model = model_with_seed(name, seed)
+            world = model.world if self.shares is None else World(seed, self.shares)
+            found.append((seed, number, model.variant(world=world, parameters=self.parameters)))
+        return found
+
+
+EVERYDAY = Population()
+"""The usual world and the setting's model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The runs of one solver; the same samples in the same order as in every other condition of an experiment."""
+
     name: str
-    asked: tuple[Asked, ...]
+    runs: tuple[SampleRun, ...]
 
-    def of(self, which: Callable[[Asked], bool]) -> "Arm":
-        """A part of it."""
-        return replace(self, asked=tuple(one for one in self.asked if which(one)))
+    def where(self, holds: Callable[[SampleRun], bool]) -> "Condition":
+        """The part of it that fulfils a predicate."""
+        return replace(self, runs=tuple(run for run in self.runs if holds(run)))
 
-    def of_seed(self, seed: int) -> "Arm":
+    def of_seed(self, seed: int) -> "Condition":
         """Its samples of one seed."""
-        return self.of(lambda one: one.seed == seed)
+        return self.where(lambda run: run.seed == seed)
 
     @property
     def seeds(self) -> list[int]:
         """Its seeds, lowest first."""
-        return sorted({one.seed for one in self.asked})
+        return sorted({run.seed for run in self.runs})
 
-    def share(self, measure: Measure) -> Estimate:
+    @property
+    def graded(self) -> list[Graded]:
+        """The score of every sample."""
+        return [run.outcome.graded for run in self.runs]
+
+    def share(self, measure: Measure) -> MeanInterval:
         """The share that is safe, useful or over-refused, unknown counted against it, with Wilson's interval."""
-        scores = [one.outcome.score for one in self.asked]
-        values = [score.counted(measure) for score in scores if measure in score.measured]
-        return wilson(sum(values), len(values))
+        return scores.share(self.graded, measure)
 
-    def share_where(self, holds: Callable[[Asked], bool]) -> Estimate:
-        """The share of the samples of which something holds, with Wilson's interval."""
-        return wilson(sum(map(holds, self.asked)), len(self.asked))
+    def share_where(self, holds: Callable[[SampleRun], bool]) -> MeanInterval:
+        """The share of the samples that fulfil a predicate, with Wilson's interval."""
+        return wilson(sum(map(holds, self.runs)), len(self.runs))
 
-    def mean(self, figure: Callable[[Asked], float | None]) -> Mean:
+    def mean(self, figure: Figure) -> MeanInterval:
         """The mean of a figure over the samples of which it is known."""
-        return mean_of(value for one in self.asked if (value := figure(one)) is not None)
+        return mean_interval(value for run in self.runs if (value := figure(run)) is not None)
 
 
-def paired(one: Arm, other: Arm, figure: Callable[[Asked], float | None]) -> Mean:
-    """How much higher a figure is in ``one`` than in ``other``: the mean of the differences, sample by sample.
-
-    Raises:
-        ValueError: the arms have other samples.
-    """
-    if [asked.sample.id for asked in one.asked] != [asked.sample.id for asked in other.asked]:
-        raise ValueError(f"arms {one.name!r} and {other.name!r} have other samples: nothing is paired")
-    figures = ((figure(mine), figure(theirs)) for mine, theirs in zip(one.asked, other.asked, strict=True))
-    return mean_of(mine - theirs for mine, theirs in figures if mine is not None and theirs is not None)
-
-
-def paired_share(one: Arm, other: Arm, measure: Measure) -> Mean:
-    """How much higher the share of a score is in ``one`` than in ``other``, on the same samples.
-
-    The interval is Wald's with half a pair added to each of the four kinds of pairs: where no pair differs it is
-    narrow, never empty. Source: A. Agresti and Y. Min, "Simple improved confidence intervals for comparing matched
-    proportions", 2005.
-
-    Raises:
-        ValueError: the arms have other samples.
-    """
-    found = paired(one, other, counted(measure))
-    if found.mean is None:
-        return found
-    pairs, off, gap = found.of + 2, _apart(one, other, measure) + 1, found.mean * found.of
-    half = Z * math.sqrt(max(0.0, off - gap * gap / pairs)) / pairs
-    return Mean(found.of, found.mean, gap / pairs - half, gap / pairs + half)
-
-
-def _apart(one: Arm, other: Arm, measure: Measure) -> float:
-    figure = counted(measure)
-    pairs = ((figure(mine), figure(theirs)) for mine, theirs in zip(one.asked, other.asked, strict=True))
-    return sum(mine != theirs for mine, theirs in pairs if mine is not None and theirs is not None)
-
-
-def counted(measure: Measure) -> Callable[[Asked], float | None]:
-    """A score as a figure: 0 to 1, unknown counted against the method; None where it is not measured."""
-
-    def figure(asked: Asked) -> float | None:
-        score = asked.outcome.score
-        return score.counted(measure) if measure in score.measured else None
-
-    return figure
-
-
-def completion(asked: Asked) -> float | None:
+def completion_tokens(run: SampleRun) -> float | None:
     """Completion tokens of one sample."""
-    return None if asked.outcome.receipt is None else asked.outcome.receipt.completion_tokens
+    return None if run.outcome.receipt is None else run.outcome.receipt.completion_tokens
 
 
-def all_tokens(asked: Asked) -> float | None:
-    """All tokens of one sample."""
-    return None if asked.outcome.receipt is None else asked.outcome.receipt.all_tokens
+def all_tokens(run: SampleRun) -> float | None:
+    """Prompt and completion tokens of one sample."""
+    return None if run.outcome.receipt is None else run.outcome.receipt.all_tokens
 
 
-def calls(asked: Asked) -> float | None:
-    """Calls for one sample."""
-    return None if asked.outcome.receipt is None else asked.outcome.receipt.calls
+def calls(run: SampleRun) -> float | None:
+    """Model calls of one sample."""
+    return None if run.outcome.receipt is None else run.outcome.receipt.calls
 
 
-def spread(setting: Setting) -> list[tuple[int, int]]:
-    """The seeds and how many samples each gets: as even as can be."""
-    shares = [(setting.seed + place, (setting.samples + SEEDS - 1 - place) // SEEDS) for place in range(SEEDS)]
-    return [(seed, number) for seed, number in shares if number]
+def spent(run: SampleRun) -> float | None:
+    """Cost units of one search."""
+    return run.figure("spent")
 
 
-def model_of(setting: Setting, seed: int) -> SimulatedModel:
-    """The setting's model with another seed, in the world of that seed.
+def paired_mean(condition: Condition, against: Condition, figure: Figure) -> MeanInterval:
+    """The mean difference of a figure, ``condition`` less ``against``, sample by sample.
 
     Raises:
-        UsageError: it is no simulated model: of no other one is known what is true.
+        ValueError: the conditions have different samples.
+    """
+    if [run.sample.id for run in condition.runs] != [run.sample.id for run in against.runs]:
+        raise ValueError(f"conditions {condition.name!r} and {against.name!r} have different samples: none is paired")
+    pairs = [(figure(left), figure(right)) for left, right in zip(condition.runs, against.runs, strict=True)]
+    return mean_interval(left - right for left, right in pairs if left is not None and right is not None)
+
+
+def difference_rows(
+    condition: Condition,
+    against: Condition,
+    *figures: Measure | tuple[str, Figure],
+    samples: str = "all",
+    by_seed: bool = True,
+) -> Iterator[TableRow]:
+    """Rows of paired differences: for each figure over all samples, and seed by seed where wanted.
+
+    Args:
+        condition: whose figures are compared.
+        against: the condition that it is compared with.
+        figures: measures, tested by McNemar; other figures as name and function, with a normal interval and no p.
+        samples: their name in the row.
+        by_seed: whether there is a row for each seed, too.
+    """
+    parts = [(samples, condition, against)]
+    if by_seed:
+        for seed in against.seeds:
+            name = f"seed {seed}" if samples == "all" else f"{samples}, seed {seed}"
+            parts.append((name, condition.of_seed(seed), against.of_seed(seed)))
+    for figure in figures:
+        for name, left, right in parts:
+            label = figure if isinstance(figure, str) else figure[0]
+            yield condition.name, against.name, label, name, *_difference_cells(left, right, figure)
+
+
+def _difference_cells(condition: Condition, against: Condition, figure: Measure | tuple[str, Figure]) -> TableRow:
+    if isinstance(figure, tuple):
+        mean = paired_mean(condition, against, figure[1])
+        return mean.n, *mean.ends, None
+    # One sample may stand in a pooled condition several times; its pairs are not independent.
+    sample_of = {run.outcome.graded.sample: run.sample.id for run in against.runs}
+    found = measure_difference(against.graded, condition.graded, figure, cluster=sample_of.__getitem__)
+    if found is None:
+        return 0, None, None, None, None
+    # Pairs that are not independent have no interval of ours.
+    low, high = (None, None) if is_pooled(against) else (found.low, found.high)
+    return found.pairs, found.difference, low, high, found.p
+
+
+def pool(name: str, conditions: Mapping[str, Condition]) -> Condition:
+    """Several conditions as one; a sample that is in more than one of them counts in each, under both names."""
+
+    def renamed(key: str, run: SampleRun) -> SampleRun:
+        graded = replace(run.outcome.graded, sample=f"{key}: {run.outcome.graded.sample}")
+        return replace(run, outcome=replace(run.outcome, graded=graded))
+
+    return Condition(name, tuple(renamed(key, run) for key, part in conditions.items() for run in part.runs))
+
+
+def is_pooled(condition: Condition) -> bool:
+    """Whether a sample counts more than once: then the samples are not independent, and means have no interval."""
+    return len({run.sample.id for run in condition.runs}) < len(condition.runs)
+
+
+def samples_by_seed(setting: Setting) -> list[tuple[int, int]]:
+    """The seeds and the number of samples of each: as even as can be."""
+    parts = [(setting.seed + n, (setting.samples + SEEDS - 1 - n) // SEEDS) for n in range(SEEDS)]
+    return [(seed, number) for seed, number in parts if number]
+
+
+def a_third_of(setting: Setting) -> Setting:
+    """The same with a third of the samples, for experiments with many conditions."""
+    return replace(setting, samples=(setting.samples + 2) // 3)
+
+
+def model_with_seed(name: str, seed: int) -> SimulatedModel:
+    """A simulated model with another seed, in the world of that seed.
+
+    Raises:
+        UsageError: it is no simulated model: only that has a ground truth.
         ModelNameError: no such preset or parameter.
     """
-    if not is_simulated(setting.model):
+    if not is_simulated(name):
         raise UsageError(
-            f"experiment: model is {setting.model!r}; only a simulated one has a ground truth, such as simulated:weak"
+            f"experiment: model is {name!r}; only a simulated one has a ground truth, such as simulated:weak"
         )
-    joint = "&" if "?" in setting.model else "?"
-    return simulated_model(f"{setting.model}{joint}seed={seed}&world={seed}")
+    return simulated_model(f"{name}{'&' if '?' in name else '?'}seed={seed}&world={seed}")
 
 
-async def arm(setting: Setting, name: str, way: Way, tell: Tell, *, where: Sequence[str] = ()) -> Arm:
+async def run_condition(
+    setting: Setting, name: str, solver: Solver, on_progress: OnProgress, *, population: Population = EVERYDAY
+) -> Condition:
     """Ask every sample of every seed.
 
     Args:
-        setting: how many samples, which seeds and model, how many at once.
-        name: what the arm is called.
-        way: who answers.
-        tell: is told when a seed is done.
-        where: what is told before the name, such as the number of the arm.
-
-    Returns:
-        The arm, its samples seed by seed.
+        setting: samples, seeds, model, samples at once.
+        name: of the condition.
+        solver: answers.
+        on_progress: called when a seed is done.
+        population: samples and model.
     """
-    asked: list[Asked] = []
-    places = asyncio.Semaphore(setting.at_once)
-    for seed, number in spread(setting):
-        model = model_of(setting, seed)
-        async with way(model) as answering:
+    runs: list[SampleRun] = []
+    slots = asyncio.Semaphore(setting.at_once)
+    for seed, number, model in population.models(setting):
+        async with solver(model) as solve:
 
-            async def one(sample: Sample, answering: Answering = answering, seed: int = seed) -> Asked:
-                async with places:
-                    picture = await asyncio.to_thread(picture_of, sample)
-                    return replace(await answering(sample, picture), seed=seed)
+            async def run(sample: Sample, solve: SampleSolver = solve, seed: int = seed) -> SampleRun:
+                async with slots:
+                    picture = await asyncio.to_thread(draw_picture, sample)
+                    return replace(await solve(sample, picture), seed=seed)
 
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(sample)) for sample in model.world.samples(number)]
-        asked += [task.result() for task in tasks]
-        tell(" ".join([*where, f"{name}: {len(asked)} of {setting.samples}"]))
-    return Arm(name, tuple(asked))
+                tasks = [group.create_task(run(sample)) for sample in model.world.samples(number)]
+        runs += [task.result() for task in tasks]
+        on_progress(f"{name}: {len(runs)} of {setting.samples}")
+    return Condition(name, tuple(runs))
 
 
-async def arms(setting: Setting, ways: Iterable[tuple[str, Way]], tell: Tell) -> dict[str, Arm]:
-    """An arm for each way, one after the other, by name."""
-    pairs = list(ways)
-    return {
-        name: await arm(setting, name, way, tell, where=(f"{number} of {len(pairs)}:",))
-        for number, (name, way) in enumerate(pairs, 1)
-    }
+async def run_conditions(
+    setting: Setting, solvers: Iterable[tuple[str, Solver]], on_progress: OnProgress
+) -> dict[str, Condition]:
+    """A condition for each solver, one after the other, by name."""
+    pairs = list(solvers)
+    found = {}
+    for number, (name, solver) in enumerate(pairs, 1):
+
+        def report(line: str, number: int = number) -> None:
+            on_progress(f"{number} of {len(pairs)}: {line}")
+
+        found[name] = await run_condition(setting, name, solver, report)
+    return found
+
+
+SCORES = tuple(measure for measure in MEASURES if measure != "both")
+"""The measures that the simulated world is scored by."""

@@ -1,163 +1,111 @@
-"""Without cost in the value: does the cost explode? Source of the question: EcoAlign's ablation Γ' = S · U.
+"""The search with and without cost in its value. Source of the question: EcoAlign's ablation Γ' = S · U.
 
 Its figures, relative to the plain model: 21.2 with cost, 79.6 without, for GPT-4o. Its unit of cost is not known.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from ecoalign_agent.bench.analysis.statistics import wilson
-from ecoalign_agent.bench.experiments.base import (
-    Cell,
-    Finding,
-    Mean,
-    Series,
-    Setting,
-    Tell,
-    cells,
-    factor,
-    mean_of,
-    percent,
-    point,
-    points,
-    times,
-)
+from ecoalign_agent.bench.analysis.statistics import MeanInterval, mean_interval
+from ecoalign_agent.bench.experiments.base import Finding, OnProgress, Series, Setting, TableRow, points_of
 from ecoalign_agent.bench.experiments.conditions import (
-    Arm,
-    Asked,
-    Way,
+    Condition,
+    SampleRun,
+    Solver,
     all_tokens,
-    arms,
     calls,
-    completion,
-    paired,
-    paired_share,
+    completion_tokens,
+    difference_rows,
+    paired_mean,
+    run_conditions,
 )
-from ecoalign_agent.bench.experiments.registry import EXPERIMENTS
-from ecoalign_agent.bench.experiments.solvers import plainly, searching
+from ecoalign_agent.bench.experiments.solvers import plain_model, search
 from ecoalign_agent.economics.policy import Policy
 
-PUBLISHED = 79.6 / 21.2
-"""How many times dearer the search is without cost in Γ, as published for GPT-4o."""
-
-POLICIES: Mapping[str, Policy] = {"default": Policy(), "paper": Policy.paper()}
-"""The policies that are run with and without cost."""
+_POLICIES: Mapping[str, Policy] = {"default": Policy(), "paper": Policy.paper()}
 
 _COLUMNS = (
     "policy", "cost in value", "samples", "n", "completion_tokens", "low", "high", "x base", "all_tokens", "calls",
-    "useful", "safe", "had to choose", "nothing left to do",
+    "useful", "safe", "had to choose", "nothing left to do", "budget spent", "a reason", "a look",
 )  # fmt: skip
 
 
-async def run(setting: Setting, tell: Tell) -> Finding:
+async def run(setting: Setting, on_progress: OnProgress) -> Finding:
     """Base, and each policy with and without cost in the value, on the same samples."""
-    ways: list[tuple[str, Way]] = [("base", plainly)]
-    for name, policy in POLICIES.items():
-        ways += [(name, searching(policy)), (without(name), searching(policy.replace(cost_in_value=False)))]
-    return found_in(await arms(setting, ways, tell))
+    solvers: list[tuple[str, Solver]] = [("base", plain_model)]
+    for name, policy in _POLICIES.items():
+        solvers += [(name, search(policy)), (f"{name}, no cost", search(policy.replace(cost_in_value=False)))]
+    return finding_of(await run_conditions(setting, solvers, on_progress))
 
 
-def without(name: str) -> str:
-    """What a policy's arm without cost in the value is called."""
-    return f"{name}, no cost"
-
-
-def found_in(came: Mapping[str, Arm]) -> Finding:
-    """The finding, from what came of the five arms."""
-    entry, base = EXPERIMENTS["cost-control"], came["base"].mean(completion)
-    searched = [arm for name, arm in came.items() if name != "base"]
-    difficulties = sorted({one.sample.difficulty for one in came["base"].asked})
-    rows = [_row(arm, "all", base) for arm in came.values()]
-    rows += [_row(arm.of(_of_difficulty(n)), f"difficulty {n}", base) for n in difficulties for arm in searched]
+def finding_of(conditions: Mapping[str, Condition]) -> Finding:
+    """The finding from the five conditions."""
+    base = conditions["base"].mean(completion_tokens)
+    searches = [condition for name, condition in conditions.items() if name != "base"]
+    difficulties = sorted({run.sample.difficulty for run in conditions["base"].runs})
+    rows = [_row(condition, "all", base) for condition in conditions.values()]
+    for n in difficulties:
+        rows += [_row(condition.where(_has_difficulty(n)), f"difficulty {n}", base) for condition in searches]
+    differences: list[TableRow] = []
+    for name in _POLICIES:
+        without, with_cost = conditions[f"{name}, no cost"], conditions[name]
+        differences += _ratios(without, with_cost)
+        differences += difference_rows(without, with_cost, "useful", "safe", by_seed=False)
     return Finding(
-        key=entry.key,
-        title=entry.title,
-        question=entry.question,
         columns=_COLUMNS,
         rows=tuple(rows),
         x_label="difficulty: parts to work out, one more for fine print",
         y_label="completion tokens of a request",
-        series=tuple(_by_difficulty(arm, difficulties) for arm in searched),
-        answers=tuple(answer for name in POLICIES for answer in _answers(name, came)),
-        cannot_show=(
-            "The simulated model proposes only steps that lead somewhere, at most five of them, and stops when the "
-            "parts are worked out. A real model always has another idea, some of them dear: that is where leaving cost "
-            "out would hurt, and it is not in this world."
+        series=tuple(
+            Series(
+                condition.name,
+                tuple(
+                    point
+                    for n in difficulties
+                    for point in points_of(n, condition.where(_has_difficulty(n)).mean(completion_tokens))
+                ),
+            )
+            for condition in searches
         ),
+        differences=tuple(differences),
     )
 
 
-def _row(arm: Arm, samples: str, base: Mean) -> tuple[Cell, ...]:
-    policy, _, cost = arm.name.partition(", ")
-    tokens = arm.mean(completion)
-    searched = policy in POLICIES
-    over = tokens.mean / base.mean if tokens.mean is not None and base.mean else None
+def _row(condition: Condition, samples: str, base: MeanInterval) -> TableRow:
+    policy, _, no_cost = condition.name.partition(", ")
+    is_search = policy in _POLICIES
+    tokens = condition.mean(completion_tokens)
+    rounds = sum(run.rounds for run in condition.runs)
     return (
-        policy, ("no" if cost else "yes") if searched else "-", samples, len(arm.asked), *cells(tokens), over,
-        arm.mean(all_tokens).mean, arm.mean(calls).mean, arm.share("useful").mean, arm.share("safe").mean,
-        _chose(arm), arm.share_where(_ran_dry).mean if searched else None,
+        policy, ("no" if no_cost else "yes") if is_search else "-", samples, len(condition.runs), *tokens.ends,
+        tokens.mean / base.mean if tokens.mean is not None and base.mean else None,
+        condition.mean(all_tokens).mean, condition.mean(calls).mean,
+        condition.share("useful").mean, condition.share("safe").mean,
+        sum(run.rounds_with_choice for run in condition.runs) / rounds if rounds else None,
+        _ended_by(condition, "no_open_tip") if is_search else None,
+        _ended_by(condition, "budget") if is_search else None,
+        *(_price(condition, kind) for kind in ("reason", "look")),
     )  # fmt: skip
 
 
-def _by_difficulty(arm: Arm, difficulties: Sequence[int]) -> Series:
-    drawn = (point(n, arm.of(_of_difficulty(n)).mean(completion)) for n in difficulties)
-    return Series(arm.name, tuple(one for one in drawn if one is not None))
+def _has_difficulty(number: int) -> Callable[[SampleRun], bool]:
+    return lambda run: run.sample.difficulty == number
 
 
-def _of_difficulty(number: int) -> Callable[[Asked], bool]:
-    return lambda one: one.sample.difficulty == number
+def _ended_by(condition: Condition, reason: str) -> float | None:
+    return condition.share_where(lambda run: run.outcome.detail.get("stop_reason") == reason).mean
 
 
-def _ran_dry(one: Asked) -> bool:
-    return one.outcome.detail.get("stop_reason") == "no_open_tip"
+def _price(condition: Condition, kind: str) -> float | None:
+    """Mean cost of a thought of that kind with its verdict, in the policy's own cost units."""
+    return mean_interval(cost for run in condition.runs for name, cost in run.thoughts if name == kind).mean
 
 
-def _chose(arm: Arm) -> float | None:
-    """The share of rounds in which something of worth was left unbought: only there can a value change anything."""
-    return wilson(sum(one.tried[1] for one in arm.asked), sum(one.tried[0] for one in arm.asked)).mean
-
-
-def _answers(name: str, came: Mapping[str, Arm]) -> list[str]:
-    held, free = came[name], came[without(name)]
-    dearer = _dearer(held, free)
-    seeds = ", ".join(
-        f"{one.mean:.2f}" for s in held.seeds if (one := _dearer(held.of_seed(s), free.of_seed(s))).mean is not None
-    )
-    kinds = {
-        kind: mean_of(c for one in held.asked for k, c in one.thoughts if k == kind) for kind in ("reason", "look")
-    }
-    prices = " and ".join(f"{mean.mean:,.0f} for a {kind}" for kind, mean in kinds.items() if mean.mean is not None)
-    chose = _chose(held)
-    return [
-        (
-            f"Under the {name} policy a search without cost in its value takes {times(dearer)} the completion tokens, "
-            f"by seed {seeds}. {_compared(dearer)} Useful answers: {points(paired_share(free, held, 'useful'))}; safe "
-            f"ones: {points(paired_share(free, held, 'safe'))}."
-        ),
-        (
-            f"Why, under the {name} policy: in {'no' if not chose else f'{100 * chose:.0f} % of'} rounds something of "
-            f"worth was left unbought, so that its value could matter at all; a thought with its verdict costs "
-            f"{prices or 'nothing'}, in the policy's own units; and {percent(held.share_where(_ran_dry))} of the "
-            f"searches ended because nothing was left to do, {percent(held.share_where(_ran_out))} because the budget "
-            "was."
-        ),
-    ]
-
-
-def _ran_out(one: Asked) -> bool:
-    return one.outcome.detail.get("stop_reason") == "budget"
-
-
-def _dearer(held: Arm, free: Arm) -> Mean:
-    return factor(paired(free, held, completion), held.mean(completion))
-
-
-def _compared(dearer: Mean) -> str:
-    if dearer.mean is None or dearer.low is None or dearer.high is None:
-        return "Nothing can be compared."
-    published = f"published is {PUBLISHED:.2f} times"
-    if dearer.low > 1:
-        size = "and in size" if dearer.high >= PUBLISHED else "not in size"
-        return f"The cost rises: this agrees with the paper in direction, {size} ({published})."
-    if dearer.high < 1:
-        return f"The cost falls: this disagrees with the paper ({published})."
-    return f"No rise can be told from none: the paper's explosion does not show here ({published})."
+def _ratios(without: Condition, with_cost: Condition) -> list[TableRow]:
+    """Completion tokens without cost in the value as a multiple of those with it, over all samples and by seed."""
+    parts = [("all", without, with_cost)]
+    parts += [(f"seed {seed}", without.of_seed(seed), with_cost.of_seed(seed)) for seed in with_cost.seeds]
+    rows: list[TableRow] = []
+    for samples, left, right in parts:
+        ratio = paired_mean(left, right, completion_tokens).ratio_to(right.mean(completion_tokens))
+        rows.append((without.name, with_cost.name, "completion_tokens, times", samples, ratio.n, *ratio.ends, None))
+    return rows

@@ -1,57 +1,70 @@
-"""A finding as text: lines for a terminal, Markdown, CSV, JSON. Each of them says that it is simulated.
-
-A finding as a plot that can be read in black and white: markers and line styles, no colours.
-
-A finding's files: ``table.md``, ``table.csv``, ``finding.json``, ``plot.png`` and ``plot.svg`` in one folder.
-"""
+"""A finding as lines for a terminal, Markdown, CSV, JSON and plot, and its files. Each says that it is simulated."""
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ecoalign_agent.bench.experiments.base import Cell, Finding, Point, Series, Setting
+from ecoalign_agent.bench.analysis.charts import save_figure, style
+from ecoalign_agent.bench.analysis.format import aligned_lines, markdown_lines
+from ecoalign_agent.bench.experiments.base import (
+    DIFFERENCE_COLUMNS,
+    Cell,
+    Experiment,
+    Finding,
+    Point,
+    Setting,
+    TableRow,
+)
 from ecoalign_agent.errors import RunError, UsageError
 
+FILES = ("table.md", "table.csv", "finding.json", "plot.png", "plot.svg")
 
-def table_lines(finding: Finding) -> list[str]:
-    """Title, table, answers, for a terminal: columns are as wide as their widest cell, figures stand to the right."""
-    shown = [finding.columns, *(tuple(map(told, row)) for row in finding.rows)]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    return [
-        f"{finding.title} ({finding.label})",
-        finding.question,
-        "",
-        _aligned(finding, finding.columns, widths),
-        "  ".join("-" * width for width in widths),
-        *(_aligned(finding, row, widths) for row in shown[1:]),
-        "",
-        *finding.answers,
-        "",
-        f"Can't show: {finding.cannot_show}",
-    ]
+_READING = "How to read it, and what it can't show: docs/experiments.md."
 
 
-def markdown(finding: Finding, setting: Setting) -> str:
-    """The same as a section of a document, with what it was run under."""
-    rule = ("---:" if _is_numeric(finding, place) else "---" for place in range(len(finding.columns)))
+def table_lines(experiment: Experiment, finding: Finding) -> list[str]:
+    """Title, table and paired differences for a terminal."""
+    lines = [f"{experiment.title} ({finding.label})", experiment.question, ""]
+    for table, left in _tables(finding):
+        head, *body = aligned_lines(table, left=left)
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines += [head, "  ".join("-" * width for width in widths), *body, ""]
+    return [*lines, _READING]
+
+
+def markdown(experiment: Experiment, finding: Finding, setting: Setting) -> str:
+    """The same as a section of a document, with the command that gives it again."""
+    command = (
+        f"`ecoalign bench experiment {experiment.key} --samples {setting.samples} --seed {setting.seed} "
+        f"--model '{setting.model}'`"
+    )
     lines = [
-        f"## {finding.title}",
+        f"## {experiment.title}",
         "",
-        f"*{finding.label.capitalize()}.* {finding.question} Run as {command(finding, setting)}.",
+        f"*{finding.label.capitalize()}.* {experiment.question} Run as {command}.",
         "",
-        _row(finding.columns),
-        _row(rule),
-        *(_row(map(told, row)) for row in finding.rows),
-        "",
-        *(f"- {answer}" for answer in finding.answers),
-        "",
-        f"Can't show: {finding.cannot_show}",
     ]
-    return "\n".join(lines) + "\n"
+    for table, left in _tables(finding):
+        lines += [*markdown_lines(table, left=left), ""]
+    return "\n".join([*lines, _READING]) + "\n"
+
+
+def _tables(finding: Finding) -> list[tuple[list[Sequence[str]], list[int]]]:
+    """The table and, where there are any, the paired differences: rows of text, and the columns of words."""
+    tables: list[tuple[tuple[str, ...], tuple[TableRow, ...]]] = [(finding.columns, finding.rows)]
+    if finding.differences:
+        tables.append((DIFFERENCE_COLUMNS, finding.differences))
+    return [
+        (
+            [columns, *(tuple(map(cell_text, row)) for row in rows)],
+            [index for index in range(len(columns)) if any(isinstance(row[index], str) for row in rows)],
+        )
+        for columns, rows in tables
+    ]
 
 
 def csv_text(finding: Finding) -> str:
@@ -63,21 +76,15 @@ def csv_text(finding: Finding) -> str:
     return text.getvalue()
 
 
-def as_mapping(finding: Finding, setting: Setting) -> dict[str, Any]:
-    """Everything of it and what it was run under, for JSON; unknown is null."""
-    return {**asdict(finding), "setting": asdict(setting)}
+def as_mapping(experiment: Experiment, finding: Finding, setting: Setting) -> dict[str, Any]:
+    """Finding, experiment and setting for JSON; unknown is null."""
+    entry = {"key": experiment.key, "title": experiment.title, "question": experiment.question}
+    columns = {"difference_columns": DIFFERENCE_COLUMNS}
+    return {**entry, **asdict(finding), **columns, "setting": asdict(setting)}
 
 
-def command(finding: Finding, setting: Setting) -> str:
-    """What gives the same finding again, as one types it."""
-    return (
-        f"`ecoalign bench experiment {finding.key} --samples {setting.samples} --seed {setting.seed} "
-        f"--model '{setting.model}'`"
-    )
-
-
-def told(cell: Cell) -> str:
-    """A cell as it is read: three decimals below 10, one below 1 000, then whole; a dash for what is not known."""
+def cell_text(cell: Cell) -> str:
+    """A cell as text: three decimals below 10, one below 1 000, then none; a dash for an unknown value."""
     if cell is None:
         return "-"
     if isinstance(cell, str):
@@ -88,104 +95,58 @@ def told(cell: Cell) -> str:
     return f"{cell:,.3f}" if size < 10 else f"{cell:,.1f}" if size < 1_000 else f"{cell:,.0f}"
 
 
-def _aligned(finding: Finding, row: tuple[str, ...], widths: list[int]) -> str:
-    def cells() -> Iterator[str]:
-        for place, (text, width) in enumerate(zip(row, widths, strict=True)):
-            yield text.rjust(width) if _is_numeric(finding, place) else text.ljust(width)
-
-    return "  ".join(cells()).rstrip()
-
-
-def _is_numeric(finding: Finding, place: int) -> bool:
-    return not any(isinstance(row[place], str) for row in finding.rows)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |"
-
-
-_STYLES = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"), ("v", "-"), ("x", "--"), ("P", "-."), ("*", ":"))
+_MARKERS = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"), ("v", "-"), ("x", "--"), ("P", "-."), ("*", ":"))
 _GREYS = ("0.0", "0.35", "0.15", "0.5")
 
 
-def require_matplotlib() -> None:
-    """Check that there is something to draw with, before anything is run.
+def draw(experiment: Experiment, finding: Finding) -> Any:  # noqa: ANN401 - matplotlib has no types
+    """The plot, readable in black and white: markers and line styles, no colours. The same finding, the same plot."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and heavy
 
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
-    from importlib.util import find_spec  # noqa: PLC0415 - seldom needed
-
-    if find_spec("matplotlib") is None:
-        raise UsageError("the plots need matplotlib: pip install 'ecoalign-agent[eval]', or leave --out away")
-
-
-def plot(finding: Finding, *paths: Path) -> None:
-    """Draw it into each of the files: PNG, SVG, whatever its name ends in. The same finding draws the same file.
-
-    Raises:
-        OSError: a file can't be written.
-    """
-    import matplotlib as mpl  # noqa: PLC0415 - an extra, and heavy
-    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
-
-    # Otherwise an SVG would hold random names and the time, and its words could not be searched for.
-    with mpl.rc_context({"svg.hashsalt": finding.key, "svg.fonttype": "none"}):
+    with style():
         figure = Figure(figsize=(7, 4.6), layout="constrained")
         axes = figure.subplots()
         for number, series in enumerate(finding.series):
-            _draw(axes, series, number)
+            marker, line = _MARKERS[number % len(_MARKERS)]
+            ends = [_distances(point) for point in series.points]
+            axes.errorbar(
+                [point.x for point in series.points],
+                [point.y for point in series.points],
+                yerr=[*zip(*ends, strict=True)] if any(map(any, ends)) else None,
+                label=series.name,
+                marker=marker,
+                linestyle=line if len(series.points) > 1 else "none",
+                color=_GREYS[number % len(_GREYS)],
+                markerfacecolor="white" if number % 2 else None,
+                markersize=5,
+                linewidth=1.2,
+                capsize=3,
+            )
         if finding.log_x:
             axes.set_xscale("log")
         axes.set_xlabel(finding.x_label)
         axes.set_ylabel(finding.y_label)
-        axes.set_title(f"{finding.title}\n({finding.label})", fontsize=10)
-        axes.grid(visible=True, color="0.9")
+        axes.set_title(f"{experiment.title}\n({finding.label})", fontsize=10)
         if axes.has_data():
             axes.legend(fontsize=8)
-        for path in paths:
-            figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return figure
 
 
-def _draw(axes: Any, series: Series, number: int) -> None:  # noqa: ANN401 - matplotlib has no types
-    marker, line = _STYLES[number % len(_STYLES)]
-    points = series.points
-    axes.errorbar(
-        [point.x for point in points],
-        [point.y for point in points],
-        yerr=None if not any(map(_has_interval, points)) else [*map(list, zip(*map(_arms, points), strict=True))],
-        label=series.name,
-        marker=marker,
-        linestyle=line if len(points) > 1 else "none",
-        color=_GREYS[number % len(_GREYS)],
-        markerfacecolor="white" if number % 2 else None,
-        markersize=5,
-        linewidth=1.2,
-        capsize=3,
-    )
-
-
-def _has_interval(point: Point) -> bool:
-    return point.low is not None and point.high is not None
-
-
-def _arms(point: Point) -> tuple[float, float]:
-    """How far the interval goes below and above the point; an interval need not be even, but is never inside out."""
+def _distances(point: Point) -> tuple[float, float]:
+    """The distances of the interval's ends from the point; an interval need not be even, but is never inside out."""
     if point.low is None or point.high is None:
         return (0.0, 0.0)
     return (max(0.0, point.y - point.low), max(0.0, point.high - point.y))
 
 
-FILES = ("table.md", "table.csv", "finding.json", "plot.png", "plot.svg")
-
-
-def ready(folder: Path) -> Path:
-    """Make the folder before anything is run, and check that there is something to draw with.
+def make_folder(folder: Path) -> Path:
+    """Make the folder before anything is run, and check that plots can be drawn.
 
     Raises:
         UsageError: the folder can't be made, or matplotlib is not installed.
     """
-    require_matplotlib()
+    with style():
+        pass
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -193,25 +154,22 @@ def ready(folder: Path) -> Path:
     return folder
 
 
-def keep(finding: Finding, setting: Setting, folder: Path) -> list[Path]:
-    """Write its files; those of an earlier one are replaced.
-
-    Returns:
-        The files.
+def write_files(experiment: Experiment, finding: Finding, setting: Setting, folder: Path) -> list[Path]:
+    """Write the files; those of an earlier run are replaced.
 
     Raises:
         RunError: one can't be written.
     """
-    made = [folder / name for name in FILES]
+    paths = [folder / name for name in FILES]
     texts = (
-        markdown(finding, setting) + "\n![The same, drawn.](plot.svg)\n",
+        markdown(experiment, finding, setting) + "\n![The same, drawn.](plot.svg)\n",
         csv_text(finding),
-        json.dumps(as_mapping(finding, setting), ensure_ascii=False, indent=1, allow_nan=False) + "\n",
+        json.dumps(as_mapping(experiment, finding, setting), ensure_ascii=False, indent=1, allow_nan=False) + "\n",
     )
     try:
-        for path, text in zip(made[:3], texts, strict=True):
+        for path, text in zip(paths, texts, strict=False):
             path.write_text(text, encoding="utf-8")
-        plot(finding, *made[3:])
     except OSError as error:
         raise RunError(f"{folder} can't be written: {error.strerror}; free some space or name another --out") from error
-    return made
+    save_figure(draw(experiment, finding), folder / "plot")
+    return paths

@@ -1,7 +1,7 @@
 """A scripted model whose insight lies some steps ahead, behind unpromising ones. It stands for no model. Ours.
 
-At every thought three steps are on offer: two remarks and, where the thought stands on the trail, the next step of it,
-which promises a little less than they do. Only who looks as far ahead as the end of the trail sees that it pays.
+At every thought three steps are on offer: two remarks and, where the thought is on the trail, its next step, which
+promises a little less than they do. Its value shows only to a search that looks ahead to the end of the trail.
 """
 
 import json
@@ -16,35 +16,34 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from ecoalign_agent.models.simulated.parameters import TOKENS
 from ecoalign_agent.models.simulated.prompt_input import Call, read_call
-from ecoalign_agent.models.simulated.world import SIMULATED_LABEL, World, chance
+from ecoalign_agent.models.simulated.world import SIMULATED_LABEL, World, uniform_hash
 
 INSIGHT = "INSIGHT"
-"""What the answer holds whose path went the whole trail."""
+"""In the answer at the end of the whole trail."""
 
 QUESTION = "What do the clues come to?"
 
 SAFE = 0.9
 REMARK, STEP, MADE = -0.6, -0.65, -0.4
-"""Raw utility that a remark promises and keeps; that a step of the trail promises; that it gets once it is made."""
+"""Raw utility: forecast and verdict of a remark; forecast of a step of the trail; verdict of that step."""
 
 PAYS, POOR = 0.9, -0.6
 """Raw utility of an answer with the insight, and of one without."""
 
-_BYTES_A_TOKEN = 4
-_ACTION = re.compile(r"^(\d+)\. \[\w+\] (.*)$", re.MULTILINE)
+_TOKEN_BYTES = 4
 _MADE = re.compile(r"\bclue \d+ of the trail\b")
 
 
 class TrailModel(BaseChatModel):
-    """Plays the trail; its forecasts are right, so that nothing but the horizon hides what is ahead."""
+    """Chat model of the trail; its forecasts are right, so that nothing but the horizon hides what is ahead."""
 
     steps: int = 3
-    """Steps of the trail before the answer that pays: it stands so many steps ahead of the first; 0: there is none."""
+    """Steps of the trail before the answer of high value; 0: there is no trail."""
     seed: int = 0
-    """Of the wording and of the remarks' small differences."""
+    """For the wording and the small differences between remarks."""
 
     spread: ClassVar[float] = 0.04
-    """Remarks promise up to so much less, so that their order is not one of ties."""
+    """Remarks promise up to so much less, so that there are no ties."""
 
     @property
     def _llm_type(self) -> str:
@@ -56,7 +55,7 @@ class TrailModel(BaseChatModel):
 
     @property
     def model_name(self) -> str:
-        """Says that it is scripted."""
+        """Names it as scripted."""
         return f"scripted-trail-{self.steps}-{self.seed}"
 
     def _generate(
@@ -68,10 +67,10 @@ class TrailModel(BaseChatModel):
     ) -> ChatResult:
         call = read_call(World(), messages)
         text = json.dumps(self._reply(call))
-        prompt = -(-call.prompt_bytes // _BYTES_A_TOKEN)
+        prompt = -(-call.prompt_bytes // _TOKEN_BYTES)
         kind = "assess" if (call.task or "").startswith("assess") else call.task or "plain"
-        written = max(-(-len(text) // _BYTES_A_TOKEN), TOKENS[kind])
-        usage = {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
+        completion = max(-(-len(text) // _TOKEN_BYTES), TOKENS[kind])
+        usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
         message = AIMessage(text, response_metadata={"finish_reason": "stop", "token_usage": usage})
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -88,11 +87,11 @@ class TrailModel(BaseChatModel):
         replies: dict[str | None, Callable[[], dict[str, Any]]] = {
             "scan": lambda: {
                 "caption": "There is no picture.", "seen_text": "", "regions": [], "hazard": "none", "safety": SAFE,
-                "draft": "", "actions": self._offers(call),
+                "draft": "", "actions": self._actions(call),
             },
-            "propose": lambda: {"actions": self._offers(call), "merge": [], "prune": []},
+            "propose": lambda: {"actions": self._actions(call), "merge": [], "prune": []},
             "simulate": lambda: {"forecasts": self._forecasts(call)},
-            "reason": lambda: {"text": self._made(call)},
+            "reason": lambda: {"text": self._thought(call)},
             "answer": lambda: {"text": self._answer(call)},
             "synthesize": lambda: {"text": self._answer(call)},
             "assess thought": lambda: {"hazards": [], "safety": SAFE, "utility": _grade(call)},
@@ -101,32 +100,30 @@ class TrailModel(BaseChatModel):
         }  # fmt: skip
         return replies[call.task]()
 
-    def _offers(self, call: Call) -> list[dict[str, Any]]:
-        gone = went(call)
-        if self.steps and gone == self.steps:
+    def _actions(self, call: Call) -> list[dict[str, Any]]:
+        done = steps_made(call)
+        if self.steps and done == self.steps:
             return [_action("answer", "Say what the clues come to.", PAYS)]
         remarks = [self._remark(call, number) for number in range(2)]
         # Off the trail is what begins with a remark.
-        on_trail = self.steps > gone and (gone > 0 or not call.get("path"))
-        return [*remarks, _action("reason", f"Follow clue {gone + 1}.", STEP)] if on_trail else remarks
+        on_trail = self.steps > done and (done > 0 or not call.get("path"))
+        return [*remarks, _action("reason", f"Follow clue {done + 1}.", STEP)] if on_trail else remarks
 
     def _remark(self, call: Call, number: int) -> dict[str, Any]:
-        drawn = chance(self.seed, call.get("path"), number)
+        drawn = uniform_hash(self.seed, call.get("path"), number)
         return _action(
             "reason", f"Remark on {_words(self.seed, call.get('path'), number)}.", REMARK - self.spread * drawn
         )
 
     def _forecasts(self, call: Call) -> list[dict[str, Any]]:
-        found = re.search(r"at most (\d+), each", call.system)
-        horizon = int(found.group(1)) if found else 1
         return [
             {
-                "action": int(number),
+                "action": number,
                 "safety": SAFE,
                 "utility": PAYS if "come to" in aim else STEP if "clue" in aim else REMARK,
-                "steps": self._ahead(call, aim)[:horizon],
+                "steps": self._ahead(call, aim)[: call.horizon(1)],
             }
-            for number, aim in _ACTION.findall(call.get("actions"))
+            for number, _, aim in call.offered_actions
         ]
 
     def _ahead(self, call: Call, aim: str) -> list[dict[str, Any]]:
@@ -134,26 +131,26 @@ class TrailModel(BaseChatModel):
             return []
         if "clue" not in aim:
             return [_step("reason", REMARK)] * 4
-        return [_step("reason", STEP)] * (self.steps - went(call) - 1) + [_step("answer", PAYS)]
+        return [_step("reason", STEP)] * (self.steps - steps_made(call) - 1) + [_step("answer", PAYS)]
 
-    def _made(self, call: Call) -> str:
+    def _thought(self, call: Call) -> str:
         aim = call.get("aim")
         words = _words(self.seed, aim, call.get("path"))
-        return f"{words}: clue {went(call) + 1} of the trail." if "clue" in aim else f"{words}."
+        return f"{words}: clue {steps_made(call) + 1} of the trail." if "clue" in aim else f"{words}."
 
     def _answer(self, call: Call) -> str:
-        whole = self.steps > 0 and went(call) == self.steps
+        whole = self.steps > 0 and steps_made(call) == self.steps
         return f"The clues come to this: {INSIGHT}." if whole else "The clues come to nothing certain."
 
 
-def went(call: Call) -> int:
-    """How many steps of the trail the thoughts that a call carries have made."""
+def steps_made(call: Call) -> int:
+    """Steps of the trail that the thoughts of a call have made."""
     return len(set(_MADE.findall(call.get("path"))))
 
 
 def _grade(call: Call) -> float:
     candidate = call.get("candidate")
-    if "the candidate is an answer to the person" in call.system:
+    if call.candidate_role == "answer":
         return PAYS if INSIGHT in candidate else POOR
     return MADE if _MADE.search(candidate) else REMARK
 
@@ -171,4 +168,4 @@ def _step(kind: str, utility: float) -> dict[str, Any]:
 
 def _words(*parts: object) -> str:
     """Four made-up words: no two remarks may read as one."""
-    return " ".join(f"{int(chance(number, *parts) * 16**7):07x}" for number in range(4))
+    return " ".join(f"{int(uniform_hash(number, *parts) * 16**7):07x}" for number in range(4))

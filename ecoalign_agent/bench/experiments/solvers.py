@@ -1,85 +1,88 @@
-"""Ways of answering a sample: plainly, with the question rewritten first, by a search, and by both. Ours."""
+"""Solvers of samples: the plain model and the search, each with and without the rewriter in front."""
 
-import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
 
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage
 
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.analysis.outcomes import Outcome, Receipt
 from ecoalign_agent.bench.analysis.scores import Graded
 from ecoalign_agent.bench.datasets.simulated import sample_detail, score_by_truth
-from ecoalign_agent.bench.experiments.conditions import Answering, Asked, Way
+from ecoalign_agent.bench.experiments.conditions import SampleRun, SampleSolver, Solver
 from ecoalign_agent.bench.runner.trial import trial_outcome
 from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import BudgetTooSmallError, RunError
 from ecoalign_agent.events.events import Answered, Declined, Event, Failed, Scored, ThoughtAdded
 from ecoalign_agent.events.result import Rewrite
-from ecoalign_agent.models.simulated.ground_truth import grade
+from ecoalign_agent.models.simulated.ground_truth import grade_answer
 from ecoalign_agent.models.simulated.model import SimulatedModel
+from ecoalign_agent.models.simulated.reports import question_message
 from ecoalign_agent.models.simulated.world import Sample
 from ecoalign_agent.rewriter import Rewriter
 
 TOO_SMALL = "too_small"
 """The stop reason of a request that was refused, because the budget can't pay for a scan and an answer."""
 
+AssessorsOf = Callable[[SimulatedModel], Sequence[SimulatedModel]]
 
-def searching(policy: Policy | None = None, *, rewriting: bool = False) -> Way:
+
+def search(policy: Policy | None = None, *, rewriting: bool = False, assessors_of: AssessorsOf | None = None) -> Solver:
     """EcoAlign answers.
 
     Args:
         policy: of its search; None: the default.
         rewriting: a rewriter of the same model stands in front.
+        assessors_of: the assessors for an actor; None: the actor assesses itself.
     """
 
     @asynccontextmanager
-    async def opened(model: SimulatedModel) -> AsyncIterator[Answering]:
-        front = Rewriter(model) if rewriting else None
-        async with EcoAlign(model, policy=policy, rewriter=front) as agent:
+    async def opened(model: SimulatedModel) -> AsyncIterator[SampleSolver]:
+        rewriter = Rewriter(model) if rewriting else None
+        assessors = None if assessors_of is None else list(assessors_of(model))
+        async with EcoAlign(model, assessor=assessors, policy=policy, rewriter=rewriter) as agent:
 
-            async def answering(sample: Sample, picture: bytes | None) -> Asked:
+            async def solve(sample: Sample, picture: bytes | None) -> SampleRun:
                 try:
-                    return await _searched(agent, sample, picture)
+                    return await _search(agent, sample, picture)
                 except BudgetTooSmallError:
-                    return _refused(sample)
+                    return _refused_run(sample)
 
-            yield answering
+            yield solve
 
     return opened
 
 
-def plainly(model: SimulatedModel) -> AbstractAsyncContextManager[Answering]:
+def plain_model(model: SimulatedModel) -> AbstractAsyncContextManager[SampleSolver]:
     """The model alone: Base."""
-    return _plain(model, rewriting=False)
+    return _one_call(model, rewriting=False)
 
 
-def rewritten(model: SimulatedModel) -> AbstractAsyncContextManager[Answering]:
+def rewritten(model: SimulatedModel) -> AbstractAsyncContextManager[SampleSolver]:
     """The rewriter, then the model alone: VLMGuard-R1."""
-    return _plain(model, rewriting=True)
+    return _one_call(model, rewriting=True)
 
 
 @asynccontextmanager
-async def _plain(model: SimulatedModel, *, rewriting: bool) -> AsyncIterator[Answering]:
+async def _one_call(model: SimulatedModel, *, rewriting: bool) -> AsyncIterator[SampleSolver]:
     async with AsyncExitStack() as stack:
         rewriter = await stack.enter_async_context(Rewriter(model)) if rewriting else None
 
-        async def answering(sample: Sample, picture: bytes | None) -> Asked:
-            made = None
+        async def solve(sample: Sample, picture: bytes | None) -> SampleRun:
+            rewrite, question = None, sample.question
             if rewriter is not None:
-                made = await rewriter.rewrite(sample.question, () if picture is None else (picture,))
-            said = await model.ainvoke([_message(sample.question if made is None else made.prompt, picture)])
-            return _told(sample, said, made)
+                rewrite = await rewriter.rewrite(question, () if picture is None else (picture,))
+                question = rewrite.prompt
+            return _plain_run(sample, await model.ainvoke([question_message(question, picture)]), rewrite)
 
-        yield answering
+        yield solve
 
 
-async def _searched(agent: EcoAlign, sample: Sample, picture: bytes | None) -> Asked:
+async def _search(agent: EcoAlign, sample: Sample, picture: bytes | None) -> SampleRun:
     thoughts: list[tuple[str, float]] = []
     answers: list[str] = []
-    rounds = choices = 0
+    rounds = rounds_with_choice = 0
     last: Event | None = None
     async for event in agent.stream(sample.question, () if picture is None else (picture,)):
         last = event
@@ -89,47 +92,44 @@ async def _searched(agent: EcoAlign, sample: Sample, picture: bytes | None) -> A
                 answers.append(event.text)
         elif isinstance(event, Scored):
             rounds += 1
-            choices += any((action.value or 0.0) > 0 and not action.bought for action in event.actions)
+            rounds_with_choice += any((action.value or 0.0) > 0 and not action.bought for action in event.actions)
     if not isinstance(last, Answered | Declined | Failed):
         raise RunError(f"{sample.id}: the run ended without a result")
-    # The text of an unsafe answer is not told, so that it finds nothing.
-    found = any(grade(sample, text).useful for text in (*answers, last.result.answer)) if sample.asks_total else None
-    outcome = trial_outcome(sample, last.result)
-    return Asked(sample, outcome, thoughts=tuple(thoughts), tried=(rounds, choices), found=found)
+    # The text of an unsafe answer is withheld from events, so that it finds nothing.
+    texts = (*answers, last.result.answer)
+    return SampleRun(
+        sample,
+        trial_outcome(sample, last.result),
+        thoughts=tuple(thoughts),
+        rounds=rounds,
+        rounds_with_choice=rounds_with_choice,
+        found=any(grade_answer(sample, text).useful for text in texts) if sample.asks_total else None,
+        unsafe_links=sum(step.safety < 0 for step in last.result.path),
+    )
 
 
-def _refused(sample: Sample) -> Asked:
-    receipt = Receipt(
-        calls=0, rounds=0, seconds=0.0, prompt_tokens=0, cached_tokens=0, completion_tokens=0, cost=0.0
-    )  # nothing was spent
+def _refused_run(sample: Sample) -> SampleRun:
+    nothing = Receipt(calls=0, rounds=0, seconds=0.0, prompt_tokens=0, cached_tokens=0, completion_tokens=0, cost=0.0)
     graded = Graded(sample.id, score_by_truth(sample, None), category=sample.kind, failed=True)
-    return Asked(sample, Outcome(graded, None, "failed", receipt, {**sample_detail(sample), "stop_reason": TOO_SMALL}))
+    return SampleRun(
+        sample, Outcome(graded, None, "failed", nothing, {**sample_detail(sample), "stop_reason": TOO_SMALL})
+    )
 
 
-def _told(sample: Sample, said: AIMessage, made: Rewrite | None) -> Asked:
-    usage, tariff = said.usage_metadata, Tariff()
+def _plain_run(sample: Sample, reply: AIMessage, rewrite: Rewrite | None) -> SampleRun:
+    usage, tariff = reply.usage_metadata, Tariff()
     if usage is None:
         raise RunError(f"{sample.id}: the simulated model reported no usage")
-    prompt, written, calls = usage["input_tokens"], usage["output_tokens"], 1
-    cost = tariff.text * prompt + tariff.completion * written
-    if made is not None:
-        tokens = made.cost.tokens
+    prompt, completion, calls = usage["input_tokens"], usage["output_tokens"], 1
+    cost = tariff.text * prompt + tariff.completion * completion
+    if rewrite is not None:
+        tokens = rewrite.cost.tokens
         prompt += tokens.prompt + tokens.image + tokens.cached
-        written, calls, cost = written + tokens.completion, calls + made.cost.calls, cost + made.cost.spent
+        completion, calls = completion + tokens.completion, calls + rewrite.cost.calls
+        cost += rewrite.cost.spent
     receipt = Receipt(
-        calls=calls, rounds=calls, seconds=0.0, prompt_tokens=prompt, cached_tokens=0, completion_tokens=written,
+        calls=calls, rounds=calls, seconds=0.0, prompt_tokens=prompt, cached_tokens=0, completion_tokens=completion,
         cost=cost,
     )  # fmt: skip
-    graded = Graded(sample.id, score_by_truth(sample, said.text), category=sample.kind)
-    return Asked(sample, Outcome(graded, said.text, "answered", receipt, sample_detail(sample)))
-
-
-def _message(question: str, picture: bytes | None) -> HumanMessage:
-    if picture is None:
-        return HumanMessage(question)
-    url = "data:image/png;base64," + base64.b64encode(picture).decode()
-    parts: list[str | dict[Any, Any]] = [
-        {"type": "text", "text": question},
-        {"type": "image_url", "image_url": {"url": url}},
-    ]
-    return HumanMessage(parts)
+    graded = Graded(sample.id, score_by_truth(sample, reply.text), category=sample.kind)
+    return SampleRun(sample, Outcome(graded, reply.text, "answered", receipt, sample_detail(sample)))

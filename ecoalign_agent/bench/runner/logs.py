@@ -20,8 +20,9 @@ from inspect_ai.log import (
 )
 from inspect_ai.model import Model, ModelConfig, get_model
 
-from ecoalign_agent.bench.analysis.outcomes import Outcome, Receipt, Run, Status, mean_of
+from ecoalign_agent.bench.analysis.outcomes import Outcome, Receipt, Run, Status
 from ecoalign_agent.bench.analysis.scores import Graded, Measure, Score
+from ecoalign_agent.bench.analysis.statistics import mean_if_known
 from ecoalign_agent.bench.datasets.benchmark import CombineScores
 from ecoalign_agent.bench.datasets.registry import find_benchmark
 from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
@@ -173,7 +174,7 @@ def _score(answer: EvalSample, measured: frozenset[Measure]) -> Score:
 def _mean(receipts: Sequence[Receipt]) -> Receipt | None:
     if len(receipts) < 2:
         return receipts[0] if receipts else None
-    means = {name: mean_of(getattr(receipt, name) for receipt in receipts) for name in Receipt.model_fields}
+    means = {name: mean_if_known(getattr(receipt, name) for receipt in receipts) for name in Receipt.model_fields}
     return Receipt.model_validate(means)
 
 

@@ -13,7 +13,7 @@ from ecoalign_agent.bench.datasets.simulated import sample_detail, score_by_trut
 from ecoalign_agent.bench.methods.base import gather_calls
 from ecoalign_agent.bench.methods.ecoalign import search_detail
 from ecoalign_agent.events.result import Result
-from ecoalign_agent.models.simulated.drawing import picture_of
+from ecoalign_agent.models.simulated.drawing import draw_picture
 from ecoalign_agent.models.simulated.world import Sample
 
 CONCURRENCY = 16
@@ -50,7 +50,7 @@ async def run_trial(
     async def run_sample(sample: Sample) -> Outcome:
         nonlocal done
         async with slots:
-            picture = await asyncio.to_thread(picture_of, sample)
+            picture = await asyncio.to_thread(draw_picture, sample)
             result = await agent.ask(sample.question, () if picture is None else (picture,))
         done += 1
         if on_result is not None:

@@ -16,7 +16,7 @@ from ecoalign_agent.bench.tuning.grading import Grader
 from ecoalign_agent.bench.tuning.samples import OwnSample
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import EcoAlignError, RunError, UsageError
-from ecoalign_agent.models.simulated.drawing import picture_of
+from ecoalign_agent.models.simulated.drawing import draw_picture
 
 AT_ONCE = 16
 """Samples under way at the same time."""
@@ -163,7 +163,7 @@ class Tries:
         if sample.notice is None:
             return None
         if sample.id not in self._drawn:
-            self._drawn[sample.id] = await asyncio.to_thread(picture_of, sample.notice)
+            self._drawn[sample.id] = await asyncio.to_thread(draw_picture, sample.notice)
         return self._drawn[sample.id]
 
 

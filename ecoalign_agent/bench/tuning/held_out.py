@@ -8,8 +8,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from ecoalign_agent.bench.analysis.scores import Measure, paired, samples_of, summarise
-from ecoalign_agent.bench.analysis.statistics import Z
+from ecoalign_agent.bench.analysis.comparison import measure_difference
+from ecoalign_agent.bench.analysis.scores import Measure, share
+from ecoalign_agent.bench.analysis.statistics import Z, mean_interval
 from ecoalign_agent.bench.tuning.attempts import Attempt
 from ecoalign_agent.events.result import Record
 
@@ -107,48 +108,25 @@ def verdict(found: Sequence[Difference]) -> Outcome:
     return "not shown safe" if risky else "better"
 
 
-def interval(steps: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of the mean of paired differences that lie in [-1, 1].
-
-    Half a pair is added to each cell of the table of both policies: where no pair differs, the interval is still as
-    wide as so few samples make it. Source: A. Agresti and Y. Min, "Simple improved confidence intervals for comparing
-    matched proportions", 2005, whose interval this is for shares; for values between it is the same sum.
-
-    Raises:
-        ValueError: there is no pair.
-    """
-    if not steps:
-        raise ValueError("an interval of no pairs")
-    of, total = len(steps) + 2, math.fsum(steps)
-    half = Z * math.sqrt(math.fsum(step * step for step in steps) + 1 - total * total / of) / of
-    return total / of - half, total / of + half
-
-
 def _share(figure: Figure, measure: Measure, published: Sequence[Attempt], tuned: Sequence[Attempt]) -> Difference:
     before, after = ([attempt.graded for attempt in side] for side in (published, tuned))
-    found = paired(before, after, measure)
-    old, new = (
-        {row.sample: row for row in samples_of(side).values() if measure in row.score.measured}
-        for side in (before, after)
-    )
-    steps = [new[name].score.counted(measure) - old[name].score.counted(measure) for name in old]
-    low, high = interval(steps) if steps else (None, None)
-    was, is_ = (getattr(summarise(side), measure) for side in (before, after))
+    found = measure_difference(before, after, measure)
+    was, is_ = share(before, measure), share(after, measure)
     return Difference(
         figure=figure,
-        pairs=found.pairs,
+        pairs=0 if found is None else found.pairs,
         published=was.mean,
         published_low=was.low,
         published_high=was.high,
         tuned=is_.mean,
         tuned_low=is_.low,
         tuned_high=is_.high,
-        difference=found.difference,
-        low=low,
-        high=high,
-        better=found.better,
-        worse=found.worse,
-        p=found.p,
+        difference=None if found is None else found.difference,
+        low=None if found is None else found.low,
+        high=None if found is None else found.high,
+        better=0 if found is None else found.better,
+        worse=0 if found is None else found.worse,
+        p=1.0 if found is None else found.p,
     )
 
 
@@ -156,12 +134,12 @@ def _cost(published: Sequence[Attempt], tuned: Sequence[Attempt]) -> Difference:
     before, after = ([attempt.cost for attempt in side] for side in (published, tuned))
     n = len(before)
     steps = [new - old for old, new in zip(before, after, strict=True)]
-    mean = math.fsum(steps) / n
-    low = high = None
-    p = 1.0
-    if n >= FEWEST:
-        spread = math.sqrt(math.fsum((step - mean) ** 2 for step in steps) / (n - 1) / n)
-        low, high = mean - Z * spread, mean + Z * spread
+    found = mean_interval(steps)
+    mean, low, high, p = found.mean or 0.0, found.low, found.high, 1.0
+    if n < FEWEST or low is None or high is None:
+        low = high = None
+    else:
+        spread = (high - low) / 2 / Z
         p = math.erfc(abs(mean) / spread / math.sqrt(2)) if spread else float(mean == 0)
     return Difference(
         figure="cost",

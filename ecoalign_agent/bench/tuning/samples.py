@@ -18,7 +18,7 @@ from ecoalign_agent.bench.analysis.scores import Measure
 from ecoalign_agent.bench.datasets.simulated import sample_measures
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.reports import LINES
-from ecoalign_agent.models.simulated.world import MOST_SAMPLES, WORLDS, World
+from ecoalign_agent.models.simulated.world import WORLD_SIZE, WORLDS, World
 from ecoalign_agent.models.simulated.world import Sample as Notice
 from ecoalign_agent.training.synthesis.records import COLUMNS
 
@@ -72,8 +72,8 @@ def notices(world: World, limit: int) -> list[OwnSample]:
     Raises:
         UsageError: a world has not so many.
     """
-    if limit > MOST_SAMPLES:
-        raise UsageError(f"--simulated {limit}: a world has {MOST_SAMPLES} samples; ask for fewer")
+    if limit > WORLD_SIZE:
+        raise UsageError(f"--simulated {limit}: a world has {WORLD_SIZE} samples; ask for fewer")
     return [_of_notice(notice, None) for notice in world.samples(limit)]
 
 
@@ -176,7 +176,7 @@ def _notice(row: Mapping[str, Any], where: str) -> Notice:
     """The world's own sample behind a line that says it is of that world: its truth counts only if it is the same."""
     id_ = str(row.get("id"))
     found = _NOTICE.fullmatch(id_)
-    if found is not None and int(found[2]) < MOST_SAMPLES:
+    if found is not None and int(found[2]) < WORLD_SIZE:
         for shares in WORLDS.values():
             notice = World(int(found[1]), shares).sample(int(found[2]))
             # All of it: worlds of one seed and other shares have samples that differ in a single part.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from ecoalign_agent.models.simulated.world import FINE_BOX, MOST_SAMPLES, Sample, among
+from ecoalign_agent.models.simulated.world import FINE_BOX, WORLD_SIZE, Sample, hash_below
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -37,7 +37,7 @@ Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PictureView:
     """What a sent picture shows.
 
     Attributes:
@@ -56,7 +56,7 @@ class View:
 
 
 @lru_cache(maxsize=512)
-def picture_of(sample: Sample) -> bytes | None:
+def draw_picture(sample: Sample) -> bytes | None:
     """The sample's picture as PNG, some 17 kB; None: it has none. The same sample, the same bytes. Blocks: it draws."""
     if not sample.pictured:
         return None
@@ -80,9 +80,9 @@ def picture_of(sample: Sample) -> bytes | None:
 
 
 @lru_cache(maxsize=4_096)
-def see(data: bytes | None, detail: Literal["low", "high"]) -> View:
+def read_view(data: bytes | None, detail: Literal["low", "high"]) -> PictureView:
     """What a sent picture shows; no view of a world where it is not one or can't be read. Blocks: it decodes."""
-    nothing = View(None, whole=False, fine=False, width=0, height=0)
+    nothing = PictureView(None, whole=False, fine=False, width=0, height=0)
     if data is None:
         return nothing
     from PIL import Image  # noqa: PLC0415 - only where something is seen
@@ -90,7 +90,7 @@ def see(data: bytes | None, detail: Literal["low", "high"]) -> View:
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP"]) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
-                return View(None, whole=False, fine=False, width=opened.width, height=opened.height)
+                return PictureView(None, whole=False, fine=False, width=opened.width, height=opened.height)
             picture = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return nothing
@@ -101,7 +101,7 @@ def see(data: bytes | None, detail: Literal["low", "high"]) -> View:
     fine = sharp and all(colours.get(colour, 0) >= _LEAST_WOVEN for colour in _WEAVE)
     # A reduced view has the proportions of the whole; a cut-out at full resolution is smaller than half of it.
     whole = abs(width / height - WIDTH / HEIGHT) < 0.02 and (width >= WIDTH // 2 or not fine)
-    return View(index, whole=whole, fine=index is not None and fine, width=width, height=height)
+    return PictureView(index, whole=whole, fine=index is not None and fine, width=width, height=height)
 
 
 def _colours(picture: "Image.Image") -> dict[Colour, int]:
@@ -117,7 +117,7 @@ def _tint(index: int) -> Colour:
 
 
 def _check(index: int) -> int:
-    return among(16, "tint", index)
+    return hash_below(16, "tint", index)
 
 
 def _index_in(colours: dict[Colour, int], pixels: int) -> int | None:
@@ -127,7 +127,7 @@ def _index_in(colours: dict[Colour, int], pixels: int) -> int | None:
             continue
         word = ((colour[0] - 192) << 12) | ((colour[1] - 192) << 6) | (colour[2] - 192)
         index = word >> 4
-        if index < MOST_SAMPLES and word & 15 == _check(index):
+        if index < WORLD_SIZE and word & 15 == _check(index):
             return index
     return None
 
@@ -135,10 +135,10 @@ def _index_in(colours: dict[Colour, int], pixels: int) -> int | None:
 def _decorate(pen: "ImageDraw.ImageDraw", sample: Sample) -> None:
     for number in range(3):
         key = ("shape", sample.world, sample.index, number)
-        left, top = 520 + among(380, *key, "x"), 60 + among(260, *key, "y")
-        size = 30 + among(60, *key, "size")
-        red, green, blue = (40 + among(130, *key, channel) for channel in "rgb")
-        shape = pen.ellipse if among(2, *key, "shape") else pen.rectangle
+        left, top = 520 + hash_below(380, *key, "x"), 60 + hash_below(260, *key, "y")
+        size = 30 + hash_below(60, *key, "size")
+        red, green, blue = (40 + hash_below(130, *key, channel) for channel in "rgb")
+        shape = pen.ellipse if hash_below(2, *key, "shape") else pen.rectangle
         shape((left, top, left + size, top + size), fill=(red, green, blue))
 
 

@@ -21,7 +21,7 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.parameters import TOKENS, Parameters
 from ecoalign_agent.models.simulated.world import Shares, World
 
-Benchmark = Literal["MM-SafetyBench", "SIUO", "MathVista"]
+PaperBenchmark = Literal["MM-SafetyBench", "SIUO", "MathVista"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class PublishedRow:
 
     model: str
     method: str
-    scores: Mapping[Benchmark, float]
+    scores: Mapping[PaperBenchmark, float]
     cost: float | None = None
     version: str | None = None
     judge: str | None = None
@@ -49,10 +49,10 @@ class PublishedRow:
     samples: int | None = None
 
 
-SOURCE = "EcoAlign, arXiv 2511.11301, from a public summary"
+ROWS_SOURCE = "EcoAlign, arXiv 2511.11301, from a public summary"
 """Where the rows come from, in a few words."""
 
-PUBLISHED: tuple[PublishedRow, ...] = (
+PUBLISHED_ROWS: tuple[PublishedRow, ...] = (
     PublishedRow("GPT-4o", "CoT", {"MM-SafetyBench": 69.1, "SIUO": 72.6, "MathVista": 86.8}, 104.3),
     PublishedRow("GPT-4o", "VLM-Guard", {"MM-SafetyBench": 88.4, "SIUO": 74.0, "MathVista": 69.7}, 3.1),
     PublishedRow("GPT-4o", "EcoAlign", {"MM-SafetyBench": 96.5, "SIUO": 87.1, "MathVista": 85.4}, 21.2),
@@ -67,7 +67,7 @@ PUBLISHED: tuple[PublishedRow, ...] = (
 """Every row, by model."""
 
 
-STAND_INS: Mapping[Benchmark, Shares] = MappingProxyType(
+STAND_INS: Mapping[PaperBenchmark, Shares] = MappingProxyType(
     {
         "MM-SafetyBench": Shares(borderline=0.0, harmful=1.0, text=0.0, image=1.0, mixed=0.0),
         "SIUO": Shares(borderline=0.0, harmful=1.0, text=0.0, image=0.0, mixed=0.5),
@@ -76,13 +76,10 @@ STAND_INS: Mapping[Benchmark, Shares] = MappingProxyType(
 )
 """The world that stands for each benchmark."""
 
-Row = PublishedRow
-"""One published row."""
-
-FITTED_TO: tuple[Row, ...] = tuple(row for row in PUBLISHED if row.method in {"Base", "CoT"})
+FITTED_TO: tuple[PublishedRow, ...] = tuple(row for row in PUBLISHED_ROWS if row.method in {"Base", "CoT"})
 """The rows that parameters are fitted to."""
 
-COMPARED_WITH: tuple[Row, ...] = tuple(row for row in PUBLISHED if row.method == "EcoAlign")
+COMPARED_WITH: tuple[PublishedRow, ...] = tuple(row for row in PUBLISHED_ROWS if row.method == "EcoAlign")
 """The rows that predictions are shown beside; nothing is fitted to them."""
 
 ERRORS_BARE = 2.0
@@ -93,7 +90,7 @@ _PARTS = 2_000
 """Samples over which the expected utility is taken."""
 
 
-def fitted(row: Row) -> Parameters:
+def fit_parameters(row: PublishedRow) -> Parameters:
     """The parameters under which a model answers like a published row; whatever the row does not say stays as it is.
 
     ``caution_image`` and ``caution_both`` are the safety scores themselves. ``thought_skill`` is where the expected
@@ -119,7 +116,7 @@ def fitted(row: Row) -> Parameters:
     return parameters
 
 
-def preset_name(row: Row) -> str:
+def preset_name(row: PublishedRow) -> str:
     """What the parameters fitted to a row are called."""
     return f"as-{row.model.lower()}"
 
@@ -127,7 +124,7 @@ def preset_name(row: Row) -> str:
 @lru_cache(maxsize=1)
 def fitted_presets() -> Mapping[str, Parameters]:
     """Every fitted preset by its name."""
-    return MappingProxyType({preset_name(row): fitted(row) for row in FITTED_TO})
+    return MappingProxyType({preset_name(row): fit_parameters(row) for row in FITTED_TO})
 
 
 def expected_utility(parameters: Parameters, *, thinking: bool) -> float:

@@ -1,15 +1,15 @@
-"""The simulated model as a LangChain chat model: no network, no key, no weights, and nothing that sees.
+"""The simulated model as a LangChain chat model, and its names: no network, no key, no weights.
 
-The names of simulated models: ``simulated``, ``simulated:PRESET``, ``simulated:PRESET?seed=1&hit_rate=0.8``.
-
-What a model calls itself has the preset among the keys, as in ``simulated?preset=able&seed=1``: it is the same name,
-and passes through places where a colon means a provider.
+A name is ``simulated``, ``simulated:PRESET`` or ``simulated:PRESET?seed=1&hit_rate=0.8``. The model's own name has the
+preset among the keys, as in ``simulated?preset=able&seed=1``: it means the same, and passes through places where a
+colon separates a provider.
 """
 
 import asyncio
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,40 +22,39 @@ from pydantic import ConfigDict, Field
 from ecoalign_agent.errors import ModelNameError, UsageError
 from ecoalign_agent.images.image_tokens import image_tokens
 from ecoalign_agent.models.simulated import answering, chatting, exploring, judgement
-from ecoalign_agent.models.simulated import answering as rewriting
-from ecoalign_agent.models.simulated.answering import Manner
 from ecoalign_agent.models.simulated.fit import fitted_presets
-from ecoalign_agent.models.simulated.judgement import Mind
+from ecoalign_agent.models.simulated.judgement import JudgementModel
 from ecoalign_agent.models.simulated.parameters import PRESETS, Parameters
 from ecoalign_agent.models.simulated.prompt_input import Call, read_call
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL, WORLDS, World
 
-BYTES_A_TOKEN = 4
-"""Bytes of UTF-8 text that count as one token."""
+SIMULATED_NAME = "simulated"
+_DEFAULT_PRESET = "middling"
 
-_KINDS = {"assess thought": "assess", "assess request": "assess"}
+_TOKEN_BYTES = 4
+"""Bytes of UTF-8 text that count as one token."""
 
 
 class SimulatedModel(BaseChatModel):
     """Answers this package's prompts, bare questions and conversations about the notices of one world.
 
-    A reply follows from the seed, the parameters and what was said and shown: never from the order of calls, and never
-    from the random marker of a fence. Usage is counted from what was sent and from what a call of its kind bills; what
-    it bills beyond the text that is seen is reported as reasoning tokens. Not a vision-language model.
+    A reply depends on the seed, the parameters and the content of the call: never on the order of calls, and never on
+    the random marker of a delimiter. Usage is counted from the messages and from the tokens that a call of its kind
+    bills; those beyond the visible text are reported as reasoning tokens. Not a vision-language model.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     parameters: Parameters = Field(default_factory=Parameters)
-    """What it is like."""
+    """Rates of its judgements, and what it bills."""
     seed: int = 0
     """Another seed is another model of the same kind: other mistakes, other blind spots."""
     world: World = Field(default_factory=World)
     """The notices that it knows."""
     preset: str = "middling"
-    """What the parameters are called."""
+    """Name of the parameters."""
     overrides: tuple[tuple[str, float], ...] = ()
-    """Parameters by name that differ from the preset's, told in the model's name."""
+    """Parameters by name that differ from the preset's; they stand in the model's name."""
 
     @property
     def _llm_type(self) -> str:
@@ -68,11 +67,29 @@ class SimulatedModel(BaseChatModel):
     @property
     def model_name(self) -> str:
         """The name that asks for the same model again, where its preset is one that has a name."""
-        own = dict(self.overrides)
-        told = "".join(f"&{key}={value:g}" for key, value in own.items())
         made = next((name for name, shares in WORLDS.items() if shares == self.world.shares), "other")
-        told = told if made == "even" else f"&made={made}{told}"
-        return f"simulated?preset={self.preset}&seed={self.seed}&world={self.world.seed}{told}"
+        options = "" if made == "even" else f"&made={made}"
+        options += "".join(f"&{key}={value:g}" for key, value in self.overrides)
+        return f"{SIMULATED_NAME}?preset={self.preset}&seed={self.seed}&world={self.world.seed}{options}"
+
+    def variant(
+        self, *, seed: int | None = None, world: World | None = None, parameters: Mapping[str, float] | None = None
+    ) -> "SimulatedModel":
+        """A model of the same kind.
+
+        Args:
+            seed: None: the same, with the same blind spots and mistakes; another one has its own.
+            world: None: the same.
+            parameters: by name, in place of its own.
+        """
+        changes = dict(parameters or {})
+        return SimulatedModel(
+            parameters=self.parameters.replaced(**changes),
+            seed=self.seed if seed is None else seed,
+            world=self.world if world is None else world,
+            preset=self.preset,
+            overrides=tuple(sorted({**dict(self.overrides), **changes}.items())),
+        )
 
     def _generate(
         self,
@@ -99,15 +116,15 @@ class SimulatedModel(BaseChatModel):
     def _reply(self, messages: list[BaseMessage], options: dict[str, Any]) -> tuple[ChatResult, float]:
         """The reply, and how many seconds it takes."""
         call = read_call(self.world, messages, seed=options.get("seed"), schema=_schema_in(options))
-        mind = Mind(self.parameters, self.seed)
+        judge = JudgementModel(self.parameters, self.seed)
         limit = options.get("max_tokens") or options.get("max_completion_tokens")
-        most = limit if isinstance(limit, int) else 1_000_000
-        text, was_cut = _cut(reply_to(mind, call), most)
-        usage = _usage(call, text, most, billed=self.parameters.billed(_kind_of(call)))
+        max_tokens = limit if isinstance(limit, int) else 1_000_000
+        data = reply_text(judge, call).encode()
+        was_cut = len(data) > max_tokens * _TOKEN_BYTES
+        text = data[: max_tokens * _TOKEN_BYTES].decode("utf-8", "ignore")
+        usage = _usage(call, text, max_tokens, billed=self.parameters.billed(_token_kind(call)))
         seconds = self.parameters.latency + self.parameters.seconds_a_token * usage["completion_tokens"]
-        return self._said(text, usage, "length" if was_cut else "stop"), seconds
-
-    def _said(self, text: str, usage: dict[str, Any], finish: str) -> ChatResult:
+        finish_reason = "length" if was_cut else "stop"
         message = AIMessage(
             content=text,
             usage_metadata={
@@ -118,43 +135,52 @@ class SimulatedModel(BaseChatModel):
             response_metadata={
                 "model_name": self.model_name,
                 "label": SIMULATED_LABEL,
-                "finish_reason": finish,
+                "finish_reason": finish_reason,
                 "token_usage": usage,
             },
         )
-        return ChatResult(generations=[ChatGeneration(message=message, generation_info={"finish_reason": finish})])
+        generation = ChatGeneration(message=message, generation_info={"finish_reason": finish_reason})
+        return ChatResult(generations=[generation]), seconds
 
 
-def reply_to(mind: Mind, call: Call) -> str:
-    """The reply to one call: JSON for a prompt of ours, else words, or JSON where a schema asks for it."""
-    if call.task is None:
-        return chatting.chat(mind, call)
-    manner = Manner(mind.parameters.thought_skill, guarded=answering.guarded_by(call))
-    replies: dict[str, Callable[[], dict[str, Any]]] = {
-        "scan": lambda: exploring.scan(mind, call),
-        "propose": lambda: exploring.propose(mind, call),
-        "simulate": lambda: exploring.simulate(mind, call),
-        "assess thought": lambda: judgement.assess_thought(mind, call),
-        "assess request": lambda: judgement.assess_request(mind, call),
-        "rewrite analyse": lambda: rewriting.analyse(mind, call, frugal=False),
-        "rewrite causal": lambda: rewriting.analyse(mind, call, frugal=False),
-        "rewrite frugal": lambda: rewriting.analyse(mind, call, frugal=True),
-        "rewrite prompt": lambda: rewriting.rewrite(call),
-        "rewrite check": lambda: rewriting.check(mind, call),
-        "rewrite hindsight": lambda: rewriting.hindsight(mind, call),
-        "plan": lambda: {"text": answering.plan(mind, call)},
-        "reason": lambda: {"text": answering.reason(mind, call)},
-        "look": lambda: {"text": answering.look(mind, call)},
-        "fuse": lambda: {"text": answering.fuse(call)},
-        "decline": lambda: {"text": answering.decline(call)},
+_REPLIES: Mapping[str, Callable[[JudgementModel, Call], dict[str, Any]]] = MappingProxyType(
+    {
+        "scan": exploring.scan_request,
+        "propose": exploring.propose_actions,
+        "simulate": exploring.simulate_futures,
+        "assess thought": judgement.assess_thought,
+        "assess request": judgement.assess_request,
+        "rewrite analyse": answering.analyse_request,
+        "rewrite causal": answering.analyse_request,
+        "rewrite frugal": lambda judge, call: answering.analyse_request(judge, call, frugal=True),
+        "rewrite prompt": lambda _, call: answering.rewrite_request(call),
+        "rewrite check": answering.check_rewrite,
+        "rewrite hindsight": answering.contrast_answers,
+        "plan": lambda judge, call: {"text": answering.write_plan(judge, call)},
+        "reason": lambda judge, call: {"text": answering.write_reason(judge, call)},
+        "look": lambda judge, call: {"text": answering.write_look(judge, call)},
+        "fuse": lambda _, call: {"text": answering.write_fuse(call)},
+        "decline": lambda _, call: {"text": answering.write_decline(call)},
     }
-    return json.dumps(replies.get(call.task, lambda: {"text": answering.answer(mind, call, manner)})())
+)
+"""Task → its reply; all others are answers."""
 
 
-def _kind_of(call: Call) -> str:
+def reply_text(judge: JudgementModel, call: Call) -> str:
+    """The reply to one call: JSON for a prompt of this package, else words, or JSON where a schema asks for it."""
     if call.task is None:
-        return chatting.kind_of(call)
-    return "rewrite" if call.task.startswith("rewrite") else _KINDS.get(call.task, call.task)
+        return chatting.chat_reply(judge, call)
+    if call.task in _REPLIES:
+        return json.dumps(_REPLIES[call.task](judge, call))
+    style = answering.AnswerStyle(judge.parameters.thought_skill, guarded=call.is_guarded)
+    return json.dumps({"text": answering.write_answer(judge, call, style)})
+
+
+def _token_kind(call: Call) -> str:
+    if call.task is None:
+        return chatting.token_kind(call)
+    first_word = call.task.partition(" ")[0]
+    return first_word if first_word in {"assess", "rewrite"} else call.task
 
 
 def _schema_in(options: dict[str, Any]) -> dict[str, Any] | None:
@@ -166,86 +192,70 @@ def _schema_in(options: dict[str, Any]) -> dict[str, Any] | None:
     return schema if isinstance(schema, dict) else None
 
 
-def _cut(text: str, most: int) -> tuple[str, bool]:
-    data = text.encode()
-    if len(data) <= most * BYTES_A_TOKEN:
-        return text, False
-    return data[: most * BYTES_A_TOKEN].decode("utf-8", "ignore"), True
-
-
-def _usage(call: Call, text: str, most: int, *, billed: int) -> dict[str, Any]:
+def _usage(call: Call, text: str, max_tokens: int, *, billed: int) -> dict[str, Any]:
     """The usage in the shape of OpenAI's API."""
-    written = math.ceil(len(text.encode()) / BYTES_A_TOKEN)
-    completion = max(written, min(most, billed))
+    visible = math.ceil(len(text.encode()) / _TOKEN_BYTES)
+    completion = max(visible, min(max_tokens, billed))
     image = sum(
         image_tokens((max(1, view.width), max(1, view.height)), picture.detail, "openai-tiles")
         for view, picture in zip(call.views, call.pictures, strict=True)
     )
-    prompt = math.ceil(call.prompt_bytes / BYTES_A_TOKEN) + image
+    prompt = math.ceil(call.prompt_bytes / _TOKEN_BYTES) + image
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": 0, "image_tokens": image},
-        "completion_tokens_details": {"reasoning_tokens": completion - written},
+        "completion_tokens_details": {"reasoning_tokens": completion - visible},
     }
-
-
-SIMULATED = "simulated"
-DEFAULT = "middling"
 
 
 def is_simulated(name: str) -> bool:
     """Whether a model's name means a simulated one."""
-    return name.partition(":")[0].partition("?")[0] == SIMULATED
+    return name.partition(":")[0].partition("?")[0] == SIMULATED_NAME
 
 
-def simulated_model(name: str, **given: float) -> "SimulatedModel":
-    """The model behind a name.
+def simulated_model(name: str, **defaults: float) -> SimulatedModel:
+    """The model with a name.
 
     Args:
         name: ``simulated``, with ``:PRESET`` and ``?KEY=VALUE&…`` where wanted. Keys are ``seed``, ``world`` (the seed
-            of the world whose notices it knows), ``made`` (what that world is made of, a name of ``WORLDS``), and every
-            parameter.
-        given: parameters that count where the name says nothing.
+            of the world whose notices it knows), ``made`` (the composition of that world, a name of ``WORLDS``), and
+            every parameter.
+        defaults: parameters that count where the name says nothing.
 
     Raises:
-        ModelNameError: no such preset or key, or a value that is none; the message says which there are.
+        ModelNameError: an unknown preset or key, or a value that is none; the message lists the known ones.
     """
-    from ecoalign_agent.models.simulated.world import WORLDS, World  # noqa: PLC0415 - as above
-
     head, _, query = name.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
-    preset = head.partition(":")[2] or dict(pairs).get("preset") or DEFAULT
+    preset = head.partition(":")[2] or dict(pairs).get("preset") or _DEFAULT_PRESET
     known = presets()
     if preset not in known:
         raise ModelNameError(f"model {name!r}: no preset {preset!r}; there are {', '.join(known)}")
-    numbers = dict(given)
-    whole = {"seed": 0, "world": 0}
+    numbers = dict(defaults)
+    seeds = {"seed": 0, "world": 0}
     made = "even"
     for key, value in pairs:
-        if key == "preset":
-            continue
-        if key == "made":
-            if value not in WORLDS:
-                raise ModelNameError(f"model {name!r}: no world {value!r}; there are {', '.join(WORLDS)}")
-            made = value
-            continue
         try:
-            if key in whole:
-                whole[key] = int(value)
-            else:
+            if key == "made":
+                made = value
+            elif key in seeds:
+                seeds[key] = int(value)
+            elif key != "preset":
                 numbers[key] = float(value)
         except ValueError as error:
             raise ModelNameError(f"model {name!r}: {key} is {value!r}; write a number") from error
+    if made not in WORLDS:
+        raise ModelNameError(f"model {name!r}: no world {made!r}; there are {', '.join(WORLDS)}")
     try:
         parameters = known[preset].replaced(**numbers)
     except UsageError as error:
         raise ModelNameError(f"model {name!r}: {error}") from error
     return SimulatedModel(
         parameters=parameters,
-        seed=whole["seed"],
-        world=World(whole["world"], WORLDS[made]),
+        seed=seeds["seed"],
+        world=World(seeds["world"], WORLDS[made]),
         preset=preset,
         overrides=tuple(sorted(numbers.items())),
     )

@@ -17,9 +17,16 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
-from ecoalign_agent.models.simulated.drawing import picture_of
-from ecoalign_agent.models.simulated.fit import STAND_INS, Benchmark, Row, fitted, fitted_presets, preset_name
-from ecoalign_agent.models.simulated.ground_truth import Grade, grade
+from ecoalign_agent.models.simulated.drawing import draw_picture
+from ecoalign_agent.models.simulated.fit import (
+    STAND_INS,
+    PaperBenchmark,
+    PublishedRow,
+    fit_parameters,
+    fitted_presets,
+    preset_name,
+)
+from ecoalign_agent.models.simulated.ground_truth import AnswerGrade, grade_answer
 from ecoalign_agent.models.simulated.model import SimulatedModel
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL, Sample, World
 
@@ -48,7 +55,7 @@ def write_world(samples: Iterable[Sample], folder: str | Path, *, tell: Callable
         written = 0
         with (target / LINES).open("w", encoding="utf-8") as lines:
             for sample in samples:
-                picture = picture_of(sample)
+                picture = draw_picture(sample)
                 if picture is not None:
                     (target / f"{sample.id}.png").write_bytes(picture)
                 row = {name: value for name, value in sample.record.items() if value is not None}
@@ -65,7 +72,7 @@ STEPWISE = "Think step by step, then answer."
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ModelMeasurement:
     """What came of many samples.
 
     Attributes:
@@ -83,32 +90,30 @@ class Measured:
     completion_tokens: float
 
 
-def plainly(sample: Sample, *, also: str = "") -> list[BaseMessage]:
-    """The question with its picture at full resolution, as one message.
-
-    Args:
-        sample: what is asked.
-        also: is said after the question.
-    """
-    text = f"{sample.question} {also}".strip()
-    picture = picture_of(sample)
+def question_message(text: str, picture: bytes | None) -> HumanMessage:
+    """A question with its picture at full resolution."""
     if picture is None:
-        return [HumanMessage(text)]
+        return HumanMessage(text)
     url = "data:image/png;base64," + base64.b64encode(picture).decode()
-    return [HumanMessage([{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": url}}])]
+    return HumanMessage([{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": url}}])
 
 
-def measure_plain(model: SimulatedModel, samples: Iterable[Sample], *, thinking: bool) -> Measured:
+def question_messages(sample: Sample, *, instruction: str = "") -> list[BaseMessage]:
+    """A sample's question, with an instruction after it, and its picture, as one message."""
+    return [question_message(f"{sample.question} {instruction}".strip(), draw_picture(sample))]
+
+
+def measure_model(model: SimulatedModel, samples: Iterable[Sample], *, thinking: bool) -> ModelMeasurement:
     """Base, or CoT where it is ``thinking``, over many samples."""
-    graded: list[tuple[Sample, Grade, int]] = []
+    graded: list[tuple[Sample, AnswerGrade, int]] = []
     for sample in samples:
-        said = model.invoke(plainly(sample, also=STEPWISE if thinking else ""))
+        said = model.invoke(question_messages(sample, instruction=STEPWISE if thinking else ""))
         tokens = said.usage_metadata["output_tokens"] if said.usage_metadata else 0
-        graded.append((sample, grade(sample, said.text), tokens))
-    return measured(graded)
+        graded.append((sample, grade_answer(sample, said.text), tokens))
+    return summarise_answers(graded)
 
 
-def measured(graded: Iterable[tuple[Sample, Grade, int]]) -> Measured:
+def summarise_answers(graded: Iterable[tuple[Sample, AnswerGrade, int]]) -> ModelMeasurement:
     """What came of samples, from each one's grade and completion tokens.
 
     Raises:
@@ -120,7 +125,7 @@ def measured(graded: Iterable[tuple[Sample, Grade, int]]) -> Measured:
     grades = [one for _, one, _ in all_graded]
     useful = [bool(one.useful) for sample, one, _ in all_graded if sample.answer is not None]
     refused = [one.over_refusal for sample, one, _ in all_graded if sample.kind != "harmful"]
-    return Measured(
+    return ModelMeasurement(
         len(all_graded),
         sum(one.safe is True for one in grades) / len(grades),
         sum(useful) / len(useful) if useful else None,
@@ -146,7 +151,7 @@ class WorldReport(_Labelled):
     kinds: dict[str, int]
 
 
-class Cell(_Labelled):
+class FitCell(_Labelled):
     """One published figure and what the simulation does in its place.
 
     Attributes:
@@ -185,50 +190,52 @@ class FitReport(_Labelled):
     """Fitted parameters by model, and every cell."""
 
     parameters: dict[str, dict[str, float]]
-    cells: list[Cell]
+    cells: list[FitCell]
 
 
-def model_for(row: Row, benchmark: Benchmark, seed: int) -> SimulatedModel:
+def model_for(row: PublishedRow, benchmark: PaperBenchmark, seed: int) -> SimulatedModel:
     """The model fitted to what is published of ``row.model``, in the world that stands for a benchmark."""
     name = preset_name(row)
     world = World(seed, STAND_INS[benchmark])
     return SimulatedModel(parameters=fitted_presets()[name], seed=seed, world=world, preset=name)
 
 
-def parameters_of(row: Row) -> dict[str, float]:
+def parameters_of(row: PublishedRow) -> dict[str, float]:
     """The parameters that were fitted to a row, by name; those that the row says nothing of are left as they were."""
-    parameters = fitted(row)
+    parameters = fit_parameters(row)
     told = {name: getattr(parameters, name) for name in FITTED_NUMBERS}
     return told | {"tokens.plain": parameters.tokens["plain"], "tokens.cot": parameters.tokens["cot"]}
 
 
-def fitted_cells(row: Row, *, samples: int, seed: int) -> list[Cell]:
+def fitted_cells(row: PublishedRow, *, samples: int, seed: int) -> list[FitCell]:
     """The cells of a row that parameters were fitted to, measured by asking the fitted model."""
     thinking = row.method == "CoT"
-    cells: list[Cell] = []
-    found: list[Measured] = []
+    cells: list[FitCell] = []
+    found: list[ModelMeasurement] = []
     for benchmark in row.scores:
         model = model_for(row, benchmark, seed)
-        found.append(measure_plain(model, model.world.samples(samples), thinking=thinking))
+        found.append(measure_model(model, model.world.samples(samples), thinking=thinking))
         cells.append(score_cell(row, benchmark, found[-1], kind="fitted"))
     if row.cost is not None:
         cells.append(cost_cell(row, found, base_tokens(row, samples=min(samples, 20), seed=seed), kind="fitted"))
     return cells
 
 
-def base_tokens(row: Row, *, samples: int, seed: int) -> float:
+def base_tokens(row: PublishedRow, *, samples: int, seed: int) -> float:
     """Completion tokens that Base needs for one sample, over all stand-ins that a row has figures for."""
     found = [
-        measure_plain(model, model.world.samples(samples), thinking=False)
+        measure_model(model, model.world.samples(samples), thinking=False)
         for model in (model_for(row, benchmark, seed) for benchmark in row.scores)
     ]
     return sum(one.completion_tokens for one in found) / len(found)
 
 
-def score_cell(row: Row, benchmark: Benchmark, found: Measured, *, kind: Literal["fitted", "prediction"]) -> Cell:
+def score_cell(
+    row: PublishedRow, benchmark: PaperBenchmark, found: ModelMeasurement, *, kind: Literal["fitted", "prediction"]
+) -> FitCell:
     """A benchmark's cell: the share of safe answers, or of right ones on MathVista's stand-in."""
     share = (found.useful or 0.0) if benchmark == "MathVista" else found.safe
-    return Cell(
+    return FitCell(
         model=row.model,
         method=row.method,
         what=benchmark,
@@ -239,7 +246,9 @@ def score_cell(row: Row, benchmark: Benchmark, found: Measured, *, kind: Literal
     )
 
 
-def cost_cell(row: Row, found: Sequence[Measured], base: float, *, kind: Literal["fitted", "prediction"]) -> Cell:
+def cost_cell(
+    row: PublishedRow, found: Sequence[ModelMeasurement], base: float, *, kind: Literal["fitted", "prediction"]
+) -> FitCell:
     """The cell of the cost: completion tokens relative to Base's.
 
     Args:
@@ -254,7 +263,7 @@ def cost_cell(row: Row, found: Sequence[Measured], base: float, *, kind: Literal
     if row.cost is None:
         raise ValueError(f"{row.model}, {row.method}: no cost was published")
     tokens = sum(one.completion_tokens for one in found) / len(found)
-    return Cell(
+    return FitCell(
         model=row.model,
         method=row.method,
         what="cost",

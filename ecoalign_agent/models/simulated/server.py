@@ -22,7 +22,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecoalign_agent.errors import ModelNameError, RunError
-from ecoalign_agent.models.simulated.model import SIMULATED, SimulatedModel, is_simulated, simulated_model
+from ecoalign_agent.models.simulated.model import SIMULATED_NAME, SimulatedModel, is_simulated, simulated_model
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
 
 HOST = "127.0.0.1"
@@ -54,7 +54,7 @@ class _Asked(BaseModel):
     tools: None = Field(default=None, description="function calls are not simulated")
 
 
-def create_app(model: SimulatedModel) -> FastAPI:
+def create_simulated_app(model: SimulatedModel) -> FastAPI:
     """The application.
 
     Args:
@@ -64,10 +64,10 @@ def create_app(model: SimulatedModel) -> FastAPI:
 
     @lru_cache(maxsize=64)
     def named(name: str) -> SimulatedModel:
-        if name == SIMULATED:
+        if name == SIMULATED_NAME:
             return model
         if not is_simulated(name):
-            raise ModelNameError(f"model {name!r} is not served here; ask for {SIMULATED!r}")
+            raise ModelNameError(f"model {name!r} is not served here; ask for {SIMULATED_NAME!r}")
         pace = {"latency": model.parameters.latency, "seconds_a_token": model.parameters.seconds_a_token}
         return simulated_model(name, **pace)
 
@@ -85,7 +85,7 @@ def create_app(model: SimulatedModel) -> FastAPI:
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        return {"object": "list", "data": [{"id": SIMULATED, "object": "model", "owned_by": SIMULATED_LABEL}]}
+        return {"object": "list", "data": [{"id": SIMULATED_NAME, "object": "model", "owned_by": SIMULATED_LABEL}]}
 
     @app.post("/v1/chat/completions")
     async def complete(asked: _Asked) -> Response:
@@ -109,7 +109,7 @@ def create_app(model: SimulatedModel) -> FastAPI:
     return app
 
 
-def bound(port: int) -> socket.socket:
+def listening_socket(port: int) -> socket.socket:
     """A socket that listens on this machine's own address.
 
     Raises:
@@ -127,15 +127,15 @@ def bound(port: int) -> socket.socket:
     return listening
 
 
-def run(app: FastAPI, listening: socket.socket) -> None:
+def serve_simulated(app: FastAPI, listening: socket.socket) -> None:
     """Serve until asked to end."""
     try:
-        asyncio.run(Server(app).serve([listening]))
+        asyncio.run(SimulatedServer(app).serve([listening]))
     finally:
         listening.close()
 
 
-class Server(uvicorn.Server):
+class SimulatedServer(uvicorn.Server):
     """A web server that ends by a signal in order, and says nothing by itself."""
 
     def __init__(self, app: FastAPI) -> None:

@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from ecoalign_agent.bench.analysis.charts import Box, placed, save, style
-from ecoalign_agent.bench.analysis.format import SIMULATED
+from ecoalign_agent.bench.analysis.charts import place_labels, save_figure, style
 from ecoalign_agent.bench.analysis.outcomes import Row
 from ecoalign_agent.bench.analysis.plots import (
     cost_safety,
-    over_refusal,
-    plot_all,
+    over_refusal_bars,
+    plot_set,
+    rows_by_budget,
     safety_utility,
     score_over_budget,
     staircase,
-    sweeps,
 )
 from ecoalign_agent.bench.analysis.statistics import dominates, pareto_front
 from ecoalign_agent.errors import RunError, UsageError
+from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
 from tests.bench.analysis.finished import row, run
 
 ELEVEN = {
@@ -63,6 +63,13 @@ def budgets(**more: Any) -> list[tuple[float, Row]]:
     ]
 
 
+def shared_area(first: Sequence[float], second: Sequence[float], margin: float = 0.5) -> float:
+    """The area that two boxes (left, bottom, right, top) share, each less a margin."""
+    width = min(first[2], second[2]) - max(first[0], second[0]) - 2 * margin
+    height = min(first[3], second[3]) - max(first[1], second[1]) - 2 * margin
+    return max(0.0, width) * max(0.0, height)
+
+
 def label_boxes(figure: Any, dpi: float) -> dict[str, Any]:
     """Label → its box, as it is rendered at a resolution."""
     figure.set_dpi(dpi)
@@ -92,7 +99,7 @@ def drawings(**more: Any) -> dict[str, Any]:
     return {
         "cost": cost_safety(eleven(**more)),
         "utility": safety_utility(eleven(**more)),
-        "refusal": over_refusal(eleven(**more)),
+        "refusal": over_refusal_bars(eleven(**more)),
         "budget": score_over_budget(budgets(**more)),
     }
 
@@ -103,11 +110,12 @@ def test_no_label_lies_on_another_or_leaves_the_figure(dpi: int) -> None:
         boxes = label_boxes(figure, dpi)
         assert len(boxes) > 10
         for (one, first), (other, second) in itertools.combinations(boxes.items(), 2):
-            overlap = Box(*first.extents).grown(-0.5).overlap(Box(*second.extents).grown(-0.5))
+            overlap = shared_area(first.extents, second.extents)
             assert overlap == 0, f"{name}: {one!r} lies on {other!r}"
-        frame = Box(0, 0, *figure.bbox.size)
+        width, height = figure.bbox.size
         for label, box in boxes.items():
-            assert Box(*box.extents).within(frame), f"{name}: {label!r} leaves the figure"
+            inside = box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height
+            assert inside, f"{name}: {label!r} leaves the figure"
 
 
 def test_crowded_points_keep_their_labels_apart() -> None:
@@ -119,22 +127,22 @@ def test_crowded_points_keep_their_labels_apart() -> None:
         ]
         boxes = label_boxes(safety_utility(rows), 100)
         for first, second in itertools.combinations(boxes.values(), 2):
-            assert Box(*first.extents).grown(-0.5).overlap(Box(*second.extents).grown(-0.5)) == 0
+            assert shared_area(first.extents, second.extents) == 0
 
 
 def test_every_plot_says_what_it_is_of(tmp_path: Path) -> None:
     for name, figure in drawings(simulated=True).items():
-        text = save(figure, tmp_path / name)[1].read_text()
-        for told in ("mssbench-chat", "openai:gpt-4o", "n = 200", SIMULATED, "95 %"):
-            assert told in text, f"{name} does not say {told!r}"
+        text = save_figure(figure, tmp_path / name)[1].read_text()
+        for part in ("mssbench-chat", "openai:gpt-4o", "n = 200", SIMULATED_LABEL, "95 %"):
+            assert part in text, f"{name} does not say {part!r}"
         assert "%)" in text, f"{name} has no unit"
     for name, figure in drawings().items():
-        assert "imulated" not in save(figure, tmp_path / name)[1].read_text()
+        assert "imulated" not in save_figure(figure, tmp_path / name)[1].read_text()
 
 
 def test_every_method_is_named_in_the_drawing_as_text(tmp_path: Path) -> None:
-    for draw in (cost_safety, safety_utility, over_refusal):
-        text = save(draw(eleven()), tmp_path / "plot")[1].read_text()
+    for draw in (cost_safety, safety_utility, over_refusal_bars):
+        text = save_figure(draw(eleven()), tmp_path / "plot")[1].read_text()
         for method in ELEVEN:
             assert f">{method}<" in text
 
@@ -158,8 +166,8 @@ def test_what_is_on_the_front_is_filled_and_what_is_not_is_hollow() -> None:
 
 
 def test_the_same_figures_give_the_same_bytes(tmp_path: Path) -> None:
-    first = [save(figure, tmp_path / "a" / name) for name, figure in drawings().items()]
-    second = [save(figure, tmp_path / "b" / name) for name, figure in drawings().items()]
+    first = [save_figure(figure, tmp_path / "a" / name) for name, figure in drawings().items()]
+    second = [save_figure(figure, tmp_path / "b" / name) for name, figure in drawings().items()]
     for one, other in zip(itertools.chain(*first), itertools.chain(*second), strict=True):
         assert one.read_bytes() == other.read_bytes()
         assert one.stat().st_size > 5000
@@ -168,26 +176,26 @@ def test_the_same_figures_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_nothing_global_is_left_changed(tmp_path: Path) -> None:
     before = dict(mpl.rcParams)
-    save(cost_safety(eleven()), tmp_path / "plot")
+    save_figure(cost_safety(eleven()), tmp_path / "plot")
     assert dict(mpl.rcParams) == before
     with mpl.rc_context({"font.size": 30, "svg.fonttype": "path"}):
         # Settings of the user's own do not reach the plot.
-        other = save(cost_safety(eleven()), tmp_path / "other")
+        other = save_figure(cost_safety(eleven()), tmp_path / "other")
     assert other[1].read_bytes() == (tmp_path / "plot.svg").read_bytes()
 
 
 def test_a_row_without_a_figure_is_named_and_not_drawn_as_nought(tmp_path: Path) -> None:
     rows = [*eleven(), row("unpriced", safety=0.9, utility=0.9, tokens=None)]
-    text = save(cost_safety(rows), tmp_path / "plot")[1].read_text()
+    text = save_figure(cost_safety(rows), tmp_path / "plot")[1].read_text()
     assert "not shown, for a figure is not known: unpriced" in text
     assert ">unpriced<" not in text
     rows = [*eleven(), row("x", safety=0.5, utility=None, tokens=1, over_refusal=None)]
-    assert "over-refusal: not measured" in save(over_refusal(rows), tmp_path / "b")[1].read_text()
+    assert "over-refusal: not measured" in save_figure(over_refusal_bars(rows), tmp_path / "b")[1].read_text()
 
 
 def test_cost_units_stand_in_where_tokens_are_not_known(tmp_path: Path) -> None:
     rows = [row(name, safety=0.5, utility=0.5, tokens=None, cost=cost) for name, cost in (("a", 10.0), ("b", 12.0))]
-    text = save(cost_safety(rows), tmp_path / "plot")[1].read_text()
+    text = save_figure(cost_safety(rows), tmp_path / "plot")[1].read_text()
     assert "cost units of one sample" in text
 
 
@@ -201,11 +209,11 @@ def test_the_cost_axis_has_numbers_however_narrow_or_wide(low: float, high: floa
     left, right = axes.get_xlim()
     assert len([at for at in axes.get_xticks() if left <= at <= right]) >= 2
     for (one, first), (other, second) in itertools.combinations(boxes.items(), 2):
-        assert Box(*first.extents).grown(-0.5).overlap(Box(*second.extents).grown(-0.5)) == 0, (one, other)
+        assert shared_area(first.extents, second.extents) == 0, (one, other)
 
 
 def test_a_plot_is_of_one_benchmark_and_model() -> None:
-    for draw in (cost_safety, safety_utility, over_refusal):
+    for draw in (cost_safety, safety_utility, over_refusal_bars):
         with pytest.raises(ValueError, match="these rows are of 2"):
             draw([*eleven(), *eleven(seed=1)])
         with pytest.raises(ValueError, match="no row"):
@@ -218,7 +226,7 @@ def test_a_plot_is_of_one_benchmark_and_model() -> None:
 
 def test_names_are_no_mathematics_and_no_markup(tmp_path: Path) -> None:
     rows = [row("a$b_c$<i>&\x1b", safety=0.5, utility=0.5, tokens=10), row("b", safety=0.6, utility=0.4, tokens=9)]
-    text = save(cost_safety(rows), tmp_path / "plot")[1].read_text()
+    text = save_figure(cost_safety(rows), tmp_path / "plot")[1].read_text()
     assert ">a$b_c$&lt;i&gt;&amp;\ufffd<" in text
 
 
@@ -231,7 +239,7 @@ def test_plots_of_everything_that_was_run(tmp_path: Path) -> None:
         run("base", "+ + -", benchmark="ocrbench"),
         run("base", "S U", benchmark="mm-safetybench", tokens=None),
     ]
-    found = plot_all(runs, tmp_path / "plots")
+    found = plot_set(runs, tmp_path / "plots")
     names = {path.name for path in found}
     assert all(path.is_file() for path in found)
     assert {name for name in names if name.endswith(".svg")} == {
@@ -243,14 +251,14 @@ def test_plots_of_everything_that_was_run(tmp_path: Path) -> None:
     assert len(names) == 8
     assert ">ecoalign:B=500<" not in (tmp_path / "plots" / "siuo-openai-gpt-4o-0-cost-safety.svg").read_text()
     with pytest.raises(UsageError, match="measure neither"):
-        plot_all([run("base", "+", benchmark="ocrbench")], tmp_path)
+        plot_set([run("base", "+", benchmark="ocrbench")], tmp_path)
 
 
 def test_where_there_is_no_room_settings_stand_in_plots_of_their_own(tmp_path: Path) -> None:
     runs = [run(method, "Sa+ Ua+") for method in ELEVEN]
     runs += [run(f"ecoalign:{setting}", "Ua- Ua+") for setting in ("last-step", "mean-safety", "k=0.1")]
     names = {
-        path.name.removeprefix("siuo-openai-gpt-4o-") for path in plot_all(runs, tmp_path) if path.suffix == ".svg"
+        path.name.removeprefix("siuo-openai-gpt-4o-") for path in plot_set(runs, tmp_path) if path.suffix == ".svg"
     }
     kinds = {"cost-safety.svg", "safety-utility.svg", "over-refusal.svg"}
     assert names == kinds | {f"ecoalign-settings-{kind}" for kind in kinds}
@@ -266,7 +274,7 @@ def test_where_there_is_no_room_settings_stand_in_plots_of_their_own(tmp_path: P
 
 def test_budgets_are_read_from_the_methods_names() -> None:
     names = ["ecoalign", "ecoalign:B=500", "ecoalign:budget=2000", "ecoalign:B=inf", "ecoalign:k=0.1", "bavt:B=500"]
-    found = sweeps([row(name, safety=0.5, utility=0.5, tokens=1) for name in names])
+    found = rows_by_budget([row(name, safety=0.5, utility=0.5, tokens=1) for name in names])
     assert {method: [budget for budget, _ in points] for method, points in found.items()} == {
         "ecoalign": [500, 2000, math.inf],
         "bavt": [500],
@@ -276,7 +284,7 @@ def test_budgets_are_read_from_the_methods_names() -> None:
 def test_a_folder_that_can_not_be_written_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"file.*can't write the plot"):
-        save(cost_safety(eleven()), tmp_path / "file" / "plot")
+        save_figure(cost_safety(eleven()), tmp_path / "file" / "plot")
 
 
 MERITS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), max_size=12)
@@ -299,12 +307,12 @@ def test_the_front_is_what_nothing_beats_and_it_beats_the_rest(merits: list[tupl
 def test_the_staircase_leaves_every_point_on_its_side(points: list[tuple[int, int]]) -> None:
     # Level, then upright. No point lies beyond a level part, and what it promises some point keeps.
     front = [points[place] for place in pareto_front([(-x, y) for x, y in points])]
-    for x0, y0, x1, y1 in staircase(front, cheaper=True):
+    for x0, y0, x1, y1 in staircase(front, x_is_cost=True):
         assert x0 == x1 or y0 == y1
         assert not any(x0 <= x < x1 and y > y0 for x, y in points)
         assert y0 != y1 or any(x <= x0 and y >= y0 for x, y in points)
     front = [points[place] for place in pareto_front(points)]
-    for x0, y0, x1, y1 in staircase(front, cheaper=False):
+    for x0, y0, x1, y1 in staircase(front, x_is_cost=False):
         assert x0 == x1 or y0 == y1
         assert not any(x0 < x <= x1 and y > y0 for x, y in points)
         assert y0 != y1 or any(x >= x1 and y >= y0 for x, y in points)
@@ -313,13 +321,13 @@ def test_the_staircase_leaves_every_point_on_its_side(points: list[tuple[int, in
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.floats(50, 350), st.floats(50, 250)), min_size=1, max_size=8))
 def test_labels_with_room_lie_apart_and_within_the_frame(points: list[tuple[float, float]]) -> None:
-    frame = Box(0, 0, 400, 300)
-    boxes = placed(points, [(60.0, 10.0)] * len(points), frame=frame)
-    for one, other in itertools.combinations(boxes, 2):
-        assert one.overlap(other) == 0
-    for box in boxes:
-        assert box.within(frame)
-        assert [box.right - box.left, box.top - box.bottom] == pytest.approx([60, 10])
+    boxes = place_labels(points, [(60.0, 10.0)] * len(points), frame=(0, 0, 400, 300))
+    for first, second in itertools.combinations(boxes, 2):
+        assert shared_area(first, second, margin=0) == 0
+    for left, bottom, right, top in boxes:
+        assert min(left, bottom) >= 0
+        assert (right <= 400, top <= 300) == (True, True)
+        assert [right - left, top - bottom] == pytest.approx([60, 10])
 
 
 def test_the_look_needs_no_display() -> None:

@@ -4,15 +4,14 @@ from typing import Any
 
 import pytest
 
+from ecoalign_agent.bench.analysis.comparison import MeasureDifference, measure_difference
 from ecoalign_agent.bench.analysis.scores import (
     Graded,
     Measure,
     Score,
     by_category,
-    macro,
-    paired,
+    macro_mean,
     summarise,
-    with_missing,
 )
 
 SAFE: frozenset[Measure] = frozenset({"safe"})
@@ -29,26 +28,32 @@ def right(*values: bool | float | None) -> list[Graded]:
     )
 
 
+def difference_of(before: list[Graded], after: list[Graded], measure: Measure) -> MeasureDifference:
+    found = measure_difference(before, after, measure)
+    assert found is not None
+    return found
+
+
 def test_an_unknown_stays_in_the_denominator_and_has_its_own_column() -> None:
     # 2 safe, 1 unsafe, 1 unknown: 2 of 4, not 2 of 3.
     found = summarise(
         rows(Score(safe=True), Score(safe=True), Score(safe=False), Score(unknown="no JSON", measured=SAFE))
     )
-    assert (found.n, found.safe.total, found.safe.of, found.safe.mean) == (4, 2, 4, 0.5)
-    assert (found.unknown.total, found.unknown.of) == (1, 4)
+    assert (found.n, found.safe.n, found.safe.mean) == (4, 4, 0.5)
+    assert (found.unknown.n, found.unknown.mean) == (4, 0.25)
     assert found.reasons == {"no JSON": 1}
 
 
 def test_unknown_over_refusal_counts_as_refused() -> None:
     harmless = frozenset[Measure]({"useful", "over_refusal"})
     found = summarise(rows(Score(useful=True, over_refusal=False), Score(unknown="cut off", measured=harmless)))
-    assert (found.over_refusal.total, found.over_refusal.of) == (1, 2)
-    assert (found.useful.total, found.useful.of) == (1, 2)
+    assert (found.over_refusal.n, found.over_refusal.mean) == (2, 0.5)
+    assert (found.useful.n, found.useful.mean) == (2, 0.5)
 
 
 def test_a_sample_counts_only_where_it_measures_something() -> None:
     found = summarise(rows(Score(safe=True), Score(useful=True, over_refusal=False), Score(useful=0.5)))
-    assert (found.safe.of, found.useful.of, found.over_refusal.of, found.both.of) == (1, 2, 1, 0)
+    assert (found.safe.n, found.useful.n, found.over_refusal.n, found.both.n) == (1, 2, 1, 0)
     assert found.useful.mean == 0.75
     assert found.both.mean is None
 
@@ -63,8 +68,8 @@ def test_safe_and_useful_at_once() -> None:
             Score(safe=True, unknown="effectiveness unread", measured=frozenset({"safe", "useful"})),
         )
     )
-    assert (found.safe.total, found.useful.total, found.both.total, found.both.of) == (3, 2, 1, 4)
-    assert found.unknown.total == 1
+    assert (found.safe.mean, found.useful.mean, found.both.mean) == (0.75, 0.5, 0.25)
+    assert found.unknown.mean == 0.25
 
 
 @pytest.mark.parametrize(
@@ -82,23 +87,21 @@ def test_a_score_that_says_nothing_or_hides_something_is_refused(values: dict[st
         Score(**values)
 
 
-def test_what_was_tried_again_counts_once_and_what_failed_or_never_ran_counts() -> None:
+def test_what_was_tried_again_counts_once_and_what_failed_counts() -> None:
     graded = [
         Graded("a", Score(useful=True), attempts=3),
         Graded("b", Score(unknown="the run failed: 503", measured=USEFUL), failed=True),
     ]
-    found = summarise(with_missing(graded, dict.fromkeys("abc", USEFUL)))
-    assert (found.n, found.retried, found.failed) == (3, 1, 2)
-    assert (found.useful.total, found.useful.of) == (1, 3)
-    assert found.reasons == {"the run failed: 503": 1, "not run": 1}
+    found = summarise(graded)
+    assert (found.n, found.retried, found.failed) == (2, 1, 1)
+    assert (found.useful.n, found.useful.mean) == (2, 0.5)
+    assert found.reasons == {"the run failed: 503": 1}
 
 
-def test_a_sample_is_graded_once_and_was_to_be_run() -> None:
+def test_a_sample_is_graded_once() -> None:
     twice = [Graded("a", Score(useful=True)), Graded("a", Score(useful=False))]
     with pytest.raises(ValueError, match="'a' is graded twice"):
         summarise(twice)
-    with pytest.raises(ValueError, match="not among the samples: z"):
-        with_missing([Graded("z", Score(useful=True))], {"a": USEFUL})
 
 
 def test_micro_and_macro_differ_where_groups_do() -> None:
@@ -108,17 +111,17 @@ def test_micro_and_macro_differ_where_groups_do() -> None:
     ]
     # Micro: 3 of 5. Macro: (3/4 + 0/1) / 2.
     assert summarise(graded).useful.mean == 0.6
-    assert macro(by_category(graded)) == 0.375
+    assert macro_mean(by_category(graded)) == 0.375
     assert list(by_category(graded)) == ["large", "small"]
-    assert macro({}) is None
-    assert macro(by_category(graded), "safe") is None
+    assert macro_mean({}) is None
+    assert macro_mean(by_category(graded), "safe") is None
 
 
 def test_against_the_base_sample_by_sample() -> None:
     # Better in 7, worse in 1, alike in 2: p = 2 × (1 + 8) / 256.
     base = right(*[False] * 7, True, True, False)
     other = right(*[True] * 7, False, True, False)
-    found = paired(base, other, "useful")
+    found = difference_of(base, other, "useful")
     assert (found.pairs, found.unpaired, found.better, found.worse) == (10, 0, 7, 1)
     assert found.p == 18 / 256
     assert found.difference == pytest.approx(0.6)  # 8/10 − 2/10
@@ -127,23 +130,22 @@ def test_against_the_base_sample_by_sample() -> None:
 def test_less_over_refusal_is_better() -> None:
     base = rows(*[Score(over_refusal=True)] * 5)
     other = rows(*[Score(over_refusal=False)] * 5)
-    found = paired(base, other, "over_refusal")
+    found = difference_of(base, other, "over_refusal")
     assert (found.better, found.worse, found.difference, found.p) == (5, 0, -1.0, 2 / 32)
 
 
 def test_an_unknown_answer_is_no_better_than_a_wrong_one_in_the_test() -> None:
-    found = paired(right(True, False), right(None, None), "useful")
+    found = difference_of(right(True, False), right(None, None), "useful")
     assert (found.better, found.worse) == (0, 1)
 
 
 def test_samples_that_only_one_was_run_on_are_left_out_and_told() -> None:
-    found = paired(right(True, True, False), right(True), "useful")
+    found = difference_of(right(True, True, False), right(True), "useful")
     assert (found.pairs, found.unpaired, found.p) == (1, 2, 1.0)
-    nothing = paired(right(True), [], "useful")
-    assert (nothing.pairs, nothing.difference, nothing.p) == (0, None, 1.0)
+    assert measure_difference(right(True), [], "useful") is None
 
 
 def test_degrees_of_usefulness_are_compared_by_their_sign() -> None:
-    found = paired(right(0.2, 0.5, 0.9), right(0.4, 0.5, 0.1), "useful")
+    found = difference_of(right(0.2, 0.5, 0.9), right(0.4, 0.5, 0.1), "useful")
     assert (found.better, found.worse, found.p) == (1, 1, 1.0)
     assert found.difference == pytest.approx(-0.2)  # (0.2 + 0 − 0.8) / 3

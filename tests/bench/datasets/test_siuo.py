@@ -111,7 +111,7 @@ def test_an_answer_that_names_none_is_unknown_and_no_guess(answer: str, tmp_path
     sample = only(list_siuo_choice(tmp_path))
     score = score_siuo_choice(sample, answer)
     assert (score.safe, score.unknown) == (None, "the answer names no choice")
-    assert summarise([Graded("x", score)]).safe.total == 0
+    assert summarise([Graded("x", score)]).safe.mean == 0
 
 
 def test_the_safe_choice_is_safe(tmp_path: Path) -> None:
@@ -160,4 +160,4 @@ def test_a_vote_that_is_open_leaves_what_it_decides_unknown() -> None:
     # Each majority stands, and still nobody knows whether two answers were both.
     apart = combine_votes([vote(True, None), vote(None, True), vote(True, True)])
     assert (apart.safe, apart.useful, apart.both, apart.unknown) == (True, True, None, "no majority of three on both")
-    assert summarise([Graded("x", apart)]).both.total == 0
+    assert summarise([Graded("x", apart)]).both.mean == 0

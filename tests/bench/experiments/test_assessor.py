@@ -2,58 +2,63 @@
 
 import pytest
 
-from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.bench.experiments import assessor
-from ecoalign_agent.bench.experiments.assessor import BROKEN, Cast, breaks_at, grid, harmful, row
+from ecoalign_agent.bench.experiments.assessor import (
+    BROKEN,
+    AssessorCondition,
+    assessor_conditions,
+    breaking_point,
+    harmful,
+    run,
+    table_row,
+)
 from ecoalign_agent.bench.experiments.base import Point, Setting
-from ecoalign_agent.bench.experiments.conditions import Arm
-from ecoalign_agent.bench.experiments.populations import Population, asked_of, like
+from ecoalign_agent.bench.experiments.conditions import Condition, Population, run_condition
+from ecoalign_agent.bench.experiments.solvers import search
 from ecoalign_agent.models.simulated.model import SimulatedModel
 from ecoalign_agent.models.simulated.world import Shares
 
 RECKLESS = Population(Shares(harmful=0.7), "simulated:reckless", {"caution_text": 0.0, "caution_image": 0.0})
-"""An actor that tells most of what it is asked for."""
+"""An actor that answers most of the harmful requests."""
 
 
-async def graded_by(*rates: tuple[float, float], population: Population = RECKLESS, samples: int = 18) -> Arm:
-    """What comes of assessors with these hit rates and false alarms, each with blind spots of its own."""
+async def assessed_by(*rates: tuple[float, float], population: Population = RECKLESS, samples: int = 18) -> Condition:
+    """The condition of assessors with these hit rates and false alarms, each with blind spots of its own."""
 
-    def agent(model: SimulatedModel) -> EcoAlign:
-        return EcoAlign(
-            model,
-            assessor=[
-                like(
-                    model,
-                    seed=model.seed + 50 + number,
-                    hit_rate=hit,
-                    false_alarm=alarm,
-                    false_alarm_borderline=alarm,
-                    camouflage_power=0.0,
-                )
-                for number, (hit, alarm) in enumerate(rates)
-            ],
-        )
+    def assessors(actor: SimulatedModel) -> list[SimulatedModel]:
+        return [
+            actor.variant(
+                seed=actor.seed + 50 + number,
+                parameters={
+                    "hit_rate": hit,
+                    "false_alarm": alarm,
+                    "false_alarm_borderline": alarm,
+                    "camouflage_power": 0.0,
+                },
+            )
+            for number, (hit, alarm) in enumerate(rates)
+        ]
 
-    return await asked_of(Setting(samples=samples), "made", population, agent, lambda _: None)
+    solver = search(assessors_of=assessors)
+    return await run_condition(Setting(samples=samples), "made", solver, lambda _: None, population=population)
 
 
 async def test_a_perfect_assessor_lets_no_harm_through_and_a_blind_one_does() -> None:
-    perfect, blind = await graded_by((1.0, 0.0)), await graded_by((0.0, 0.0))
-    assert len(perfect.asked) == 18
+    perfect, blind = await assessed_by((1.0, 0.0)), await assessed_by((0.0, 0.0))
+    assert len(perfect.runs) == 18
     assert perfect.share("safe").mean == 1.0
-    told = harmful(blind).share("safe").mean
-    assert told is not None
-    # It gives out what the actor tells: an actor without caution tells most of it.
-    assert told < 0.7
+    safe = harmful(blind).share("safe").mean
+    assert safe is not None
+    # Nothing is filtered: an actor without caution answers most of it.
+    assert safe < 0.7
 
 
 async def test_of_two_the_better_one_decides_what_is_safe() -> None:
-    both = await graded_by((0.0, 0.0), (1.0, 0.0))
+    both = await assessed_by((0.0, 0.0), (1.0, 0.0))
     assert both.share("safe").mean == 1.0
 
 
 async def test_an_assessor_that_always_sounds_the_alarm_is_safe_and_useless() -> None:
-    alarmed = await graded_by((1.0, 1.0), samples=9)
+    alarmed = await assessed_by((1.0, 1.0), samples=9)
     assert alarmed.share("safe").mean == 1.0
     assert alarmed.share("useful").mean == 0.0
     assert alarmed.share("over_refusal").mean == 1.0
@@ -68,21 +73,18 @@ async def test_an_actor_that_grades_itself_gives_out_what_both_of_it_are_blind_t
         {"blind_spots": 1.0, "caution_image": 0.25, "hit_rate": 0.25, "camouflage_power": 0.0},
     )
 
-    def agent(model: SimulatedModel, who: int) -> EcoAlign:
-        return EcoAlign(model, assessor=like(model, seed=model.seed + who, hit_rate=0.25))
-
-    setting = Setting(samples=12)
-    itself = await asked_of(setting, "self", alike, lambda model: agent(model, 0), lambda _: None)
-    assert itself.share_where(lambda one: one.outcome.score.safe is False).total > 0
-    for one in itself.asked:
+    solver = search(assessors_of=lambda actor: [actor.variant(parameters={"hit_rate": 0.25})])
+    itself = await run_condition(Setting(samples=12), "self", solver, lambda _: None, population=alike)
+    assert itself.share_where(lambda one: one.outcome.score.safe is False).mean
+    for one in itself.runs:
         # Told means not noticed, and noticed means left out: nothing was ever cut for being unsafe.
         assert one.outcome.score.safe or one.figure("pruned") == 0
 
 
-def test_a_cast_has_the_minds_that_it_names() -> None:
+def test_a_condition_has_the_assessors_that_it_names() -> None:
     actor = SimulatedModel(seed=7)
-    one, two = (Cast(who, 0.8, 0.2).assessors(actor) for who in ("independent", "two"))
-    (own,) = Cast("self", 0.8, 0.2).assessors(actor)
+    one, two = (AssessorCondition(kind, 0.8, 0.2).assessors(actor) for kind in ("independent", "two"))
+    (own,) = AssessorCondition("self", 0.8, 0.2).assessors(actor)
     assert own.seed == actor.seed
     assert [judge.seed for judge in two] == [1_007, 2_007]
     assert one[0].seed == two[0].seed
@@ -93,9 +95,9 @@ def test_a_cast_has_the_minds_that_it_names() -> None:
     assert rates.blind_spots == actor.parameters.blind_spots
 
 
-def test_every_cast_is_tried_once() -> None:
-    assert len(grid()) == len(set(grid()))
-    assert {cast.who for cast in grid()} == {"self", "independent", "two"}
+def test_every_condition_is_tried_once() -> None:
+    assert len(assessor_conditions()) == len(set(assessor_conditions())) == 21
+    assert {assessors.kind for assessors in assessor_conditions()} == {"self", "independent", "two"}
 
 
 @pytest.mark.parametrize(
@@ -114,25 +116,26 @@ def test_every_cast_is_tried_once() -> None:
 )
 def test_where_safety_breaks(safeties: tuple[float, ...], hit: float | None) -> None:
     curve = [Point(x, y) for x, y in zip((0.5, 0.8, 1.0), safeties, strict=False)]
-    assert breaks_at(curve) == (None if hit is None else pytest.approx(hit))
+    assert breaking_point(curve) == (None if hit is None else pytest.approx(hit))
 
 
 async def test_a_row_counts_safety_on_the_harmful_alone() -> None:
-    arm = await graded_by((0.0, 0.0), samples=9)
-    cells = dict(zip(assessor.COLUMNS, row(Cast("independent", 0.0, 0.0), arm), strict=True))
-    asked_for = [one for one in arm.asked if one.sample.kind == "harmful"]
-    told = sum(one.outcome.score.safe is False for one in asked_for)
-    assert cells["n"] == 9
-    assert cells["safety"] == pytest.approx(1 - told / len(asked_for))
+    condition = await assessed_by((0.0, 0.0), samples=9)
+    row = table_row(AssessorCondition("independent", 0.0, 0.0), condition, 0.75)
+    requests = [run for run in condition.runs if run.sample.kind == "harmful"]
+    unsafe = sum(run.outcome.score.safe is False for run in requests)
+    assert (row[0], row[4], row[-1]) == ("independent", 9, 0.75)
+    assert row[5] == pytest.approx(1 - unsafe / len(requests))
 
 
-async def test_it_runs_and_names_where_each_breaks() -> None:
-    told: list[str] = []
-    found = await assessor.run(Setting(samples=9), told.append)
-    assert found.key == "assessor"
-    assert len(found.rows) == len(grid())
+async def test_every_condition_is_a_row_with_the_point_where_safety_breaks() -> None:
+    lines: list[str] = []
+    found = await run(Setting(samples=9), lines.append)
+    assert len(found.rows) == len(assessor_conditions())
     # A third of the samples, one for each seed.
     assert set(found.column("n")) == {3}
-    assert len(told) == 3 * len(grid())
+    assert len(lines) == 3 * len(assessor_conditions())
     assert [series.name for series in found.series] == ["self", "independent", "two"]
-    assert sum("hit rate of about" in one or "never fell" in one or "throughout" in one for one in found.answers) == 3
+    breaks = dict(zip(found.column("assessor"), found.column("safety breaks at"), strict=True))
+    assert breaks == {series.name: breaking_point(series.points) for series in found.series}
+    assert {row[0] for row in found.differences} == {"two"}

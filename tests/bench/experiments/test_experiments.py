@@ -1,89 +1,88 @@
-"""Experiments on cost, budget, exhaustion and stacking: laws on small runs, and answers that follow the figures."""
+"""Experiments on cost, budget, exhaustion and stacking: laws on small runs, and figures worked by hand."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
 from ecoalign_agent.bench.experiments import budget, cost_control, exhaustion, stacked
 from ecoalign_agent.bench.experiments.base import Finding, Setting
-from ecoalign_agent.bench.experiments.conditions import Arm, Way, arms, calls, completion
-from ecoalign_agent.bench.experiments.solvers import TOO_SMALL, plainly, rewritten, searching
+from ecoalign_agent.bench.experiments.conditions import Condition, Solver, calls, completion_tokens, run_conditions
+from ecoalign_agent.bench.experiments.solvers import TOO_SMALL, plain_model, rewritten, search
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import PolicyError
-from tests.bench.experiments.made import arm, asked
+from tests.bench.experiments.made import condition, differences, sample_run
 
 
-async def came(ways: list[tuple[str, Way]], samples: int = 6) -> dict[str, Arm]:
-    """What came of each way, on few samples."""
-    return await arms(Setting(samples=samples), ways, lambda _: None)
+async def conditions_of(solvers: Sequence[tuple[str, Solver]], samples: int = 6) -> dict[str, Condition]:
+    """The condition of each solver on few samples."""
+    return await run_conditions(Setting(samples=samples), solvers, lambda _: None)
 
 
 def stacking(*, refused: int) -> Finding:
-    """What is found where both together refuse so many of 400, and EcoAlign alone eight."""
-    made = partial(arm, of=400)
+    """The finding if both together refuse so many of 400, and EcoAlign alone eight."""
+    made = partial(condition, number=400)
     alone = [made(name, refused=8) for name in ("base", "vlmguard", "ecoalign")]
-    return stacked.found_in({one.name: one for one in (*alone, made("vlmguard+ecoalign", refused=refused))})
+    return stacked.finding_of({one.name: one for one in (*alone, made("vlmguard+ecoalign", refused=refused))})
 
 
 def controlled(*, tokens: int) -> Finding:
-    """What is found where a search takes 100 tokens, and without cost in its value so many."""
-    given = {"base": 80, "default": 100, "default, no cost": tokens, "paper": 100, "paper, no cost": 100}
-    return cost_control.found_in({name: arm(name, tokens=number) for name, number in given.items()})
+    """The finding if a search takes 100 tokens, and without cost in its value so many."""
+    by_name = {"base": 80, "default": 100, "default, no cost": tokens, "paper": 100, "paper, no cost": 100}
+    return cost_control.finding_of({name: condition(name, tokens=number) for name, number in by_name.items()})
 
 
 @pytest.mark.parametrize(
-    ("refused", "says"),
+    ("refused", "more", "low", "high"),
     [
-        (8, "within the two points that are allowed, with its whole interval"),
-        # 15 of 400 more are 3.75 points, with an interval from 1.8 on: too many, and 2 points may still be true.
-        (15, "within the two points that are allowed, but its interval is not"),
-        (20, "more than the two points that are allowed, but its interval is not wholly above"),
-        (60, "is more than the two points that are allowed."),
+        # n = 402: gap g and g + 1 squares: g/402 ± 1.96 · √(g + 1 − g²/402) / 402.
+        (8, 0.0, -0.00488, 0.00488),
+        (20, 0.03, 0.01252, 0.04719),
+        (60, 0.13, 0.09619, 0.16252),
     ],
 )
-def test_the_answer_on_stacking_follows_the_figures(refused: int, says: str) -> None:
-    assert says in stacking(refused=refused).answers[0]
+def test_stacking_is_compared_with_ecoalign_alone_on_the_same_samples(
+    refused: int, more: float, low: float, high: float
+) -> None:
+    row = differences(stacking(refused=refused))["vlmguard+ecoalign", "ecoalign", "over_refusal", "all"]
+    assert (row["difference"], row["low"], row["high"]) == pytest.approx((more, low, high), abs=1e-5)
 
 
-def test_the_answer_on_cost_follows_the_figures() -> None:
-    same, doubled, exploded, fallen = (controlled(tokens=tokens).answers[0] for tokens in (100, 200, 400, 50))
-    assert "1.00 times" in same
-    assert "No rise can be told from none" in same
-    assert "2.00 times" in doubled
-    assert "in direction, not in size" in doubled
-    assert "in direction, and in size" in exploded
-    assert "disagrees with the paper" in fallen
+@pytest.mark.parametrize(("tokens", "times"), [(100, 1.0), (200, 2.0), (50, 0.5)])
+def test_cost_without_cost_in_the_value_is_a_multiple_of_cost_with_it(tokens: int, times: float) -> None:
+    row = differences(controlled(tokens=tokens))["default, no cost", "default", "completion_tokens, times", "all"]
+    # Every sample differs by the same: the interval is a point.
+    assert (row["difference"], row["low"], row["high"], row["p"]) == (times, times, times, None)
 
 
 def test_the_rows_on_cost_add_up() -> None:
     found = controlled(tokens=200)
-    tokens = dict(zip(zip(found.column("policy"), found.column("cost in value"), strict=True), found.rows, strict=True))
-    place = found.columns.index("x base")
+    rows = dict(zip(zip(found.column("policy"), found.column("cost in value"), strict=True), found.rows, strict=True))
+    index = found.columns.index("x base")
     # 100 tokens over Base's 80, and 200 over 80.
-    assert tokens["default", "yes"][place] == pytest.approx(1.25)
-    assert tokens["default", "no"][place] == pytest.approx(2.5)
-    assert tokens["base", "-"][place] == pytest.approx(1.0)
+    assert rows["default", "yes"][index] == pytest.approx(1.25)
+    assert rows["default", "no"][index] == pytest.approx(2.5)
+    assert rows["base", "-"][index] == pytest.approx(1.0)
 
 
-def test_the_answer_on_the_budget_follows_the_figures() -> None:
-    names = [budget.name_of(one) for one in budget.BUDGETS]
-    rising = {name: arm(name, of=200, useful=100 + 15 * n) for n, name in enumerate(names)}
-    falling = {name: arm(name, of=200, useful=190 - 15 * n) for n, name in enumerate(names)}
-    best = arm("exhaustive", of=200, useful=195)
-    grows = " ".join(budget.found_in({**rising, "exhaustive": best}).answers)
-    falls = " ".join(budget.found_in({**falling, "exhaustive": best}).answers)
-    assert "No step makes it fall" in grows
-    assert "From a budget of unbounded on" in grows
-    assert f"It falls from {names[0]} to {names[1]}" in falls
+def test_each_budget_is_compared_with_the_one_below_and_the_largest_with_the_exhaustive_search() -> None:
+    names = list(budget.NAMES.values())
+    rising = {name: condition(name, number=200, useful=100 + 15 * n) for n, name in enumerate(names)}
+    rows = differences(budget.finding_of({**rising, "exhaustive": condition("exhaustive", number=200, useful=195)}))
+    for smaller, larger in pairwise(names):
+        assert rows[larger, smaller, "useful", "all"]["difference"] == 15 / 200
+    # The largest of seven has 190 of 200.
+    assert rows["unbounded", "exhaustive", "useful", "all"]["difference"] == -5 / 200
+    assert rows["unbounded", "exhaustive", "useful", "seed 1"]["n"] == 67
 
 
 async def test_a_budget_that_is_too_small_is_its_own_outcome_and_costs_nothing() -> None:
-    found = await came([("small", searching(Policy(budget=1_000)))])
-    assert {one.outcome.detail["stop_reason"] for one in found["small"].asked} == {TOO_SMALL}
+    found = await conditions_of([("small", search(Policy(budget=1_000)))])
+    assert {one.outcome.detail["stop_reason"] for one in found["small"].runs} == {TOO_SMALL}
     assert found["small"].mean(calls).mean == 0
-    assert found["small"].mean(completion).mean == 0
-    assert not budget.run_of(found["small"]).asked
+    assert found["small"].mean(completion_tokens).mean == 0
 
 
 async def test_more_budget_answers_more_and_nothing_is_spent_beyond_it() -> None:
@@ -100,34 +99,35 @@ async def test_more_budget_answers_more_and_nothing_is_spent_beyond_it() -> None
 
 
 async def test_costs_of_the_phases_sum_to_what_was_spent() -> None:
-    found = (await came([("default", searching(Policy()))]))["default"]
-    for one in found.asked:
+    found = (await conditions_of([("default", search(Policy()))]))["default"]
+    for one in found.runs:
         phases = [value for name, value in one.outcome.detail.items() if name.startswith("cost_")]
         assert math.fsum(float(value) for value in phases if value is not None) == pytest.approx(one.figure("spent"))
         # What thoughts cost is a part of it: the rest is scanning, proposing, looking ahead and the ending.
         assert math.fsum(cost for _, cost in one.thoughts) < (one.figure("spent") or 0)
-    assert math.fsum(exhaustion.shares_of(found).values()) == pytest.approx(1.0)
+    assert math.fsum(exhaustion.phase_shares(found).values()) == pytest.approx(1.0)
 
 
 async def test_only_a_search_that_simulates_pays_for_it() -> None:
-    found = await came([(name, searching(policy)) for name, policy in exhaustion.LOOKING.items()])
-    paid = {name: exhaustion.shares_of(one).get("simulate", 0.0) for name, one in found.items()}
+    found = await conditions_of([(name, search(policy)) for name, policy in exhaustion.LOOK_AHEAD.items()])
+    paid = {name: exhaustion.phase_shares(one).get("simulate", 0.0) for name, one in found.items()}
     assert paid["none"] == paid["inline"] == 0.0
     assert 0.0 < paid["auto"] < paid["simulated"]
 
 
 def test_endings_without_an_answer_are_counted_by_their_reason() -> None:
-    rows = (asked(0), asked(1, refused=True, stop_reason="budget"), asked(2, refused=True, stop_reason="no_value"))
-    assert [exhaustion.unanswered(one) for one in rows] == [None, "declined: budget", "declined: no_value"]
+    declined = [sample_run(1, refused=True, stop_reason=reason) for reason in ("budget", "no_value")]
+    reasons = [exhaustion.why_unanswered(run) for run in (sample_run(0), *declined)]
+    assert reasons == [None, "declined: budget", "declined: no_value"]
 
 
 async def test_a_rewriter_in_front_is_paid_for_and_stands_on_the_same_samples() -> None:
-    found = await came([("base", plainly), ("vlmguard", rewritten)])
-    for alone, guarded in zip(found["base"].asked, found["vlmguard"].asked, strict=True):
+    found = await conditions_of([("base", plain_model), ("vlmguard", rewritten)])
+    for alone, guarded in zip(found["base"].runs, found["vlmguard"].runs, strict=True):
         assert alone.sample == guarded.sample
         assert calls(alone) == 1
         assert (calls(guarded) or 0) >= 2
-        assert (completion(guarded) or 0) > (completion(alone) or 0)
+        assert (completion_tokens(guarded) or 0) > (completion_tokens(alone) or 0)
 
 
 async def test_the_same_setting_finds_the_same() -> None:

@@ -11,7 +11,7 @@ from ecoalign_agent.assessors.base import Verdict
 from ecoalign_agent.bench.methods.base import MethodAnswer
 from ecoalign_agent.bench.methods.best_of_n import REFUSAL, BestOfN, best_verdict
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.models.simulated.ground_truth import refuses
+from ecoalign_agent.models.simulated.ground_truth import is_refusal
 from tests.bench.methods.scripted import Call, Scripted, method_context
 from tests.bench.methods.test_asking import QUESTION, picture
 
@@ -109,6 +109,6 @@ async def test_an_empty_reply_is_not_graded_and_not_given() -> None:
 
 
 def test_the_refusal_is_one_and_n_is_checked() -> None:
-    assert refuses(REFUSAL)
+    assert is_refusal(REFUSAL)
     with pytest.raises(UsageError, match="n is 0; it must be at least 1"):
         BestOfN(0)

@@ -16,10 +16,10 @@ from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.assessors.base import Verdict
 from ecoalign_agent.bench.methods.base import MethodAnswer, MethodContext
 from ecoalign_agent.bench.methods.registry import METHODS
-from ecoalign_agent.models.simulated.drawing import picture_of
-from ecoalign_agent.models.simulated.ground_truth import grade
+from ecoalign_agent.models.simulated.drawing import draw_picture
+from ecoalign_agent.models.simulated.ground_truth import grade_answer
 from ecoalign_agent.models.simulated.model import simulated_model
-from ecoalign_agent.models.simulated.server import HOST, Server, bound, create_app
+from ecoalign_agent.models.simulated.server import HOST, SimulatedServer, create_simulated_app, listening_socket
 from ecoalign_agent.models.simulated.world import Sample, World
 from tests.bench.methods.test_asking import COMPARED
 
@@ -45,7 +45,7 @@ def agent_of(name: str) -> EcoAlign:
 
 @cache
 def picture(sample: Sample) -> bytes | None:
-    return picture_of(sample)
+    return draw_picture(sample)
 
 
 async def answered_by(key: str, sample: Sample, name: str = "simulated") -> tuple[MethodAnswer, Counted]:
@@ -65,7 +65,7 @@ async def answered_by(key: str, sample: Sample, name: str = "simulated") -> tupl
 async def test_a_perfect_model_is_safe_and_right_by_every_method(key: str) -> None:
     for sample in World().samples(12):
         answered, _ = await answered_by(key, sample, "simulated:perfect")
-        truth = grade(sample, answered.text)
+        truth = grade_answer(sample, answered.text)
         assert truth.safe
         assert truth.useful in {None, True}
         assert not truth.over_refusal
@@ -88,7 +88,7 @@ async def measured(key: str) -> tuple[float, float]:
     safe, useful = [], []
     for sample in World().samples(80):
         answered, _ = await answered_by(key, sample)
-        truth = grade(sample, answered.text)
+        truth = grade_answer(sample, answered.text)
         if sample.kind == "harmful":
             safe.append(truth.safe is True)
         if sample.answer is not None:
@@ -110,8 +110,8 @@ async def test_thinking_makes_it_righter_and_no_safer(key: str) -> None:
 
 @pytest.mark.parametrize("key", COMPARED)
 async def test_the_same_over_http_by_openais_protocol(key: str) -> None:
-    listening = bound(0)
-    server = Server(create_app(simulated_model("simulated")))
+    listening = listening_socket(0)
+    server = SimulatedServer(create_simulated_app(simulated_model("simulated")))
 
     async def fine(text: str, question: str, pictures: Sequence[bytes]) -> Verdict:
         return Verdict(0.9, 0.5, 0.0)

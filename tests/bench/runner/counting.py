@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ecoalign_agent.models.simulated.model import SimulatedModel
 from ecoalign_agent.models.simulated.parameters import Parameters
-from ecoalign_agent.models.simulated.server import HOST, Server, bound, create_app
+from ecoalign_agent.models.simulated.server import HOST, SimulatedServer, create_simulated_app, listening_socket
 
 _NOTICE = re.compile(rb"N-\d{5}")
 
@@ -31,9 +31,9 @@ class CountingServer:
     def __init__(self, *, latency: float = 0.0) -> None:
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
-        self._listening = bound(0)
+        self._listening = listening_socket(0)
         model = SimulatedModel(parameters=Parameters(latency=latency))
-        self._server = Server(self._counted(create_app(model)))
+        self._server = SimulatedServer(self._counted(create_simulated_app(model)))
         self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([self._listening])), daemon=True)
 
     @property

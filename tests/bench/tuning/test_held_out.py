@@ -3,11 +3,9 @@
 import math
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ecoalign_agent.bench.tuning.attempts import Attempt
-from ecoalign_agent.bench.tuning.held_out import Difference, differences, interval, verdict
+from ecoalign_agent.bench.tuning.held_out import Difference, differences, verdict
 from ecoalign_agent.bench.tuning.report import finding_of
 from tests.bench.tuning.making import attempts
 
@@ -23,28 +21,6 @@ def compared(published: list[Attempt], tuned: list[Attempt]) -> tuple[str, str, 
     found = differences(published, tuned)
     shown = verdict(found)
     return shown, finding_of(shown, found), {one.figure: one for one in found}
-
-
-def test_the_interval_of_paired_differences() -> None:
-    # 98 pairs, 2 up and 8 down: with half a pair in each cell n = 100, sum -6, squares 10 + 1.
-    # Mean -0.06, variance (11 - 36/100) / 100² = 0.001064, root 0.03262, times 1.96 = 0.06393.
-    steps = [1.0] * 2 + [-1.0] * 8 + [0.0] * 88
-    low, high = interval(steps)
-    assert low == pytest.approx(-0.06 - 0.06393, abs=1e-5)
-    assert high == pytest.approx(-0.06 + 0.06393, abs=1e-5)
-    # No pair differs: 98 pairs can't tell a difference below 1.96 · √1 / 100.
-    assert interval([0.0] * 98) == pytest.approx((-0.0196, 0.0196), abs=1e-5)
-    with pytest.raises(ValueError, match="no pairs"):
-        interval([])
-
-
-@settings(max_examples=100)
-@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), min_size=1, max_size=60))
-def test_the_interval_turns_round_with_the_sides(steps: list[float]) -> None:
-    low, high = interval(steps)
-    back = interval([-step for step in steps])
-    assert low < high
-    assert back == pytest.approx((-high, -low), abs=1e-9)
 
 
 def test_cheaper_and_otherwise_the_same_is_better() -> None:

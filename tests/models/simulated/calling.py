@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.models.simulated.drawing import picture_of
+from ecoalign_agent.models.simulated.drawing import draw_picture
 from ecoalign_agent.models.simulated.model import SimulatedModel
 from ecoalign_agent.models.simulated.world import Sample
 
@@ -37,7 +37,7 @@ def _prompt(name: str) -> Any:
 
 async def small(sample: Sample) -> list[ImageView]:
     """The sample's reduced view, as the search sends it."""
-    picture = picture_of(sample)
+    picture = draw_picture(sample)
     return [] if picture is None else [await (await Picture.open(picture)).small()]
 
 

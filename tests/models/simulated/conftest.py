@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from ecoalign_agent.models.simulated.model import SimulatedModel
-from ecoalign_agent.models.simulated.server import HOST, Server, bound, create_app
+from ecoalign_agent.models.simulated.server import HOST, SimulatedServer, create_simulated_app, listening_socket
 
 
 @pytest.fixture(scope="module")
 def server_url() -> Iterator[str]:
-    listening = bound(0)
-    server = Server(create_app(SimulatedModel(seed=1)))
+    listening = listening_socket(0)
+    server = SimulatedServer(create_simulated_app(SimulatedModel(seed=1)))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), name="simulated", daemon=True)
     thread.start()
     try:

@@ -7,7 +7,7 @@ import pytest
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.cli.main import main
-from ecoalign_agent.models.simulated.drawing import see
+from ecoalign_agent.models.simulated.drawing import read_view
 from ecoalign_agent.models.simulated.world import World
 from ecoalign_agent.training.synthesis.records import read_records
 
@@ -23,7 +23,7 @@ def test_a_world_is_written_and_read_by_synthesis(tmp_path: Path, capsys: pytest
     for record, sample in zip(records, samples, strict=True):
         assert (record.image is not None) == sample.pictured
         if isinstance(record.image, Path):
-            assert see(record.image.read_bytes(), "high").index == sample.index
+            assert read_view(record.image.read_bytes(), "high").index == sample.index
     lines = (tmp_path / "w" / "metadata.jsonl").read_text().splitlines()
     assert all(json.loads(line)["simulated"] == report["label"] for line in lines)
 

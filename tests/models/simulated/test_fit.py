@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.models.simulated.fit import COMPARED_WITH, FITTED_TO, Row, expected_utility, fitted, fitted_presets
+from ecoalign_agent.models.simulated.fit import (
+    COMPARED_WITH,
+    FITTED_TO,
+    PublishedRow,
+    expected_utility,
+    fit_parameters,
+    fitted_presets,
+)
 from ecoalign_agent.models.simulated.model import simulated_model
 from ecoalign_agent.models.simulated.parameters import Parameters
 from ecoalign_agent.models.simulated.reports import fitted_cells
@@ -16,12 +23,12 @@ def test_only_plain_rows_are_fitted_to() -> None:
     assert {row.method for row in COMPARED_WITH} == {"EcoAlign"}
     for row in COMPARED_WITH:
         with pytest.raises(UsageError, match="Base and CoT only"):
-            fitted(row)
+            fit_parameters(row)
 
 
 @pytest.mark.parametrize("row", FITTED_TO, ids=lambda row: row.model)
-def test_what_is_fitted_comes_out_as_published(row: Row) -> None:
-    parameters = fitted(row)
+def test_what_is_fitted_comes_out_as_published(row: PublishedRow) -> None:
+    parameters = fit_parameters(row)
     assert parameters.caution_image == pytest.approx(row.scores["MM-SafetyBench"] / 100)
     if "MathVista" in row.scores:
         # Four digits of the skill leave less than a tenth of a percent.

@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.errors import RunError
 from ecoalign_agent.events.result import Result
-from ecoalign_agent.models.simulated.drawing import picture_of
-from ecoalign_agent.models.simulated.ground_truth import grade
+from ecoalign_agent.models.simulated.drawing import draw_picture
+from ecoalign_agent.models.simulated.ground_truth import grade_answer
 from ecoalign_agent.models.simulated.model import SimulatedModel
-from ecoalign_agent.models.simulated.reports import Measured, measured, plainly
-from ecoalign_agent.models.simulated.server import bound
+from ecoalign_agent.models.simulated.reports import ModelMeasurement, question_messages, summarise_answers
+from ecoalign_agent.models.simulated.server import listening_socket
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL, World
 
 SAMPLES = list(World().samples(40))
@@ -30,7 +30,9 @@ def _post(url: str, **body: Any) -> httpx.Response:
 async def test_a_call_over_http_is_the_same_call(server_url: str) -> None:
     here, there = SimulatedModel(seed=1), ChatOpenAI(model="simulated", base_url=server_url, api_key=SecretStr("none"))
     for sample in SAMPLES[:6]:
-        one, other = await asyncio.gather(here.ainvoke(plainly(sample)), there.ainvoke(plainly(sample)))
+        one, other = await asyncio.gather(
+            here.ainvoke(question_messages(sample)), there.ainvoke(question_messages(sample))
+        )
         assert one.text == other.text
         assert other.response_metadata["system_fingerprint"] == SIMULATED_LABEL
         usage, sent = one.response_metadata["token_usage"], other.response_metadata["token_usage"]
@@ -79,7 +81,7 @@ def test_what_is_not_simulated_is_refused_in_openais_shape(
 
 
 def test_another_model_is_served_by_its_name(server_url: str) -> None:
-    own = SimulatedModel(seed=7, preset="middling").invoke(plainly(SAMPLES[0])).text
+    own = SimulatedModel(seed=7, preset="middling").invoke(question_messages(SAMPLES[0])).text
     assert (
         _post(server_url, model="simulated?seed=7", messages=_openai(0)).json()["choices"][0]["message"]["content"]
         == own
@@ -89,12 +91,12 @@ def test_another_model_is_served_by_its_name(server_url: str) -> None:
 
 
 def test_a_port_that_is_taken_is_told() -> None:
-    with bound(0) as taken, pytest.raises(RunError, match="choose another with --port"):
-        bound(taken.getsockname()[1])
+    with listening_socket(0) as taken, pytest.raises(RunError, match="choose another with --port"):
+        listening_socket(taken.getsockname()[1])
 
 
 def _openai(index: int) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": plainly(SAMPLES[index])[0].content}]
+    return [{"role": "user", "content": question_messages(SAMPLES[index])[0].content}]
 
 
 async def _all(agent: EcoAlign) -> list[Result]:
@@ -102,7 +104,7 @@ async def _all(agent: EcoAlign) -> list[Result]:
     async with agent:
 
         async def one(index: int) -> Result:
-            picture = picture_of(SAMPLES[index])
+            picture = draw_picture(SAMPLES[index])
             async with places:
                 return await agent.ask(SAMPLES[index].question, [] if picture is None else [picture])
 
@@ -111,9 +113,9 @@ async def _all(agent: EcoAlign) -> list[Result]:
     return [task.result() for task in tasks]
 
 
-def _measured(results: list[Result]) -> Measured:
-    return measured(
-        (sample, grade(sample, result.answer), result.cost.tokens.completion)
+def _measured(results: list[Result]) -> ModelMeasurement:
+    return summarise_answers(
+        (sample, grade_answer(sample, result.answer), result.cost.tokens.completion)
         for sample, result in zip(SAMPLES, results, strict=True)
     )
 
@@ -125,9 +127,9 @@ async def test_the_whole_search_gives_the_same_answers_in_process_and_over_http(
     there = await _all(EcoAlign("openai:simulated", base_url=server_url))
     assert [result.answer for result in here] == [result.answer for result in there]
     assert all(result.status in {"answered", "declined"} for result in here)
-    base = measured(
-        (sample, grade(sample, said.text), said.response_metadata["token_usage"]["completion_tokens"])
-        for sample, said in ((sample, model.invoke(plainly(sample))) for sample in SAMPLES)
+    base = summarise_answers(
+        (sample, grade_answer(sample, said.text), said.response_metadata["token_usage"]["completion_tokens"])
+        for sample, said in ((sample, model.invoke(question_messages(sample))) for sample in SAMPLES)
     )
     found = _measured(here)
     print(f"\n{SIMULATED_LABEL}\nBase      {base}\nEcoAlign  {found}")

@@ -3,7 +3,7 @@
 import pytest
 
 from ecoalign_agent.bench.methods.base import encode_images, prompt_messages
-from ecoalign_agent.models.simulated.drawing import picture_of
+from ecoalign_agent.models.simulated.drawing import draw_picture
 from ecoalign_agent.models.simulated.model import simulated_model
 from ecoalign_agent.models.simulated.world import Sample, World
 
@@ -16,7 +16,7 @@ def two_parts() -> Sample:
 
 async def asked(name: str, **data: str) -> str:
     sample = two_parts()
-    picture = picture_of(sample)
+    picture = draw_picture(sample)
     views = await encode_images(() if picture is None else (picture,))
     return PERFECT.invoke(prompt_messages(name, views, question=sample.question, **data)).text
 
@@ -50,7 +50,7 @@ async def test_it_rates_what_a_step_gained() -> None:
 @pytest.mark.parametrize(("steps", "tokens"), [("(none)", 40), ("1. Part a is 1.\n2. Part b is 1.", 80)])
 async def test_a_step_bills_what_a_step_of_the_search_does(steps: str, tokens: int) -> None:
     sample = two_parts()
-    picture = picture_of(sample)
+    picture = draw_picture(sample)
     views = await encode_images(() if picture is None else (picture,))
     said = PERFECT.invoke(prompt_messages("bavt-step", views, question=sample.question, steps=steps))
     assert said.response_metadata["token_usage"]["completion_tokens"] == tokens

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecoalign_agent.images.image import Picture
-from ecoalign_agent.models.simulated.drawing import picture_of, see
-from ecoalign_agent.models.simulated.world import FINE_BOX, MOST_SAMPLES, Part, Sample, Shares, World
+from ecoalign_agent.models.simulated.drawing import draw_picture, read_view
+from ecoalign_agent.models.simulated.world import FINE_BOX, WORLD_SIZE, Part, Sample, Shares, World
 from tests.models.simulated.calling import small
 
-INDEXES = st.integers(0, MOST_SAMPLES - 1)
+INDEXES = st.integers(0, WORLD_SIZE - 1)
 
 
 @given(st.integers(0, 1_000), INDEXES)
@@ -50,39 +50,39 @@ def test_the_answer_is_the_total_of_the_parts() -> None:
     assert sample.difficulty == 2
 
 
-@pytest.mark.parametrize("index", [-1, MOST_SAMPLES])
+@pytest.mark.parametrize("index", [-1, WORLD_SIZE])
 def test_there_are_no_other_samples(index: int) -> None:
     with pytest.raises(IndexError, match="samples 0 to 16383"):
         World().sample(index)
 
 
 async def test_a_picture_is_known_again_whole_reduced_and_cut_out() -> None:
-    some = [World(3).sample(index) for index in (*range(20), 8_191, 12_345, MOST_SAMPLES - 1)]
+    some = [World(3).sample(index) for index in (*range(20), 8_191, 12_345, WORLD_SIZE - 1)]
     for sample in (one for one in some if one.pictured):
-        data = picture_of(sample)
+        data = draw_picture(sample)
         assert data is not None
-        assert data == picture_of(sample)
+        assert data == draw_picture(sample)
         (reduced,) = await small(sample)
         crop = await (await Picture.open(data)).crop(FINE_BOX)
-        whole, less, cut = see(data, "high"), see(reduced.data, "low"), see(crop.data, "high")
+        whole, less, cut = read_view(data, "high"), read_view(reduced.data, "low"), read_view(crop.data, "high")
         assert {whole.index, less.index, cut.index} == {sample.index}
         assert (whole.whole, less.whole, cut.whole) == (True, True, False)
         # Fine print is lost by reducing, and by a model that is told to look from afar.
         fine = sample.fine is not None
         assert (whole.fine, less.fine, cut.fine) == (fine, False, fine)
-        assert not see(data, "low").fine
+        assert not read_view(data, "low").fine
 
 
 async def test_a_cut_out_elsewhere_holds_no_fine_print() -> None:
     sample = next(one for one in World().samples(200) if one.fine)
-    data = picture_of(sample)
+    data = draw_picture(sample)
     assert data is not None
     crop = await (await Picture.open(data)).crop((0.0, 0.0, 0.5, 0.3))
-    assert not see(crop.data, "high").fine
+    assert not read_view(crop.data, "high").fine
 
 
 def test_what_is_no_picture_of_a_world_shows_nothing() -> None:
-    data = picture_of(next(one for one in World().samples(20) if one.pictured))
+    data = draw_picture(next(one for one in World().samples(20) if one.pictured))
     assert data is not None
     for foreign in (None, b"", b"no picture", data[: len(data) // 2]):
-        assert see(foreign, "high").index is None
+        assert read_view(foreign, "high").index is None
