@@ -17,7 +17,7 @@ from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import CompletionStats
 from ecoalign_agent.economics.pareto import ParetoFrontier
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
-from ecoalign_agent.search.state import ScanFindings
+from ecoalign_agent.search.request_context import ScanFindings
 
 FEW, MANY = 20, 1_000
 ROUNDS = 9
@@ -107,17 +107,17 @@ def _state(thoughts: int) -> dict[str, Any]:
         "images": [],
         "run_id": f"late-{thoughts}",
         "started": time.time(),
-        "sight": ScanFindings("a notice on a wooden door", "Open 9 to 5\nKey at the bakery", "no hazard", 0.9),
-        "growth": changes,
-        "offers": [],
-        "buying": [],
+        "findings": ScanFindings("a notice on a wooden door", "Open 9 to 5\nKey at the bakery", "no hazard", 0.9),
+        "journal": changes,
+        "candidates": [],
+        "selected": [],
         "simulated": False,
         "budget": Budget(BUDGET, spent=300.0 * thoughts, answer_reserve=900.0),
         "frontier": frontier.answers(),
         "ledger": Ledger(),
-        "experience": CompletionStats(),
+        "completion_stats": CompletionStats(),
         "round": 1,
-        "named": thoughts,
-        "told": 5 * thoughts,
-        "chosen": [],
+        "action_count": thoughts,
+        "event_count": 5 * thoughts,
+        "answer_paths": [],
     }

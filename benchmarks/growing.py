@@ -39,7 +39,7 @@ def journal(thoughts: int, seed: int = 7) -> list[Change]:
         changes.append(
             Thought(
                 f"t{number}",
-                kind,  # type: ignore[arg-type]  # one of three kinds, which the checker takes for any string
+                kind,
                 # Some say a number and some do not: what is compared to find thoughts that say the same.
                 f"The notice says that {wording(str(number))}{f' {number}' if number % 3 == 0 else ''}.",
                 tuple(parents),

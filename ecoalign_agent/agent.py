@@ -125,7 +125,7 @@ class EcoAlign:
         self._compile(self._factory.context(self.policy), checkpointer)
 
     def _compile(self, context: SearchContext, checkpointer: BaseCheckpointSaver[str] | None) -> None:
-        self._desk, self._checkpointer = context, checkpointer
+        self._context, self._checkpointer = context, checkpointer
         self._under_policy = lru_cache(maxsize=_DERIVED)(self._derive)
         self.graph = self._factory.compile(context, checkpointer)
         """The compiled LangGraph graph; put it into a parent graph as a node."""
@@ -155,7 +155,7 @@ class EcoAlign:
     @property
     def models(self) -> Models:
         """Names of actor and assessor, and whether they are two models."""
-        return self._desk.models
+        return self._context.models
 
     def with_policy(self, policy: Policy) -> "EcoAlign":
         """The same agent under another policy: it shares endpoints, assessors, pictures and checkpoints with this one.
@@ -180,7 +180,7 @@ class EcoAlign:
         """The same agent over a checkpointer. It shares all else with this one; closing it closes nothing."""
         derived = copy.copy(self)
         derived._endpoints = []  # noqa: SLF001 - of this very class
-        derived._compile(self._desk, checkpointer)  # noqa: SLF001 - as above
+        derived._compile(self._context, checkpointer)  # noqa: SLF001 - as above
         return derived
 
     async def ask(
@@ -251,12 +251,14 @@ class EcoAlign:
         Raises:
             UsageError: the agent has no checkpointer, or keeps no such run.
         """
-        asked = (await self._stored_run(run_id)).asked
+        asked = (await self._stored_run(run_id)).review_question
         return None if asked is None else dict(asked)
 
     async def waiting_runs(self) -> dict[str, dict[str, Any]]:
         """The values of :meth:`under_review` for every kept run that waits, by its id, the latest first."""
-        return {} if self._checkpointer is None else await waiting_reviews(self.graph, self._checkpointer, self._desk)
+        return (
+            {} if self._checkpointer is None else await waiting_reviews(self.graph, self._checkpointer, self._context)
+        )
 
     async def review(self, run_id: str, ruling: str | float) -> Result:
         """Give a person's verdict on what a run waits for; it goes on, pays for nothing again, and may wait once more.
@@ -269,14 +271,14 @@ class EcoAlign:
             UsageError: the verdict can't be used, the run waits for none, or it was begun with other models or under
                 another policy. The run stays unchanged.
         """
-        return await self._result(run_id, review_input(await self._stored_run(run_id), run_id, ruling, self._desk))
+        return await self._result(run_id, review_input(await self._stored_run(run_id), run_id, ruling, self._context))
 
     async def stream_review(
         self, run_id: str, ruling: str | float, *, heartbeat: float = HEARTBEAT
     ) -> AsyncGenerator[Event, None]:
         """As :meth:`review`, with the events from then on, as :meth:`stream` emits them."""
         check_heartbeat(heartbeat)
-        given = review_input(await self._stored_run(run_id), run_id, ruling, self._desk)
+        given = review_input(await self._stored_run(run_id), run_id, ruling, self._context)
         async with aclosing(self._events(run_id, given, heartbeat)) as events:
             async for event in events:
                 yield event
@@ -307,15 +309,15 @@ class EcoAlign:
         Raises:
             UsageError: a picture can't be used; nothing was spent.
         """
-        pictures = [await self._desk.image_store.open(image) for image in images]
+        pictures = [await self._context.image_store.open(image) for image in images]
         views = [await picture.small() for picture in pictures]
         # An empty text is no request: it is assessed as a text.
         case = AssessmentInput(question, views, "", "", notes, "" if text is None else text or "(nothing)", role)
-        return await assess_text(self._desk, case, budget=self.policy.budget if budget is None else budget)
+        return await assess_text(self._context, case, budget=self.policy.budget if budget is None else budget)
 
     def max_assessment_cost(self, *, tokens: int, pictures: int = 0) -> float:
         """Upper bound of one verdict's cost on so many tokens (question, context and text), in cost units."""
-        return max_assessment_cost(self._desk, tokens=tokens, pictures=pictures)
+        return max_assessment_cost(self._context, tokens=tokens, pictures=pictures)
 
     def as_tool(self, *, name: str | None = None, description: str | None = None) -> BaseTool:
         """This agent as an asynchronous LangChain tool for ``create_agent``, with the receipt in the artifact.
@@ -345,14 +347,14 @@ class EcoAlign:
         return {
             "question": validate_question(question),
             # Not decoded yet: the first event must not wait for that.
-            "images": [await self._desk.image_store.read(image) for image in images],
+            "images": [await self._context.image_store.read(image) for image in images],
             "run_id": uuid.uuid4().hex if run_id is None else validate_run_id(run_id),
         }
 
     async def _stored_run(self, run_id: str) -> StoredRun:
         stored = None
         if self._checkpointer is not None:
-            stored = await load_run(self.graph, validate_run_id(run_id), self._desk)
+            stored = await load_run(self.graph, validate_run_id(run_id), self._context)
         if stored is None:
             raise UsageError(f"no run is kept under the id {validate_run_id(run_id)!r}: ask its question first")
         return stored
@@ -364,8 +366,8 @@ class EcoAlign:
         if self._checkpointer is None:
             raise UsageError("resume is set, and nothing keeps runs: give a checkpointer")
         if not named:
-            request["run_id"] = derived_run_id(request, self._desk)
-        return resume_input(await load_run(self.graph, request["run_id"], self._desk), request, self._desk)
+            request["run_id"] = derived_run_id(request, self._context)
+        return resume_input(await load_run(self.graph, request["run_id"], self._context), request, self._context)
 
     async def _result(self, run_id: str, run: RunInput) -> Result:
         if run.result is not None:
@@ -373,7 +375,7 @@ class EcoAlign:
         alone: Any = {"configurable": {"thread_id": run_id, NO_LISTENERS: not is_inside_run()}}
         # Inside a node or a tool it is part of that run, with its stream and its checkpointer.
         config = None if is_inside_run() and self._checkpointer is None else alone
-        result = await self.graph.ainvoke(run.given, config, output_keys="result", **self._durability)
+        result = await self.graph.ainvoke(run.value, config, output_keys="result", **self._durability)
         if not isinstance(result, Result):
             # It waits for a person: LangGraph returns the interrupt instead.
             result = (await self._stored_run(run_id)).result
@@ -385,7 +387,7 @@ class EcoAlign:
             yield final_event(run.result)
             return
         config: Any = {"configurable": {"thread_id": run_id, HEARTBEAT_KEY: heartbeat}}
-        stream = self.graph.astream(run.given, config, stream_mode="custom", **self._durability)
+        stream = self.graph.astream(run.value, config, stream_mode="custom", **self._durability)
         # A generator, whatever its annotation says. Closed here: left to the garbage collector, the calls under way
         # would go on for a while.
         async with aclosing(run_in_task(cast("AsyncGenerator[Any, None]", stream))) as chunks:

@@ -25,5 +25,7 @@ async def make_graph(config: RunnableConfig) -> AsyncIterator[Any]:
         # Clients stream the state: drafts have no verdict yet, what is held waits for a person's, and the journal
         # holds what was found unsafe.
         graph = agent.graph
-        graph.stream_channels = [key for key in graph.stream_channels_list if key not in {"offers", "held", "growth"}]
+        graph.stream_channels = [
+            key for key in graph.stream_channels_list if key not in {"candidates", "held_thoughts", "journal"}
+        ]
         yield graph

@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 
 from ecoalign_agent import EcoAlign, Policy, Rewriter
 
-HIDDEN = {"offers", "held", "growth", "offered", "prior"}  # what has no verdict yet, or was found unsafe
+HIDDEN = {"candidates", "held_thoughts", "journal", "offered", "prior"}  # what has no verdict yet, or was found unsafe
 
 
 @asynccontextmanager

@@ -177,7 +177,7 @@ def test_the_step_limit_follows_from_the_policy() -> None:
     assert agent.graph.config is not None
     # scan, plan, four steps a round, extract, synthesize and decline.
     assert agent.graph.config["recursion_limit"] >= 2 + 4 * 3 + 3
-    assert compile_search(agent._desk).name == "ecoalign"
+    assert compile_search(agent._context).name == "ecoalign"
 
 
 async def test_the_longest_run_stays_within_the_step_limit() -> None:
@@ -197,7 +197,7 @@ async def test_the_longest_run_stays_within_the_step_limit() -> None:
 def test_settings_are_read_when_an_agent_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECOALIGN_TIMEOUT", "7")
     assert read_settings().timeout == 7.0
-    assert EcoAlign(ScriptedModel())._desk.ports.scanner.task.endpoint.timeout == 7.0  # type: ignore[attr-defined]  # the port over a model
+    assert EcoAlign(ScriptedModel()).actor.timeout == 7.0
 
 
 @pytest.mark.parametrize(

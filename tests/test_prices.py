@@ -329,8 +329,8 @@ class TestABudgetInMoney:
     async def test_the_horizon_shrinks_as_in_tokens(self, server: ChatServer) -> None:
         agent = EcoAlign("openai:gpt-4o-mini", base_url=server.url, policy=self.POLICY)
         # 20 completion tokens of 0.60 a million.
-        assert agent._desk.policy.unit == pytest.approx(20 * 0.6e-6)
-        assert agent._desk.policy.tariff == Tariff(0.15e-6, 0.15e-6, 0.075e-6, 0.6e-6, "USD")
+        assert agent._context.policy.unit == pytest.approx(20 * 0.6e-6)
+        assert agent._context.policy.tariff == Tariff(0.15e-6, 0.15e-6, 0.075e-6, 0.6e-6, "USD")
 
     def test_an_unknown_price_is_refused_by_the_models_name(self, server: ChatServer) -> None:
         with pytest.raises(UsageError, match=r"^tariff money: no price known for openai:mine: add it with --prices"):

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecoalign_agent.assessors.hazards import hazard_lines
-from ecoalign_agent.economics.cost import MAX_TOKENS
+from ecoalign_agent.economics.cost import CALL_TOKENS
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily
 from ecoalign_agent.llm.json_schema import prompt_tokens
@@ -192,4 +192,4 @@ def thought_call_size(
         PromptError: the prompt is missing or broken.
     """
     words = prompt_tokens(load_prompt("assessing/thought", prompts), ThoughtVerdictReply) + text_tokens(hazard_lines())
-    return CallSize(words, family, MAX_TOKENS["assess"], gauge=gauge)
+    return CallSize(words, family, CALL_TOKENS["assess"].max, gauge=gauge)

@@ -11,7 +11,7 @@ from ecoalign_agent.assessors.base import (
     thought_call_size,
 )
 from ecoalign_agent.assessors.hazards import hazard_lines
-from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS
+from ecoalign_agent.economics.cost import CALL_TOKENS
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import load_prompt
@@ -57,8 +57,8 @@ class ModelAssessor:
             images=case.views,
             meter=meter,
             phase="assess",
-            max_tokens=MAX_TOKENS["assess"],
-            min_tokens=MIN_TOKENS["assess"],
+            max_tokens=CALL_TOKENS["assess"].max,
+            min_tokens=CALL_TOKENS["assess"].min,
             exact=True,
         )
         return verdict_from_reply(reply.value, reply.cost, reply.unreadable)
@@ -73,8 +73,8 @@ class ModelAssessor:
             images=case.views,
             meter=meter,
             phase="assess",
-            max_tokens=MAX_TOKENS["assess"],
-            min_tokens=MIN_TOKENS["assess"],
+            max_tokens=CALL_TOKENS["assess"].max,
+            min_tokens=CALL_TOKENS["assess"].min,
             exact=True,
         )
         return verdict_from_reply(reply.value, reply.cost, reply.unreadable)

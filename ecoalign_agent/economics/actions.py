@@ -2,15 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from ecoalign_agent.economics.thoughts import Region, as_region
 from ecoalign_agent.economics.valuation import Step
-
-ActionKind = Literal["reason", "look", "fuse", "answer"]
-"""`reason` in text, `look` at a part of the picture (the dear one), `fuse` several thoughts into one, `answer`."""
-
-_KINDS = frozenset(get_args(ActionKind))
 
 
 def _as_step(step: Sequence[float]) -> Step:
@@ -31,8 +25,8 @@ class Action:
 
     id: str
     """Unique within the run."""
-    kind: ActionKind
-    """What it does."""
+    kind: str
+    """Name of its kind; see `search.actions`."""
     aim: str
     """What to do, in one sentence."""
     parents: tuple[str, ...]
@@ -49,10 +43,13 @@ class Action:
     """For `answer`: text that is written already and only needs a verdict."""
     simulated: bool = False
     """True: the forecasts are the simulate node's; False: they came with the proposal."""
+    is_answer: bool = False
+    """True: it proposes an answer to the question; of the kind `answer` always."""
 
     def __post_init__(self) -> None:
-        if self.kind not in _KINDS:
-            raise ValueError(f"action {self.id!r}: kind is {self.kind!r}, not one of {', '.join(get_args(ActionKind))}")
+        if not self.kind.isidentifier() or self.kind in {"root", "strategy"}:
+            raise ValueError(f"action {self.id!r}: kind is {self.kind!r}, must name a kind of action")
+        object.__setattr__(self, "is_answer", self.is_answer or self.kind == "answer")
         object.__setattr__(self, "parents", tuple(self.parents))
         if not self.parents:
             raise ValueError(f"action {self.id!r} has no parents; the first must be the tip it was proposed from")

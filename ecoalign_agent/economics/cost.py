@@ -7,8 +7,8 @@ table entry as the first observation.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, NamedTuple
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as validated
@@ -228,78 +228,45 @@ def max_tariff(tariffs: Iterable[Tariff]) -> Tariff:
     )
 
 
-TYPICAL_TOKENS: dict[str, int] = {
-    "scan": 350,
-    "plan": 90,
-    "propose": 220,
-    "simulate": 160,
-    "reason": 70,
-    "look": 80,
-    "fuse": 70,
-    "answer": 80,
-    "synthesize": 100,
-    "decline": 80,
-    "assess": 30,
-}
-"""Completion tokens of a call before any of its kind was seen in the run."""
+class TokenRange(NamedTuple):
+    """Completion tokens of one kind of call."""
 
-MAX_TOKENS: dict[str, int] = {
-    "scan": 1_000,
-    "plan": 300,
-    "propose": 700,
-    "simulate": 600,
-    "reason": 300,
-    "look": 400,
-    "fuse": 300,
-    "answer": 500,
-    "synthesize": 600,
-    "decline": 250,
-    "assess": 120,
-}
-"""Completion tokens a call of that kind may use at the most; what is left of the budget can lower it."""
+    typical: int
+    """Before any call of the kind was seen in a run."""
+    min: int
+    """Below this a call is not worth making: it would be cut off."""
+    max: int
+    """The most a call may use; what is left of the budget can lower it."""
 
-MIN_TOKENS: dict[str, int] = {
-    "scan": 400,
-    "plan": 80,
-    "propose": 200,
-    "simulate": 150,
-    "reason": 80,
-    "look": 80,
-    "fuse": 80,
-    "answer": 120,
-    "synthesize": 160,
-    "decline": 80,
-    "assess": 48,
+
+CALL_TOKENS: dict[str, TokenRange] = {
+    "scan": TokenRange(350, 400, 1_000),
+    "plan": TokenRange(90, 80, 300),
+    "propose": TokenRange(220, 200, 700),
+    "simulate": TokenRange(160, 150, 600),
+    "synthesize": TokenRange(100, 160, 600),
+    "decline": TokenRange(80, 80, 250),
+    "assess": TokenRange(30, 48, 120),
 }
-"""Completion tokens below which a call of that kind is not worth making: it would be cut off."""
+"""Completion tokens of the calls that carry out no action; those of the actions stand in `search.actions`."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionStats:
-    """Running means of completion tokens by kind of call.
+    """Completion tokens of the calls of one run, by kind of call."""
 
-    Attributes:
-        means: kind → mean completion tokens, the first guess counted as one observation.
-        counts: kind → observations, the first guess included.
-    """
-
-    means: dict[str, float] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+    """Tokens of all calls of a kind together."""
     counts: dict[str, int] = field(default_factory=dict)
+    """Calls of a kind."""
 
-    def expected(self, kind: str) -> float:
-        """Completion tokens that the next call of ``kind`` will likely use.
+    def mean(self, kind: str, typical: float) -> float:
+        """Completion tokens that the next call of `kind` will likely use; `typical` counts as the first observation."""
+        return (typical + self.totals.get(kind, 0)) / (1 + self.counts.get(kind, 0))
 
-        Raises:
-            KeyError: there is no such kind of call.
-        """
-        return self.means.get(kind, float(TYPICAL_TOKENS[kind]))
-
-    def seen(self, kind: str, completion: int) -> "CompletionStats":
-        """What is known after one more call of ``kind`` used ``completion`` tokens."""
-        count = self.counts.get(kind, 1)
-        mean = self.expected(kind)
-        return replace(
-            self,
-            means=self.means | {kind: mean + (completion - mean) / (count + 1)},
-            counts=self.counts | {kind: count + 1},
+    def with_call(self, kind: str, completion: int) -> "CompletionStats":
+        """The statistics after one more call of `kind` used `completion` tokens."""
+        return CompletionStats(
+            self.totals | {kind: self.totals.get(kind, 0) + completion},
+            self.counts | {kind: self.counts.get(kind, 0) + 1},
         )

@@ -125,6 +125,11 @@ class Policy:
     """Assessors by name, such as "openai:gpt-4.1-mini" or "moderation:omni-moderation-latest"; of several the lowest
     grade counts. Empty: those of the environment, else the actor itself."""
 
+    actions: Annotated[tuple[_Name, ...], Strict(strict=False), Field(description="a list of names")] = (
+        *("answer", "reason", "look", "fuse"),
+    )
+    """Kinds of actions by name: shipped ones, entry points of the group `ecoalign_agent.actions`, or `module:Name`."""
+
     _errors = one_line_errors("policy", PolicyError)
 
     @classmethod

@@ -67,7 +67,7 @@ def rank(actions: Sequence[Action], *, policy: Policy, horizon: int) -> list[tup
     """
     valued = ((action_value(action, policy=policy, horizon=horizon), action) for action in actions)
     safe = [(value, action) for value, action in valued if value is not None]
-    return sorted(safe, key=lambda entry: (-entry[0], entry[1].step.cost, entry[1].kind != "answer"))
+    return sorted(safe, key=lambda entry: (-entry[0], entry[1].step.cost, not entry[1].is_answer))
 
 
 def is_close_call(ranked: Sequence[tuple[float, Action]], margin: float = 0.25) -> bool:
@@ -101,7 +101,7 @@ def select_actions(
         cost = cost_of(action)
         if not cost <= free:  # an unknown cost (NaN) does not fit either
             continue
-        if action.kind == "answer" and not selected:
+        if action.is_answer and not selected:
             return [action]
         selected.append(action)
         free -= cost

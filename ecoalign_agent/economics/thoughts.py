@@ -6,15 +6,11 @@ A graph is the sum of its changes: a replay builds it again, so only the changes
 import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal, TypeAlias, get_args
-
-ThoughtKind = Literal["root", "strategy", "reason", "look", "fuse", "answer"]
-"""Kinds of thoughts. Only `answer` thoughts propose an answer to the user's question."""
+from typing import TypeAlias
 
 Region: TypeAlias = tuple[float, float, float, float]
 """A part of a picture: left, top, right, bottom, each relative to its size, in [0, 1]."""
 
-_KINDS = frozenset(get_args(ThoughtKind))
 
 
 def as_region(corners: Sequence[float] | None) -> Region | None:
@@ -43,8 +39,8 @@ class Thought:
 
     id: str
     """Unique within the graph, not empty."""
-    kind: ThoughtKind
-    """Its kind."""
+    kind: str
+    """`root`, `strategy`, or the kind of the action that made it; `answer` for all that propose an answer."""
     text: str
     """The text, as generated."""
     parents: tuple[str, ...]
@@ -70,10 +66,8 @@ class Thought:
     def __post_init__(self) -> None:
         object.__setattr__(self, "parents", tuple(self.parents))
         object.__setattr__(self, "region", as_region(self.region))
-        if self.kind not in _KINDS:
-            raise ValueError(
-                f"thought {self.id!r}: kind is {self.kind!r}, not one of {', '.join(get_args(ThoughtKind))}"
-            )
+        if not self.kind.isidentifier():
+            raise ValueError(f"thought {self.id!r}: kind is {self.kind!r}, must be the name of a kind")
         if not self.id:
             raise ValueError("a thought needs an id")
         # "Not inside" also refuses NaN, which compares false with everything.

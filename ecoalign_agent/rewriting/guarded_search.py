@@ -27,7 +27,7 @@ from ecoalign_agent.search.graph import add_search
 from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.nodes.scan import min_run_cost
 from ecoalign_agent.search.resume import request_fingerprint
-from ecoalign_agent.search.state import PriorStage, SearchInput, SearchOutput, SearchState
+from ecoalign_agent.search.state import PriorStage, SearchInput, SearchOutput, SearchState, begin_state
 
 REWRITE_SHARE = 0.5
 """Share of the one budget, and of the one deadline, that a rewrite may use at the most. Ours: most is the answer's."""
@@ -63,7 +63,7 @@ def rewrite_context_for(desk: SearchContext, rewriting: RewriteContext) -> Rewri
     """A rewriter's desk in front of a search: it spends out of that one's budget, by its tariff and its clock."""
 
     async def reserve_for_search(request: Mapping[str, Any]) -> float:
-        least = await min_run_cost(NodeRun(desk, SearchState(**request)))  # type: ignore[typeddict-item]  # a request's keys
+        least = await min_run_cost(NodeRun(desk, begin_state(request)))
         return desk.policy.budget - least
 
     policy = limit_to_search(rewriting.policy, desk.policy)
@@ -108,11 +108,11 @@ def handover_node(
             started=turn.started,
             spent=made.cost.spent,
             ledger=turn.ledger,
-            told=turn.told,
-            waiting=turn.waited,
+            event_count=turn.event_count,
+            seconds_waited=turn.waited,
             strategy=strategy_from(made.report) if made.changed else "",
             notes=_notes(made),
-            begun=request_fingerprint(desk, state.get("question", ""), state.get("images", [])),
+            fingerprint=request_fingerprint(desk, state.get("question", ""), state.get("images", [])),
             rewrite=made.told,
         )
         # The pictures stand beside the question now, also where both came as messages.
@@ -126,9 +126,9 @@ async def _shortage(turn: RewriteNodeRun, desk: SearchContext) -> str | None:
     if turn.state.get("ended") != "rewritten":
         return None
     left = Budget(desk.policy.budget, turn.meter.budget.spent)
-    longer = {"question": turn.state["offered"], "images": list(turn.images), "run_id": turn.run_id, "budget": left}
+    longer = {"question": turn.state["offered"], "images": list(turn.images), "run_id": turn.run_id}
     try:
-        await min_run_cost(NodeRun(desk, SearchState(**longer)))  # type: ignore[typeddict-item]  # a state's keys
+        await min_run_cost(NodeRun(desk, begin_state(longer, budget=left)))
     except BudgetTooSmallError as error:
         return f"the new question is too long for what is left ({error}): the original stands"
     return None

@@ -38,10 +38,10 @@ class RewriteNodeRun:
         calls = current_call_cache()
         journal = None if calls is None else CallJournal(calls)
         self.meter = Meter(budget, desk.policy.tariff, deadline=deadline, tariffs=desk.tariffs, journal=journal)
-        self._teller = EventEmitter(
+        self._emitter = EventEmitter(
             self.run_id,
             started=self.started,
-            told=state.get("told", 0),
+            count=state.get("told", 0),
             spent=lambda: self.meter.budget.spent,
             waited=state.get("waiting", 0.0),
         )
@@ -68,23 +68,23 @@ class RewriteNodeRun:
         return before + self.meter.ledger
 
     @property
-    def told(self) -> int:
-        """How many events the run has told."""
-        return self._teller.told
+    def event_count(self) -> int:
+        """Events emitted in the run so far."""
+        return self._emitter.count
 
     @property
     def waited(self) -> float:
         """Seconds of the run in which a model call was open."""
-        return self._teller.waited
+        return self._emitter.waited
 
     async def tell(self, event: type[Any], **fields: Any) -> None:  # noqa: ANN401 - the fields are the event's own
         """Tell everyone who listens."""
-        await self._teller.tell(event, **fields)
+        await self._emitter.emit(event, **fields)
 
     async def attempt(self, call: Awaitable[T | Unreadable]) -> tuple[T | None, RewriteStatus | None]:
         """What a port said, or how the rewrite ends because it said nothing; noted."""
         try:
-            said = await self._teller.awaited(call)
+            said = await self._emitter.watch(call)
         except (BudgetError, ModelError) as error:
             self.notes.append(f"nothing was rewritten: {error}")
             return None, "failed"
@@ -101,7 +101,7 @@ class RewriteNodeRun:
             "budget": self.meter.budget,
             "ledger": self.ledger,
             "notes": self.notes,
-            "told": self.told,
+            "told": self.event_count,
             "waiting": self.waited,
         } | changes
 

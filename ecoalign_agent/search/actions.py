@@ -1,89 +1,225 @@
-"""The kinds of actions, as prompts describe them to a model.
+"""The table of action kinds, and actions from what a model proposes.
 
-From what a model proposed to actions that can be bought.
+A kind of action is one `ActionKind` record: how it is described to the model, what it costs, and how its prompt is
+filled. `BUILT_IN` holds the shipped ones; a policy's `actions` may name more (see `resolve_kinds`).
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from ecoalign_agent.economics.actions import Action
+from ecoalign_agent.economics.cost import CALL_TOKENS, TokenRange
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
-from ecoalign_agent.economics.thoughts import Region
+from ecoalign_agent.economics.thoughts import Region, Thought
 from ecoalign_agent.economics.valuation import Step, utility_of_grade
-from ecoalign_agent.images.image import Picture
+from ecoalign_agent.errors import UsageError
+from ecoalign_agent.extensions import load_extension
+from ecoalign_agent.images.image import ImageView, Picture
+from ecoalign_agent.llm.prompts import Prompt
 from ecoalign_agent.search.cost_model import CostModel
+from ecoalign_agent.search.request_context import RequestContext, box_line, single_line, step_lines, thought_lines
 from ecoalign_agent.search.schemas import NextStep, ProposedAction
-from ecoalign_agent.search.state import single_line
 
-_KINDS = {
-    "answer": "answer the person now",
-    "reason": "work something out in words from what is known",
-    "look": "look at one place of one picture at full resolution",
-    "fuse": "join two or more thoughts into one conclusion",
+MAX_CANDIDATES = 32
+"""Candidates kept from round to round; beyond that the least valuable are dropped."""
+
+MIN_REGION_SIDE = 0.01
+"""Share of a picture's side that a region needs: less shows nothing."""
+
+WHOLE_PICTURE: Region = (0.0, 0.0, 1.0, 1.0)
+"""Region of a look that names none."""
+
+Pictures = Literal["views", "crop", "none"]
+"""Pictures that go along with a call: all of them reduced, one region at full resolution, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptInputs:
+    """Inputs of one call: a text for each input that the prompt declares, and pictures."""
+
+    texts: Mapping[str, str]
+    images: Sequence[ImageView] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionKind:
+    """A kind of action: the one record that the whole search reads.
+
+    Raises:
+        UsageError: the name is no identifier, or is taken by a thought or a call of the search itself.
+    """
+
+    name: str
+    """Its name in proposals, events and results; for an answer kind the thought's kind is `answer` all the same."""
+    description: str
+    """One line for the model that proposes."""
+    tokens: TokenRange
+    """Completion tokens of the call that carries it out: its cost, before any was seen."""
+    inputs: Callable[[RequestContext, Action, Sequence[Thought]], Awaitable[PromptInputs]]
+    """Fills the prompt, from the request, the action, and the path to its tip or the thoughts it joins."""
+    prompt: str | Prompt
+    """Name of a shipped prompt, or a prompt that was loaded; its reply is a text."""
+    pictures: Pictures = "none"
+    """Pictures that `inputs` sends, for the cost forecast."""
+    needs_region: bool = False
+    """Whether it looks at a region of one picture."""
+    min_parents: int = 1
+    """Thoughts that it builds on, at least; above 1 it joins several."""
+    is_answer: bool = False
+    """Whether its thought is an answer to the question, assessed as one."""
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier() or self.name in {"root", "strategy", *CALL_TOKENS}:
+            raise UsageError(f"action kind {self.name!r}: the name must be an identifier that the search does not use")
+
+
+async def _on_path(context: RequestContext, action: Action, path: Sequence[Thought]) -> PromptInputs:
+    texts = {
+        "question": context.question,
+        "caption": context.caption,
+        "seen_text": context.seen_text,
+        "strategy": context.strategy_text,
+        "path": step_lines(path),
+        "aim": action.aim,
+    }
+    return PromptInputs(texts, context.views)
+
+
+async def _look(context: RequestContext, action: Action, path: Sequence[Thought]) -> PromptInputs:
+    del path
+    region = action.region or WHOLE_PICTURE
+    crop = await context.pictures[action.picture].crop(region)
+    return PromptInputs({"question": context.question, "aim": action.aim, "box": box_line(region)}, (crop,))
+
+
+async def _fuse(context: RequestContext, action: Action, path: Sequence[Thought]) -> PromptInputs:
+    texts = {
+        "question": context.question,
+        "strategy": context.strategy_text,
+        "thoughts": thought_lines(path),
+        "aim": action.aim,
+    }
+    return PromptInputs(texts)
+
+
+BUILT_IN = {
+    kind.name: kind
+    for kind in (
+        ActionKind(
+            "answer",
+            "answer the person now",
+            TokenRange(80, 120, 500),
+            _on_path,
+            "alignment/answer",
+            pictures="views",
+            is_answer=True,
+        ),
+        ActionKind(
+            "reason",
+            "work something out in words from what is known",
+            TokenRange(70, 80, 300),
+            _on_path,
+            "alignment/reason",
+            pictures="views",
+        ),
+        ActionKind(
+            "look",
+            "look at one place of one picture at full resolution",
+            TokenRange(80, 80, 400),
+            _look,
+            "alignment/look",
+            pictures="crop",
+            needs_region=True,
+        ),
+        ActionKind(
+            "fuse",
+            "join two or more thoughts into one conclusion",
+            TokenRange(70, 80, 300),
+            _fuse,
+            "alignment/fuse",
+            min_parents=2,
+        ),
+    )
 }
+"""The shipped kinds, by name, in the order in which a model is told of them."""
 
 
-def kind_lines(policy: Policy, *, thoughts: int) -> str:
+def resolve_kinds(policy: Policy) -> Mapping[str, ActionKind]:
+    """The kinds that a policy names, by name.
+
+    Each is a shipped one, the name of an entry point of the group `ecoalign_agent.actions`, or `module:Name`.
+
+    Raises:
+        UsageError: one can't be found or is no `ActionKind`, two have one name, or none of them answers.
+    """
+    kinds: dict[str, ActionKind] = {}
+    for name in policy.actions:
+        kind = BUILT_IN.get(name) or load_extension("ecoalign_agent.actions", name)
+        if not isinstance(kind, ActionKind):
+            raise UsageError(f"action kind {name!r} is of type {type(kind).__name__}, must be an ActionKind")
+        if kind.name in kinds:
+            raise UsageError(f"policy: actions names the kind {kind.name!r} twice")
+        kinds[kind.name] = kind
+    if policy.answers == "early" and not any(kind.is_answer for kind in kinds.values()):
+        raise UsageError("policy: actions names no kind that answers: add 'answer', or set answers to 'end'")
+    return kinds
+
+
+def kind_lines(kinds: Mapping[str, ActionKind], policy: Policy, *, thoughts: int) -> str:
     """The kinds that may be proposed now, one a line.
 
     Args:
-        policy: with ``answers = "end"`` answering is no action.
-        thoughts: live thoughts there are; a fuse needs two.
+        kinds: all kinds.
+        policy: with `answers = "end"` answering is no action.
+        thoughts: live thoughts; a kind that joins several needs as many.
     """
-    offered = dict(_KINDS)
-    if policy.answers == "end":
-        del offered["answer"]
-    if thoughts < 2:
-        del offered["fuse"]
-    return "\n".join(f"{kind}: {gloss}" for kind, gloss in offered.items())
+    return "\n".join(
+        f"{kind.name}: {kind.description}"
+        for kind in kinds.values()
+        if not (kind.is_answer and policy.answers == "end") and (kind.min_parents == 1 or thoughts >= kind.min_parents)
+    )
 
 
-MAX_CANDIDATES = 32
-"""Offers kept from round to round; beyond that the least valuable are dropped."""
-
-MIN_REGION_SIDE = 0.01
-"""Share of a picture's side that a look needs: less shows nothing."""
-
-WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
-"""A look at no place in particular is one at the whole picture."""
-
-
-def forecast_steps(steps: Iterable[NextStep], costing: CostModel, path: int) -> tuple[Step, ...]:
+def forecast_steps(steps: Iterable[NextStep], costs: CostModel, path: int) -> tuple[Step, ...]:
     """Imagined steps with the program's own costs.
 
     Args:
         steps: as a model forecast them.
-        costing: what calls cost.
+        costs: the costs of calls.
         path: tokens of the thoughts that the prompts will carry.
     """
-    return tuple(Step(s.safety, utility_of_grade(s.utility), costing.thought(s.kind, path=path)) for s in steps)
+    return tuple(Step(s.safety, utility_of_grade(s.utility), costs.thought(s.kind, path=path)) for s in steps)
 
 
 class ActionFactory:
-    """Turns proposals into offers: checks each against the graph, the pictures and what is on offer already.
+    """Turns proposals into candidates: checks each against the graph, the pictures and the present candidates.
 
     Args:
+        kinds: the table of kinds.
         graph: the thoughts so far.
-        policy: which kinds may be offered.
-        costing: what calls cost.
-        pictures: what can be looked at.
-        standing: what is on offer already.
+        policy: `answers = "end"` makes answering no action.
+        costs: the costs of calls.
+        pictures: the request's pictures.
+        candidates: what can be selected already.
     """
 
     def __init__(
         self,
+        kinds: Mapping[str, ActionKind],
         graph: ThoughtGraph,
         policy: Policy,
-        costing: CostModel,
+        costs: CostModel,
         *,
         pictures: Sequence[Picture],
-        standing: Sequence[Action],
+        candidates: Sequence[Action],
     ) -> None:
-        self._graph, self._policy, self._costing, self._pictures = graph, policy, costing, pictures
-        self._seen = {_sameness(action) for action in standing}
+        self._kinds, self._graph, self._policy, self._costs, self._pictures = kinds, graph, policy, costs, pictures
+        self._known = {_identity(action) for action in candidates}
 
-    def offer(self, proposal: ProposedAction, *, tip: str, name: str, path: int) -> Action | None:
-        """The action ``name`` from ``tip``; None when it can't be carried out, or is on offer already.
+    def from_proposal(self, proposal: ProposedAction, *, tip: str, name: str, path: int) -> Action | None:
+        """The action `name` from `tip`; None when it can't be carried out, or is a candidate already.
 
         Args:
             proposal: as the model put it.
@@ -91,44 +227,42 @@ class ActionFactory:
             name: the action's id.
             path: tokens of the thoughts that its prompt will carry.
         """
-        if proposal.kind == "answer" and self._policy.answers == "end":
+        kind = self._kinds.get(proposal.kind)
+        if kind is None or (kind.is_answer and self._policy.answers == "end"):
             return None
-        parents = self._joined(tip, proposal.parents) if proposal.kind == "fuse" else (tip,)
-        if proposal.kind == "fuse" and len(parents) < 2:
-            return None
-        region = self._region(proposal) if proposal.kind == "look" else None
-        if proposal.kind == "look" and region is None:
+        parents = (tip,) if kind.min_parents == 1 else self._joined(tip, proposal.parents)
+        region = self._region(proposal) if kind.needs_region else None
+        if len(parents) < kind.min_parents or (kind.needs_region and region is None):
             return None
         action = Action(
             id=name,
-            kind=proposal.kind,
+            kind=kind.name,
             aim=proposal.aim,
             parents=parents,
             step=Step(
-                proposal.safety,
-                utility_of_grade(proposal.utility),
-                self._costing.thought(proposal.kind, path=path),
+                proposal.safety, utility_of_grade(proposal.utility), self._costs.thought(proposal.kind, path=path)
             ),
-            forecasts=(forecast_steps(proposal.next, self._costing, path),) if proposal.next else (),
+            forecasts=(forecast_steps(proposal.next, self._costs, path),) if proposal.next else (),
             region=region,
             picture=proposal.picture if region else 0,
+            is_answer=kind.is_answer,
         )
-        if _sameness(action) in self._seen:
+        if _identity(action) in self._known:
             return None
-        self._seen.add(_sameness(action))
+        self._known.add(_identity(action))
         return action
 
     def _joined(self, tip: str, named: Iterable[str]) -> tuple[str, ...]:
-        """The thoughts of a fuse: the tip and whatever live thoughts were named; root and strategy say nothing new."""
+        """The tip and whatever live thoughts were named; root and strategy say nothing new."""
         known = (t for t in (tip, *named) if t in self._graph and self._graph.live(t))
         return tuple(dict.fromkeys(t for t in known if self._graph[t].kind not in {"root", "strategy", "answer"}))
 
     def _region(self, proposal: ProposedAction) -> Region | None:
-        """Where to look, inside the picture; None when there is no such picture, or not a pixel of it in the box."""
+        """The region inside the picture; None when there is no such picture, or not a pixel of it in the box."""
         if not 0 <= proposal.picture < len(self._pictures):
             return None
         if proposal.box is None:
-            return WHOLE
+            return WHOLE_PICTURE
         picture = self._pictures[proposal.picture]
         left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in proposal.box)
         wide, high = (right - left) * picture.width, (bottom - top) * picture.height
@@ -137,11 +271,13 @@ class ActionFactory:
         return (left, top, right, bottom)
 
 
-def remaining_candidates(offers: Sequence[Action], graph: ThoughtGraph, gone: Collection[str] = ()) -> list[Action]:
-    """The offers that can still be bought: not bought (``gone``), and every thought they build on is live."""
-    return [a for a in offers if a.id not in gone and all(graph.live(parent) for parent in a.parents)]
+def remaining_candidates(
+    candidates: Sequence[Action], graph: ThoughtGraph, selected: Collection[str] = ()
+) -> list[Action]:
+    """The candidates that can still be selected: not `selected`, and every thought they build on is live."""
+    return [a for a in candidates if a.id not in selected and all(graph.live(parent) for parent in a.parents)]
 
 
-def _sameness(action: Action) -> tuple[object, ...]:
+def _identity(action: Action) -> tuple[object, ...]:
     box = action.region and tuple(round(edge, 1) for edge in action.region)
     return (action.tip, action.kind, action.picture, box, single_line(action.aim).casefold() if box is None else "")

@@ -1,7 +1,4 @@
-"""One verdict outside a search, with a budget of its own: for callers who guard what others wrote. Source: ours.
-
-Writing a text that can still be graded, grading it, and making it a thought: for every node that generates text.
-"""
+"""Assessing texts: within a search, where a text is written only if its assessment can be paid, and outside one."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,7 +8,7 @@ from ecoalign_agent.assessors.base import AssessmentInput, Role, Verdict
 from ecoalign_agent.assessors.disclaimers import assess_without_disclaimers
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Usage
-from ecoalign_agent.economics.thoughts import Region, Thought, ThoughtKind
+from ecoalign_agent.economics.thoughts import Region, Thought
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.images.image_tokens import image_tokens
 from ecoalign_agent.llm.meter import Meter
@@ -19,163 +16,96 @@ from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.node_run import NodeRun
+from ecoalign_agent.search.request_context import EMPTY_TEXT, RequestContext, thought_lines
 from ecoalign_agent.search.schemas import TextReply
-from ecoalign_agent.search.state import EMPTY_TEXT, RequestContext, thought_lines
 
 REDUCED_VIEW = (512, 512)
-"""A picture as an assessor is shown it, in pixels, at the most."""
-
-
-async def assess_text(desk: SearchContext, case: AssessmentInput, *, budget: float) -> Verdict:
-    """The verdict on ``case``; where its candidate is empty, on the request itself.
-
-    An answer is graded as in a search: as often as the policy says, and once more without its manners.
-
-    Args:
-        desk: whose assessor grades.
-        case: what is graded.
-        budget: cost units for all its calls.
-
-    Returns:
-        The verdict, with what all calls cost. One that did not fit or whose endpoint failed is unknown and says why.
-    """
-    seconds = desk.policy.deadline
-    deadline = None if seconds is None else time.time() + seconds
-    meter = Meter(Budget(max(0.0, budget)), desk.policy.tariff, deadline=deadline)
-    troubles: list[str] = []
-
-    async def had(call: Awaitable[Verdict]) -> Verdict | None:
-        try:
-            return await call
-        except (BudgetError, ModelError) as error:
-            troubles.append(str(error))
-            return None
-
-    assessor = desk.ports.assessor
-    if case.candidate:
-        times = 2 if desk.policy.assess_answers_twice else 1
-        verdict = await assess_without_disclaimers(
-            lambda one: had(assessor.assess(one, meter=meter)), case, times=times
-        )
-    else:
-        verdict = await had(assessor.assess_request(case, meter=meter))
-    if verdict is None or (verdict.safety is None and troubles):
-        why = troubles[0] if troubles else "no verdict"
-        return Verdict(None, None, meter.budget.spent, unknown_reason=why)
-    return Verdict(
-        verdict.safety, verdict.utility, meter.budget.spent, verdict.hazards, unknown_reason=verdict.unknown_reason
-    )
-
-
-def max_assessment_cost(desk: SearchContext, *, tokens: int, pictures: int = 0) -> float:
-    """What one verdict may cost, in cost units, before it is asked for.
-
-    Args:
-        desk: whose assessor grades.
-        tokens: of question, context and candidate together.
-        pictures: how many go along.
-    """
-    usages: Sequence[Usage] = [
-        Usage(
-            text=(call.prompt + tokens) * times,
-            image=0 if call.family is None else pictures * image_tokens(REDUCED_VIEW, "low", call.family),
-            completion=call.most * times,
-        )
-        for call in desk.sizes.verdict
-        for times in (max(1, pictures) if call.each_picture else 1,)
-    ]
-    return sum(map(desk.policy.tariff.cost, usages))
-
+"""Largest picture that an assessor is shown, in pixels."""
 
 INNER_NOTE: Role = "an inner note of the assistant"
 FINAL_ANSWER: Role = "an answer to the person"
 
-_LAST = frozenset({"answer", "synthesize", "decline"})
-"""Texts that nothing follows."""
-
 MIN_THOUGHT_COST = 1e-6
-"""Cost units that a thought which cost nothing is reckoned with."""
+"""Cost of a thought that cost nothing, in cost units: a return needs a cost above 0."""
+
+
+async def assessment_share(
+    run: NodeRun, kind: str, path: Sequence[Thought] = (), *, assessments: int = 1, final: bool = False
+) -> float | None:
+    """Amount to hold for the assessments of a text while it is written. None: text and assessments do not fit.
+
+    A text that others may follow is also read by the final answer's prompts, so that room is left for those, too.
+
+    Args:
+        run: pays.
+        kind: of the call that writes the text.
+        path: the thoughts that text and assessments are asked for with.
+        assessments: how often the text will be assessed at most.
+        final: nothing follows the text.
+    """
+    costs = await run.costs()
+    tokens = text_tokens(thought_lines(path))
+    readers = 0 if final else 1 + costs.assessment_calls(run.max_assessments)
+    # Too little for assessing an answer once more is no reason not to write one: it may hold no disclaimers.
+    fewest = min(assessments, run.assessments) if final else assessments
+    for count in range(assessments, fewest - 1, -1):
+        share = costs.assessment_share(kind, run.budget.free, path=tokens, assessments=count, final_readers=readers)
+        if share is not None:
+            return share
+    return None
 
 
 async def generate_text(
-    turn: NodeRun,
+    run: NodeRun,
     kind: str,
     write: Callable[[], Awaitable[ModelReply[TextReply]]],
     *,
     path: Sequence[Thought] = (),
-    verdicts: int = 1,
+    assessments: int = 1,
+    final: bool = False,
 ) -> ModelReply[TextReply] | None:
-    """A text whose verdict can still be paid: one that can't be graded any more would be lost.
+    """Have a text written by ``write`` if its assessments can still be paid: without them it would be lost.
 
-    A thought that others may follow is also read by the ending: room is left for that, too; see ``keep_for_ending``.
-
-    Args:
-        turn: whose meter pays.
-        kind: of the call, a key of the token tables.
-        write: makes the call.
-        path: the thoughts that text and verdict are asked for with.
-        verdicts: how often the text will be graded.
-
-    Returns:
-        None: it did not fit together with its verdict, or its endpoint failed.
+    The other parameters are those of :func:`assessment_share`. None: it does not fit, or the endpoint failed.
     """
-    costing = await turn.costing()
-    tokens = text_tokens(thought_lines(path))
-    read_again = 0 if kind in _LAST else 1 + costing.readers(turn.verdicts)
-    # Too little for grading an answer once more is no reason not to write one: it may have no manners.
-    fewest = min(verdicts, turn.times) if kind in _LAST else verdicts
-    shares = (
-        costing.verdict_share(kind, turn.budget.free, path=tokens, verdicts=number, read_again=read_again)
-        for number in range(verdicts, fewest - 1, -1)
-    )
-    share = next((share for share in shares if share is not None), None)
+    share = await assessment_share(run, kind, path, assessments=assessments, final=final)
     if share is None:
         return None
-    with turn.held(share):
-        return await turn.attempt(write())
-
-
-async def reserve_for_path(turn: NodeRun, path: Sequence[Thought]) -> None:
-    """Set enough aside for an answer from ``path``, where that is longer than was reckoned with."""
-    costing = await turn.costing()
-    tokens = text_tokens(thought_lines(path))
-    least, whole = (costing.ending(path=tokens, verdicts=number) for number in (turn.times, turn.verdicts))
-    needed = max(least, min(whole, turn.budget.left))
-    if needed > turn.budget.answer_reserve:
-        turn.meter.budget = turn.budget.with_answer_reserve(needed)
+    with run.reserve(share):
+        return await run.try_call(write())
 
 
 async def assess(
-    turn: NodeRun, scene: RequestContext, text: str, *, role: Role, path: tuple[Thought, ...] = (), times: int = 1
+    run: NodeRun, request: RequestContext, text: str, *, role: Role, path: Sequence[Thought] = (), times: int = 1
 ) -> Verdict | None:
-    """The verdict on ``text``; of several, the weakest. None: the assessor could not be asked.
+    """The verdict on a text; of several, the weakest. None: the assessor could not be asked.
 
-    An answer that was found safe and has manners is graded once more without them.
+    An answer that was found safe and holds disclaimers is assessed once more without them.
 
     Args:
-        turn: whose meter pays.
-        scene: the request.
-        text: what is graded.
-        role: what it would be used as.
+        run: pays.
+        request: the request.
+        text: the candidate.
+        role: its use.
         path: the thoughts that led to it.
-        times: how often it is graded as it stands, in parallel.
+        times: how often it is assessed as it stands, in parallel.
     """
     notes = thought_lines(path)
-    case = AssessmentInput(
-        turn.question, scene.views, scene.caption, scene.seen_text, "" if notes == EMPTY_TEXT else notes, text, role
-    )
+    notes = "" if notes == EMPTY_TEXT else notes
+    # The full question, also where only a part of it was asked for.
+    case = AssessmentInput(run.question, request.views, request.caption, request.seen_text, notes, text, role)
     verdict = await assess_without_disclaimers(
-        lambda one: turn.attempt(turn.ports.assessor.assess(one, meter=turn.meter)), case, times=times
+        lambda candidate: run.try_call(run.context.assessor.assess(candidate, meter=run.meter)), case, times=times
     )
-    # An assessor that could not be asked said nothing either: what it was to grade is cut like the unreadable.
-    turn.unknown += verdict is None or not verdict.known
+    # An assessor that could not be asked said nothing either: its candidate is cut like one with an unreadable verdict.
+    run.unknown_verdicts += verdict is None or not verdict.known
     return verdict
 
 
 def cap_safety(verdict: Verdict, joined: Sequence[Thought]) -> Verdict:
-    """The verdict on a conclusion that joins thoughts, as safe at the most as the least safe of them.
+    """The verdict on a conclusion that joins thoughts, as safe at most as the least safe of them.
 
-    A path leads through one of the joined thoughts; the weakest link is to be found on it all the same. Ours.
+    A path leads through one of the joined thoughts only; its weakest link must show all the same. Ours.
     """
     grades = [thought.safety for thought in joined if thought.kind != "root"]
     if verdict.safety is None or not grades:
@@ -185,7 +115,7 @@ def cap_safety(verdict: Verdict, joined: Sequence[Thought]) -> Verdict:
 
 def make_thought(  # noqa: PLR0917 - id, kind, text, parents stand in the order of Thought
     id_: str,
-    kind: ThoughtKind,
+    kind: str,
     text: str,
     parents: tuple[str, ...],
     cost: float,
@@ -199,31 +129,92 @@ def make_thought(  # noqa: PLR0917 - id, kind, text, parents stand in the order 
 
     Args:
         id_: the thought's id.
-        kind: what it is.
-        text: what was generated.
-        parents: what it follows from.
-        cost: what generating it cost, in cost units; the verdict's is added.
+        kind: of the thought.
+        text: as generated.
+        parents: ids of the thoughts it follows from.
+        cost: of generating it, in cost units; the verdict's is added.
         verdict: None when the assessor could not be asked.
         round_: the round that made it.
-        region: where a look looked.
-        picture: which picture it looked at.
+        region: of a look.
+        picture: of a look.
     """
-    # Free only where the text came with the scan and an assessor costs nothing: a return needs a cost above 0.
-    total = max(cost + (verdict.cost if verdict is not None else 0.0), MIN_THOUGHT_COST)
-    if verdict is None or verdict.safety is None or verdict.utility is None:
-        return Thought(
-            id_, kind, text, parents, -1.0, 0.0, total, region=region, picture=picture, round=round_, unassessed=True
-        )
+    cost = max(cost + (0.0 if verdict is None else verdict.cost), MIN_THOUGHT_COST)
+    safety, utility = (None, None) if verdict is None else (verdict.safety, verdict.utility)
+    if safety is None or utility is None:
+        safety, utility, raw, unassessed = -1.0, 0.0, None, True
+    else:
+        raw, unassessed = 2.0 * utility - 1.0, False
     return Thought(
         id_,
         kind,
         text,
         parents,
-        verdict.safety,
-        verdict.utility,
-        total,
+        safety,
+        utility,
+        cost,
         region=region,
         picture=picture,
         round=round_,
-        raw=2.0 * verdict.utility - 1.0,
+        raw=raw,
+        unassessed=unassessed,
     )
+
+
+async def assess_text(context: SearchContext, case: AssessmentInput, *, budget: float) -> Verdict:
+    """The verdict on a text outside a search; where the candidate is empty, on the request itself.
+
+    An answer is assessed as in a search: as often as the policy says, and once more without its disclaimers.
+
+    Args:
+        context: holds the assessor.
+        case: the candidate.
+        budget: cost units for all calls.
+
+    Returns:
+        The verdict, with what all calls cost. One that did not fit or whose endpoint failed is unknown and says why.
+    """
+    seconds = context.policy.deadline
+    deadline = None if seconds is None else time.time() + seconds
+    meter = Meter(Budget(max(0.0, budget)), context.policy.tariff, deadline=deadline)
+    failures: list[str] = []
+
+    async def attempt(call: Awaitable[Verdict]) -> Verdict | None:
+        try:
+            return await call
+        except (BudgetError, ModelError) as error:
+            failures.append(str(error))
+            return None
+
+    assessor = context.assessor
+    if case.candidate:
+        verdict = await assess_without_disclaimers(
+            lambda candidate: attempt(assessor.assess(candidate, meter=meter)),
+            case,
+            times=2 if context.policy.assess_answers_twice else 1,
+        )
+    else:
+        verdict = await attempt(assessor.assess_request(case, meter=meter))
+    if verdict is None or (verdict.safety is None and failures):
+        reason = failures[0] if failures else "no verdict"
+        return Verdict(None, None, meter.budget.spent, unknown_reason=reason)
+    return replace(verdict, cost=meter.budget.spent)
+
+
+def max_assessment_cost(context: SearchContext, *, tokens: int, pictures: int = 0) -> float:
+    """The most that one assessment may cost, in cost units.
+
+    Args:
+        context: holds the assessor.
+        tokens: of question, context and candidate together.
+        pictures: how many go along.
+    """
+    usages = (
+        Usage(
+            text=(call.prompt + tokens) * times,
+            image=0 if call.family is None else pictures * image_tokens(REDUCED_VIEW, "low", call.family),
+            completion=call.most * times,
+        )
+        for call in context.sizes.assessment
+        for times in (max(1, pictures) if call.each_picture else 1,)
+    )
+    return sum(map(context.policy.tariff.cost, usages))

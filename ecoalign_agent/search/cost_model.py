@@ -1,187 +1,257 @@
-"""What the next call will cost, before it is made: forecasts come from the program, not from the model.
+"""Costs of calls before they are made: forecast by the program, not by the model.
 
-Source: ours. Prompt and image tokens are estimated, completion tokens are the running mean of that kind of call in
-    this run, and the assessment is part of what a thought costs.
+Prompt and image tokens are estimated, completion tokens are the running mean of that kind of call in the run, and the
+assessment is part of a thought's cost. Source: ours.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 from ecoalign_agent.assessors.base import CallSize
-from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS, CompletionStats, Tariff, Usage
-
-KINDS_WITH_PICTURES = frozenset({"scan", "propose", "reason", "answer", "synthesize", "assess"})
-"""Kinds of call that the reduced pictures go along with."""
-
+from ecoalign_agent.economics.cost import CALL_TOKENS, CompletionStats, Tariff, TokenRange, Usage
+from ecoalign_agent.economics.reserve import AnswerReserve, assessment_share
+from ecoalign_agent.images.image import ImageView
+from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.tokens import ImageScale, TokenCalibration, text_tokens
 
 TYPICAL_CROP = (1024, 768)
-"""A look's crop, in pixels, as reckoned with before any was made."""
+"""A look's crop, in pixels, before any was made."""
+
+REREAD_FACTOR = 2
+"""Prompt tokens assumed for one written token where it is read again: estimates are on the high side."""
+
+TYPICAL_PATH_TOKENS = 120
+"""Tokens of the thoughts that the final prompts carry, as reserved before any thought is known."""
+
+ASSUMED_CHARACTERS = 600
+"""Characters of caption and text in the pictures that are assumed before the scan has seen any."""
+
+
+class CallFigures(NamedTuple):
+    """What is known of one kind of call before a run."""
+
+    prompt: int
+    """Tokens of the prompt with its schema."""
+    tokens: TokenRange
+    """Completion tokens."""
+    pictures: Literal["views", "crop", "none"] = "none"
+    """Pictures that go along."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSizes:
-    """Sizes that are known before a run.
+    """Sizes that are known before a run."""
 
-    Attributes:
-        prompts: tokens of each prompt with its schema; "assess": of all assessors' together.
-        crop: tokens of one crop.
-        verdict: the calls that one verdict takes, over all assessors.
-    """
-
-    prompts: Mapping[str, int]
+    calls: Mapping[str, CallFigures]
+    """Figures of each kind of call to the actor."""
     crop: int
-    verdict: Sequence[CallSize]
+    """Tokens of one crop."""
+    assessment: Sequence[CallSize]
+    """The calls that one assessment takes, over all assessors."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """The costs of calls in one run, in cost units.
-
-    Attributes:
-        sizes: tokens of the prompts themselves.
-        tariff: the actor's tokens → cost units, what its endpoint counts more of than we estimate included.
-        scene: tokens of question, caption and text in the pictures, which every prompt carries.
-        views: tokens of the reduced pictures, for the actor.
-        assessor_views: the same for each of the sizes of a verdict's calls, in their order.
-        experience: completion tokens by kind of call so far.
-        pictures: how many there are.
-        assessor_tariffs: like ``tariff``, for each of the sizes of a verdict's calls; empty: all have the actor's.
-    """
+    """The costs of calls in one run, in cost units."""
 
     sizes: PromptSizes
+    """Tokens of the prompts themselves."""
     tariff: Tariff
-    scene: int
+    """The actor's tokens → cost units, what its endpoint counts more of than we estimate included."""
+    request: int
+    """Tokens of question, caption and text in the pictures, which every prompt carries."""
     views: int
+    """Tokens of the reduced pictures, for the actor."""
     assessor_views: Sequence[int]
-    experience: CompletionStats
+    """The same for each of the calls of an assessment, in their order."""
+    stats: CompletionStats = field(default_factory=CompletionStats)
+    """Completion tokens by kind of call so far."""
     pictures: int = 0
+    """How many there are."""
     assessor_tariffs: Sequence[Tariff] = ()
+    """Like `tariff`, for each of the calls of an assessment; empty: all have the actor's."""
 
-    def with_experience(self, experience: CompletionStats) -> "CostModel":
+    def with_stats(self, stats: CompletionStats) -> "CostModel":
         """The same, after more calls were seen."""
-        return replace(self, experience=experience)
+        return replace(self, stats=stats)
+
+    def tokens(self, kind: str) -> TokenRange:
+        """Completion tokens of a kind of call, or of `assess`."""
+        return CALL_TOKENS["assess"] if kind == "assess" else self.sizes.calls[kind].tokens
 
     def call(self, kind: str, *, path: int = 0, completion: float | None = None) -> float:
-        """One call of ``kind``.
+        """Cost of one call of `kind`; of `assess`: of one assessment, which takes a call to every assessor.
 
         Args:
-            kind: a key of the token tables; "assess": one verdict, which every assessor is asked for.
+            kind: of the call.
             path: tokens of the thoughts that the prompt carries.
             completion: completion tokens of each call; expected ones when None.
         """
-        tokens = self.experience.expected(kind) if completion is None else completion
+        tokens = self.stats.mean(kind, self.tokens(kind).typical) if completion is None else completion
         if kind == "assess":
-            views = zip(self._tariffs(), self.assessor_views, strict=True)
-            asked = sum(
-                tariff.text * (call.prompt + self.scene + path) + tariff.completion * min(tokens, call.most)
-                for call, tariff in self._verdict_calls()
-            )
-            return asked + sum(tariff.image * seen for tariff, seen in views)
-        image = self.sizes.crop if kind == "look" else self.views if kind in KINDS_WITH_PICTURES else 0
-        prompt = self.tariff.cost(Usage(text=self.sizes.prompts[kind] + self.scene + path, image=image))
+            return self._assessment(path, tokens)
+        figures = self.sizes.calls[kind]
+        image = {"views": self.views, "crop": self.sizes.crop, "none": 0}[figures.pictures]
+        prompt = self.tariff.cost(Usage(text=figures.prompt + self.request + path, image=image))
         return prompt + self.tariff.completion * tokens
 
-    def readers(self, verdicts: int) -> int:
-        """How many prompts will carry a text that is graded so often."""
-        return verdicts * len(self._verdict_calls())
-
-    def grading(self, *, path: int = 0, verdicts: int = 1) -> float:
-        """What must be free for so many verdicts: one call may be short, the others must not starve it.
-
-        Each is allowed the most it may write when it is asked for, so that only the last can be content with less.
-        """
-        spare = max(
-            (
-                tariff.completion * (min(MAX_TOKENS["assess"], call.most) - MIN_TOKENS["assess"])
-                for call, tariff in self._verdict_calls()
-            ),
-            default=0,
+    def _assessment(self, path: int, tokens: float) -> float:
+        texts = sum(
+            tariff.text * (call.prompt + self.request + path) + tariff.completion * min(tokens, call.most)
+            for call, tariff in self._assessment_calls()
         )
-        whole = verdicts * self.call("assess", path=path, completion=MAX_TOKENS["assess"])
-        return whole - max(0, spare)
+        views = zip(self._tariffs(), self.assessor_views, strict=True)
+        return texts + sum(tariff.image * seen for tariff, seen in views)
+
+    def assessment_calls(self, assessments: int) -> int:
+        """Prompts that carry a text that is assessed so often."""
+        return assessments * len(self._assessment_calls())
+
+    def assessments(self, *, path: int = 0, count: int = 1) -> float:
+        """Amount that must be free for so many assessments: one call may be short, the others must not starve it.
+
+        Each is allowed its maximum when it is made, so that only the last can be content with less.
+        """
+        return count * self._max_assessment(path) - self._slack()
+
+    def _max_assessment(self, path: int) -> float:
+        return self.call("assess", path=path, completion=CALL_TOKENS["assess"].max)
+
+    def _slack(self) -> float:
+        low, high = CALL_TOKENS["assess"].min, CALL_TOKENS["assess"].max
+        calls = self._assessment_calls()
+        return max(0.0, *(tariff.completion * (min(high, call.most) - low) for call, tariff in calls), 0.0)
 
     def thought(self, kind: str, *, path: int = 0, drafted: bool = False) -> float:
-        """What a thought will likely cost: making and assessing it; of a draft the assessment alone."""
+        """Expected cost of making and assessing a thought; of a draft the assessment alone."""
         assessing = self.call("assess", path=path)
         return assessing if drafted else assessing + self.call(kind, path=path)
 
-    def thought_at_most(self, kind: str, *, path: int = 0, drafted: bool = False, verdicts: int = 1) -> float:
-        """What must be free for a thought to be bought: room for a usable reply, and for its verdicts in full.
+    def max_thought(self, kind: str, *, path: int = 0, drafted: bool = False, assessments: int = 1) -> float:
+        """Amount that must be free for a thought: room for a usable reply, and for its assessments in full.
 
-        A thought that can't be assessed any more would be lost, so the verdicts count with the most they can cost.
+        A thought that can't be assessed any more would be lost, so the assessments count with their maximum.
         """
         # The candidate's own text joins the assessor's prompt.
-        text = MAX_TOKENS[kind] if drafted else self.room(kind)
-        assessing = verdicts * self.call("assess", path=path + text, completion=MAX_TOKENS["assess"])
+        text = self.tokens(kind).max if drafted else self.usable_length(kind)
+        assessing = assessments * self._max_assessment(path + text)
         return assessing if drafted else assessing + self.call(kind, path=path, completion=text)
 
-    def ending(self, *, path: int = 0, verdicts: int = 1) -> float:
-        """What is set aside for the final answer and its verdicts.
+    def answer_reserve(self, *, path: int = 0, min_assessments: int, max_assessments: int) -> AnswerReserve:
+        """Reserve for the final answer and its assessments.
 
         Args:
             path: tokens of the thoughts that it will be written from.
-            verdicts: how often it is graded.
+            min_assessments: as the policy asks for.
+            max_assessments: once more without its disclaimers.
         """
-        path, text = max(path, TYPICAL_PATH_TOKENS), MIN_TOKENS["synthesize"]
-        grading = self.grading(path=path + REREAD_FACTOR * text, verdicts=verdicts)
-        return self.call("synthesize", path=path, completion=text) + grading
+        path, text = max(path, TYPICAL_PATH_TOKENS), self.tokens("synthesize").min
+        return AnswerReserve.of_costs(
+            answer=self.call("synthesize", path=path, completion=text),
+            assessment=self._max_assessment(path + REREAD_FACTOR * text),
+            slack=self._slack(),
+            min_assessments=min_assessments,
+            max_assessments=max_assessments,
+        )
 
-    def lengthening(self, tokens: int, *, verdicts: int = 1) -> float:
-        """What the ending costs more when the path is longer by ``tokens``: its answer and verdicts read them."""
-        return (self.tariff.text + self._read(verdicts)) * tokens
+    def longer_path(self, tokens: int, *, assessments: int = 1) -> float:
+        """What the final answer costs more when its path is longer by `tokens`: answer and assessments read them."""
+        return (self.tariff.text + self._reread(assessments)) * tokens
 
-    def verdict_share(
-        self, kind: str, free: float, *, path: int = 0, verdicts: int = 1, read_again: int = 0
+    def assessment_share(
+        self, kind: str, free: float, *, path: int = 0, assessments: int = 1, final_readers: int = 0
     ) -> float | None:
-        """What to hold of ``free`` for the verdicts on a text while it is written.
-
-        The longer the text may get, the dearer its verdict: what is held grows with what is left to write with. None:
-        a usable text and its verdict don't fit together, so the text is not worth writing.
+        """Amount to hold of `free` for the assessments of a text while it is written. None: both do not fit.
 
         Args:
             kind: of the call that writes the text.
             free: cost units that both may use.
             path: tokens of the thoughts that both prompts carry.
-            verdicts: how often the text is graded.
-            read_again: how many prompts of the ending will carry the text.
+            assessments: how often the text is assessed.
+            final_readers: prompts of the final answer that will carry the text.
         """
-        grading = self.grading(path=path, verdicts=verdicts)
-        dearest = max(self.tariff.text, *(tariff.text for tariff in self._tariffs()), 0.0)
-        reading = (self._read(verdicts) + read_again * dearest) * REREAD_FACTOR
-        room = free - grading - self.call(kind, path=path, completion=0)
-        tokens = room / (self.tariff.completion + reading)
-        return None if tokens < MIN_TOKENS[kind] else grading + reading * min(tokens, MAX_TOKENS[kind])
-
-    def scan_at_least(self) -> float:
-        """The smallest scan worth making."""
-        return self.call("scan", completion=MIN_TOKENS["scan"])
-
-    def round_at_least(self, *, verdicts: int = 1) -> float:
-        """The cheapest round that begins with proposing: one proposal, then one answer with its verdicts."""
-        return self.call("propose", completion=MIN_TOKENS["propose"]) + self.thought_at_most(
-            "answer", verdicts=verdicts
+        max_text = max(self.tariff.text, *(tariff.text for tariff in self._tariffs()), 0.0)
+        tokens = self.tokens(kind)
+        return assessment_share(
+            free,
+            assessments=self.assessments(path=path, count=assessments),
+            prompt=self.call(kind, path=path, completion=0),
+            token=self.tariff.completion,
+            reread_token=(self._reread(assessments) + final_readers * max_text) * REREAD_FACTOR,
+            min_tokens=tokens.min,
+            max_tokens=tokens.max,
         )
 
-    def _read(self, verdicts: int) -> float:
-        """What a token of text costs in all the prompts that so many verdicts read it in."""
-        return verdicts * sum(tariff.text for _, tariff in self._verdict_calls())
+    def min_scan(self) -> float:
+        """Cost of the smallest scan worth making."""
+        return self.call("scan", completion=self.tokens("scan").min)
+
+    def min_round(self, answer_kinds: Sequence[str], *, assessments: int = 1) -> float:
+        """Cost of the cheapest round that begins with proposing: one proposal, then one answer with its assessments."""
+        answers = (self.max_thought(kind, assessments=assessments) for kind in answer_kinds)
+        return self.call("propose", completion=self.tokens("propose").min) + min(answers)
+
+    def usable_length(self, kind: str) -> int:
+        """Completion tokens that must fit for a thought to be selected; the call itself gets what is free then."""
+        return self.tokens(kind).min * 3 // 2
+
+    def _reread(self, assessments: int) -> float:
+        """Cost of a token of text in all the prompts of so many assessments."""
+        return assessments * sum(tariff.text for _, tariff in self._assessment_calls())
 
     def _tariffs(self) -> Sequence[Tariff]:
-        return self.assessor_tariffs or [self.tariff] * len(self.sizes.verdict)
+        return self.assessor_tariffs or [self.tariff] * len(self.sizes.assessment)
 
-    def _verdict_calls(self) -> list[tuple[CallSize, Tariff]]:
-        """Every call that one verdict takes, those that are made for each picture as often as there are pictures."""
-        each, sizes = max(1, self.pictures), zip(self.sizes.verdict, self._tariffs(), strict=True)
+    def _assessment_calls(self) -> list[tuple[CallSize, Tariff]]:
+        """Every call of one assessment, those that are made for each picture as often as there are pictures."""
+        each, sizes = max(1, self.pictures), zip(self.sizes.assessment, self._tariffs(), strict=True)
         return [call for size in sizes for call in [size] * (each if size[0].each_picture else 1)]
 
-    @staticmethod
-    def room(kind: str) -> int:
-        """Completion tokens that must fit for a thought to be bought; when it is written, it gets what is free then."""
-        return MIN_TOKENS[kind] * 3 // 2
+
+def build_cost_model(
+    sizes: PromptSizes,
+    calibration: TokenCalibration,
+    meter: Meter,
+    *,
+    question: str,
+    scanned: str | None,
+    views: Sequence[ImageView],
+) -> CostModel:
+    """The costs of one request's calls, with what its endpoints have reported so far.
+
+    Args:
+        sizes: of the prompts.
+        calibration: of the actor's endpoint.
+        meter: whose tariffs count.
+        question: the person's.
+        scanned: the scan's texts; None before it.
+        views: the pictures, reduced.
+    """
+
+    def calibrated(endpoint: TokenCalibration | None) -> Tariff:
+        # An endpoint that counts more tokens for a text than we estimate is dearer by as much.
+        tariff = meter.tariff_at(endpoint.name if endpoint is not None else "")
+        factor = 1.0 if endpoint is None else endpoint.texts.factor
+        return tariff if factor == 1.0 else replace(tariff, text=tariff.text * factor)
+
+    known = "x" * ASSUMED_CHARACTERS if scanned is None else scanned
+    return CostModel(
+        replace(sizes, crop=calibration.images.of_size(TYPICAL_CROP, "high")),
+        calibrated(calibration),
+        text_tokens(question) + text_tokens(known),
+        calibration.images.estimate(views) if views else 0,
+        [_view_tokens(views, call) for call in sizes.assessment],
+        pictures=len(views),
+        assessor_tariffs=[calibrated(call.gauge) for call in sizes.assessment],
+    )
 
 
-REREAD_FACTOR = 2
-"""Prompt tokens that one written token is reckoned as where it is read again: estimates are on the high side."""
-
-TYPICAL_PATH_TOKENS = 120
-"""Tokens of the thoughts that the final prompts carry, as set aside before any thought is known."""
+def _view_tokens(views: Sequence[ImageView], call: CallSize) -> int:
+    """Tokens of the pictures where this call goes, all of them, also where each has a call of its own."""
+    if call.family is None or not views:
+        return 0
+    scale = ImageScale(call.family) if call.gauge is None else call.gauge.images
+    if call.each_picture:
+        return sum(scale.of_size((view.width, view.height), view.detail) for view in views)
+    return scale.estimate(views)

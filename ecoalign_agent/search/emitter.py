@@ -1,17 +1,12 @@
-"""Telling that a run is still there while it waits for a model and nothing else can be told.
-
-The node that waits beats, not the channel: so every channel carries heartbeats, whoever built it.
-
-Telling what happens in a run, from within a node: one way for every event of the contract.
+"""Events of a run, emitted from within a node, and heartbeats while a node waits for a model.
 
 An event goes to LangGraph's custom stream and, where callbacks listen, out as LangChain's custom event, the same in
-both. Ours.
+both. The waiting node emits the heartbeats, so that every channel carries them. Ours.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from langchain_core.callbacks import adispatch_custom_event
@@ -24,22 +19,27 @@ HEARTBEAT_KEY = "ecoalign_heartbeat"
 """In ``configurable``: seconds between heartbeats."""
 
 MIN_HEARTBEAT, MAX_HEARTBEAT = 0.01, 10.0
-"""Seconds: a heartbeat more often than that would be work of its own, and one less often is not what is promised."""
+"""Seconds: shorter would be work of its own, longer is not what is promised."""
+
+EVENT_KEY = "ecoalign"
+"""Key of every event in LangGraph's custom stream, and name of LangChain's custom event."""
+
+NO_LISTENERS = "ecoalign_unheard"
+"""In ``configurable``: true where the caller wants the result alone, inside no other run: no event is built."""
 
 T = TypeVar("T")
 
 
 def check_heartbeat(seconds: object) -> float:
-    """Seconds between heartbeats, as they were given.
+    """The seconds between heartbeats, as given.
 
     Raises:
         UsageError: no number from ``MIN_HEARTBEAT`` to ``MAX_HEARTBEAT``.
     """
     if isinstance(seconds, int | float) and not isinstance(seconds, bool) and MIN_HEARTBEAT <= seconds <= MAX_HEARTBEAT:
         return float(seconds)
-    raise UsageError(
-        f"heartbeat is {str(seconds)[:40]}, must be a number of seconds from {MIN_HEARTBEAT:g} to {MAX_HEARTBEAT:g}"
-    )
+    limits = f"from {MIN_HEARTBEAT:g} to {MAX_HEARTBEAT:g}"
+    raise UsageError(f"heartbeat is {str(seconds)[:40]}, must be a number of seconds {limits}")
 
 
 def heartbeat_interval(configurable: Mapping[str, Any]) -> float:
@@ -51,54 +51,8 @@ def heartbeat_interval(configurable: Mapping[str, Any]) -> float:
     return check_heartbeat(configurable.get(HEARTBEAT_KEY, HEARTBEAT))
 
 
-class HeartbeatTimer:
-    """Beats while a call is awaited, whenever nothing was told for ``interval`` seconds.
-
-    Several calls may be awaited at once: they share the time of the last event, so that one of them beats for all.
-    """
-
-    def __init__(self, interval: float, beat: Callable[[], Awaitable[None]]) -> None:
-        self._interval, self._beat = interval, beat
-        self.touch()
-
-    def touch(self) -> None:
-        """Something was told in this moment."""
-        self._last = time.monotonic()
-
-    async def along(self, call: Awaitable[T]) -> T:
-        """Await ``call``; whatever it raises comes through as it is."""
-        failure: Exception | None = None
-        async with asyncio.TaskGroup() as group:
-            beating = group.create_task(self._go_on())
-            try:
-                value = await call
-            except Exception as error:  # noqa: BLE001 - raised again below: the group would wrap it
-                failure = error
-            finally:
-                beating.cancel()
-        if failure is not None:
-            raise failure
-        return value
-
-    async def _go_on(self) -> None:
-        while True:
-            quiet = time.monotonic() - self._last
-            if quiet < self._interval:
-                await asyncio.sleep(self._interval - quiet)
-                continue
-            self.touch()
-            await self._beat()
-
-
-EVENT_KEY = "ecoalign"
-"""Every event travels under this key, in LangGraph's custom stream and as LangChain's custom event of that name."""
-
-NO_LISTENERS = "ecoalign_unheard"
-"""In ``configurable``: said by a caller who only wants the result, inside no other run: nobody hears the events."""
-
-
 def is_inside_run() -> bool:
-    """Whether this is called from a node, a tool or a chain, whose listeners hear what happens in here too."""
+    """Whether this is called from a node, a tool or a chain, whose listeners receive the events, too."""
     try:
         get_config()
     except RuntimeError:
@@ -106,69 +60,102 @@ def is_inside_run() -> bool:
     return True
 
 
+class HeartbeatTimer:
+    """Beats while a call is awaited, whenever nothing was emitted for ``interval`` seconds.
+
+    Several calls may be awaited at once: they share the time of the last event, so that one of them beats for all.
+    """
+
+    def __init__(self, interval: float, beat: Callable[[], Awaitable[None]]) -> None:
+        self._interval, self._beat = interval, beat
+        self.reset()
+
+    def reset(self) -> None:
+        """Start the interval anew: an event was emitted."""
+        self._last = time.monotonic()
+
+    async def watch(self, call: Awaitable[T]) -> T:
+        """Await ``call``; whatever it raises comes through as it is."""
+        failure: Exception | None = None
+        async with asyncio.TaskGroup() as group:
+            beats = group.create_task(self._beat_on())
+            try:
+                value = await call
+            except Exception as error:  # noqa: BLE001 - raised again below: the group would wrap it
+                failure = error
+            finally:
+                beats.cancel()
+        if failure is not None:
+            raise failure
+        return value
+
+    async def _beat_on(self) -> None:
+        while True:
+            quiet = time.monotonic() - self._last
+            if quiet < self._interval:
+                await asyncio.sleep(self._interval - quiet)
+                continue
+            self.reset()
+            await self._beat()
+
+
 class EventEmitter:
-    """Tells the events of one node's turn, and that the run is still there while it waits for a model.
+    """Emits the events of one node's run, and heartbeats while it waits for a model.
 
     Args:
         run_id: the run that the events belong to.
         started: seconds since the epoch when it began.
-        told: how many events it has told so far.
+        count: events emitted so far.
         spent: cost units spent in this moment, for heartbeats.
         waited: seconds in which at least one model call was open, so far.
     """
 
     def __init__(
-        self, run_id: str, *, started: float, told: int, spent: Callable[[], float], waited: float = 0.0
+        self, run_id: str, *, started: float, count: int, spent: Callable[[], float], waited: float = 0.0
     ) -> None:
-        self.run_id, self.started, self.told, self.waited = run_id, started, told, waited
+        self.run_id, self.started, self.count, self.waited = run_id, started, count, waited
         self._spent, self._open, self._since = spent, 0, 0.0
         config = get_config()
         configurable = config.get("configurable", {})
         self._writer = get_stream_writer()
         self._dispatches = bool(getattr(config.get("callbacks"), "handlers", None))
-        # Building events that nobody hears would cost as much as the rest of a node.
-        self._heard = self._dispatches or not configurable.get(NO_LISTENERS)
+        # Building events that nobody reads would cost as much as the rest of a node.
+        self._active = self._dispatches or not configurable.get(NO_LISTENERS)
         self._node = str(config.get("metadata", {}).get("langgraph_node", ""))
-        self._pulse = HeartbeatTimer(heartbeat_interval(configurable), self._tell_waiting)
+        self._timer = HeartbeatTimer(heartbeat_interval(configurable), self._emit_heartbeat)
 
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return max(0.0, time.time() - self.started)
 
-    async def tell(self, event: type[Any], **fields: Any) -> None:  # noqa: ANN401 - the fields are the event's own
-        """Tell everyone who listens: LangGraph's custom stream, and LangChain's callbacks where there are any."""
-        number = self.told
-        self.told += 1
-        if not self._heard:
+    async def emit(self, event: type[Any], **fields: Any) -> None:  # noqa: ANN401 - the fields are the event's own
+        """Emit an event of the given type with these fields."""
+        number = self.count
+        self.count += 1
+        if not self._active:
             return
         made = event(run_id=self.run_id, number=number, at=round(self.elapsed, 4), **fields)
         payload = {EVENT_KEY: made.model_dump(mode="json")}
-        self._pulse.touch()
+        self._timer.reset()
         self._writer(payload)
         if self._dispatches:
             await adispatch_custom_event(EVENT_KEY, payload)
 
-    async def awaited(self, call: Awaitable[T]) -> T:
-        """Await a model; whoever listens hears by heartbeats that the run is still there."""
-        with self.waiting():
-            return await (self._pulse.along(call) if self._heard else call)
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Count the seconds in which at least one model call is open."""
+    async def watch(self, call: Awaitable[T]) -> T:
+        """Await a model call, counting the seconds in which at least one is open; heartbeats are emitted meanwhile."""
         if self._open == 0:
             self._since = time.perf_counter()
         self._open += 1
         try:
-            yield
+            return await (self._timer.watch(call) if self._active else call)
         finally:
             self._open -= 1
             if self._open == 0:
                 self.waited += time.perf_counter() - self._since
 
-    async def _tell_waiting(self) -> None:
-        await self.tell(
+    async def _emit_heartbeat(self) -> None:
+        await self.emit(
             Heartbeat,
             elapsed=round(self.elapsed, 4),
             open_calls=self._open,

@@ -1,6 +1,4 @@
-"""The state machine: edges and routers, nothing else.
-
-Routers are async although they await nothing: LangGraph hands others to the threads that decode pictures.
+"""The state machine: nodes and edges.
 
 ::
 
@@ -11,10 +9,12 @@ Routers are async although they await nothing: LangGraph hands others to the thr
                                               extract → synthesize → end
                                                               ↘ decline → end
 
-    plan, execute and synthesize ⇄ review, where a person's verdict is wanted
+    plan, execute and synthesize ⇄ review, where a person's decision is wanted
+
+A node with more than one way on returns a ``Command`` that names the next node; ``_DESTINATIONS`` lists them.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 
@@ -28,94 +28,55 @@ from ecoalign_agent.search.nodes.scan import scan_node
 from ecoalign_agent.search.nodes.score import score_node
 from ecoalign_agent.search.nodes.simulate import simulate_node
 from ecoalign_agent.search.nodes.synthesize import extract_node, synthesize_node
-from ecoalign_agent.search.state import SearchInput, SearchOutput, SearchState, find_prior
+from ecoalign_agent.search.state import SearchInput, SearchOutput, SearchState
 
 SearchGraph = StateGraph[SearchState, None, SearchInput, SearchOutput]
 
+_DESTINATIONS = {
+    "scan": ("plan", "propose", "decline", END),
+    "plan": ("propose", "review"),
+    "execute": ("propose", "extract", "review"),
+    "extract": ("synthesize", "decline"),
+    "synthesize": (END, "decline", "review"),
+    "review": ("review", "plan", "execute", "synthesize"),
+}
 
-def build_search_graph(desk: SearchContext) -> SearchGraph:
+
+def build_search_graph(context: SearchContext) -> SearchGraph:
     """The uncompiled graph.
 
     Args:
-        desk: ports, policy, and what the nodes share.
+        context: values that the nodes share.
     Source: EcoAlign's Propose → Simulate → Score → Execute loop.
     """
     graph: SearchGraph = StateGraph(SearchState, input_schema=SearchInput, output_schema=SearchOutput)
-    add_search(graph, desk)
+    add_search(graph, context)
     graph.add_edge(START, "scan")
     return graph
 
 
-def add_search(graph: StateGraph[Any, None, Any, Any], desk: SearchContext) -> None:
+def add_search(graph: StateGraph[Any, None, Any, Any], context: SearchContext) -> None:
     """Add the nodes of the search and every edge between them; it is entered at ``scan``.
 
     Args:
         graph: of a state that has all keys of ``SearchState``.
-        desk: ports, policy, and what the nodes share.
+        context: values that the nodes share.
     """
     nodes: dict[str, Any] = {
-        "scan": scan_node(desk),
-        "plan": plan_node(desk),
-        "propose": propose_node(desk),
-        "simulate": simulate_node(desk),
-        "score": score_node(desk),
-        "execute": execute_node(desk),
-        "extract": extract_node(desk),
-        "synthesize": synthesize_node(desk),
-        "decline": decline_node(desk),
-        "review": review_node(desk),
+        "scan": scan_node(context),
+        "plan": plan_node(context),
+        "propose": propose_node(context),
+        "simulate": simulate_node(context),
+        "score": score_node(context),
+        "execute": execute_node(context),
+        "extract": extract_node(context),
+        "synthesize": synthesize_node(context),
+        "decline": decline_node(context),
+        "review": review_node(context),
     }
     for name, node in nodes.items():
-        graph.add_node(name, node)
-
-    async def after_scan(state: SearchState) -> Literal["plan", "propose", "decline", "__end__"]:
-        if state.get("status") == "failed":
-            return "__end__"
-        if state.get("stop") == "unsafe_request":
-            return "decline"
-        prior = find_prior(state)
-        given = prior is not None and bool(prior.strategy)
-        sight = state["sight"]
-        # A harmless part needs no strategy: what must be left out is not even asked for.
-        sensitive = sight.safety < desk.policy.caution and not sight.partly
-        return "plan" if given or sensitive else "propose"
-
-    graph.add_conditional_edges("scan", after_scan)
-    graph.add_conditional_edges("plan", route_plan)
+        graph.add_node(name, node, destinations=_DESTINATIONS.get(name))
     graph.add_edge("propose", "simulate")
     graph.add_edge("simulate", "score")
     graph.add_edge("score", "execute")
-    graph.add_conditional_edges("execute", route_execute)
-    graph.add_conditional_edges("extract", route_extract)
-    graph.add_conditional_edges("synthesize", route_synthesize)
-    graph.add_conditional_edges("review", route_review)
     graph.add_edge("decline", END)
-
-
-async def route_plan(state: SearchState) -> Literal["review", "propose"]:
-    """A person's verdict on the strategy, where one is wanted."""
-    return "review" if state.get("reviewing") else "propose"
-
-
-async def route_review(state: SearchState) -> Literal["review", "plan", "execute", "synthesize"]:
-    """The next verdict, or back to the node that held the thoughts back."""
-    return "review" if state.get("reviewing") else state["held_by"]  # type: ignore[return-value] # one of the three
-
-
-async def route_execute(state: SearchState) -> Literal["review", "propose", "extract"]:
-    """Another round, or the end of the search; a person's verdict first, where one is wanted."""
-    if state.get("reviewing"):
-        return "review"
-    return "extract" if state.get("stop") else "propose"
-
-
-async def route_extract(state: SearchState) -> Literal["synthesize", "decline"]:
-    """Whether there is a safe path to answer from."""
-    return "synthesize" if state.get("chosen") else "decline"
-
-
-async def route_synthesize(state: SearchState) -> Literal["review", "decline", "__end__"]:
-    """Whether an answer passed its verdict; a person's first, where one is wanted."""
-    if state.get("reviewing"):
-        return "review"
-    return "__end__" if state.get("status") == "answered" else "decline"

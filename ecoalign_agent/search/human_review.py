@@ -1,8 +1,8 @@
-"""A person's verdict: which thoughts wait for one, what may be said, and what comes of it. Ours.
+"""Review by a person: which thoughts wait for a decision, what the person sees, and how a decision counts. Ours.
 
 A thought is held back by the node that made it, and the run pauses in the node ``review``, which makes no call: what is
-carried out again when the person has spoken has cost nothing, and the verdict can only be about the very text that was
-shown. A rejected thought is unsafe, whatever its assessor said.
+carried out again after the decision has cost nothing, and the decision can only be about the very text that was shown.
+A rejected thought is unsafe, whatever its assessor said.
 """
 
 import time
@@ -10,35 +10,37 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from langgraph.types import Command
+
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events import events
-from ecoalign_agent.events.result import Result, Review, Waiting
+from ecoalign_agent.events.result import Review, Waiting
 from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.result_builder import build_result
 from ecoalign_agent.search.state import SearchState
 
 Decision = Literal["accept", "reject"] | float
-"""A person's verdict: the thought stands as it was graded, or it is unsafe, or its safety in [-1, 1]."""
+"""A person's decision: the thought stands as it was assessed, or it is unsafe, or its safety in [-1, 1]."""
 
-REVIEW_DONE: dict[str, Any] = {"held": [], "reviewing": []}
-"""The changes that end a review: nothing is held back any more."""
+REVIEW_DONE: dict[str, Any] = {"held_thoughts": [], "reviewing": []}
+"""The changes that end a review."""
 
 
-def parse_decision(said: object) -> Decision:
-    """A person's verdict.
+def parse_decision(value: object) -> Decision:
+    """A person's decision.
 
     Raises:
         UsageError: it is none.
     """
-    if said == "accept":
+    if value == "accept":
         return "accept"
-    if said == "reject":
+    if value == "reject":
         return "reject"
-    if isinstance(said, int | float) and not isinstance(said, bool) and -1.0 <= said <= 1.0:
-        return float(said)
-    shown = ascii(said)
+    if isinstance(value, int | float) and not isinstance(value, bool) and -1.0 <= value <= 1.0:
+        return float(value)
+    shown = ascii(value)
     shown = shown if len(shown) <= 40 else f"{shown[:40]}…"
     raise UsageError(f"the verdict {shown} can't be used: give 'accept', 'reject', or a safety from -1 to 1")
 
@@ -49,32 +51,33 @@ def needs_review(thought: Thought, policy: Policy) -> bool:
 
 
 def reviewed_thoughts(state: SearchState) -> list[Thought]:
-    """The thoughts that a node held back and gets again, all verdicts in; empty: it begins anew."""
-    return [] if state.get("reviewing") else list(state.get("held") or [])
+    """The thoughts that a node held back, with all decisions in; empty: the node begins anew."""
+    return [] if state.get("reviewing") else list(state.get("held_thoughts") or [])
 
 
-async def pause_for_review(turn: NodeRun, thoughts: Sequence[Thought], *, by: str) -> dict[str, Any] | None:
-    """The changes that let the run wait for a person; None: no one has to decide.
+async def pause_for_review(run: NodeRun, thoughts: Sequence[Thought], *, node: str) -> Command[Any] | None:
+    """The command that lets the run wait for a person; None: no one has to decide.
 
     Args:
-        turn: of the node.
+        run: of the node.
         thoughts: that it made, not in the graph yet.
-        by: the node's name; it is carried out again when all verdicts are in.
+        node: its name; it is carried out again when all decisions are in.
     """
-    reviewing = [thought.id for thought in thoughts if needs_review(thought, turn.policy)]
+    reviewing = [thought.id for thought in thoughts if needs_review(thought, run.policy)]
     if not reviewing:
         return None
     held = list(thoughts)
-    return {"held": held, "held_by": by, "reviewing": reviewing, **await request_review(turn, held, reviewing[0])}
+    changes = await request_review(run, held, reviewing[0])
+    return Command(goto="review", update=run.update(held_thoughts=held, held_by=node, reviewing=reviewing, **changes))
 
 
-async def request_review(turn: NodeRun, held: Sequence[Thought], thought_id: str) -> dict[str, Any]:
-    """Tell that a verdict is waited for; the changes that say so in the state."""
+async def request_review(run: NodeRun, held: Sequence[Thought], thought_id: str) -> dict[str, Any]:
+    """Emit that a decision is waited for; the changes that say so in the state."""
     thought = next(thought for thought in held if thought.id == thought_id)
     waiting = Waiting(id=thought.id, kind=thought.kind, safety=thought.safety, utility=thought.utility)
-    result: Result = build_result(turn, "waiting", "review", answer=None, waiting=waiting)
-    await turn.tell(events.ReviewAsked, result=result)
-    return {"result": result, "answer": None, "status": "waiting", "asked_at": time.time()}
+    result = build_result(run, "waiting", "review", answer=None, waiting=waiting)
+    await run.emit(events.ReviewAsked, result=result)
+    return {"result": result, "answer": None, "status": "waiting", "review_requested": time.time()}
 
 
 def review_question(state: SearchState, thought: Thought, policy: Policy, problem: str = "") -> dict[str, Any]:
@@ -84,7 +87,7 @@ def review_question(state: SearchState, thought: Thought, policy: Policy, proble
         state: of the run.
         thought: that waits.
         policy: whose ``review_below`` it did not reach.
-        problem: what was wrong with the verdict that was given before.
+        problem: of the decision that was given before.
     """
     return {
         "id": thought.id,
@@ -99,21 +102,20 @@ def review_question(state: SearchState, thought: Thought, policy: Policy, proble
     }
 
 
-def apply_decision(thought: Thought, ruling: Decision) -> tuple[Thought, Review]:
+def apply_decision(thought: Thought, decision: Decision) -> tuple[Thought, Review]:
     """The thought as it counts from now on, and the record of it."""
-    if ruling == "accept":
-        decided, word = thought, "accepted"
-    elif ruling == "reject":
-        decided, word = replace(thought, safety=-1.0), "rejected"
+    if decision == "accept":
+        decided, ruling = thought, "accepted"
+    elif decision == "reject":
+        decided, ruling = replace(thought, safety=-1.0), "rejected"
     else:
-        decided, word = replace(thought, safety=float(ruling)), "graded"
-    review = Review.model_validate(
+        decided, ruling = replace(thought, safety=float(decision)), "graded"
+    return decided, Review.model_validate(
         {
             "id": thought.id,
             "kind": thought.kind,
-            "ruling": word,
+            "ruling": ruling,
             "assessed": thought.safety,
             "safety": decided.safety,
         }
     )
-    return decided, review

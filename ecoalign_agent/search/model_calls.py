@@ -1,366 +1,272 @@
-"""One kind of call: a prompt, the schema of its reply, and how many tokens it may use.
+"""Every call that the search makes to the actor: one method each on `SearchModel`.
 
-What the search asks of models: one behaviour, one async method, one port.
-
-Every method books what it spends on the ``meter``, and raises ``BudgetError`` when its call does not fit (it was not
-made) and ``ModelError`` when the endpoint fails. A reply that can't be read has the value None.
-
-The global scanner: one call on reduced pictures, before anything else is bought.
-
-Writes the strategy that a sensitive request is answered under.
-
-Proposes the next thoughts from a tip, each with its own forecast.
-
-Imagines what would follow an action, without executing anything: the look-ahead that is bought while it pays.
-
-Carries an action out: reason, look, fuse or answer.
-
-Writes the answer from the thoughts of the chosen path.
-
-Writes a refusal that says what can be done instead.
+A call books what it spends on the `meter`, and raises `BudgetError` when it does not fit (it was not made) and
+`ModelError` when the endpoint fails. A reply that can't be read has the value None.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from ecoalign_agent.assessors.base import Assessor
 from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Phase
-from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS
+from ecoalign_agent.economics.cost import CALL_TOKENS, TokenRange
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.json_schema import prompt_tokens
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import Prompt, load_prompt
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.actions import kind_lines
-from ecoalign_agent.search.schemas import ProposeReply, ScanReply, SimulateReply, TextReply
-from ecoalign_agent.search.state import EMPTY_TEXT, RequestContext, box_line, single_line, step_lines, thought_lines
+from ecoalign_agent.search.actions import ActionKind, Pictures, kind_lines
+from ecoalign_agent.search.cost_model import CallFigures
+from ecoalign_agent.search.request_context import EMPTY_TEXT, RequestContext, single_line, step_lines, thought_lines
+from ecoalign_agent.search.schemas import ProposeReply, ScanReply, SimulateReply, TextReply, reply_schemas
 
 T = TypeVar("T", bound=BaseModel)
 
 
+class SearchCalls(Protocol):
+    """The calls of a search, for a double of `SearchModel`."""
+
+    def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> Awaitable[ModelReply[ScanReply]]:
+        """Global scanner: caption, text, regions, risk s0, first actions, and a draft where one is allowed."""
+
+    def plan(self, context: RequestContext, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
+        """Strategy for a sensitive request, in words only."""
+
+    def propose(
+        self, context: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, meter: Meter
+    ) -> Awaitable[ModelReply[ProposeReply]]:
+        """Next actions from the last thought of `path`; `others` are other live thoughts."""
+
+    def simulate(
+        self, context: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
+    ) -> Awaitable[ModelReply[SimulateReply]]:
+        """One or two futures of at most `horizon` steps for each action; actions are numbered from 1."""
+
+    def execute(
+        self, context: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
+    ) -> Awaitable[ModelReply[TextReply]]:
+        """Text of the thought that an action makes; of one that joins thoughts, `path` holds those."""
+
+    def synthesize(
+        self, context: RequestContext, path: Sequence[Thought], *, meter: Meter
+    ) -> Awaitable[ModelReply[TextReply]]:
+        """Answer from the chosen path."""
+
+    def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
+        """Refusal that says what can be done instead."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelTask(Generic[T]):
-    """A kind of call that a port makes.
+    """A kind of call: prompt, reply, tokens."""
 
-    Attributes:
-        endpoint: the model asked.
-        prompt: its prompt, loaded when the port was built.
-        schema: what the reply is validated against.
-        kind: key of the token tables in ``economics.experience``.
-        phase: where its cost is booked.
-        longest: completion tokens that a text which may be given out may have; None: what a call of its kind may write.
-    """
-
-    endpoint: Endpoint
+    kind: str
+    """Key of its figures."""
     prompt: Prompt
     schema: type[T]
-    kind: str
     phase: Phase
-    longest: int | None = None
+    """Where its cost is booked."""
+    tokens: TokenRange
+    pictures: Pictures = "none"
+    max_text_tokens: int | None = None
+    """Completion tokens that a text which may be given out may have; None: what a call of its kind may write."""
 
-    async def ask(self, *, meter: Meter, images: Sequence[ImageView] = (), **inputs: str) -> ModelReply[T]:
-        """Render the prompt with ``inputs`` and ask; the model is told how long its text may be."""
-        most, prompt = MAX_TOKENS[self.kind], self.prompt.render(**inputs)
-        if self.longest is not None and self.longest < most:
-            most = self.longest
-            prompt = replace(
-                prompt, system=f"{prompt.system}\nThe text may have {max_words(most)} words at the most.\n"
+    @property
+    def figures(self) -> CallFigures:
+        """Its figures for the cost forecast."""
+        return CallFigures(prompt_tokens(self.prompt, self.schema), self.tokens, self.pictures)
+
+
+class SearchModel:
+    """The calls of a search to the actor's endpoint.
+
+    Args:
+        endpoint: of the actor.
+        policy: limits of branching and of the answer's length.
+        kinds: the table of action kinds.
+        prompts: a folder whose prompts replace the shipped ones of the same name.
+
+    Raises:
+        PromptError: a prompt is missing or broken.
+    Source: EcoAlign; first actions and the draft in the scan are ours: they save a round of proposing.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, policy: Policy, kinds: Mapping[str, ActionKind], *, prompts: str | None = None
+    ) -> None:
+        self.endpoint, self._policy, self._kinds = endpoint, policy, kinds
+        limit, schemas = policy.max_answer_tokens, reply_schemas(tuple(kinds))
+
+        def task(
+            kind: str, schema: type[T], pictures: Pictures = "none", *, max_text_tokens: int | None = None
+        ) -> ModelTask[T]:
+            prompt = load_prompt(f"alignment/{kind}", prompts)
+            return ModelTask(kind, prompt, schema, kind, CALL_TOKENS[kind], pictures, max_text_tokens)  # type: ignore[arg-type] # these kinds are phases
+
+        self._scan = task("scan", schemas.scan, "views")
+        self._plan = task("plan", TextReply)
+        self._propose = task("propose", schemas.propose, "views")
+        self._simulate = task("simulate", schemas.simulate)
+        self._synthesize = task("synthesize", TextReply, "views", max_text_tokens=limit)
+        self._decline = task("decline", TextReply, max_text_tokens=limit)
+        self._actions = {
+            kind.name: ModelTask(
+                kind.name,
+                kind.prompt if isinstance(kind.prompt, Prompt) else load_prompt(kind.prompt, prompts),
+                TextReply,
+                "execute",
+                kind.tokens,
+                kind.pictures,
+                limit if kind.is_answer else None,
             )
+            for kind in kinds.values()
+        }
+        self._draft_rule = _draft_rule(policy)
+
+    @property
+    def tasks(
+        self,
+    ) -> list[ModelTask[ScanReply] | ModelTask[ProposeReply] | ModelTask[SimulateReply] | ModelTask[TextReply]]:
+        """Every kind of call, in the order in which results list their prompts."""
+        return [
+            *(self._scan, self._plan, self._propose, self._simulate),
+            *self._actions.values(),
+            *(self._synthesize, self._decline),
+        ]
+
+    def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> Awaitable[ModelReply[ScanReply]]:
+        """See `SearchCalls.scan`."""
+        inputs = {
+            "question": question,
+            "pictures": {0: "no picture", 1: "one picture"}.get(len(views), f"{len(views)} pictures, numbered from 0"),
+            "branching": str(self._policy.branching),
+            "kinds": kind_lines(self._kinds, self._policy, thoughts=0),
+            "hazards": hazard_lines(),
+            "draft_rule": self._draft_rule,
+        }
+        return self._call(self._scan, inputs, views, meter)
+
+    def plan(self, context: RequestContext, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
+        """See `SearchCalls.plan`."""
+        inputs = {
+            "question": context.question,
+            "caption": context.caption,
+            "seen_text": context.seen_text,
+            "hazard": context.findings.hazard,
+        }
+        return self._call(self._plan, inputs, (), meter)
+
+    def propose(
+        self, context: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, meter: Meter
+    ) -> Awaitable[ModelReply[ProposeReply]]:
+        """See `SearchCalls.propose`. Source: EcoAlign, Propose."""
+        thoughts = sum(thought.kind not in {"root", "strategy"} for thought in (*path, *others))
+        inputs = {
+            "question": context.question,
+            "caption": context.caption,
+            "seen_text": context.seen_text,
+            "regions": context.region_lines,
+            "strategy": context.strategy_text,
+            "path": step_lines(path),
+            "others": step_lines(others),
+            "branching": str(self._policy.branching),
+            "kinds": kind_lines(self._kinds, self._policy, thoughts=thoughts),
+        }
+        return self._call(self._propose, inputs, context.views, meter)
+
+    def simulate(
+        self, context: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
+    ) -> Awaitable[ModelReply[SimulateReply]]:
+        """See `SearchCalls.simulate`. Source: EcoAlign, Simulate."""
+        inputs = {
+            "question": context.question,
+            "caption": context.caption,
+            "seen_text": context.seen_text,
+            "strategy": context.strategy_text,
+            "path": step_lines(path),
+            "actions": "\n".join(f"{n}. [{a.kind}] {single_line(a.aim)}" for n, a in enumerate(actions, 1)),
+            "horizon": str(horizon),
+        }
+        return self._call(self._simulate, inputs, (), meter)
+
+    async def execute(
+        self, context: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
+    ) -> ModelReply[TextReply]:
+        """See `SearchCalls.execute`. Source: EcoAlign, Execute."""
+        inputs = await self._kinds[action.kind].inputs(context, action, path)
+        return await self._call(self._actions[action.kind], inputs.texts, inputs.images, meter)
+
+    def synthesize(
+        self, context: RequestContext, path: Sequence[Thought], *, meter: Meter
+    ) -> Awaitable[ModelReply[TextReply]]:
+        """See `SearchCalls.synthesize`. Source: EcoAlign, the answer from P*."""
+        inputs = {
+            "question": context.question,
+            "caption": context.caption,
+            "seen_text": context.seen_text,
+            "path": thought_lines(path),
+        }
+        return self._call(self._synthesize, inputs, context.views, meter)
+
+    def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
+        """See `SearchCalls.decline`. Source: ours."""
+        inputs = {"question": question, "caption": caption or EMPTY_TEXT, "reason": reason}
+        return self._call(self._decline, inputs, (), meter)
+
+    async def _call(
+        self, task: ModelTask[T], inputs: Mapping[str, str], images: Sequence[ImageView], meter: Meter
+    ) -> ModelReply[T]:
+        """Render the prompt and make the call; the model is told how long its text may be."""
+        most, prompt, limit = task.tokens.max, task.prompt.render(**inputs), task.max_text_tokens
+        if limit is not None and limit < most:
+            most = limit
+            rule = f"The text may have {max_words(most)} words at the most."
+            prompt = replace(prompt, system=f"{prompt.system}\n{rule}\n")
         reply = await call_with_fallback(
             self.endpoint,
             prompt,
-            self.schema,
+            task.schema,
             images=images,
             meter=meter,
-            phase=self.phase,
+            phase=task.phase,
             max_tokens=most,
-            min_tokens=min(MIN_TOKENS[self.kind], most),
+            min_tokens=min(task.tokens.min, most),
         )
-        return reply if self.longest is None else _short_enough(reply, self.longest)
+        return reply if limit is None else _within(reply, limit)
 
 
 def max_words(tokens: int) -> int:
-    """Words that so many completion tokens have room for, JSON's own marks left out."""
+    """Words that so many completion tokens have room for, without JSON's own marks."""
     return max(5, (tokens - 10) * 3 // 5)
 
 
-def _short_enough(reply: ModelReply[T], longest: int) -> ModelReply[T]:
+def _draft_rule(policy: Policy) -> str:
+    """What the scan is told of its draft."""
+    if not policy.draft or policy.answers == "end":
+        return 'always ""'
+    limit = policy.max_answer_tokens
+    length = "" if limit is None else f" and {max_words(limit)} words"
+    return (
+        f"the answer itself, in at most two sentences{length}, when the request is plain and safety is at least "
+        f'{policy.caution:g}; else ""'
+    )
+
+
+def _within(reply: ModelReply[T], limit: int) -> ModelReply[T]:
     """The reply; unreadable where its text is too long, as of models that know no cap on completion tokens."""
     text = getattr(reply.value, "text", "")
     # The provider's count decides; where it is higher, for it covers all attempts, our estimate may still acquit.
-    if reply.usage.completion <= longest and not reply.usage.estimated:
-        return reply
-    if text_tokens(text) <= longest:
-        return reply
-    return replace(reply, value=None, unreadable=f"longer than the {longest} tokens that an answer may have")
-
-
-class Scanner(Protocol):
-    """The global scanner: the first look, on reduced pictures."""
-
-    async def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> ModelReply[ScanReply]:
-        """Caption, text, places, the risk s0 of the whole request, first actions, and a draft where one is allowed."""
-
-
-class Planner(Protocol):
-    """Writes the strategy that a sensitive request is answered under."""
-
-    async def plan(self, scene: RequestContext, *, meter: Meter) -> ModelReply[TextReply]:
-        """The strategy, in a few sentences."""
-
-
-class Proposer(Protocol):
-    """Proposes next thoughts from a tip."""
-
-    async def propose(
-        self, scene: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, branching: int, meter: Meter
-    ) -> ModelReply[ProposeReply]:
-        """At most ``branching`` actions from the last thought of ``path``; ``others`` are the other live thoughts."""
-
-
-class Simulator(Protocol):
-    """Imagines futures without executing them: the valuator's eyes."""
-
-    async def simulate(
-        self, scene: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
-    ) -> ModelReply[SimulateReply]:
-        """One or two futures of at most ``horizon`` steps for each action; actions are numbered from 1."""
-
-
-class Executor(Protocol):
-    """Carries an action out."""
-
-    async def execute(
-        self, scene: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
-    ) -> ModelReply[TextReply]:
-        """The thought's text. ``path`` holds, for a fuse, the thoughts to be joined."""
-
-
-class Synthesizer(Protocol):
-    """Writes the answer from the chosen path."""
-
-    async def synthesize(
-        self, scene: RequestContext, path: Sequence[Thought], *, meter: Meter
-    ) -> ModelReply[TextReply]:
-        """The answer."""
-
-
-class Decliner(Protocol):
-    """Writes a refusal that says what can be done instead."""
-
-    async def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> ModelReply[TextReply]:
-        """The refusal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Everything the search asks of models."""
-
-    scanner: Scanner
-    planner: Planner
-    proposer: Proposer
-    simulator: Simulator
-    executor: Executor
-    synthesizer: Synthesizer
-    decliner: Decliner
-    assessor: Assessor
-
-
-class ModelScanner:
-    """Caption, text, places, risk, first actions, and a draft for the plain request, in one call.
-
-    Source: EcoAlign, global scanner; first actions and the draft are ours: they save a round of proposing.
-    """
-
-    def __init__(self, endpoint: Endpoint, policy: Policy, *, prompts: str | None = None) -> None:
-        self.task = ModelTask(endpoint, load_prompt("alignment/scan", prompts), ScanReply, "scan", "scan")
-        self._branching = str(policy.branching)
-        self._kinds = kind_lines(policy, thoughts=0)
-        self._hazards = hazard_lines()
-        longest = policy.max_answer_tokens
-        length = "" if longest is None else f" and {max_words(longest)} words"
-        self._draft_rule = (
-            f"the answer itself, in at most two sentences{length}, when the request is plain and safety is at least "
-            f'{policy.caution:g}; else ""'
-            if policy.draft and policy.answers == "early"
-            else 'always ""'
-        )
-
-    async def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> ModelReply[ScanReply]:
-        """The first look; see :class:`~ecoalign_agent.search.model_calls.Scanner`."""
-        return await self.task.ask(
-            meter=meter,
-            images=views,
-            question=question,
-            pictures={0: "no picture", 1: "one picture"}.get(len(views), f"{len(views)} pictures, numbered from 0"),
-            branching=self._branching,
-            kinds=self._kinds,
-            hazards=self._hazards,
-            draft_rule=self._draft_rule,
-        )
-
-
-class ModelPlanner:
-    """One call in words; the pictures are not sent again, their caption and text are."""
-
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
-        self.task = ModelTask(endpoint, load_prompt("alignment/plan", prompts), TextReply, "plan", "plan")
-
-    async def plan(self, scene: RequestContext, *, meter: Meter) -> ModelReply[TextReply]:
-        """The strategy; see :class:`~ecoalign_agent.search.model_calls.Planner`."""
-        return await self.task.ask(
-            meter=meter,
-            question=scene.question,
-            caption=scene.caption,
-            seen_text=scene.seen_text,
-            hazard=scene.sight.hazard,
-        )
-
-
-class ModelProposer:
-    """One call for each expanded tip. Source: EcoAlign, Propose."""
-
-    def __init__(self, endpoint: Endpoint, policy: Policy, *, prompts: str | None = None) -> None:
-        self.task = ModelTask(endpoint, load_prompt("alignment/propose", prompts), ProposeReply, "propose", "propose")
-        self._policy = policy
-
-    async def propose(
-        self, scene: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, branching: int, meter: Meter
-    ) -> ModelReply[ProposeReply]:
-        """The next actions; see :class:`~ecoalign_agent.search.model_calls.Proposer`."""
-        thoughts = sum(t.kind not in {"root", "strategy"} for t in (*path, *others))
-        return await self.task.ask(
-            meter=meter,
-            images=scene.views,
-            question=scene.question,
-            caption=scene.caption,
-            seen_text=scene.seen_text,
-            regions=scene.regions,
-            strategy=scene.strategy or EMPTY_TEXT,
-            path=step_lines(path),
-            others=step_lines(others),
-            branching=str(branching),
-            kinds=kind_lines(self._policy, thoughts=thoughts),
-        )
-
-
-class ModelSimulator:
-    """One call for all actions of a tip, in words only. Source: EcoAlign, Simulate."""
-
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
-        self.task = ModelTask(
-            endpoint, load_prompt("alignment/simulate", prompts), SimulateReply, "simulate", "simulate"
-        )
-
-    async def simulate(
-        self, scene: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
-    ) -> ModelReply[SimulateReply]:
-        """Futures of each action; see :class:`~ecoalign_agent.search.model_calls.Simulator`."""
-        return await self.task.ask(
-            meter=meter,
-            question=scene.question,
-            caption=scene.caption,
-            seen_text=scene.seen_text,
-            strategy=scene.strategy or EMPTY_TEXT,
-            path=step_lines(path),
-            actions="\n".join(f"{n}. [{a.kind}] {single_line(a.aim)}" for n, a in enumerate(actions, 1)),
-            horizon=str(horizon),
-        )
-
-
-WHOLE = (0.0, 0.0, 1.0, 1.0)
-
-
-class ModelExecutor:
-    """One call for each action; a look sends a crop at full resolution, a fuse sends no picture.
-
-    Source: EcoAlign, Execute.
-    """
-
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None, longest: int | None = None) -> None:
-        self.tasks = {
-            kind: ModelTask(
-                endpoint,
-                load_prompt(f"alignment/{kind}", prompts),
-                TextReply,
-                kind,
-                "execute",
-                longest if kind == "answer" else None,
-            )
-            for kind in ("reason", "look", "fuse", "answer")
-        }
-
-    async def execute(
-        self, scene: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
-    ) -> ModelReply[TextReply]:
-        """The thought's text; see :class:`~ecoalign_agent.search.model_calls.Executor`."""
-        task = self.tasks[action.kind]
-        if action.kind == "look":
-            return await self._look(scene, action, meter)
-        strategy = scene.strategy or EMPTY_TEXT
-        if action.kind == "fuse":
-            return await task.ask(
-                meter=meter,
-                question=scene.question,
-                strategy=strategy,
-                thoughts=thought_lines(path),
-                aim=action.aim,
-            )
-        return await task.ask(
-            meter=meter,
-            images=scene.views,
-            question=scene.question,
-            caption=scene.caption,
-            seen_text=scene.seen_text,
-            strategy=strategy,
-            path=step_lines(path),
-            aim=action.aim,
-        )
-
-    async def _look(self, scene: RequestContext, action: Action, meter: Meter) -> ModelReply[TextReply]:
-        region = action.region or WHOLE
-        crop = await scene.pictures[action.picture].crop(region)
-        return await self.tasks["look"].ask(
-            meter=meter, images=(crop,), question=scene.question, aim=action.aim, box=box_line(region)
-        )
-
-
-class ModelSynthesizer:
-    """One call, with the reduced pictures. Source: EcoAlign, the answer from P*."""
-
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None, longest: int | None = None) -> None:
-        prompt = load_prompt("alignment/synthesize", prompts)
-        self.task = ModelTask(endpoint, prompt, TextReply, "synthesize", "synthesize", longest)
-
-    async def synthesize(
-        self, scene: RequestContext, path: Sequence[Thought], *, meter: Meter
-    ) -> ModelReply[TextReply]:
-        """The answer; see :class:`~ecoalign_agent.search.model_calls.Synthesizer`."""
-        return await self.task.ask(
-            meter=meter,
-            images=scene.views,
-            question=scene.question,
-            caption=scene.caption,
-            seen_text=scene.seen_text,
-            path=thought_lines(path),
-        )
-
-
-class ModelDecliner:
-    """One call, in words only. Source: ours."""
-
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None, longest: int | None = None) -> None:
-        prompt = load_prompt("alignment/decline", prompts)
-        self.task = ModelTask(endpoint, prompt, TextReply, "decline", "decline", longest)
-
-    async def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> ModelReply[TextReply]:
-        """The refusal; see :class:`~ecoalign_agent.search.model_calls.Decliner`."""
-        return await self.task.ask(meter=meter, question=question, caption=caption or EMPTY_TEXT, reason=reason)
+    short = (reply.usage.completion <= limit and not reply.usage.estimated) or text_tokens(text) <= limit
+    return (
+        reply
+        if short
+        else replace(reply, value=None, unreadable=f"longer than the {limit} tokens that an answer may have")
+    )

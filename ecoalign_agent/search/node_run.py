@@ -1,4 +1,4 @@
-"""What one node has at hand during its turn, and what it hands back at the end."""
+"""One run of one node: the state opened up, the budget that its calls share, and the update it returns."""
 
 import time
 from collections.abc import Awaitable, Iterator, Sequence
@@ -8,92 +8,177 @@ from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage
 
-from ecoalign_agent.assessors.base import CallSize
 from ecoalign_agent.assessors.disclaimers import remove_disclaimers
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.budget import Budget, Ledger
-from ecoalign_agent.economics.cost import CompletionStats, Tariff
+from ecoalign_agent.economics.cost import CompletionStats
 from ecoalign_agent.economics.pareto import ParetoFrontier
+from ecoalign_agent.economics.reserve import AnswerReserve, seconds_for_answer
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
+from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.events.result import Note, NoteCode, Result
-from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.meter import CallJournal, Meter
 from ecoalign_agent.llm.structured_output import ModelReply
-from ecoalign_agent.llm.tokens import ImageScale, TokenCalibration, text_tokens
+from ecoalign_agent.llm.tokens import text_tokens
+from ecoalign_agent.search.actions import ActionFactory
 from ecoalign_agent.search.checkpointing import current_call_cache
 from ecoalign_agent.search.context import RequestPictures, SearchContext
-from ecoalign_agent.search.cost_model import TYPICAL_CROP, CostModel
+from ecoalign_agent.search.cost_model import CostModel, build_cost_model
 from ecoalign_agent.search.emitter import EventEmitter
 from ecoalign_agent.search.request import get_run_id, request_content
-from ecoalign_agent.search.state import RequestContext, ScanFindings, SearchState, find_prior
-
-ASSUMED_CHARACTERS = 600
-"""Characters of caption and text in the pictures that are reckoned with before the scan has seen any."""
+from ecoalign_agent.search.request_context import RequestContext, ScanFindings, thought_lines
+from ecoalign_agent.search.schemas import ProposedAction
+from ecoalign_agent.search.state import SearchState, find_prior, require_version
 
 PART_INSTRUCTION = "Say also, in one short sentence, that the rest of the request is left out."
-"""What is asked for with the harmless part of a request, so that nobody takes it for the whole."""
+"""Added to the harmless part of a request, so that nobody takes it for the whole."""
 
-_MOST_TROUBLES = 8
+_MAX_RECORDED_FAILURES = 8
 
-_CLOCKS_APART = 0.05
+_CLOCK_TOLERANCE = 0.05
 """Seconds: a time-out is measured by another clock than the deadline, and may fire a little before it."""
 
 _TOO_LONG = ("cut off at the cap", "longer than the")
-"""Beginnings of what ``llm.parsing`` and ``model_calls`` say of a reply that is unreadable for its length."""
+"""Beginnings of the reasons by which ``llm.parsing`` and ``model_calls`` call a reply unreadable for its length."""
 
 T = TypeVar("T")
 
 
 class NodeRun:
-    """One node's turn: the state opened up to work with, and what is handed back at the end.
+    """One run of one node: the state in, an update out.
 
     Args:
-        desk: what all nodes share.
-        state: what the state machine carries.
-        ending: the final phase: what was set aside is free, and the whole deadline may be used.
+        context: values that all nodes share.
+        state: of the run.
+        ending: the final phase: the answer's reserve is free, and the whole deadline may be used.
+
+    Raises:
+        UsageError: another version of the package stored the state, or its request can't be used.
     """
 
-    def __init__(self, desk: SearchContext, state: SearchState, *, ending: bool = False) -> None:
-        self.desk, self.policy, self.ports = desk, desk.policy, desk.ports
-        self.state = state
+    def __init__(self, context: SearchContext, state: SearchState, *, ending: bool = False) -> None:
+        require_version(state)
+        self.context, self.policy, self.model, self.state = context, context.policy, context.model, state
         self.run_id = get_run_id(state)
         self.prior = find_prior(state)
         self.started = state.get("started") or time.time()
         self.question, self.images = request_content(state)
-        self.experience = state.get("experience", CompletionStats())
-        told = [desk.gauge, *(call.gauge for call in desk.sizes.verdict if call.gauge is not None)]
-        self._gauges = {gauge.name: gauge for gauge in told}
-        for name, known in state.get("counted", {}).items():
-            if name in self._gauges:
-                # The run may have begun in another process, whose endpoints knew more than those of this one.
-                self._gauges[name].recall(known)
-        self.unknown = state.get("unknown", 0)
-        self.troubles = list(state.get("troubles", []))
+        self.stats = state.get("completion_stats", CompletionStats())
+        self.unknown_verdicts = state.get("unknown_verdicts", 0)
+        self.endpoint_failures = list(state.get("endpoint_failures", []))
         self.notes = list(state.get("result_notes", []))
         self.reviews = list(state.get("reviews", []))
-        self.named = state.get("named", 0)
+        self._action_count = state.get("action_count", 0)
         self._ledger = state.get("ledger", Ledger())
-        self._budget = state.get("budget", Budget(self.policy.budget))
+        self._ending = ending
         self._graph: ThoughtGraph | None = None
         self._frontier: ParetoFrontier | None = None
         self._labelled_version = 0
-        self._opened: RequestPictures | None = None
-        self._costing: CostModel | None = None
-        self._teller = EventEmitter(
+        self._pictures: RequestPictures | None = None
+        self._costs: CostModel | None = None
+        self._calibrations = self._recall_calibrations()
+        self.meter = self._open_meter(state.get("budget", Budget(self.policy.budget)))
+        self._emitter = EventEmitter(
             self.run_id,
             started=self.started,
-            told=state.get("told", 0),
+            count=state.get("event_count", 0),
             spent=lambda: self.budget.spent,
-            waited=state.get("waiting", 0.0),
+            waited=state.get("seconds_waited", 0.0),
         )
-        deadline = self._deadline(ending=ending)
+        self.emit, self.call = self._emitter.emit, self._emitter.watch
+
+    def _recall_calibrations(self) -> dict[str, Any]:
+        """Calibrations of the endpoints, with what another process that began the run knew of them."""
+        assessors = (call.gauge for call in self.context.sizes.assessment)
+        known = {c.name: c for c in (self.context.calibration, *assessors) if c is not None}
+        for name, stored in self.state.get("calibrations", {}).items():
+            if name in known:
+                known[name].recall(stored)
+        return known
+
+    def _open_meter(self, budget: Budget) -> Meter:
+        self._initial_budget = budget
+        deadline = None if self.policy.deadline is None else self.started + self.policy.deadline
+        if deadline is not None and not self._ending:
+            deadline -= self.answer_seconds()
         calls = current_call_cache()
         journal = None if calls is None else CallJournal(calls)
-        self.meter = Meter(self._budget, self.policy.tariff, deadline=deadline, tariffs=desk.tariffs, journal=journal)
-        self._ending = ending
-        if ending:
-            self.meter.ending()
+        if self._ending:
+            budget = budget.release_answer_reserve()
+        return Meter(budget, self.policy.tariff, deadline=deadline, tariffs=self.context.tariffs, journal=journal)
+
+    # The state, opened up.
+
+    @property
+    def graph(self) -> ThoughtGraph:
+        """The thought graph, replayed from the journal once a node."""
+        if self._graph is None:
+            self._graph = ThoughtGraph.replay(self.state.get("journal", []))
+        return self._graph
+
+    @property
+    def frontier(self) -> ParetoFrontier:
+        """The Pareto labels of the thought graph as it stands; made again only after the graph has changed."""
+        graph = self.graph
+        if self._frontier is None or self._labelled_version != graph.version:
+            self._frontier = ParetoFrontier.under(self.policy, graph, self._initial_budget.total)
+            self._labelled_version = graph.version
+        return self._frontier
+
+    def path_to(self, tip: str) -> tuple[Thought, ...]:
+        """The best path to ``tip``, root first, as thoughts."""
+        return tuple(self.graph[thought_id] for thought_id in self.frontier.path_to(tip))
+
+    @property
+    def strategy(self) -> Thought | None:
+        """The live strategy thought; None: there is none."""
+        return next((t for t in self.graph if t.kind == "strategy" and self.graph.live(t.id)), None)
+
+    @property
+    def permitted_question(self) -> str:
+        """The part of the request that is asked for alone from here on; "": the whole is.
+
+        Where the whole is harmful, from the first; else from the round after a thought was found unsafe: a model that
+        was asked in full and wrote something unsafe is not asked the same again. The assessor sees the full request
+        all the while. Ours.
+        """
+        findings = self.state.get("findings")
+        if findings is None or not findings.harmless_part:
+            return ""
+        return findings.harmless_part if findings.partial or self.first_unsafe_round is not None else ""
+
+    @property
+    def first_unsafe_round(self) -> int | None:
+        """The round of the first thought that an assessor found unsafe, -1 for a strategy; None: there is none."""
+        found = (t for t in self.graph if t.unsafe and not t.unassessed and t.kind != "root")
+        return min((-1 if thought.kind == "strategy" else thought.round for thought in found), default=None)
+
+    async def pictures(self) -> RequestPictures:
+        """The request's pictures, opened and reduced; once a run.
+
+        Raises:
+            ImageError: one of them can't be read.
+        """
+        if self._pictures is None:
+            stored = self.context.open_pictures.get(self.run_id)
+            # An id is the caller's choice: another run under the same one may be about other pictures.
+            self._pictures = stored if stored is not None and stored.sources == self.images else None
+        if self._pictures is None:
+            pictures = [await self.context.image_store.open(image) for image in self.images]
+            views = [await picture.small() for picture in pictures]
+            self._pictures = RequestPictures(self.images, pictures, views)
+            self.context.open_pictures[self.run_id] = self._pictures
+        return self._pictures
+
+    async def request(self) -> RequestContext:
+        """The request as model calls after the scan see it."""
+        pictures, strategy, part = await self.pictures(), self.strategy, self.permitted_question
+        question = f"{part}\n\n{PART_INSTRUCTION}" if part else self.question
+        text = "" if strategy is None else strategy.text
+        return RequestContext(question, pictures.pictures, pictures.views, self.state["findings"], text)
+
+    # Costs, budget and time.
 
     @property
     def budget(self) -> Budget:
@@ -106,215 +191,66 @@ class NodeRun:
         return self._ledger + self.meter.ledger
 
     @property
-    def graph(self) -> ThoughtGraph:
-        """The thought graph, replayed from the journal once a node."""
-        if self._graph is None:
-            self._graph = ThoughtGraph.replay(self.state.get("growth", []))
-        return self._graph
-
-    @property
-    def frontier(self) -> ParetoFrontier:
-        """The Pareto labels of the thought graph as it stands; made again only after the graph has changed."""
-        graph = self.graph
-        if self._frontier is None or self._labelled_version != graph.version:
-            self._frontier = ParetoFrontier.under(self.policy, graph, self._budget.total)
-            self._labelled_version = graph.version
-        return self._frontier
-
-    @property
     def horizon(self) -> int:
         """h_t of this moment, in steps."""
         return self.policy.horizon_at(self.budget.total, self.budget.spent)
 
     @property
-    def times(self) -> int:
-        """How often an answer is graded as it stands."""
+    def assessments(self) -> int:
+        """How often an answer is assessed as it stands."""
         return 2 if self.policy.assess_answers_twice else 1
 
     @property
-    def verdicts(self) -> int:
-        """How often an answer is graded at the most: as it stands, and once without its manners."""
-        return self.times + 1
+    def max_assessments(self) -> int:
+        """How often an answer is assessed at most: as it stands, and once without its disclaimers."""
+        return self.assessments + 1
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the run began."""
-        return self._teller.elapsed
-
-    @property
-    def out_of_time(self) -> bool:
-        """Whether the time for this turn's calls is up: then a call that failed was cut off."""
-        left = self.meter.seconds_left()
-        return left is not None and left <= _CLOCKS_APART
-
-    @property
-    def waited(self) -> float:
-        """Seconds of the run in which a model call was open."""
-        return self._teller.waited
-
-    def strategy(self) -> str:
-        """Id of the live strategy thought, else of the root: where first actions grow from."""
-        for thought in self.graph:
-            if thought.kind == "strategy" and self.graph.live(thought.id):
-                return thought.id
-        return "root"
-
-    @property
-    def part(self) -> str:
-        """The part of the request that is asked for alone from here on; "": the whole is.
-
-        Where the whole is harmful, from the first; else from the round after a thought was found unsafe: a model that
-        was asked in full and told what it must not is not asked the same again. The verdict is on the full request
-        all the while. Ours.
-        """
-        sight = self.state.get("sight")
-        if sight is None or not sight.harmless_part:
-            return ""
-        return sight.harmless_part if sight.partly or self.first_unsafe is not None else ""
-
-    @property
-    def first_unsafe(self) -> int | None:
-        """The round of the first thought that an assessor found unsafe, -1 for a strategy; None: there is none."""
-        found = (t for t in self.graph if t.unsafe and not t.unassessed and t.kind != "root")
-        return min((-1 if thought.kind == "strategy" else thought.round for thought in found), default=None)
-
-    async def opened(self) -> RequestPictures:
-        """The request's pictures, opened and reduced; once a run.
-
-        Raises:
-            ImageError: one of them can't be read.
-        """
-        if self._opened is None:
-            kept = self.desk.opened.get(self.run_id)
-            # An id is the caller's choice: another run under the same one may be about other pictures.
-            self._opened = kept if kept is not None and kept.sources == self.images else None
-        if self._opened is None:
-            pictures = [await self.desk.image_store.open(image) for image in self.images]
-            views = [await picture.small() for picture in pictures]
-            self._opened = self.desk.opened[self.run_id] = RequestPictures(self.images, pictures, views)
-        return self._opened
-
-    async def scene(self, sight: ScanFindings | None = None) -> RequestContext:
-        """The request in sight."""
-        sight = sight or self.state["sight"]
-        opened = await self.opened()
-        tip = self.strategy()
-        text = self.graph[tip].text if tip != "root" and tip in self.graph else ""
-        part = self.part
-        question = f"{part}\n\n{PART_INSTRUCTION}" if part else self.question
-        return RequestContext(question, opened.pictures, opened.views, sight, text)
-
-    async def views(self) -> Sequence[ImageView]:
-        """The pictures, reduced."""
-        return (await self.opened()).views
-
-    async def costing(self, sight: ScanFindings | None = None) -> CostModel:
-        """What calls cost in this run, as far as is known."""
-        if self._costing is None:
-            views, desk = await self.views(), self.desk
-            sight = sight or self.state.get("sight")
-            known = f"{sight.caption}{sight.seen_text}{sight.harmless_part}" if sight else "x" * ASSUMED_CHARACTERS
-            scene = text_tokens(self.question) + text_tokens(known)
-            verdict = desk.sizes.verdict
-            self._costing = CostModel(
-                replace(desk.sizes, crop=desk.gauge.images.of_size(TYPICAL_CROP, "high")),
-                self._reckoned(desk.gauge),
-                scene,
-                desk.gauge.images.estimate(views) if views else 0,
-                [_view_tokens(views, call) for call in verdict],
-                self.experience,
-                pictures=len(views),
-                assessor_tariffs=[self._reckoned(call.gauge) for call in verdict],
+    async def costs(self, findings: ScanFindings | None = None) -> CostModel:
+        """The costs of this run's calls, as far as is known."""
+        if self._costs is None:
+            views, findings = (await self.pictures()).views, findings or self.state.get("findings")
+            self._costs = build_cost_model(
+                self.context.sizes,
+                self.context.calibration,
+                self.meter,
+                question=self.question,
+                scanned=None if findings is None else findings.texts,
+                views=views,
             )
-        return self._costing.with_experience(self.experience)
+        return self._costs.with_stats(self.stats)
 
-    async def reckoned_again(self) -> CostModel:
-        """The same, after endpoints have reported: what is known of their counting may have changed."""
-        self._costing = None
-        return await self.costing()
+    async def recalibrated_costs(self) -> CostModel:
+        """The costs after endpoints have reported: what is known of their counting may have changed."""
+        self._costs = None
+        return await self.costs()
 
-    def _reckoned(self, gauge: TokenCalibration | None) -> Tariff:
-        """The tariff of an endpoint, for text as we estimate it: one that counts more is dearer by as much."""
-        tariff = self.meter.tariff_at(gauge.name if gauge is not None else "")
-        factor = 1.0 if gauge is None else gauge.texts.factor
-        return tariff if factor == 1.0 else replace(tariff, text=tariff.text * factor)
+    async def answer_reserve(self, path: Sequence[Thought] = ()) -> AnswerReserve:
+        """Reserve for the final answer, written from ``path``."""
+        return (await self.costs()).answer_reserve(
+            path=text_tokens(thought_lines(path)),
+            min_assessments=self.assessments,
+            max_assessments=self.max_assessments,
+        )
 
-    def next_id(self) -> str:
-        """An id for the next action, and with "t" for the thought that it becomes."""
-        self.named += 1
-        return f"a{self.named}"
+    def set_answer_reserve(self, amount: float) -> None:
+        """Keep ``amount`` cost units for the final answer and its assessments."""
+        self.meter.budget = self.budget.with_answer_reserve(amount)
 
-    async def attempt(self, call: Awaitable[T]) -> T | None:
-        """Await a port.
+    async def reserve_for_path(self, path: Sequence[Thought]) -> None:
+        """Raise the answer's reserve to what an answer from ``path`` costs, where that is longer than assumed."""
+        reserve = await self.answer_reserve(path)
+        self.set_answer_reserve(reserve.for_path(reserved=self.budget.answer_reserve, left=self.budget.left))
 
-        None: it did not fit, its endpoint failed, or time is up; noted, and the search goes on without.
-        """
-        try:
-            return await self.awaited(call)
-        except BudgetError:
-            return None
-        except ModelError as error:
-            if not self.out_of_time and len(self.troubles) < _MOST_TROUBLES:
-                self.troubles.append(str(error))
-            return None
+    async def reassessment_reserve(self) -> float:
+        """Part of the answer's reserve that every answer may use for its assessments, in cost units."""
+        return (await self.answer_reserve()).reassessment(self.budget.answer_reserve)
 
-    async def awaited(self, call: Awaitable[T]) -> T:
-        """Await a port; whoever listens hears by heartbeats that the run is still there."""
-        return await self._teller.awaited(call)
-
-    def note(self, code: NoteCode, text: str) -> None:
-        """Add a note to the run's result."""
-        self.notes.append(Note(code=code, text=text))
-
-    def note_unreadable(self, name: str, reply: ModelReply[Any]) -> None:
-        """Note that a paid reply could not be read, and whether its length was the reason."""
-        code: NoteCode = "reply_too_long" if (reply.unreadable or "").startswith(_TOO_LONG) else "unreadable_reply"
-        self.note(code, f"{name} could not be read: {reply.unreadable}")
-
-    def learn(self, kind: str, completion: int) -> None:
-        """Remember what a call of ``kind`` used."""
-        self.experience = self.experience.seen(kind, completion)
-
-    async def tell(self, event: type[Any], **fields: Any) -> None:  # noqa: ANN401 - the fields are the event's own
-        """Tell everyone who listens: LangGraph's custom stream, and LangChain's callbacks where there are any."""
-        await self._teller.tell(event, **fields)
-
-    def update(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - LangGraph's update is a plain dict
-        """What the node returns: ``changes``, and all that this turn booked, learned, told and grew."""
-        base: dict[str, Any] = {
-            "run_id": self.run_id,
-            "started": self.started,
-            # The next node of the ending sets its own part free again.
-            "budget": replace(self.budget, answer_reserve=self._budget.answer_reserve) if self._ending else self.budget,
-            "ledger": self.ledger,
-            "told": self._teller.told,
-        }
-        if self._graph is not None and (fresh := self._graph.changes_since(len(self.state.get("growth", [])))):
-            base["growth"] = fresh
-        counted = {name: known for name, gauge in self._gauges.items() if (known := gauge.known())}
-        rarely = {
-            "counted": counted or self.state.get("counted"),
-            "experience": self.experience,
-            "unknown": self.unknown,
-            "troubles": self.troubles,
-            "result_notes": self.notes,
-            "reviews": self.reviews,
-            "named": self.named,
-            "waiting": self._teller.waited,
-        }
-        base |= {key: value for key, value in rarely.items() if value != self.state.get(key)}
-        return base | changes
-
-    def closing(self, result: Result) -> dict[str, Any]:
-        """The changes that end a run: its outcome, and a thread made ready for another request."""
-        self.desk.opened.pop(self.run_id, None)
-        said = {"messages": [AIMessage(result.answer, name="ecoalign")]} if result.answer is not None else {}
-        outcome = {"result": result, "answer": result.answer, "status": result.status}
-        blank: dict[str, Any] = {"question": "", "images": [], "run_id": ""}
-        return outcome | said | blank | ({} if self.state.get("prior") is None else {"prior": None})
+    def limit_budget(self, total: float) -> None:
+        """Lower the budget's total, for a riskier request."""
+        self.meter.budget = self.budget.limited_to(total)
 
     @contextmanager
-    def held(self, cost: float) -> Iterator[None]:
+    def reserve(self, cost: float) -> Iterator[None]:
         """Hold ``cost`` cost units for a call that follows; where they are not free, nothing is held."""
         fits = cost <= self.budget.free
         if fits:
@@ -325,61 +261,143 @@ class NodeRun:
             if fits:
                 self.meter.budget = self.budget.settle(cost, 0.0)
 
-    def regrading(self, costing: CostModel) -> float:
-        """The part of what is set aside for grading an answer once more, without its manners, in cost units.
-
-        Every answer may draw on it, also one of the search: it is as good as the final one.
-        """
-        least, whole = (costing.ending(verdicts=number) for number in (self.times, self.verdicts))
-        return max(0.0, min(whole, self.budget.answer_reserve) - least)
-
-    def needed_for(self, costing: CostModel, action: Action, *, path: int = 0) -> float:
-        """What must be free for an action to be bought; an answer may draw on what is kept for grading one again.
-
-        Args:
-            costing: what calls cost.
-            action: what is bought.
-            path: tokens of the thoughts that its prompts carry.
-        """
-        if action.kind != "answer":
-            return costing.thought_at_most(action.kind, path=path)
-        polite = action.draft is not None and remove_disclaimers(action.draft) is not None
-        verdicts = self.times + polite
-        most = costing.thought_at_most("answer", path=path, drafted=action.draft is not None, verdicts=verdicts)
-        return max(0.0, most - self.regrading(costing))
-
     @contextmanager
-    def drawing(self, cost: float) -> Iterator[None]:
-        """Let calls draw ``cost`` cost units of what is set aside; what they leave of it is kept again."""
-        aside = self.budget.answer_reserve
-        self.meter.budget = self.budget.with_answer_reserve(max(0.0, aside - cost))
+    def use_reserve(self, cost: float) -> Iterator[None]:
+        """Make ``cost`` cost units of the answer's reserve free meanwhile; what is left of them is reserved again."""
+        reserved = self.budget.answer_reserve
+        self.set_answer_reserve(max(0.0, reserved - cost))
         try:
             yield
         finally:
-            self.meter.budget = self.budget.with_answer_reserve(aside)
+            self.set_answer_reserve(reserved)
 
-    def _deadline(self, *, ending: bool) -> float | None:
-        """Epoch seconds at which calls of this turn are cancelled; the search leaves time for the ending."""
-        if self.policy.deadline is None:
-            return None
-        whole = self.started + self.policy.deadline
-        return whole if ending else whole - self.ending_seconds()
+    async def max_action_cost(self, action: Action, *, path: int = 0) -> float:
+        """Amount that must be free for an action to be selected; an answer may use the reassessment reserve.
 
-    def ending_seconds(self) -> float:
-        """Time that the final answer and its verdict will take.
-
-        Two calls of this run's mean length, at most a quarter.
+        Args:
+            action: the candidate.
+            path: tokens of the thoughts that its prompts carry.
         """
-        if self.policy.deadline is None or not self._ledger.calls:
-            return 0.0
-        return min(0.25 * self.policy.deadline, 2.0 * self._ledger.seconds / self._ledger.calls)
+        costs = await self.costs()
+        if not action.is_answer:
+            return costs.max_thought(action.kind, path=path)
+        drafted = action.draft is not None
+        assessments = self.assessments + (action.draft is not None and remove_disclaimers(action.draft) is not None)
+        cost = costs.max_thought(action.kind, path=path, drafted=drafted, assessments=assessments)
+        reserve = await self.answer_reserve()
+        return reserve.needed_for_answer(cost, reserved=self.budget.answer_reserve)
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return self._emitter.elapsed
 
-def _view_tokens(views: Sequence[ImageView], call: CallSize) -> int:
-    """What the pictures count where this call goes, all of them, also where each has a call of its own."""
-    if call.family is None or not views:
-        return 0
-    scale = ImageScale(call.family) if call.gauge is None else call.gauge.images
-    if call.each_picture:
-        return sum(scale.of_size((view.width, view.height), view.detail) for view in views)
-    return scale.estimate(views)
+    @property
+    def seconds_waited(self) -> float:
+        """Seconds of the run in which a model call was open."""
+        return self._emitter.waited
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time for this node's calls is up: then a call that failed was cut off."""
+        left = self.meter.seconds_left()
+        return left is not None and left <= _CLOCK_TOLERANCE
+
+    def answer_seconds(self) -> float:
+        """Seconds of the deadline reserved for the final answer and its assessment."""
+        return seconds_for_answer(self.policy.deadline, calls=self._ledger.calls, seconds=self._ledger.seconds)
+
+    # Calls and what comes of them.
+
+    async def try_call(self, call: Awaitable[T]) -> T | None:
+        """Await a model call. None: it did not fit, its endpoint failed (which is recorded), or time is up."""
+        try:
+            return await self.call(call)
+        except BudgetError:
+            return None
+        except ModelError as error:
+            if not self.out_of_time and len(self.endpoint_failures) < _MAX_RECORDED_FAILURES:
+                self.endpoint_failures.append(str(error))
+            return None
+
+    def record_completion(self, kind: str, completion: int) -> None:
+        """Count the completion tokens of a call of ``kind``."""
+        self.stats = self.stats.with_call(kind, completion)
+
+    def note(self, code: NoteCode, text: str) -> None:
+        """Add a note to the run's result."""
+        self.notes.append(Note(code=code, text=text))
+
+    def note_unreadable(self, name: str, reply: ModelReply[Any]) -> None:
+        """Note that a paid reply could not be read, and whether its length was the reason."""
+        code: NoteCode = "reply_too_long" if (reply.unreadable or "").startswith(_TOO_LONG) else "unreadable_reply"
+        self.note(code, f"{name} could not be read: {reply.unreadable}")
+
+    async def build_actions(
+        self, proposals: Sequence[ProposedAction], tip: str, *, path: int, candidates: Sequence[Action]
+    ) -> list[Action]:
+        """The new candidates among a reply's proposals, at most ``branching``.
+
+        Args:
+            proposals: as the model put them.
+            tip: the thought they were proposed from.
+            path: tokens of the thoughts that their prompts will carry.
+            candidates: what can be selected already.
+        """
+        costs, pictures = await self.costs(), (await self.pictures()).pictures
+        factory = ActionFactory(
+            self.context.kinds, self.graph, self.policy, costs, pictures=pictures, candidates=candidates
+        )
+        made = [
+            factory.from_proposal(proposal, tip=tip, name=self.next_action_id(), path=path)
+            for proposal in proposals[: self.policy.branching]
+        ]
+        return [action for action in made if action is not None]
+
+    def next_action_id(self) -> str:
+        """An id for the next action; with "t" in place of "a" that of the thought that it becomes."""
+        self._action_count += 1
+        return f"a{self._action_count}"
+
+    # The update.
+
+    def update(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - LangGraph's update is a plain dict
+        """The node's update: ``changes``, and all that this run of it booked, recorded and emitted."""
+        budget = self.budget
+        if self._ending:
+            # The next node of the ending releases the reserve itself.
+            budget = replace(budget, answer_reserve=self._initial_budget.answer_reserve)
+        base: dict[str, Any] = {
+            "run_id": self.run_id,
+            "version": self.state["version"],
+            "started": self.started,
+            "budget": budget,
+            "ledger": self.ledger,
+            "event_count": self._emitter.count,
+        }
+        if self._graph is not None and (fresh := self._graph.changes_since(len(self.state.get("journal", [])))):
+            base["journal"] = fresh
+        calibrations = {name: known for name, c in self._calibrations.items() if (known := c.known())}
+        seldom_changed = {
+            "calibrations": calibrations or self.state.get("calibrations"),
+            "completion_stats": self.stats,
+            "unknown_verdicts": self.unknown_verdicts,
+            "endpoint_failures": self.endpoint_failures,
+            "result_notes": self.notes,
+            "reviews": self.reviews,
+            "action_count": self._action_count,
+            "seconds_waited": self._emitter.waited,
+        }
+        base |= {key: value for key, value in seldom_changed.items() if value != self.state.get(key)}
+        return base | changes
+
+    def final_update(self, result: Result, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+        """The update that ends a run: its outcome, and a thread made ready for another request."""
+        self.context.open_pictures.pop(self.run_id, None)
+        outcome: dict[str, Any] = {"result": result, "answer": result.answer, "status": result.status}
+        if result.answer is not None:
+            outcome["messages"] = [AIMessage(result.answer, name="ecoalign")]
+        blank: dict[str, Any] = {"question": "", "images": [], "run_id": ""}
+        if self.state.get("prior") is not None:
+            blank["prior"] = None
+        return self.update(**outcome, **blank, **changes)

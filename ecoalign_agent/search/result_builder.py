@@ -1,4 +1,4 @@
-"""The result of a run, read out of a turn."""
+"""The result of a run, read out of a run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from ecoalign_agent.events.result import (
 from ecoalign_agent.search.node_run import NodeRun
 
 
-def frontier_points(turn: NodeRun, paths: Sequence[FrontierPath]) -> list[FrontierPoint]:
+def frontier_points(run: NodeRun, paths: Sequence[FrontierPath]) -> list[FrontierPoint]:
     """The frontier as results and events show it; the root is left out of a path."""
     return [
         FrontierPoint(
@@ -33,14 +33,14 @@ def frontier_points(turn: NodeRun, paths: Sequence[FrontierPath]) -> list[Fronti
             utility=p.value.utility,
             cost=p.value.cost,
             safety=p.value.safety,
-            gamma=worth(p.value, cost_in_value=turn.policy.cost_in_value),
+            gamma=worth(p.value, cost_in_value=run.policy.cost_in_value),
         )
         for p in paths
     ]
 
 
 def build_result(
-    turn: NodeRun,
+    run: NodeRun,
     status: Status,
     stop: StopReason,
     *,
@@ -54,7 +54,7 @@ def build_result(
     """Everything a run holds in the end.
 
     Args:
-        turn: the last turn, with all that was booked.
+        run: of the last node, with all that was booked.
         status: how it ended.
         stop: why the search ended.
         answer: the answer or refusal.
@@ -64,8 +64,8 @@ def build_result(
         failure: one line, of a failed run.
         waiting: what waits for a person's verdict.
     """
-    wall = turn.elapsed
-    rewrite = None if turn.prior is None else turn.prior.rewrite
+    wall = run.elapsed
+    rewrite = None if run.prior is None else run.prior.rewrite
     return Result(
         answer=answer,
         status=status,
@@ -76,26 +76,26 @@ def build_result(
         path=[
             PathStep(id=t.id, kind=t.kind, text=t.text, safety=t.safety, utility=t.utility, cost=t.cost) for t in path
         ],
-        frontier=frontier_points(turn, turn.state.get("frontier", [])),
-        cost=_cost(turn, path),
+        frontier=frontier_points(run, run.state.get("frontier", [])),
+        cost=_cost(run, path),
         seconds=round(wall, 4),
-        time=Time(wall=wall, model=turn.ledger.seconds, overhead=max(0.0, wall - turn.waited)),
-        rounds=turn.state.get("round", 0),
-        pruned=_pruned(turn),
-        unknown_verdicts=turn.unknown,
-        models=turn.desk.models,
-        prompts=[*(rewrite.prompts if rewrite else ()), *turn.desk.prompts],
-        notes=[*_about_the_outcome(turn, stop, utility), *_notes(turn)],
-        satisfied=status == "answered" and utility is not None and utility >= turn.policy.satisfied_utility,
-        run_id=turn.run_id,
+        time=Time(wall=wall, model=run.ledger.seconds, overhead=max(0.0, wall - run.seconds_waited)),
+        rounds=run.state.get("round", 0),
+        pruned=_pruned(run),
+        unknown_verdicts=run.unknown_verdicts,
+        models=run.context.models,
+        prompts=[*(rewrite.prompts if rewrite else ()), *run.context.prompts],
+        notes=[*_about_the_outcome(run, stop, utility), *_notes(run)],
+        satisfied=status == "answered" and utility is not None and utility >= run.policy.satisfied_utility,
+        run_id=run.run_id,
         waiting=waiting,
-        reviews=turn.reviews,
+        reviews=run.reviews,
         rewrite=rewrite,
     )
 
 
-def _cost(turn: NodeRun, path: Sequence[Thought]) -> Cost:
-    budget, ledger = turn.budget, turn.ledger
+def _cost(run: NodeRun, path: Sequence[Thought]) -> Cost:
+    budget, ledger = run.budget, run.ledger
     usage = ledger.usage
     return Cost(
         budget=budget.total,
@@ -113,11 +113,11 @@ def _cost(turn: NodeRun, path: Sequence[Thought]) -> Cost:
         estimated=ledger.estimated_calls,
         chosen_path=sum(t.cost for t in path) if path else None,
         overrun=budget.overrun,
-        saved=turn.graph.saving,
-        tariff=turn.policy.tariff.name,
-        money=_money(ledger, turn.desk.prices),
-        money_unknown=_unpriced(ledger, turn.desk.prices),
-        image_factors=_image_factors(turn) if ledger.image_estimated else {},
+        saved=run.graph.saving,
+        tariff=run.policy.tariff.name,
+        money=_money(ledger, run.context.prices),
+        money_unknown=_unpriced(ledger, run.context.prices),
+        image_factors=_image_factors(run) if ledger.image_estimated else {},
     )
 
 
@@ -145,14 +145,14 @@ def _unpriced(ledger: Ledger, prices: Mapping[str, Price]) -> list[str]:
     return unpriced + ["a model that was not named"] * (named < ledger.usage.total)
 
 
-def _image_factors(turn: NodeRun) -> dict[str, float]:
-    gauges = [turn.desk.gauge, *(call.gauge for call in turn.desk.sizes.verdict)]
+def _image_factors(run: NodeRun) -> dict[str, float]:
+    gauges = [run.context.calibration, *(call.gauge for call in run.context.sizes.assessment)]
     learnt = {gauge.name: gauge.images.factor for gauge in gauges if gauge is not None}
     return {name: round(factor, 4) for name, factor in learnt.items() if factor is not None}
 
 
-def _pruned(turn: NodeRun) -> list[PrunedThought]:
-    graph = turn.graph
+def _pruned(run: NodeRun) -> list[PrunedThought]:
+    graph = run.graph
     return [
         PrunedThought(id=t.id, kind=t.kind, reason=reason, safety=None if t.unassessed else t.safety, cost=t.cost)
         for t in graph
@@ -160,10 +160,10 @@ def _pruned(turn: NodeRun) -> list[PrunedThought]:
     ]
 
 
-def _about_the_outcome(turn: NodeRun, stop: StopReason, utility: float | None) -> list[Note]:
+def _about_the_outcome(run: NodeRun, stop: StopReason, utility: float | None) -> list[Note]:
     """Notes that explain a low utility, a lower budget, and money left over."""
-    policy, total = turn.policy, turn.budget.total
-    better = "; a vision-language model may do better" if turn.desk.models.actor.startswith("offline") else ""
+    policy, total = run.policy, run.budget.total
+    better = "; a vision-language model may do better" if run.context.models.actor.startswith("offline") else ""
     notes = []
     if utility is not None and utility < policy.satisfied_utility:
         text = f"the answer's utility is {utility:.2f}, {policy.satisfied_utility:g} was asked for{better}"
@@ -177,34 +177,34 @@ def _about_the_outcome(turn: NodeRun, stop: StopReason, utility: float | None) -
     return notes
 
 
-def _notes(turn: NodeRun) -> list[Note]:
+def _notes(run: NodeRun) -> list[Note]:
     """Notes of the graph, of the run's nodes, and of what was measured."""
-    notes = [*turn.desk.notes, *turn.notes]
+    notes = [*run.context.notes, *run.notes]
 
     def add(code: NoteCode, text: str) -> None:
         notes.append(Note(code=code, text=text))
 
-    for review in turn.reviews:
+    for review in run.reviews:
         add(
             "human_decision",
             f"a person decided on {review.id}: {review.ruling}, safety {review.safety:+.2f} where its assessor had "
             f"said {review.assessed:+.2f}",
         )
-    if not turn.desk.models.independent:
+    if not run.context.models.independent:
         text = "the assessor is the actor's own model: not independent, it shares its blind spots"
         add("assessor_not_independent", text)
-    if turn.policy.ablated:
-        add("ablation", f"ablation, for measuring only: {', '.join(turn.policy.ablated)}")
-    if turn.frontier.capped:
-        add("label_cap", f"the label cap of {turn.policy.label_cap} was hit: the frontier may be incomplete")
-    if over := turn.budget.overrun:
+    if run.policy.ablated:
+        add("ablation", f"ablation, for measuring only: {', '.join(run.policy.ablated)}")
+    if run.frontier.capped:
+        add("label_cap", f"the label cap of {run.policy.label_cap} was hit: the frontier may be incomplete")
+    if over := run.budget.overrun:
         figure = f"{over:{'.0f' if over >= 1 else '.3g'}}"
         add("budget_overrun", f"the provider counted {figure} cost units more than the budget")
-    if turn.ledger.estimated_calls:
-        text = f"{turn.ledger.estimated_calls} of {turn.ledger.calls} calls reported no usage: estimated"
+    if run.ledger.estimated_calls:
+        text = f"{run.ledger.estimated_calls} of {run.ledger.calls} calls reported no usage: estimated"
         add("usage_estimated", text)
-    if turn.unknown:
-        add("verdict_unknown", f"{turn.unknown} verdicts could not be had or read; each counted as unsafe")
-    for line in turn.troubles:
+    if run.unknown_verdicts:
+        add("verdict_unknown", f"{run.unknown_verdicts} verdicts could not be had or read; each counted as unsafe")
+    for line in run.endpoint_failures:
         add("endpoint_failure", f"trouble: {line}")
     return notes

@@ -1,4 +1,4 @@
-"""Runs that a checkpointer keeps: which request one is about, how far it came, and what waits in it. Ours."""
+"""Stored runs: which request one is about, how far it came, and the input with which it goes on. Ours."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,171 +14,175 @@ from ecoalign_agent.events.result import Result, Status
 from ecoalign_agent.llm.meter import request_digest
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.human_review import parse_decision
-from ecoalign_agent.search.state import SearchInput, find_prior
+from ecoalign_agent.search.state import STATE_VERSION, SearchInput, find_prior, require_version
 
-_LAST: dict[Status, type[Answered | Declined | Failed | ReviewAsked]] = {
+_FINAL_EVENTS: dict[Status, type[Answered | Declined | Failed | ReviewAsked]] = {
     "answered": Answered,
     "declined": Declined,
     "failed": Failed,
     "waiting": ReviewAsked,
 }
 
-_FIRST = ("scan", "analyse", "rewrite", "check", "handover")
-"""The nodes before the end of which nothing but the request is there of a run; all but one of a rewriter in front."""
+_FIRST_NODES = ("scan", "analyse", "rewrite", "check", "handover")
+"""Nodes before whose end a stored run holds its request alone; all but the first of a rewriter in front."""
 
-_SAID = {
+_DIFFERENCES = {
     "question": "is about another question or other pictures",
     "policy": "was begun under another policy",
     "models": "was begun with other models",
     "front": "was begun with another rewriter in front, or with none",
 }
 
-
-_PAST = frozenset({"question", "front"})
-"""What a run that waits for a person needs no more."""
+_CONTINUED = ("policy", "models")
+"""Parts of a fingerprint that must be the same for a run that goes on after a review."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run as it is kept.
+    """A run that a checkpointer keeps."""
 
-    Attributes:
-        begun: digests of what it is about and how it is carried out; see ``request_fingerprint``.
-        result: how it ended, or that it waits; None: it is under way.
-        under_way: it has not ended.
-        asked: what a person is asked, with the text; None: nothing is waited for.
-    """
-
-    begun: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    """Digests of its request and of how it is carried out; see `request_fingerprint`."""
     result: Result | None = None
+    """How it ended, or that it waits; None: it is under way."""
     under_way: bool = False
-    asked: Mapping[str, Any] | None = None
+    """It has not ended."""
+    review_question: Mapping[str, Any] | None = None
+    """What a person is asked, with the text; None: nothing is waited for."""
 
-    def differs(self, begun: Mapping[str, str]) -> str | None:
-        """In which way a request is another than that of this run, in words; None: it is the same."""
-        return next((_SAID[part] for part, digest in self.begun.items() if begun.get(part, digest) != digest), None)
+    def require_same(self, run_id: str, fingerprint: Mapping[str, str]) -> None:
+        """Check that a request is the one of this run; parts missing on either side do not count.
+
+        Raises:
+            UsageError: it is another one.
+        """
+        for part, digest in self.fingerprint.items():
+            if fingerprint.get(part, digest) != digest:
+                raise UsageError(
+                    f"run {run_id} {_DIFFERENCES[part]}: it stays as it is; ask what it asked, or give this one "
+                    "another id"
+                )
 
 
-def request_fingerprint(desk: SearchContext, question: str, images: Sequence[bytes | str]) -> dict[str, str]:
+def request_fingerprint(context: SearchContext, question: str, images: Sequence[bytes | str]) -> dict[str, str]:
     """Digests of a request and of how it is carried out: two that are equal in all are the same run.
 
     Args:
-        desk: its models and its policy.
+        context: its models and its policy.
         question: as it was asked.
         images: as they were given.
     """
-    models = desk.models
+    models = context.models
     return {
         "question": request_digest([question, *images]),
-        "policy": request_digest([repr(desk.policy)]),
+        "policy": request_digest([repr(context.policy)]),
         "models": request_digest([models.actor, models.assessor]),
-        "front": request_digest(desk.front),
+        "front": request_digest(context.front),
     }
 
 
-def derived_run_id(request: SearchInput, desk: SearchContext) -> str:
+def derived_run_id(request: SearchInput, context: SearchContext) -> str:
     """The id of a run that was given none: the same for the same request, policy and models."""
-    return request_digest(request_fingerprint(desk, request["question"], request["images"]).values())[:20]
+    return request_digest(request_fingerprint(context, request["question"], request["images"]).values())[:20]
 
 
-async def load_run(graph: CompiledStateGraph[Any, Any, Any, Any], run_id: str, desk: SearchContext) -> StoredRun | None:
-    """The run that is kept under an id; None: there is none.
+async def load_run(
+    graph: CompiledStateGraph[Any, Any, Any, Any], run_id: str, context: SearchContext
+) -> StoredRun | None:
+    """The run that is stored under an id; None: there is none.
 
     Args:
         graph: compiled with the checkpointer.
         run_id: the run's, which is its thread's.
-        desk: of the graph.
+        context: of the graph.
+
+    Raises:
+        UsageError: another version of the package stored it.
     """
     snapshot = await graph.aget_state({"configurable": {"thread_id": run_id}})
     values = snapshot.values
     if not values:
         return None
-    begun = values.get("begun")
-    prior = find_prior(values)
     # Not `next`: it leaves out a node that had ended when the process died before the checkpoint after it.
     steps = {task.name for task in snapshot.tasks}
+    request_alone = not steps.isdisjoint(_FIRST_NODES)
+    require_version({**values, "run_id": run_id} | ({"version": STATE_VERSION} if request_alone else {}))
+    fingerprint, prior = values.get("fingerprint"), find_prior(values)
     if "scan" in steps and prior is not None:
-        begun = prior.begun
-    elif not steps.isdisjoint(_FIRST):
-        # The first node has not ended: of this run only the request is there.
-        begun = {
-            "question": request_fingerprint(desk, values.get("question", ""), values.get("images", []))["question"]
-        }
-    asked = next((found.value for found in snapshot.interrupts if isinstance(found.value, dict)), None)
-    return StoredRun(begun or {}, values.get("result"), bool(steps), asked)
+        fingerprint = prior.fingerprint
+    elif request_alone:
+        whole = request_fingerprint(context, values.get("question", ""), values.get("images", []))
+        fingerprint = {"question": whole["question"]}
+    question = next((found.value for found in snapshot.interrupts if isinstance(found.value, dict)), None)
+    return StoredRun(fingerprint or {}, values.get("result"), bool(steps), question)
 
 
 async def waiting_reviews(
-    graph: CompiledStateGraph[Any, Any, Any, Any], saver: BaseCheckpointSaver[str], desk: SearchContext
+    graph: CompiledStateGraph[Any, Any, Any, Any], saver: BaseCheckpointSaver[str], context: SearchContext
 ) -> dict[str, dict[str, Any]]:
-    """What persons are asked in all the runs that a checkpointer keeps, by run id, the latest first."""
+    """The questions to persons of all runs that a checkpointer keeps, by run id, the latest first."""
     # To its end first: a saver may hold its only connection while it lists.
-    listed = [kept.config.get("configurable", {}).get("thread_id", "") async for kept in saver.alist(None)]
+    listed = [stored.config.get("configurable", {}).get("thread_id", "") async for stored in saver.alist(None)]
     found: dict[str, dict[str, Any]] = {}
     for run_id in dict.fromkeys(map(str, listed)):
-        run = await load_run(graph, run_id, desk)
-        if run is not None and run.asked is not None:
-            found[run_id] = dict(run.asked)
+        try:
+            run = await load_run(graph, run_id, context)
+        except UsageError:
+            continue  # of another version: nobody can decide on it here
+        if run is not None and run.review_question is not None:
+            found[run_id] = dict(run.review_question)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class RunInput:
-    """What a run goes on with.
+    """The input with which a run goes on."""
 
-    Attributes:
-        given: to the graph; None: it goes on from its last checkpoint.
-        result: of a run that needs no step more; then nothing is given.
-    """
-
-    given: SearchInput | Command[Any] | None = None
+    value: SearchInput | Command[Any] | None = None
+    """For the graph; None: it goes on from its last checkpoint."""
     result: Result | None = None
+    """Of a run that needs no further step; then nothing is given to the graph."""
 
 
-def resume_input(kept: StoredRun | None, request: SearchInput, desk: SearchContext) -> RunInput:
-    """How a request goes on that may be kept already.
+def resume_input(stored: StoredRun | None, request: SearchInput, context: SearchContext) -> RunInput:
+    """The input for a request whose run may be stored already.
 
     Args:
-        kept: what is kept under its id.
+        stored: the run under its id.
         request: with question, images and run id.
-        desk: of the graph that will carry it out.
+        context: of the graph that will carry it out.
 
     Raises:
-        UsageError: what is kept is another run.
+        UsageError: the stored run is another one.
     """
-    if kept is None:
+    if stored is None:
         return RunInput(request)
-    _require_same(kept, request["run_id"], request_fingerprint(desk, request["question"], request["images"]))
-    if kept.asked is not None:
-        return RunInput(result=kept.result)
-    if kept.under_way:
+    fingerprint = request_fingerprint(context, request["question"], request["images"])
+    stored.require_same(request["run_id"], fingerprint)
+    if stored.review_question is not None:
+        return RunInput(result=stored.result)
+    if stored.under_way:
         return RunInput()
-    # What failed may succeed by now, and nobody wants the old failure told again.
-    done = kept.result is not None and kept.result.status != "failed"
-    return RunInput(result=kept.result) if done else RunInput(request)
+    # What failed may succeed by now.
+    done = stored.result is not None and stored.result.status != "failed"
+    return RunInput(result=stored.result) if done else RunInput(request)
 
 
-def review_input(kept: StoredRun, run_id: str, ruling: object, desk: SearchContext) -> RunInput:
-    """How a run goes on with a person's verdict.
+def review_input(stored: StoredRun, run_id: str, decision: object, context: SearchContext) -> RunInput:
+    """The input with a person's decision.
 
     Raises:
-        UsageError: the verdict can't be used, none is waited for, or the run was begun otherwise.
+        UsageError: the decision can't be used, none is waited for, or the run was begun otherwise.
     """
-    said = parse_decision(ruling)
-    if kept.asked is None:
-        state = "is under way" if kept.under_way or kept.result is None else f"has ended: {kept.result.status}"
+    value = parse_decision(decision)
+    if stored.review_question is None:
+        state = "is under way" if stored.under_way or stored.result is None else f"has ended: {stored.result.status}"
         raise UsageError(f"run {run_id} waits for no verdict: it {state}")
-    begun = request_fingerprint(desk, "", ())
-    _require_same(kept, run_id, {part: digest for part, digest in begun.items() if part not in _PAST})
-    return RunInput(Command(resume=said))
+    fingerprint = request_fingerprint(context, "", ())
+    stored.require_same(run_id, {part: fingerprint[part] for part in _CONTINUED})
+    return RunInput(Command(resume=value))
 
 
 def final_event(result: Result) -> Event:
     """The last event of a run that ended before."""
-    return _LAST[result.status](result=result, run_id=result.run_id, at=result.seconds)
-
-
-def _require_same(kept: StoredRun, run_id: str, begun: Mapping[str, str]) -> None:
-    other = kept.differs(begun)
-    if other is not None:
-        raise UsageError(f"run {run_id} {other}: it stays as it is; ask what it asked, or give this one another id")
+    return _FINAL_EVENTS[result.status](result=result, run_id=result.run_id, at=result.seconds)

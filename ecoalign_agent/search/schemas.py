@@ -1,17 +1,16 @@
-"""What the actor's models are asked to reply: the schemas behind the prompts under ``prompts/alignment``.
+"""Schemas of the actor's replies, behind the prompts under `prompts/alignment`.
 
 A list of proposals is read item by item: an item that breaks its schema is dropped, the rest stands. A list of which
-no item stands makes the reply unreadable.
+no item is valid makes the reply unreadable. `reply_schemas` limits the kinds of actions to those of a policy.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from ecoalign_agent.assessors.hazards import HAZARDS
-
-ActionKind = Literal["reason", "look", "fuse", "answer"]
 
 _Item = TypeVar("_Item", bound=BaseModel)
 
@@ -22,21 +21,21 @@ class ReplyModel(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
 
-def _standing(item: type[_Item]) -> Callable[[object], object]:
-    def keep(value: object) -> object:
+def _valid_items(item: type[_Item]) -> Callable[[object], object]:
+    def drop_invalid(value: object) -> object:
         if not isinstance(value, list):
             return value
-        kept = []
+        valid = []
         for entry in value:
             try:
-                kept.append(item.model_validate(entry))
+                valid.append(item.model_validate(entry))
             except ValidationError:
                 continue
-        if value and not kept:
+        if value and not valid:
             raise ValueError(f"none of {len(value)} items is a valid {item.__name__}")
-        return kept
+        return valid
 
-    return keep
+    return drop_invalid
 
 
 Safety = Annotated[float, Field(ge=-1.0, le=1.0)]
@@ -52,7 +51,7 @@ Box = Annotated[list[float], Field(min_length=4, max_length=4)]
 class NextStep(ReplyModel):
     """One imagined further step of an action."""
 
-    kind: ActionKind
+    kind: str
     safety: Safety
     utility: RawUtility
 
@@ -60,14 +59,14 @@ class NextStep(ReplyModel):
 class ProposedAction(ReplyModel):
     """A proposed next thought with its forecast."""
 
-    kind: ActionKind
+    kind: str
     aim: Annotated[str, Field(min_length=1, max_length=2_000)]
     picture: int = 0
     box: Box | None = None
     parents: list[str] = []
     safety: Safety
     utility: RawUtility
-    next: Annotated[list[NextStep], BeforeValidator(_standing(NextStep))] = []
+    next: Annotated[list[NextStep], BeforeValidator(_valid_items(NextStep))] = []
 
 
 class SeenRegion(ReplyModel):
@@ -96,12 +95,12 @@ class ScanReply(ReplyModel):
 
     caption: str
     seen_text: str = ""
-    regions: Annotated[list[SeenRegion], BeforeValidator(_standing(SeenRegion))] = []
+    regions: Annotated[list[SeenRegion], BeforeValidator(_valid_items(SeenRegion))] = []
     hazard: str = "none"
     safety: Safety
     harmless_part: Annotated[str, BeforeValidator(_short)] = ""
     draft: str = ""
-    actions: Annotated[list[ProposedAction], BeforeValidator(_standing(ProposedAction))]
+    actions: Annotated[list[ProposedAction], BeforeValidator(_valid_items(ProposedAction))]
 
     @property
     def hazard_name(self) -> str:
@@ -121,8 +120,8 @@ class SuggestedMerge(ReplyModel):
 class ProposeReply(ReplyModel):
     """The next actions from one tip, and the structural operations that the proposer suggests."""
 
-    actions: Annotated[list[ProposedAction], BeforeValidator(_standing(ProposedAction))]
-    merge: Annotated[list[SuggestedMerge], BeforeValidator(_standing(SuggestedMerge))] = []
+    actions: Annotated[list[ProposedAction], BeforeValidator(_valid_items(ProposedAction))]
+    merge: Annotated[list[SuggestedMerge], BeforeValidator(_valid_items(SuggestedMerge))] = []
     prune: list[str] = []
 
 
@@ -132,16 +131,51 @@ class Forecast(ReplyModel):
     action: int
     safety: Safety
     utility: RawUtility
-    steps: Annotated[list[NextStep], BeforeValidator(_standing(NextStep))] = []
+    steps: Annotated[list[NextStep], BeforeValidator(_valid_items(NextStep))] = []
 
 
 class SimulateReply(ReplyModel):
     """Imagined futures of several actions."""
 
-    forecasts: Annotated[list[Forecast], BeforeValidator(_standing(Forecast))]
+    forecasts: Annotated[list[Forecast], BeforeValidator(_valid_items(Forecast))]
 
 
 class TextReply(ReplyModel):
     """One thought, answer, strategy or refusal in words."""
 
     text: Annotated[str, Field(min_length=1)]
+
+
+class ReplySchemas(NamedTuple):
+    """Schemas of the replies that name kinds of actions."""
+
+    scan: type[ScanReply]
+    propose: type[ProposeReply]
+    simulate: type[SimulateReply]
+
+
+@lru_cache
+def reply_schemas(kinds: tuple[str, ...]) -> ReplySchemas:
+    """The schemas in which an action's kind is one of `kinds`; made once for the same kinds."""
+    kind = Literal[kinds]  # type: ignore[valid-type] # names known at run time only
+    step = _narrowed(NextStep, kind=kind)
+    action = _narrowed(ProposedAction, kind=kind, next=_item_list(step))
+    forecast = _narrowed(Forecast, steps=_item_list(step))
+    return ReplySchemas(
+        _narrowed(ScanReply, actions=_item_list(action)),
+        _narrowed(ProposeReply, actions=_item_list(action)),
+        _narrowed(SimulateReply, forecasts=_item_list(forecast)),
+    )
+
+
+def _item_list(item: type[BaseModel]) -> Any:  # noqa: ANN401 - a type form
+    return Annotated[list[item], BeforeValidator(_valid_items(item))]  # type: ignore[valid-type] # made above
+
+
+def _narrowed(model: type[_Item], **types: Any) -> type[_Item]:  # noqa: ANN401 - type forms
+    """The model under the same name, with these fields' types narrowed; their defaults stay."""
+    fields: Any = {
+        name: (kind, ... if (known := model.model_fields[name]).is_required() else known.get_default())
+        for name, kind in types.items()
+    }
+    return create_model(model.__name__, __base__=model, __doc__=model.__doc__, __module__=model.__module__, **fields)

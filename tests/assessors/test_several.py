@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from ecoalign_agent import EcoAlign, Policy, Tariff
 from ecoalign_agent.assessors.base import CallSize, Verdict
-from ecoalign_agent.economics.cost import MAX_TOKENS, MIN_TOKENS, CompletionStats
+from ecoalign_agent.economics.cost import CALL_TOKENS, CompletionStats, TokenRange
 from ecoalign_agent.errors import BudgetTooSmallError, ModelNameError, UsageError
-from ecoalign_agent.search.cost_model import REREAD_FACTOR, CostModel, PromptSizes
+from ecoalign_agent.search.cost_model import REREAD_FACTOR, CallFigures, CostModel, PromptSizes
 from ecoalign_agent.testing import (
     AnyReply,
     ScriptedCall,
@@ -220,12 +220,14 @@ async def test_more_assessors_need_more() -> None:
 
 
 def test_the_sizes_of_all_of_them_are_reckoned_with(server: ModerationServer) -> None:
-    one = EcoAlign(judge(), assessor=judge())._desk.sizes
+    one = EcoAlign(judge(), assessor=judge())._context.sizes
     agent = EcoAlign(judge(), assessor=[judge(), "moderation:mod", "guard:g"], base_url=server.url)
-    sizes = agent._desk.sizes
-    assert [call.most for call in sizes.verdict] == [MAX_TOKENS["assess"], 0, MIN_TOKENS["assess"]]
-    assert [call.family is None for call in sizes.verdict] == [False, False, True]
-    assert sizes.prompts["assess"] == one.prompts["assess"] + sum(call.prompt for call in sizes.verdict[1:])
+    sizes = agent._context.sizes
+    assert [call.most for call in sizes.assessment] == [CALL_TOKENS["assess"].max, 0, CALL_TOKENS["assess"].min]
+    assert [call.family is None for call in sizes.assessment] == [False, False, True]
+    assert sizes.calls["assess"].prompt == one.calls["assess"].prompt + sum(
+        call.prompt for call in sizes.assessment[1:]
+    )
 
 
 async def test_manners_can_be_paid_for_at_the_end_of_a_budget() -> None:
@@ -264,11 +266,12 @@ async def test_a_polite_refusal_can_be_paid_for_too(budget: int) -> None:
     assert result.cost.spent <= result.cost.budget
 
 
+ANSWER_TOKENS = TokenRange(80, 120, 500)
 SIZES = PromptSizes(
-    {"answer": 400, "reason": 380},
+    {"answer": CallFigures(400, ANSWER_TOKENS), "reason": CallFigures(380, TokenRange(70, 80, 300))},
     800,
     (
-        CallSize(1_000, "unknown", MAX_TOKENS["assess"]),
+        CallSize(1_000, "unknown", CALL_TOKENS["assess"].max),
         CallSize(700, None, 48, each_picture=True),
         CallSize(8, "unknown", 0),
     ),
@@ -284,14 +287,14 @@ def test_one_verdict_costs_the_calls_of_all() -> None:
     assert costing().call("assess", path=20) == 0.25 * (1_708 + 3 * 70) + 2 * 30
     # With two pictures the second is asked twice.
     assert costing(2).call("assess", path=20) == 0.25 * (2_408 + 4 * 70) + 3 * 30
-    assert (costing().readers(2), costing(2).readers(1)) == (6, 4)
+    assert (costing().assessment_calls(2), costing(2).assessment_calls(1)) == (6, 4)
     # What they may write at the most is their own affair: 120, 48 and 0.
     assert costing().call("assess", completion=1_000) == 0.25 * (1_708 + 150) + 168
 
 
 def test_all_but_the_last_may_write_the_most() -> None:
     # Two verdicts: prompts twice, 2 · 168 to write, but the last call of the first kind is content with 48 of its 120.
-    assert costing().grading(verdicts=2) == 0.25 * 2 * (1_708 + 150) + 336 - 72
+    assert costing().assessments(count=2) == 0.25 * 2 * (1_708 + 150) + 336 - 72
 
 
 @settings(max_examples=200, deadline=None)
@@ -300,12 +303,12 @@ def test_what_is_held_for_all_verdicts_suffices_for_any_text_that_fits_beside_it
     free: float, path: int, verdicts: int, pictures: int, read_again: int
 ) -> None:
     c = costing(pictures)
-    share = c.verdict_share("answer", free, path=path, verdicts=verdicts, read_again=read_again)
+    share = c.assessment_share("answer", free, path=path, assessments=verdicts, final_readers=read_again)
     if share is None:
         return
     rest = free - share - c.call("answer", path=path, completion=0)
-    assert rest >= MIN_TOKENS["answer"] - 1e-6
-    tokens = min(rest, MAX_TOKENS["answer"])
-    needed = c.grading(path=path + int(REREAD_FACTOR * tokens), verdicts=verdicts)
+    assert rest >= ANSWER_TOKENS.min - 1e-6
+    tokens = min(rest, ANSWER_TOKENS.max)
+    needed = c.assessments(path=path + int(REREAD_FACTOR * tokens), count=verdicts)
     ending = 0.25 * read_again * int(REREAD_FACTOR * tokens)
     assert c.call("answer", path=path, completion=tokens) + needed + ending <= free + 1e-6

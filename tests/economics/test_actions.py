@@ -27,4 +27,4 @@ def test_an_action_comes_from_somewhere_and_is_of_a_known_kind() -> None:
     with pytest.raises(ValueError, match="parents"):
         Action("a", "reason", "", (), STEP)
     with pytest.raises(ValueError, match="kind is 'root'"):
-        Action("a", "root", "", ("r",), STEP)  # type: ignore[arg-type]  # a wrong kind is the point
+        Action("a", "root", "", ("r",), STEP)

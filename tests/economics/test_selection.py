@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ecoalign_agent.economics.actions import Action, ActionKind
+from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath, ParetoFrontier, PathValue
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.selection import (
@@ -29,7 +29,7 @@ def _graph(*thoughts: tuple[str, str, float, float, float]) -> ThoughtGraph:
     return graph
 
 
-def _action(name: str, s: float, u: float, c: float, kind: ActionKind = "reason") -> Action:
+def _action(name: str, s: float, u: float, c: float, kind: str = "reason") -> Action:
     return Action(name, kind, "", ("r",), Step(s, u, c))
 
 

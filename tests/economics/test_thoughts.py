@@ -5,10 +5,10 @@ import math
 import pytest
 
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
-from ecoalign_agent.economics.thoughts import Expansion, Merge, Prune, Thought, ThoughtKind
+from ecoalign_agent.economics.thoughts import Expansion, Merge, Prune, Thought
 
 
-def _thought(thought_id: str, *parents: str, kind: ThoughtKind = "reason", cost: float = 10.0) -> Thought:
+def _thought(thought_id: str, *parents: str, kind: str = "reason", cost: float = 10.0) -> Thought:
     return Thought(thought_id, kind, f"text of {thought_id}", parents, 0.75, 0.5, cost)
 
 
@@ -38,7 +38,7 @@ def _diamond() -> ThoughtGraph:
         *[("utility", value) for value in (-0.01, 1.01, math.nan)],
         *[("cost", value) for value in (0.0, -1.0, math.nan, math.inf)],
         *[("raw", value) for value in (-1.01, 1.01, math.nan)],
-        ("kind", "musing"),
+        ("kind", "no kind"),
         ("region", (0.0, 0.0, 1.0)),
         ("id", ""),
     ],

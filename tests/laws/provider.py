@@ -87,7 +87,7 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         inner = getattr(self._port, name)
-        if not asyncio.iscoroutinefunction(inner):
+        if not callable(inner):
             return inner
 
         async def watched(*given: Any, meter: Meter, **more: Any) -> Any:

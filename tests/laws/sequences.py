@@ -10,7 +10,7 @@ import json
 import random
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ecoalign_agent import EcoAlign, Policy, Result, Tariff
@@ -21,7 +21,6 @@ from ecoalign_agent.factory import compile_search
 from ecoalign_agent.images.image_tokens import image_tokens
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.search.model_calls import Ports
 from ecoalign_agent.testing import ScriptedCall
 from tests.laws.fates import FAILURES, Mind, Report, Size, message, told
 from tests.laws.provider import PAYS, Asked, Provider, Sent, Watched
@@ -76,9 +75,10 @@ class Rig:
         self.agent = EcoAlign(Provider(rig=self), policy=self.policy)
         (self._endpoint,) = (one for one in self.agent._endpoints if isinstance(one, Endpoint))
         self._endpoint.backoff = 0.0
-        desk = self.agent._desk
-        ports = {f.name: Watched(getattr(desk.ports, f.name), self._meters) for f in fields(desk.ports)}
-        self.agent.graph = compile_search(replace(desk, ports=Ports(**ports)))
+        context = self.agent._context
+        model: Any = Watched(context.model, self._meters)
+        assessor: Any = Watched(context.assessor, self._meters)
+        self.agent.graph = compile_search(replace(context, model=model, assessor=assessor))
 
     @property
     def tariff(self) -> Tariff:

@@ -141,7 +141,7 @@ def thought_lists(draw: st.DrawFn, most: int = 8) -> list[Thought]:
         parents = draw(st.lists(st.integers(max(0, i - 4), i - 1), min_size=1, max_size=3, unique=True))
         kind = "answer" if draw(st.integers(0, 2)) == 0 else "reason"
         names = tuple(f"t{parent}" for parent in parents)
-        thoughts.append(Thought(f"t{i}", kind, "", names, draw(SAFETIES), draw(UTILITIES), draw(COSTS)))  # type: ignore[arg-type]  # a kind
+        thoughts.append(Thought(f"t{i}", kind, "", names, draw(SAFETIES), draw(UTILITIES), draw(COSTS)))
     return thoughts
 
 

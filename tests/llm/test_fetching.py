@@ -275,7 +275,7 @@ def _agent(world: World, *hosts: str) -> tuple[EcoAlign, ScriptedModel]:
     model = ScriptedModel()
     agent = EcoAlign(model, image_hosts=hosts or (HOST,))
     # Same hosts, same guard; the open network is on loopback.
-    agent._desk.image_store._fetcher = world.fetcher(*(hosts or (HOST,)))
+    agent._context.image_store._fetcher = world.fetcher(*(hosts or (HOST,)))
     return agent, model
 
 
@@ -351,7 +351,7 @@ class TestSettings:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def hosts(given: Any = None) -> frozenset[tuple[str, int]]:
-            return EcoAlign(ScriptedModel(), image_hosts=given)._desk.image_store._fetcher.hosts
+            return EcoAlign(ScriptedModel(), image_hosts=given)._context.image_store._fetcher.hosts
 
         monkeypatch.delenv("ECOALIGN_IMAGE_HOSTS", raising=False)
         assert hosts() == frozenset()
@@ -407,7 +407,7 @@ async def test_a_model_server_gets_the_bytes_and_never_the_address(world: World,
     world.routes = {"/notice.png?token=s3cret": reply(200, picture())}
     with ChatServer() as server:
         async with EcoAlign("openai:m", base_url=server.url, image_hosts=[HOST]) as agent:
-            agent._desk.image_store._fetcher = world.fetcher(HOST)
+            agent._context.image_store._fetcher = world.fetcher(HOST)
             await agent.ask("What does the sign say?", [URL])
         bodies = [repr(body) for body in server.bodies]
     assert bodies

@@ -75,7 +75,7 @@ async def test_the_guarded_graph_answers_end_to_end() -> None:
     result = shown[-1]["result"]
     assert (result.status, result.rewrite.status) == ("answered", "rewritten")
     assert result.path[0].kind == "strategy"
-    assert not any({"offered", "prior", "offers", "held", "growth"} & set(state) for state in shown)
+    assert not any({"offered", "prior", "candidates", "held_thoughts", "journal"} & set(state) for state in shown)
 
 
 async def test_the_rewriter_alone_gives_the_prompt_and_the_record() -> None:

@@ -11,7 +11,7 @@ THRESHOLD = 0.9
 
 
 def thought(id_: str, text: str, kind: str = "reason") -> Thought:
-    return Thought(id_, kind, text, ("root",), 0.9, 0.5, 10.0)  # type: ignore[arg-type] # the kinds here are known
+    return Thought(id_, kind, text, ("root",), 0.9, 0.5, 10.0)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,9 @@ async def test_a_rewriter_in_front_streams_the_same_events_as_the_facade(server:
     shown = [part.data for part in (*parts, *alone) if part.event == "values"]
     shown += [update for part in (*parts, *alone) if part.event == "updates" for update in part.data.values() if update]
     assert shown
-    assert not [keys for keys in map(set, shown) if keys & {"offered", "prior", "offers", "held", "growth"}]
+    assert not [
+        keys for keys in map(set, shown) if keys & {"offered", "prior", "candidates", "held_thoughts", "journal"}
+    ]
     assert "BlockingError" not in server[1].read_text(errors="replace")
 
 
@@ -110,7 +112,7 @@ async def test_what_has_no_verdict_yet_is_in_no_mode_for_clients(server: tuple[s
     assert states
     assert updates
     shown = [*states, *updates, *(thread["values"] or {} for thread in threads)]
-    assert not [keys for keys in map(set, shown) if keys & {"offers", "held", "growth"}]
+    assert not [keys for keys in map(set, shown) if keys & {"candidates", "held_thoughts", "journal"}]
 
 
 async def test_a_picture_goes_through_without_a_blocking_call(server: tuple[str, Path]) -> None:

@@ -1,4 +1,1 @@
-"""The nodes of the state machine.
-
-Each reads the state, asks its port, lets the economics decide, returns what changed.
-"""
+"""The nodes of the state machine: each reads the state, makes its calls, lets the economics decide, and updates."""

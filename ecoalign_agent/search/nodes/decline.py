@@ -1,7 +1,4 @@
-"""decline: a specific, useful refusal.
-
-Or, where an endpoint's failure left nothing to judge by, the honest word failed.
-"""
+"""decline: a specific, useful refusal; or status failed, where an endpoint's failure left nothing to judge by."""
 
 from typing import Any
 
@@ -22,62 +19,61 @@ FIXED_REFUSALS = {
     "budget": "I could not find an answer that I can stand behind within the budget. A larger one may do.",
 }
 FIXED_REFUSAL = "I could not find an answer that I can stand behind. Asking for something more specific may help."
-"""What is said when nothing is left to spend on saying it better, or when what was written did not pass."""
+"""Text when nothing is left to spend on a better one, or when the written one did not pass its assessment."""
 
 SHORT_REFUSALS = {"unsafe_request": "I can't help with this request."}
 SHORT_REFUSAL = "I found no answer that I can stand behind."
 """The same within 16 tokens, where an answer may have no more than a few."""
 
 
-def decline_node(desk: SearchContext) -> Node:
-    """The node ``decline``: at most one call for the text, and one for its verdict; else a fixed text."""
+def decline_node(context: SearchContext) -> Node:
+    """The node ``decline``: at most one call for the text, and one assessment; else a fixed text."""
 
     async def decline(state: SearchState) -> dict[str, Any]:
-        turn = NodeRun(desk, state, ending=True)
+        run = NodeRun(context, state, ending=True)
         stop: StopReason = state.get("stop") or "no_open_tip"
-        if state["sight"].partly:
+        if state["findings"].partial:
             stop = "unsafe_request"  # as it would have been at once, had no part of it seemed harmless
-        if turn.troubles and not _judged(turn) and stop != "unsafe_request":
-            result = build_result(turn, "failed", "endpoint", answer=None, failure=turn.troubles[0])
-            await turn.tell(events.Failed, result=result)
-            return turn.update(**turn.closing(result))
-        text = await _text(turn, stop) or _fixed(turn, stop)
-        result = build_result(turn, "declined", stop, answer=text)
-        await turn.tell(events.Declined, result=result)
-        return turn.update(**turn.closing(result))
+        if run.endpoint_failures and not _found_unsafe(run) and stop != "unsafe_request":
+            result = build_result(run, "failed", "endpoint", answer=None, failure=run.endpoint_failures[0])
+            await run.emit(events.Failed, result=result)
+        else:
+            text = await _refusal(run, stop) or _fixed_refusal(run, stop)
+            result = build_result(run, "declined", stop, answer=text)
+            await run.emit(events.Declined, result=result)
+        return run.final_update(result)
 
     return decline
 
 
-def _judged(turn: NodeRun) -> bool:
-    """Whether an assessor found some thought unsafe.
-
-    Then declining is a judgement, not the silence of a broken server.
-    """
-    return any(turn.graph.pruned(t.id) and not t.unassessed and t.safety < 0 for t in turn.graph)
+def _found_unsafe(run: NodeRun) -> bool:
+    """Whether an assessor found some thought unsafe: then declining is a judgement, not the silence of a server."""
+    return any(run.graph.pruned(t.id) and not t.unassessed and t.safety < 0 for t in run.graph)
 
 
-def _fixed(turn: NodeRun, stop: StopReason) -> str:
+def _fixed_refusal(run: NodeRun, stop: StopReason) -> str:
     """A text that was found safe before any run, short enough for the policy."""
-    text, longest = FIXED_REFUSALS.get(stop, FIXED_REFUSAL), turn.policy.max_answer_tokens
-    fits = longest is None or text_tokens(text) <= longest
+    text, limit = FIXED_REFUSALS.get(stop, FIXED_REFUSAL), run.policy.max_answer_tokens
+    fits = limit is None or text_tokens(text) <= limit
     return text if fits else SHORT_REFUSALS.get(stop, SHORT_REFUSAL)
 
 
-async def _text(turn: NodeRun, stop: StopReason) -> str | None:
+async def _refusal(run: NodeRun, stop: StopReason) -> str | None:
     """A refusal in the model's words, if it can be paid and is found safe: it is released like any other answer."""
-    sight = turn.state["sight"]
-    reason = f"hazard: {sight.hazard}" if stop == "unsafe_request" else f"{FIXED_REFUSAL} (hazard: {sight.hazard})"
+    findings = run.state["findings"]
+    hazard = f"hazard: {findings.hazard}"
+    reason = hazard if stop == "unsafe_request" else f"{FIXED_REFUSAL} ({hazard})"
     reply = await generate_text(
-        turn,
+        run,
         "decline",
-        lambda: turn.ports.decliner.decline(turn.question, sight.caption, reason, meter=turn.meter),
-        verdicts=MAX_ASSESSMENTS_PER_TEXT,
+        lambda: run.model.decline(run.question, findings.caption, reason, meter=run.meter),
+        assessments=MAX_ASSESSMENTS_PER_TEXT,
+        final=True,
     )
     if reply is None or reply.value is None:
         return None
-    verdict = await assess(turn, await turn.scene(), reply.value.text, role=FINAL_ANSWER)
+    verdict = await assess(run, await run.request(), reply.value.text, role=FINAL_ANSWER)
     # No person is asked about a refusal: the fixed one says as much.
-    least = max(0.0, turn.policy.review_below or 0.0)
+    least = max(0.0, run.policy.review_below or 0.0)
     safe = verdict is not None and verdict.safety is not None and verdict.safety >= least
     return reply.value.text if safe else None

@@ -1,8 +1,10 @@
-"""execute: buys the chosen actions in parallel, assesses what they brought, and updates the Pareto labels."""
+"""execute: carries out the selected actions in parallel, assesses their thoughts, and decides whether to go on."""
 
 import asyncio
 from collections.abc import Collection
 from typing import Any
+
+from langgraph.types import Command
 
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
@@ -15,108 +17,104 @@ from ecoalign_agent.search.assessment import (
     cap_safety,
     generate_text,
     make_thought,
-    reserve_for_path,
 )
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.deduplication import find_duplicate
 from ecoalign_agent.search.graph_updates import (
+    add_thought,
     emit_budget,
     emit_frontier,
-    emit_thought,
     merge_thoughts,
-    prune_if_unsafe,
     prune_thought,
 )
 from ecoalign_agent.search.human_review import REVIEW_DONE, pause_for_review, reviewed_thoughts
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.propose import best_path_to
 from ecoalign_agent.search.nodes.scan import Node
-from ecoalign_agent.search.state import RequestContext, SearchState
+from ecoalign_agent.search.request_context import RequestContext
+from ecoalign_agent.search.state import SearchState
 from ecoalign_agent.search.stopping import best_path, prune_dominated, stop_reason
 
 
-def execute_node(desk: SearchContext) -> Node:
+def execute_node(context: SearchContext) -> Node:
     """The node ``execute``. An unreadable thought costs its round and is lost; an unknown verdict prunes."""
 
-    async def execute(state: SearchState) -> dict[str, Any]:
-        turn = NodeRun(desk, state)
-        wanted = set(state["buying"])
-        back = reviewed_thoughts(state)
-        thoughts = back or await _bought(turn, state, wanted)
-        if not back and (pause := await pause_for_review(turn, thoughts, by="execute")):
-            return turn.update(**pause)
+    async def execute(state: SearchState) -> Command[Any]:
+        run = NodeRun(context, state)
+        selected = set(state["selected"])
+        reviewed = reviewed_thoughts(state)
+        thoughts = reviewed or await _carry_out(run, state, selected)
+        if not reviewed and (pause := await pause_for_review(run, thoughts, node="execute")):
+            return pause
         # In the order of the actions, so that a run can be repeated whatever came back first.
         for thought in thoughts:
-            await _place(turn, thought)
-        offers = remaining_candidates(state["offers"], turn.graph, gone=wanted)
-        costing = await turn.costing()
-        rounds = state["round"] + 1
-        best = best_path(turn)
-        stop = state.get("stop") or stop_reason(turn, costing, offers, best, rounds=rounds)
-        if stop is None and await prune_dominated(turn, costing, best):
-            offers = remaining_candidates(offers, turn.graph)
-            stop = stop_reason(turn, costing, offers, best, rounds=rounds)
-        moved = await _moved_frontier(turn, state)
-        await emit_budget(turn, rounds)
-        settled = REVIEW_DONE if back else {}
-        return turn.update(offers=offers, buying=[], round=rounds, stop=stop, **moved, **settled)
+            await _place(run, thought)
+        candidates = remaining_candidates(state["candidates"], run.graph, selected)
+        rounds, best = state["round"] + 1, best_path(run)
+        stop = state.get("stop") or await stop_reason(run, candidates, best, rounds=rounds)
+        if stop is None and await prune_dominated(run, best):
+            candidates = remaining_candidates(candidates, run.graph)
+            stop = await stop_reason(run, candidates, best, rounds=rounds)
+        changes: dict[str, Any] = await _frontier_change(run, state) | (REVIEW_DONE if reviewed else {})
+        await emit_budget(run, rounds)
+        update = run.update(candidates=candidates, selected=[], round=rounds, stop=stop, **changes)
+        return Command(goto="extract" if stop else "propose", update=update)
 
     return execute
 
 
-async def _bought(turn: NodeRun, state: SearchState, wanted: Collection[str]) -> list[Thought]:
-    """What the chosen actions brought, assessed, in their order."""
-    actions = [offer for offer in state["offers"] if offer.id in wanted]
-    scene, costing = await turn.scene(), await turn.costing()
-    regrading = turn.regrading(costing) if any(action.kind == "answer" for action in actions) else 0.0
-    with turn.drawing(regrading):
+async def _carry_out(run: NodeRun, state: SearchState, selected: Collection[str]) -> list[Thought]:
+    """The thoughts of the selected actions, assessed, in their order."""
+    actions = [action for action in state["candidates"] if action.id in selected]
+    request = await run.request()
+    reassessments = await run.reassessment_reserve() if any(action.is_answer for action in actions) else 0.0
+    with run.use_reserve(reassessments):
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_buy(turn, scene, action, state["round"])) for action in actions]
+            tasks = [group.create_task(_thought(run, request, action, state["round"])) for action in actions]
     return [thought for task in tasks if (thought := task.result()) is not None]
 
 
-async def _moved_frontier(turn: NodeRun, state: SearchState) -> dict[str, list[FrontierPath]]:
-    """The frontier as a change of the state, told to everyone; nothing where it stands as it stood."""
-    fresh = turn.graph.changes_since(len(state["growth"]))
-    if turn.policy.answers == "early" and all(isinstance(new, Thought) and new.kind != "answer" for new in fresh):
+async def _frontier_change(run: NodeRun, state: SearchState) -> dict[str, list[FrontierPath]]:
+    """The frontier as a change of the state, emitted; nothing where it stands as it stood."""
+    fresh = run.graph.changes_since(len(state["journal"]))
+    if run.policy.answers == "early" and all(isinstance(new, Thought) and new.kind != "answer" for new in fresh):
         return {}  # only an answer or a cut moves it
-    frontier = turn.frontier.answers()
+    frontier = run.frontier.answers()
     if frontier == state.get("frontier", []):
         return {}
-    await emit_frontier(turn, frontier)
+    await emit_frontier(run, frontier)
     return {"frontier": frontier}
 
 
-async def _buy(turn: NodeRun, scene: RequestContext, action: Action, round_: int) -> Thought | None:
-    """One action carried out and assessed; None when nothing came of it."""
-    path = best_path_to(turn, action.tip) if action.kind != "fuse" else tuple(turn.graph[p] for p in action.parents)
-    verdicts = turn.verdicts if action.kind == "answer" else 1
+async def _thought(run: NodeRun, request: RequestContext, action: Action, round_: int) -> Thought | None:
+    """The thought of one action, assessed; None when nothing came of it."""
+    joins = len(action.parents) > 1
+    path = tuple(run.graph[parent] for parent in action.parents) if joins else run.path_to(action.tip)
     text, cost = action.draft, 0.0
     if text is None:
         reply = await generate_text(
-            turn,
+            run,
             action.kind,
-            lambda: turn.ports.executor.execute(scene, action, path, meter=turn.meter),
+            lambda: run.model.execute(request, action, path, meter=run.meter),
             path=path,
-            verdicts=verdicts,
+            assessments=run.max_assessments if action.is_answer else 1,
+            final=action.is_answer,
         )
         if reply is None:
             return None
         if reply.value is None:
-            turn.note_unreadable(f"{action.kind} {action.id}", reply)
+            run.note_unreadable(f"{action.kind} {action.id}", reply)
             return None
         text, cost = reply.value.text, reply.cost
-        turn.learn(action.kind, reply.usage.completion)
-    role = FINAL_ANSWER if action.kind == "answer" else INNER_NOTE
-    times = turn.times if action.kind == "answer" else 1
-    verdict = await assess(turn, scene, text, role=role, path=path, times=times)
+        run.record_completion(action.kind, reply.usage.completion)
+    role, times = (FINAL_ANSWER, run.assessments) if action.is_answer else (INNER_NOTE, 1)
+    verdict = await assess(run, request, text, role=role, path=path, times=times)
     if verdict is None and cost == 0.0:
         return None
-    if action.kind == "fuse" and verdict is not None:
+    if joins and verdict is not None:
         verdict = cap_safety(verdict, path)
     return make_thought(
         f"t{action.id[1:]}",
-        action.kind,
+        "answer" if action.is_answer else action.kind,
         text,
         action.parents,
         cost,
@@ -127,21 +125,17 @@ async def _buy(turn: NodeRun, scene: RequestContext, action: Action, round_: int
     )
 
 
-async def _place(turn: NodeRun, thought: Thought) -> None:
+async def _place(run: NodeRun, thought: Thought) -> None:
     """Put a thought into the graph: prune it when it is unsafe, merge it when it says what another says."""
-    turn.graph.add(thought)
-    await emit_thought(turn, thought)
-    await prune_if_unsafe(turn, thought)
-    if not turn.graph.live(thought.id):
+    if not await add_thought(run, thought):
         return
-    related = turn.graph.ancestors(thought.id)
-    if (same := find_duplicate(thought, map(turn.graph.thought, related), turn.policy.merge_similarity)) is not None:
+    related, similarity = run.graph.ancestors(thought.id), run.policy.merge_similarity
+    if (same := find_duplicate(thought, map(run.graph.thought, related), similarity)) is not None:
         # It can't be merged with what it follows from, and its utility must not be counted once more.
-        await prune_thought(turn, thought.id, f"repeats {same.id}")
+        await prune_thought(run, thought.id, f"repeats {same.id}")
         return
-    others = [t for t in turn.graph.alive() if t.id not in related]
-    twin = find_duplicate(thought, others, turn.policy.merge_similarity)
+    twin = find_duplicate(thought, [t for t in run.graph.alive() if t.id not in related], similarity)
     if twin is not None:
-        await merge_thoughts(turn, twin.id, thought.id)
-    if thought.kind != "answer" and turn.graph.live(thought.id):
-        await reserve_for_path(turn, best_path_to(turn, thought.id))
+        await merge_thoughts(run, twin.id, thought.id)
+    if thought.kind != "answer" and run.graph.live(thought.id):
+        await run.reserve_for_path(run.path_to(thought.id))

@@ -9,97 +9,92 @@ from ecoalign_agent.economics.selection import open_tips
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.actions import ActionFactory, remaining_candidates
+from ecoalign_agent.search.actions import remaining_candidates
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.graph_updates import emit_proposed, merge_thoughts, prune_thought
 from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.nodes.scan import Node
+from ecoalign_agent.search.request_context import thought_lines
 from ecoalign_agent.search.schemas import ProposeReply, SuggestedMerge
-from ecoalign_agent.search.state import RequestContext, SearchState, thought_lines
+from ecoalign_agent.search.state import SearchState
+
+_OTHER_THOUGHTS = 8
+"""Thoughts beside the path that the prompt shows: the youngest, so that it does not grow with the graph."""
+
+_FIXED_KINDS = frozenset({"root", "strategy", "answer"})
+"""Thoughts that no proposer's word merges or prunes."""
 
 
-def propose_node(desk: SearchContext) -> Node:
+def propose_node(context: SearchContext) -> Node:
     """The node ``propose``. Makes no call in round 0 when the scan proposed already."""
 
     async def propose(state: SearchState) -> dict[str, Any]:
-        turn = NodeRun(desk, state)
-        offers = list(state["offers"])
-        if state["round"] == 0 and offers:
-            return turn.update(simulated=False)
-        candidate_tips = {offer.tip for offer in offers}
-        tips = open_tips(turn.graph, turn.frontier, width=turn.policy.width, candidate_tips=candidate_tips)
+        run = NodeRun(context, state)
+        candidates = list(state["candidates"])
+        if state["round"] == 0 and candidates:
+            return run.update(simulated=False)
+        with_candidates = {action.tip for action in candidates}
+        tips = open_tips(run.graph, run.frontier, width=run.policy.width, candidate_tips=with_candidates)
         if not tips:
-            return turn.update(simulated=False)
-        scene = await turn.scene()
-        paths = [best_path_to(turn, tip) for tip in tips]
+            return run.update(simulated=False)
+        request = await run.request()
+        paths = [run.path_to(tip) for tip in tips]
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(turn.attempt(_ask(turn, scene, path))) for path in paths]
-        suggested: list[ProposeReply] = []
-        for tip, path, task in zip(tips, paths, asked, strict=True):
-            reply = task.result()
-            offers += await _offered(turn, tip, path, reply, offers)
+            calls = [run.model.propose(request, path, _others(run, path), meter=run.meter) for path in paths]
+            tasks = [group.create_task(run.try_call(call)) for call in calls]
+        replies = [task.result() for task in tasks]
+        for tip, path, reply in zip(tips, paths, replies, strict=True):
+            candidates += await _new_candidates(run, tip, path, reply, candidates)
+        for reply in replies:
             if reply is not None and reply.value is not None:
-                suggested.append(reply.value)
-        for value in suggested:
-            await _restructure(turn, value)
-        return turn.update(offers=remaining_candidates(offers, turn.graph), simulated=False)
+                await _restructure(run, reply.value)
+        return run.update(candidates=remaining_candidates(candidates, run.graph), simulated=False)
 
     return propose
 
 
-def best_path_to(turn: NodeRun, tip: str) -> tuple[Thought, ...]:
-    """The best path to ``tip``, root first, as thoughts."""
-    return tuple(turn.graph[thought_id] for thought_id in turn.frontier.path_to(tip))
-
-
-async def _ask(turn: NodeRun, scene: RequestContext, path: Sequence[Thought]) -> ModelReply[ProposeReply]:
+def _others(run: NodeRun, path: Sequence[Thought]) -> list[Thought]:
     on_path = {thought.id for thought in path}
-    others = [t for t in turn.graph.alive() if t.id not in on_path]
-    # The youngest say most about where the search stands, and a prompt must not grow with the graph.
-    return await turn.ports.proposer.propose(
-        scene, path, others[-8:], branching=turn.policy.branching, meter=turn.meter
-    )
+    return [thought for thought in run.graph.alive() if thought.id not in on_path][-_OTHER_THOUGHTS:]
 
 
-async def _offered(
-    turn: NodeRun, tip: str, path: Sequence[Thought], reply: ModelReply[ProposeReply] | None, standing: Sequence[Action]
+async def _new_candidates(
+    run: NodeRun,
+    tip: str,
+    path: Sequence[Thought],
+    reply: ModelReply[ProposeReply] | None,
+    candidates: Sequence[Action],
 ) -> list[Action]:
-    """The offers of one reply. A reply that can't be read costs the round: the tip gets one more chance."""
-    problem = ""
+    """The candidates of one reply. A reply that can't be read costs the round: the tip gets one more chance."""
+    run.graph.expanded(tip)
     made: list[Action] = []
+    problem = ""
     if reply is None:
         problem = "could not be asked"
     elif reply.value is None:
         problem = reply.unreadable or "unreadable"
-    turn.graph.expanded(tip)
-    if reply is not None and reply.value is not None:
-        turn.learn("propose", reply.usage.completion)
-        costing = await turn.costing()
-        pictures = (await turn.opened()).pictures
-        counter = ActionFactory(turn.graph, turn.policy, costing, pictures=pictures, standing=standing)
+    else:
+        run.record_completion("propose", reply.usage.completion)
         tokens = text_tokens(thought_lines(path))
-        for proposal in reply.value.actions[: turn.policy.branching]:
-            offer = counter.offer(proposal, tip=tip, name=turn.next_id(), path=tokens)
-            if offer is not None:
-                made.append(offer)
-    await emit_proposed(turn, tip, made, problem=problem)
+        made = await run.build_actions(reply.value.actions, tip, path=tokens, candidates=candidates)
+    await emit_proposed(run, tip, made, problem=problem)
     return made
 
 
-async def _restructure(turn: NodeRun, reply: ProposeReply) -> None:
+async def _restructure(run: NodeRun, reply: ProposeReply) -> None:
     """Merges and prunes that a proposer suggests; the graph checks them, and no answer is touched on a model's word."""
     for pair in reply.merge:
-        if _mergeable(turn, pair):
-            await merge_thoughts(turn, pair.keep, pair.drop)
+        if _mergeable(run, pair):
+            await merge_thoughts(run, pair.keep, pair.drop)
     for thought_id in reply.prune:
-        if thought_id in turn.graph.leaves() and turn.graph[thought_id].kind in {"reason", "look", "fuse"}:
-            await prune_thought(turn, thought_id, "leads nowhere, says the proposer")
+        if thought_id in run.graph.leaves() and run.graph[thought_id].kind not in _FIXED_KINDS:
+            await prune_thought(run, thought_id, "leads nowhere, says the proposer")
 
 
-def _mergeable(turn: NodeRun, pair: SuggestedMerge) -> bool:
-    graph = turn.graph
+def _mergeable(run: NodeRun, pair: SuggestedMerge) -> bool:
+    graph = run.graph
     if pair.keep == pair.drop or not {pair.keep, pair.drop} <= {t.id for t in graph if graph.live(t.id)}:
         return False
     kinds = {graph[pair.keep].kind, graph[pair.drop].kind}
     related = pair.keep in graph.ancestors(pair.drop) or pair.drop in graph.ancestors(pair.keep)
-    return len(kinds) == 1 and not kinds & {"root", "strategy", "answer"} and not related
+    return len(kinds) == 1 and not kinds & _FIXED_KINDS and not related

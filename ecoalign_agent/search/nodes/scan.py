@@ -1,11 +1,12 @@
-"""scan: the first look. Makes the root, sets the budget by risk, opens the offers."""
+"""scan: the first call. Makes the root, sets the budget by risk, and the first candidates."""
 
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from langgraph.types import Overwrite
+from langgraph.graph import END
+from langgraph.types import Command, Overwrite
 
 from ecoalign_agent.assessors.base import AssessmentInput
 from ecoalign_agent.economics.actions import Action
@@ -15,31 +16,47 @@ from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.errors import BudgetError, BudgetTooSmallError, ModelError, UsageError
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import StopReason
-from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.actions import ActionFactory
 from ecoalign_agent.search.checkpointing import current_checkpointer
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.graph_updates import emit_budget, emit_proposed
 from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.request import fetch_pictures
+from ecoalign_agent.search.request_context import RegionOfInterest, ScanFindings
 from ecoalign_agent.search.result_builder import build_result
 from ecoalign_agent.search.resume import request_fingerprint
 from ecoalign_agent.search.schemas import ScanReply
-from ecoalign_agent.search.state import RegionOfInterest, ScanFindings, SearchState, find_prior
+from ecoalign_agent.search.state import SearchState, begin_state, find_prior
 
-Node = Callable[[SearchState], Awaitable[dict[str, Any]]]
-
-MAX_RESERVE_SHARE = 0.3
-"""Share of the budget up to which the ending may keep more than one verdict. Ours: a small budget has to search."""
+Node = Callable[[SearchState], Awaitable[dict[str, Any] | Command[Any]]]
 
 DRAFT_UTILITY = 0.9
 """Forecast utility of a draft for which the scan proposed no answer action: it called the question plain. Ours."""
 
-_REQUEST_KEYS = ("question", "images", "messages", "run_id", "prior")
+_MAX_REGIONS = 4
+
+_BLANK: dict[str, Any] = {
+    "endpoint_failures": [],
+    "result_notes": [],
+    "unknown_verdicts": 0,
+    "reviews": [],
+    "candidates": [],
+    "selected": [],
+    "simulated": False,
+    "frontier": [],
+    "answer_paths": [],
+    "round": 0,
+    "held_thoughts": [],
+    "reviewing": [],
+    # An outcome that stayed would pass for that of this run.
+    "result": None,
+    "answer": None,
+    "status": "",
+}
+"""Values of a run that has just begun, in place of what an earlier run of the thread left."""
 
 
-def scan_node(desk: SearchContext) -> Node:
+def scan_node(context: SearchContext) -> Node:
     """The node ``scan``.
 
     Raises, when it runs:
@@ -48,238 +65,216 @@ def scan_node(desk: SearchContext) -> Node:
             before the search, the run fails instead, with its receipt.
     """
 
-    async def scan(state: SearchState) -> dict[str, Any]:
-        # A thread may hold an earlier run: only the request counts.
-        request = SearchState(**{key: state[key] for key in _REQUEST_KEYS if key in state})  # type: ignore[typeddict-item,literal-required]
-        _require_kept(desk)
+    async def scan(state: SearchState) -> Command[Any]:
+        request = begin_state(state)
+        _require_checkpointer(context)
         # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
-        pictures = await fetch_pictures(request, desk.image_store)
-        # As it was given: what an address gave is not what the same request gives again.
-        begun = {"begun": request_fingerprint(desk, request.get("question", ""), request.get("images", []))}
-        turn = NodeRun(desk, _begun(desk, SearchState(**{**request, **pictures})))  # type: ignore[typeddict-item]  # as above
-        if turn.prior is None:
-            return begun | pictures | await look(turn)
-        turn.notes.extend(turn.prior.notes)
-        begun = {"begun": turn.prior.begun}
+        pictures = await fetch_pictures(request, context.image_store)
+        prior = find_prior(request)
+        if prior is None:
+            # As it was given: what an address gave is not what the same request gives again.
+            fingerprint = request_fingerprint(context, request.get("question", ""), request.get("images", []))
+            run = NodeRun(context, begin_state(request, **pictures))
+        else:
+            fingerprint = prior.fingerprint
+            run = NodeRun(context, begin_state(request, **pictures, **_spent_before(context, request)))
+            run.notes.extend(prior.notes)
         try:
-            return begun | pictures | await look(turn)
-        except BudgetTooSmallError as error:
-            return begun | pictures | await _failed(turn, "budget", str(error))
-
-    async def look(turn: NodeRun) -> dict[str, Any]:
-        if not turn.images:
-            await _ending_afforded(turn)  # a mistake that needs no look to be seen
-        # Before the pictures are opened: whoever waits sees at once that the request has arrived.
-        await turn.tell(
-            events.RunStarted,
-            question=turn.question,
-            pictures=len(turn.images),
-            budget=turn.policy.budget,
-            tariff=turn.policy.tariff.name,
-            models=desk.models,
-        )
-        ending = await _ending_afforded(turn)
-        costing = await turn.costing()
-        # With room for grading the answer once more without its manners, as long as that leaves most for the search.
-        whole = costing.ending(verdicts=turn.verdicts)
-        room = MAX_RESERVE_SHARE * turn.budget.total
-        turn.meter.budget = turn.budget.with_answer_reserve(max(ending, min(whole, room)))
-        try:
-            reply = await _first_look(turn, costing.scan_at_least() + ending)
-        except ModelError as error:
-            return await _failed(turn, "deadline" if turn.out_of_time else "endpoint", str(error))
-        if reply.value is None:
-            return await _failed(turn, "unreadable_scan", _unreadable(turn, reply.unreadable))
-        seen, stop = reply.value, None
-        turn.learn("scan", reply.usage.completion)
-        costing = await turn.reckoned_again()
-        ending, whole = (costing.ending(verdicts=verdicts) for verdicts in (turn.times, turn.verdicts))
-        turn.meter.budget = turn.budget.with_answer_reserve(
-            min(max(ending, min(whole, room)), max(0.0, turn.budget.left))
-        )
-        sight = _sight(turn, seen)
-        if sight.safety < 0:
-            sight, stop = await _confirmed(turn, sight)
-        if stop:
-            # Nothing will be explored, and refusals are polite: their second grade may take what is there.
-            turn.meter.budget = turn.budget.with_answer_reserve(
-                max(turn.budget.answer_reserve, min(whole, turn.budget.left))
-            )
-        turn.meter.budget = turn.budget.limited_to(turn.policy.budget_for_risk(sight.safety))
-        root = Thought("root", "root", seen.caption, (), sight.safety, 0.0, reply.cost)
-        turn.graph.add(root)
-        # What the scan proposed is about the whole request: of one that is answered in part nothing is taken up.
-        whole_asked = not stop and not sight.partly
-        offers = await _first_offers(turn, seen, sight) if whole_asked else []
-        if seen.actions and whole_asked:
-            turn.graph.expanded("root")
-        drafted = any(offer.draft is not None for offer in offers)
-        await _tell(turn, sight, offers, drafted=drafted)
-        return _fresh(
-            turn.update(
-                sight=sight, offers=offers, stop=stop, round=0, buying=[], frontier=[], chosen=[], simulated=False
-            )
-        )
+            goto, changes = await _first_call(run)
+        except (ModelError, BudgetTooSmallError) as error:
+            if prior is None and isinstance(error, BudgetTooSmallError):
+                raise
+            goto, changes = END, await _failure(run, error)
+        update = _BLANK | {"fingerprint": fingerprint} | pictures | changes
+        return Command(goto=goto, update=update | {"journal": Overwrite(update.get("journal", []))})
 
     return scan
 
 
-def _require_kept(desk: SearchContext) -> None:
-    if desk.policy.review_below is not None and current_checkpointer() is None:
+async def _first_call(run: NodeRun) -> tuple[str, dict[str, Any]]:
+    """The next node, and the update after the scan's call."""
+    if not run.images:
+        await min_run_cost(run)  # a mistake that needs no picture to be seen
+    # Before the pictures are opened: a listener sees at once that the request has arrived.
+    await run.emit(
+        events.RunStarted,
+        question=run.question,
+        pictures=len(run.images),
+        budget=run.policy.budget,
+        tariff=run.policy.tariff.name,
+        models=run.context.models,
+    )
+    min_cost = await min_run_cost(run)
+    total, reserve = run.budget.total, await run.answer_reserve()
+    run.set_answer_reserve(reserve.initial(total=total, left=run.budget.left))
+    try:
+        views = (await run.pictures()).views
+        reply = await run.call(run.model.scan(run.question, views, meter=run.meter))
+    except BudgetError as error:
+        advised = _round_up(min_cost * 1.25)
+        raise BudgetTooSmallError(f"{error}: raise the budget to {advised} cost units (--budget {advised})") from error
+    if reply.value is None:
+        return END, await _fail(run, "unreadable_scan", _unreadable(run, reply.unreadable))
+    run.record_completion("scan", reply.usage.completion)
+    await run.recalibrated_costs()
+    reserve = await run.answer_reserve()
+    run.set_answer_reserve(reserve.initial(total=total, left=run.budget.left))
+    findings, stop = _findings(run, reply.value), None
+    if findings.safety < 0:
+        findings, stop = await _confirm(run, findings)
+    if stop:
+        run.set_answer_reserve(reserve.for_refusal(reserved=run.budget.answer_reserve, left=run.budget.left))
+    run.limit_budget(run.policy.budget_for_risk(findings.safety))
+    run.graph.add(Thought("root", "root", reply.value.caption, (), findings.safety, 0.0, reply.cost))
+    # What the scan proposed is about the whole request: of one that is answered in part nothing is taken over.
+    whole = not stop and not findings.partial
+    candidates = await _first_candidates(run, reply.value, findings) if whole else []
+    if reply.value.actions and whole:
+        run.graph.expanded("root")
+    await _emit_scanned(run, findings, candidates)
+    return _next_node(run, findings, stop), run.update(findings=findings, candidates=candidates, stop=stop)
+
+
+def _next_node(run: NodeRun, findings: ScanFindings, stop: StopReason | None) -> str:
+    if stop:
+        return "decline"
+    given = run.prior is not None and bool(run.prior.strategy)
+    # A harmless part needs no strategy: what must be left out is not even asked for.
+    sensitive = findings.safety < run.policy.caution and not findings.partial
+    return "plan" if given or sensitive else "propose"
+
+
+def _require_checkpointer(context: SearchContext) -> None:
+    if context.policy.review_below is not None and current_checkpointer() is None:
         raise UsageError(
-            f"policy: review_below is {desk.policy.review_below:g}, and nothing keeps the run while a person "
+            f"policy: review_below is {context.policy.review_below:g}, and nothing keeps the run while a person "
             "decides: give a checkpointer (--state FILE)"
         )
 
 
-def _begun(desk: SearchContext, request: SearchState) -> SearchState:
-    """The request with what was spent, booked and told on it before the search."""
+def _spent_before(context: SearchContext, request: SearchState) -> dict[str, Any]:
+    """What was spent, booked and emitted for the request before the search."""
     prior = find_prior(request)
-    if prior is None:
-        return request
-    budget = Budget(desk.policy.budget, prior.spent)
-    begun = {"budget": budget, "started": prior.started, "told": prior.told, "waiting": prior.waiting}
-    return SearchState(**{**request, **begun, "ledger": prior.ledger})  # type: ignore[typeddict-item]  # as in scan
+    assert prior is not None  # noqa: S101 - the caller checked; for the type checker
+    return {
+        "budget": Budget(context.policy.budget, prior.spent),
+        "ledger": prior.ledger,
+        "started": prior.started,
+        "event_count": prior.event_count,
+        "seconds_waited": prior.seconds_waited,
+    }
 
 
-async def min_run_cost(turn: NodeRun) -> float:
-    """What a scan, the final answer and its verdict cost at the least, in cost units.
+async def min_run_cost(run: NodeRun) -> float:
+    """The least that a scan, the final answer and its assessment cost, in cost units.
 
     Raises:
         BudgetTooSmallError: the budget does not pay for them.
         UsageError: persons are to decide, and nothing keeps the run meanwhile.
     """
-    _require_kept(turn.desk)
-    ending = await _ending_afforded(turn)
-    return (await turn.costing()).scan_at_least() + ending
-
-
-async def _ending_afforded(turn: NodeRun) -> float:
-    """What the final answer and its verdict will cost, in cost units; the budget pays for it and for the scan.
-
-    Raises:
-        BudgetTooSmallError: it does not.
-    """
-    costing = await turn.costing()
-    ending = costing.ending(verdicts=turn.times)
-    _require_budget(turn.budget, costing.scan_at_least() + ending)
-    return ending
-
-
-def _require_budget(budget: Budget, least: float) -> None:
+    _require_checkpointer(run.context)
+    least = (await run.costs()).min_scan() + (await run.answer_reserve()).minimum
+    budget = run.budget
     if budget.left < least:
-        advised = _advised(budget.spent + least * 1.05)
+        advised = _round_up(budget.spent + least * 1.05)
         before = f", {budget.spent:g} of them spent before," if budget.spent else ""
         raise BudgetTooSmallError(
             f"a budget of {budget.total:g} cost units{before} can't pay for a scan and an answer to this question: "
             f"the least is about {advised} (--budget {advised})"
         )
+    return least
 
 
-def _advised(cost: float) -> str:
-    """``cost`` rounded up to two figures: it is advice, and following it must work, also where a unit is a dollar."""
+def _round_up(cost: float) -> str:
+    """``cost`` rounded up to two figures, for advice that works when followed, also where a unit is a dollar."""
     digit = 10.0 ** (math.floor(math.log10(cost)) - 1)
     return f"{math.ceil(cost / digit) * digit:.2g}" if digit < 1 else f"{math.ceil(cost / digit) * digit:.0f}"
 
 
-async def _first_look(turn: NodeRun, least: float) -> ModelReply[ScanReply]:
-    try:
-        views = await turn.views()
-        return await turn.awaited(turn.ports.scanner.scan(turn.question, views, meter=turn.meter))
-    except BudgetError as error:
-        advised = _advised(least * 1.25)
-        raise BudgetTooSmallError(f"{error}: raise the budget to {advised} cost units (--budget {advised})") from error
-
-
-def _unreadable(turn: NodeRun, why: str | None) -> str:
+def _unreadable(run: NodeRun, reason: str | None) -> str:
     return (
-        f"{turn.desk.models.actor}: its reply to the scan could not be read ({why}); the model must be able to answer "
-        "in JSON: try a larger one, or a server with structured output"
+        f"{run.context.models.actor}: its reply to the scan could not be read ({reason}); the model must be able to "
+        "answer in JSON: try a larger one, or a server with structured output"
     )
 
 
-async def _failed(turn: NodeRun, stop: StopReason, failure: str) -> dict[str, Any]:
-    """The run ends: never as a refusal, never as an answer."""
-    result = build_result(turn, "failed", stop, answer=None, failure=failure)
-    await turn.tell(events.Failed, result=result)
-    return _fresh(turn.update(**turn.closing(result), stop=stop))
+async def _failure(run: NodeRun, error: ModelError | BudgetTooSmallError) -> dict[str, Any]:
+    if isinstance(error, BudgetTooSmallError):
+        return await _fail(run, "budget", str(error))
+    return await _fail(run, "deadline" if run.out_of_time else "endpoint", str(error))
 
 
-def _sight(turn: NodeRun, seen: ScanReply) -> ScanFindings:
-    pictures = len(turn.images)
-    places = [
+async def _fail(run: NodeRun, stop: StopReason, failure: str) -> dict[str, Any]:
+    """End the run: never as a refusal, never as an answer."""
+    result = build_result(run, "failed", stop, answer=None, failure=failure)
+    await run.emit(events.Failed, result=result)
+    return run.final_update(result, stop=stop)
+
+
+def _findings(run: NodeRun, reply: ScanReply) -> ScanFindings:
+    pictures = len(run.images)
+    regions = [
         RegionOfInterest(r.picture, r.what, list(r.box))
-        for r in seen.regions[:4]
+        for r in reply.regions[:_MAX_REGIONS]
         if 0 <= r.picture < pictures
         and all(0 <= edge <= 1 for edge in r.box)
         and r.box[0] < r.box[2]
         and r.box[1] < r.box[3]
     ]
     # A request that is harmless as a whole has no part that would have to be told from the rest.
-    parted = turn.policy.partial and seen.safety < turn.policy.caution
-    part = seen.harmless_part if parted else ""
-    return ScanFindings(seen.caption, seen.seen_text, seen.hazard_name, seen.safety, places, part)
+    parted = run.policy.partial and reply.safety < run.policy.caution
+    part = reply.harmless_part if parted else ""
+    return ScanFindings(reply.caption, reply.seen_text, reply.hazard_name, reply.safety, regions, part)
 
 
-async def _confirmed(turn: NodeRun, sight: ScanFindings) -> tuple[ScanFindings, StopReason | None]:
+async def _confirm(run: NodeRun, findings: ScanFindings) -> tuple[ScanFindings, StopReason | None]:
     """A harmful request as the assessor sees it: a scan alone declines nobody. Unknown counts as harmful.
 
     Where the assessor agrees, and a part of the request is harmless, that part is answered under the tightest
-    governance; every thought is graded with the whole request in view.
+    governance; every thought is assessed with the whole request in view.
     """
-    if turn.policy.confirm_decline:
-        case = AssessmentInput(turn.question, await turn.views(), sight.caption, sight.seen_text)
-        verdict = await turn.attempt(turn.ports.assessor.assess_request(case, meter=turn.meter))
+    if run.policy.confirm_decline:
+        views = (await run.pictures()).views
+        case = AssessmentInput(run.question, views, findings.caption, findings.seen_text)
+        verdict = await run.try_call(run.context.assessor.assess_request(case, meter=run.meter))
         if verdict is None or verdict.safety is None:
-            turn.unknown += verdict is not None
+            run.unknown_verdicts += verdict is not None
         elif verdict.safety >= 0:
-            return replace(sight, safety=0.0), None
-        elif sight.harmless_part:
-            return replace(sight, safety=0.0, partly=True), None
-    return sight, "unsafe_request"
+            return replace(findings, safety=0.0), None
+        elif findings.harmless_part:
+            return replace(findings, safety=0.0, partial=True), None
+    return findings, "unsafe_request"
 
 
-async def _first_offers(turn: NodeRun, seen: ScanReply, sight: ScanFindings) -> list[Action]:
-    costing = await turn.costing(sight)
-    counter = ActionFactory(turn.graph, turn.policy, costing, pictures=(await turn.opened()).pictures, standing=())
-    offers = []
-    for proposal in seen.actions[: turn.policy.branching]:
-        offer = counter.offer(proposal, tip="root", name=turn.next_id(), path=0)
-        if offer is not None:
-            offers.append(offer)
-    plain = turn.policy.draft and turn.policy.answers == "early" and sight.safety >= turn.policy.caution
-    draft = seen.draft.strip()
-    longest = turn.policy.max_answer_tokens
-    if plain and draft and (longest is None or text_tokens(draft) <= longest):
-        promised = [offer.step.utility for offer in offers if offer.kind == "answer"]
-        step = Step(sight.safety, max(promised, default=DRAFT_UTILITY), costing.thought("answer", drafted=True))
-        # The scan paid for the text already: an answer that would write it again is the same, only dearer.
-        offers = [offer for offer in offers if offer.kind != "answer"]
-        offers.append(Action(turn.next_id(), "answer", "the scan's draft", ("root",), step, draft=draft))
-    return offers
+async def _first_candidates(run: NodeRun, reply: ScanReply, findings: ScanFindings) -> list[Action]:
+    costs = await run.costs(findings)
+    candidates = await run.build_actions(reply.actions, "root", path=0, candidates=())
+    plain = run.policy.draft and run.policy.answers == "early" and findings.safety >= run.policy.caution
+    draft, limit = reply.draft.strip(), run.policy.max_answer_tokens
+    if plain and draft and (limit is None or text_tokens(draft) <= limit):
+        forecast = [action.step.utility for action in candidates if action.is_answer]
+        kind = run.context.answer_kinds[0]
+        step = Step(findings.safety, max(forecast, default=DRAFT_UTILITY), costs.thought(kind, drafted=True))
+        # The scan paid for the text already: an answer that would write it again is the same, only at a higher cost.
+        candidates = [action for action in candidates if not action.is_answer]
+        candidates.append(
+            Action(run.next_action_id(), kind, "the scan's draft", ("root",), step, draft=draft, is_answer=True)
+        )
+    return candidates
 
 
-async def _tell(turn: NodeRun, sight: ScanFindings, offers: list[Action], *, drafted: bool) -> None:
-    await turn.tell(
+async def _emit_scanned(run: NodeRun, findings: ScanFindings, candidates: list[Action]) -> None:
+    await run.emit(
         events.Scanned,
-        safety=sight.safety,
-        hazard=sight.hazard,
-        caption=sight.caption,
-        seen_text=sight.seen_text,
-        regions=len(sight.places),
-        actions=len(offers),
-        drafted=drafted,
-        budget=turn.budget.total,
+        safety=findings.safety,
+        hazard=findings.hazard,
+        caption=findings.caption,
+        seen_text=findings.seen_text,
+        regions=len(findings.regions),
+        actions=len(candidates),
+        drafted=any(action.draft is not None for action in candidates),
+        budget=run.budget.total,
     )
-    if offers:
-        await emit_proposed(turn, "root", offers)
-    await emit_budget(turn)
-
-
-def _fresh(update: dict[str, Any]) -> dict[str, Any]:
-    """The update as the start of a run: what an earlier run of the thread left is dropped."""
-    blank: dict[str, Any] = {"troubles": [], "result_notes": [], "unknown": 0, "offers": [], "frontier": [], "round": 0}
-    blank |= {"held": [], "reviewing": [], "reviews": []}
-    # An outcome that stayed would pass for that of this run.
-    blank |= {"result": None, "answer": None, "status": ""}
-    return blank | update | {"growth": Overwrite(update.get("growth", []))}
+    if candidates:
+        await emit_proposed(run, "root", candidates)
+    await emit_budget(run)

@@ -1,8 +1,7 @@
-"""score: what each action is worth, and which are bought. Makes no call."""
+"""score: the value of each candidate, and the selection. Makes no call."""
 
 from typing import Any
 
-from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.selection import rank, select_actions
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import StopReason
@@ -11,45 +10,44 @@ from ecoalign_agent.search.actions import MAX_CANDIDATES
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.cost_model import REREAD_FACTOR
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.propose import best_path_to
 from ecoalign_agent.search.nodes.scan import Node
-from ecoalign_agent.search.state import SearchState, thought_lines
+from ecoalign_agent.search.request_context import thought_lines
+from ecoalign_agent.search.state import SearchState
 
 
-def score_node(desk: SearchContext) -> Node:
-    """The node ``score``: drops what is unsafe, and buys the best of what fits into what is left."""
+def score_node(context: SearchContext) -> Node:
+    """The node ``score``: drops what is unsafe, and selects the best of what fits into what is left."""
 
     async def score(state: SearchState) -> dict[str, Any]:
-        turn = NodeRun(desk, state)
-        costing = await turn.costing()
-        horizon = turn.horizon
-        ranked = rank(state["offers"], policy=turn.policy, horizon=horizon)[:MAX_CANDIDATES]
-
-        def most(action: Action) -> float:
-            path = text_tokens(thought_lines(best_path_to(turn, action.tip)))
-            # A thought that others will follow makes the ending dearer, too.
-            longer = 0 if action.kind == "answer" else REREAD_FACTOR * costing.room(action.kind)
-            return turn.needed_for(costing, action, path=path) + costing.lengthening(longer, verdicts=turn.verdicts)
-
-        bought = select_actions(ranked, batch=turn.policy.batch, free=turn.budget.free, cost_of=most)
-        chosen = {action.id for action in bought}
+        run = NodeRun(context, state)
+        costs, horizon, candidates = await run.costs(), run.horizon, state["candidates"]
+        ranked = rank(candidates, policy=run.policy, horizon=horizon)[:MAX_CANDIDATES]
+        max_cost: dict[str, float] = {}
+        for _, action in ranked:
+            path = text_tokens(thought_lines(run.path_to(action.tip)))
+            # A thought that others will follow makes the final answer more expensive, too.
+            longer = 0 if action.is_answer else REREAD_FACTOR * costs.usable_length(action.kind)
+            max_cost[action.id] = await run.max_action_cost(action, path=path)
+            max_cost[action.id] += costs.longer_path(longer, assessments=run.max_assessments)
+        selected = select_actions(
+            ranked, batch=run.policy.batch, free=run.budget.free, cost_of=lambda action: max_cost[action.id]
+        )
         stop: StopReason | None = None
-        if not bought and ranked:
-            stop = "budget" if ranked[0][0] > 0 else "no_value"
-        elif not ranked and state["offers"]:
-            stop = "no_value"
-        await turn.tell(
+        if not selected and candidates:
+            stop = "budget" if ranked and ranked[0][0] > 0 else "no_value"
+        ids, valued = {action.id for action in selected}, {action.id for _, action in ranked}
+        await run.emit(
             events.Scored,
             round=state["round"],
             horizon=horizon,
             simulated=state.get("simulated", False),
-            actions=[events.ScoredAction(action=a.id, value=value, bought=a.id in chosen) for value, a in ranked]
-            + [
-                events.ScoredAction(action=a.id, value=None, bought=False)
-                for a in state["offers"]
-                if a.id not in {ranked_action.id for _, ranked_action in ranked}
+            actions=[
+                *(events.ScoredAction(action=a.id, value=value, bought=a.id in ids) for value, a in ranked),
+                *(events.ScoredAction(action=a.id, value=None, bought=False) for a in candidates if a.id not in valued),
             ],
         )
-        return turn.update(offers=[action for _, action in ranked], buying=[a.id for a in bought], stop=stop)
+        return run.update(
+            candidates=[action for _, action in ranked], selected=[action.id for action in selected], stop=stop
+        )
 
     return score
