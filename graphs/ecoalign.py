@@ -25,7 +25,6 @@ async def make_graph(config: RunnableConfig) -> AsyncIterator[Any]:
         # Clients stream the state: drafts have no verdict yet, what is held waits for a person's, and the journal
         # holds what was found unsafe.
         graph = agent.graph
-        graph.stream_channels = [
-            key for key in graph.stream_channels_list if key not in {"candidates", "held_thoughts", "journal"}
-        ]
+        hidden = {"candidates", "held_thoughts", "journal"}
+        graph.stream_channels = [key for key in graph.stream_channels_list if key not in hidden]
         yield graph

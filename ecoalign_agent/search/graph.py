@@ -11,10 +11,10 @@
 
     plan, execute and synthesize ⇄ review, where a person's decision is wanted
 
-A node with more than one way on returns a ``Command`` that names the next node; ``_DESTINATIONS`` lists them.
+Routers are async although they await nothing: LangGraph runs others in threads, which decode pictures.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
 
@@ -28,18 +28,9 @@ from ecoalign_agent.search.nodes.scan import scan_node
 from ecoalign_agent.search.nodes.score import score_node
 from ecoalign_agent.search.nodes.simulate import simulate_node
 from ecoalign_agent.search.nodes.synthesize import extract_node, synthesize_node
-from ecoalign_agent.search.state import SearchInput, SearchOutput, SearchState
+from ecoalign_agent.search.state import SearchInput, SearchOutput, SearchState, find_prior
 
 SearchGraph = StateGraph[SearchState, None, SearchInput, SearchOutput]
-
-_DESTINATIONS = {
-    "scan": ("plan", "propose", "decline", END),
-    "plan": ("propose", "review"),
-    "execute": ("propose", "extract", "review"),
-    "extract": ("synthesize", "decline"),
-    "synthesize": (END, "decline", "review"),
-    "review": ("review", "plan", "execute", "synthesize"),
-}
 
 
 def build_search_graph(context: SearchContext) -> SearchGraph:
@@ -75,8 +66,54 @@ def add_search(graph: StateGraph[Any, None, Any, Any], context: SearchContext) -
         "review": review_node(context),
     }
     for name, node in nodes.items():
-        graph.add_node(name, node, destinations=_DESTINATIONS.get(name))
+        graph.add_node(name, node)
+
+    async def route_scan(state: SearchState) -> Literal["plan", "propose", "decline", "__end__"]:
+        if state.get("status") == "failed":
+            return "__end__"
+        if state.get("stop"):
+            return "decline"
+        prior, findings = find_prior(state), state["findings"]
+        # A harmless part needs no strategy: what must be left out is not even asked for.
+        sensitive = findings.safety < context.policy.caution and not findings.partial
+        return "plan" if sensitive or (prior is not None and prior.strategy) else "propose"
+
+    graph.add_conditional_edges("scan", route_scan)
+    graph.add_conditional_edges("plan", route_plan)
     graph.add_edge("propose", "simulate")
     graph.add_edge("simulate", "score")
     graph.add_edge("score", "execute")
+    graph.add_conditional_edges("execute", route_execute)
+    graph.add_conditional_edges("extract", route_extract)
+    graph.add_conditional_edges("synthesize", route_synthesize)
+    graph.add_conditional_edges("review", route_review)
     graph.add_edge("decline", END)
+
+
+async def route_plan(state: SearchState) -> Literal["review", "propose"]:
+    """A person's decision on the strategy, where one is wanted."""
+    return "review" if state.get("reviewing") else "propose"
+
+
+async def route_review(state: SearchState) -> Literal["review", "plan", "execute", "synthesize"]:
+    """The next decision, or back to the node that held the thoughts back."""
+    return "review" if state.get("reviewing") else state["held_by"]  # type: ignore[return-value] # one of the three
+
+
+async def route_execute(state: SearchState) -> Literal["review", "propose", "extract"]:
+    """Another round, or the end of the search; a person's decision first, where one is wanted."""
+    if state.get("reviewing"):
+        return "review"
+    return "extract" if state.get("stop") else "propose"
+
+
+async def route_extract(state: SearchState) -> Literal["synthesize", "decline"]:
+    """Whether there is a safe path to answer from."""
+    return "synthesize" if state.get("answer_paths") else "decline"
+
+
+async def route_synthesize(state: SearchState) -> Literal["review", "decline", "__end__"]:
+    """Whether an answer passed its assessment; a person's decision first, where one is wanted."""
+    if state.get("reviewing"):
+        return "review"
+    return "__end__" if state.get("status") == "answered" else "decline"

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from langgraph.types import Command
-
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import UsageError
@@ -55,8 +53,8 @@ def reviewed_thoughts(state: SearchState) -> list[Thought]:
     return [] if state.get("reviewing") else list(state.get("held_thoughts") or [])
 
 
-async def pause_for_review(run: NodeRun, thoughts: Sequence[Thought], *, node: str) -> Command[Any] | None:
-    """The command that lets the run wait for a person; None: no one has to decide.
+async def pause_for_review(run: NodeRun, thoughts: Sequence[Thought], *, node: str) -> dict[str, Any] | None:
+    """The update that lets the run wait for a person; None: no one has to decide.
 
     Args:
         run: of the node.
@@ -68,7 +66,7 @@ async def pause_for_review(run: NodeRun, thoughts: Sequence[Thought], *, node: s
         return None
     held = list(thoughts)
     changes = await request_review(run, held, reviewing[0])
-    return Command(goto="review", update=run.update(held_thoughts=held, held_by=node, reviewing=reviewing, **changes))
+    return run.update(held_thoughts=held, held_by=node, reviewing=reviewing, **changes)
 
 
 async def request_review(run: NodeRun, held: Sequence[Thought], thought_id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ DEFAULTS: dict[str, object] = {
     "satisfied_utility": 0.8, "max_rounds": 12, "deadline": None, "merge_similarity": 0.9, "label_cap": 256,
     "cost_in_value": True, "horizon": "shrinking", "draft": True, "max_answer_tokens": None,
     "confirm_decline": True, "partial": True, "review_below": None,
-    "assess_answers_twice": False, "assessors": (),
+    "assess_answers_twice": False, "assessors": (), "actions": ("answer", "reason", "look", "fuse"),
 }  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def request(thread: str) -> dict[str, Any]:
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
     """A state without what differs from run to run: ids, clocks, and what was not written yet."""
-    clocks = {"started", "waiting", "messages", "run_id"}
+    clocks = {"started", "seconds_waited", "messages", "run_id"}
     kept = {key: value for key, value in values.items() if key not in clocks}
     if "ledger" in kept:
         ledger = kept["ledger"]
@@ -145,7 +145,7 @@ async def compare(kind: str, folder: str) -> list[str]:
     # No call that a checkpoint holds the outcome of was made again, in whatever order parallel ones came.
     assert sorted(resumed.tasks()) == sorted(undisturbed.tasks())
     # The story is as eventful as its docstring says.
-    changes = {type(change).__name__ for change in parts[-1]["growth"]}
+    changes = {type(change).__name__ for change in parts[-1]["journal"]}
     assert changes == {"Thought", "Prune", "Merge", "Expansion"}
     images = parts[0]["images"]
     assert images == [PICTURE]

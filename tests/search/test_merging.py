@@ -178,7 +178,7 @@ async def test_after_merges_the_graph_is_still_acyclic() -> None:
     assert result.status == "answered"
     assert "merged into t3" in [p.reason for p in result.pruned]
     state = await agent.graph.aget_state({"configurable": {"thread_id": "x"}})
-    graph = ThoughtGraph.replay(state.values["growth"])
+    graph = ThoughtGraph.replay(state.values["journal"])
     order = graph.topological()
     assert sorted(order) == sorted(t.id for t in graph)
     for thought in graph:

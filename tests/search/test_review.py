@@ -240,7 +240,7 @@ async def test_a_pause_counts_for_neither_the_deadline_nor_the_receipt() -> None
     graph = agent.graph
     values = (await graph.aget_state(THREAD)).values
     # An hour ago, as the checkpoint tells it.
-    ago = {"started": values["started"] - 3600, "asked_at": values["asked_at"] - 3600}
+    ago = {"started": values["started"] - 3600, "review_requested": values["review_requested"] - 3600}
     await graph.aupdate_state(THREAD, ago, as_node="execute")
     await graph.ainvoke(None, THREAD)
     result = await agent_of_another(agent, saver).review("x", "accept")

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
-from langgraph.types import Command
-
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
 from ecoalign_agent.economics.thoughts import Thought
@@ -38,7 +36,7 @@ from ecoalign_agent.search.stopping import best_path, prune_dominated, stop_reas
 def execute_node(context: SearchContext) -> Node:
     """The node ``execute``. An unreadable thought costs its round and is lost; an unknown verdict prunes."""
 
-    async def execute(state: SearchState) -> Command[Any]:
+    async def execute(state: SearchState) -> dict[str, Any]:
         run = NodeRun(context, state)
         selected = set(state["selected"])
         reviewed = reviewed_thoughts(state)
@@ -56,8 +54,7 @@ def execute_node(context: SearchContext) -> Node:
             stop = await stop_reason(run, candidates, best, rounds=rounds)
         changes: dict[str, Any] = await _frontier_change(run, state) | (REVIEW_DONE if reviewed else {})
         await emit_budget(run, rounds)
-        update = run.update(candidates=candidates, selected=[], round=rounds, stop=stop, **changes)
-        return Command(goto="extract" if stop else "propose", update=update)
+        return run.update(candidates=candidates, selected=[], round=rounds, stop=stop, **changes)
 
     return execute
 

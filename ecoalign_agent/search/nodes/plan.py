@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from langgraph.types import Command
-
 from ecoalign_agent.assessors.base import Role
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.events import events
@@ -25,12 +23,12 @@ def plan_node(context: SearchContext) -> Node:
     Where one was given before the search, no planner is asked.
     """
 
-    async def plan(state: SearchState) -> Command[Any]:
+    async def plan(state: SearchState) -> dict[str, Any]:
         run = NodeRun(context, state)
         reviewed = reviewed_thoughts(state)
         thought = reviewed[0] if reviewed else await _strategy(run)
         if thought is None:
-            return Command(goto="propose", update=run.update())
+            return run.update()
         if not reviewed and (pause := await pause_for_review(run, [thought], node="plan")):
             return pause
         live = await add_thought(run, thought)
@@ -42,7 +40,7 @@ def plan_node(context: SearchContext) -> Node:
             if candidates:
                 run.graph.expanded("strategy")
             await run.reserve_for_path([thought])
-        return Command(goto="propose", update=run.update(candidates=candidates, **(REVIEW_DONE if reviewed else {})))
+        return run.update(candidates=candidates, **(REVIEW_DONE if reviewed else {}))
 
     return plan
 

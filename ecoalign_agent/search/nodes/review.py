@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from langgraph.types import Command, interrupt
+from langgraph.types import interrupt
 
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought
@@ -25,7 +25,7 @@ from ecoalign_agent.search.state import SearchState
 def review_node(context: SearchContext) -> Node:
     """The node ``review``. One visit, one decision: each is checkpointed before the next is asked for."""
 
-    async def review(state: SearchState) -> Command[Any]:
+    async def review(state: SearchState) -> dict[str, Any]:
         held, (thought_id, *others) = list(state["held_thoughts"]), state["reviewing"]
         index = next(number for number, thought in enumerate(held) if thought.id == thought_id)
         decision = _ask_person(state, held[index], context.policy)
@@ -38,8 +38,7 @@ def review_node(context: SearchContext) -> Node:
         outcome: dict[str, Any] = {"result": None, "answer": None, "status": ""}
         if others:
             outcome = await request_review(run, held, others[0])
-        update = run.update(held_thoughts=held, reviewing=others, **outcome)
-        return Command(goto="review" if others else state["held_by"], update=update)
+        return run.update(held_thoughts=held, reviewing=others, **outcome)
 
     return review
 

@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from langgraph.graph import END
-from langgraph.types import Command, Overwrite
+from langgraph.types import Overwrite
 
 from ecoalign_agent.assessors.base import AssessmentInput
 from ecoalign_agent.economics.actions import Action
@@ -28,7 +27,7 @@ from ecoalign_agent.search.resume import request_fingerprint
 from ecoalign_agent.search.schemas import ScanReply
 from ecoalign_agent.search.state import SearchState, begin_state, find_prior
 
-Node = Callable[[SearchState], Awaitable[dict[str, Any] | Command[Any]]]
+Node = Callable[[SearchState], Awaitable[dict[str, Any]]]
 
 DRAFT_UTILITY = 0.9
 """Forecast utility of a draft for which the scan proposed no answer action: it called the question plain. Ours."""
@@ -65,7 +64,7 @@ def scan_node(context: SearchContext) -> Node:
             before the search, the run fails instead, with its receipt.
     """
 
-    async def scan(state: SearchState) -> Command[Any]:
+    async def scan(state: SearchState) -> dict[str, Any]:
         request = begin_state(state)
         _require_checkpointer(context)
         # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
@@ -80,19 +79,19 @@ def scan_node(context: SearchContext) -> Node:
             run = NodeRun(context, begin_state(request, **pictures, **_spent_before(context, request)))
             run.notes.extend(prior.notes)
         try:
-            goto, changes = await _first_call(run)
+            changes = await _first_call(run)
         except (ModelError, BudgetTooSmallError) as error:
             if prior is None and isinstance(error, BudgetTooSmallError):
                 raise
-            goto, changes = END, await _failure(run, error)
+            changes = await _failure(run, error)
         update = _BLANK | {"fingerprint": fingerprint} | pictures | changes
-        return Command(goto=goto, update=update | {"journal": Overwrite(update.get("journal", []))})
+        return update | {"journal": Overwrite(update.get("journal", []))}
 
     return scan
 
 
-async def _first_call(run: NodeRun) -> tuple[str, dict[str, Any]]:
-    """The next node, and the update after the scan's call."""
+async def _first_call(run: NodeRun) -> dict[str, Any]:
+    """The update after the scan's call."""
     if not run.images:
         await min_run_cost(run)  # a mistake that needs no picture to be seen
     # Before the pictures are opened: a listener sees at once that the request has arrived.
@@ -114,7 +113,7 @@ async def _first_call(run: NodeRun) -> tuple[str, dict[str, Any]]:
         advised = _round_up(min_cost * 1.25)
         raise BudgetTooSmallError(f"{error}: raise the budget to {advised} cost units (--budget {advised})") from error
     if reply.value is None:
-        return END, await _fail(run, "unreadable_scan", _unreadable(run, reply.unreadable))
+        return await _fail(run, "unreadable_scan", _unreadable(run, reply.unreadable))
     run.record_completion("scan", reply.usage.completion)
     await run.recalibrated_costs()
     reserve = await run.answer_reserve()
@@ -132,16 +131,7 @@ async def _first_call(run: NodeRun) -> tuple[str, dict[str, Any]]:
     if reply.value.actions and whole:
         run.graph.expanded("root")
     await _emit_scanned(run, findings, candidates)
-    return _next_node(run, findings, stop), run.update(findings=findings, candidates=candidates, stop=stop)
-
-
-def _next_node(run: NodeRun, findings: ScanFindings, stop: StopReason | None) -> str:
-    if stop:
-        return "decline"
-    given = run.prior is not None and bool(run.prior.strategy)
-    # A harmless part needs no strategy: what must be left out is not even asked for.
-    sensitive = findings.safety < run.policy.caution and not findings.partial
-    return "plan" if given or sensitive else "propose"
+    return run.update(findings=findings, candidates=candidates, stop=stop)
 
 
 def _require_checkpointer(context: SearchContext) -> None:

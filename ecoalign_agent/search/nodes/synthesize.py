@@ -6,9 +6,6 @@ synthesize: the answer from P*, assessed like any thought; the next best path is
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from langgraph.graph import END
-from langgraph.types import Command
-
 from ecoalign_agent.economics.pareto import FrontierPath
 from ecoalign_agent.economics.selection import choose
 from ecoalign_agent.economics.thoughts import Thought
@@ -32,11 +29,10 @@ _ID_PREFIX = "answer"
 def extract_node(context: SearchContext) -> Node:
     """The node ``extract``: the candidate paths for the answer, best first; none when no path is safe."""
 
-    async def extract(state: SearchState) -> Command[Any]:
+    async def extract(state: SearchState) -> dict[str, Any]:
         run = NodeRun(context, state, ending=True)
         paths = _answer_paths(run) or _paths_without_answer(run)
-        update = run.update(answer_paths=[list(path) for path in paths])
-        return Command(goto="synthesize" if paths else "decline", update=update)
+        return run.update(answer_paths=[list(path) for path in paths])
 
     return extract
 
@@ -85,7 +81,7 @@ class _Answer(NamedTuple):
 def synthesize_node(context: SearchContext) -> Node:
     """The node ``synthesize``. Without a safe answer it hands over to ``decline``."""
 
-    async def synthesize(state: SearchState) -> Command[Any]:
+    async def synthesize(state: SearchState) -> dict[str, Any]:
         run = NodeRun(context, state, ending=True)
         request, reviewed = await run.request(), reviewed_thoughts(state)
         first = int(reviewed[0].id.removeprefix(_ID_PREFIX)) if reviewed else 0
@@ -104,7 +100,7 @@ def synthesize_node(context: SearchContext) -> Node:
             if answer is not None:
                 break
         if answer is None:
-            return Command(goto="decline", update=run.update(**REVIEW_DONE))
+            return run.update(**REVIEW_DONE)
         if _is_partial(run, answer.tip):
             run.note("harmless_part_only", "only the harmless part of the request was answered")
         result = build_result(
@@ -117,7 +113,7 @@ def synthesize_node(context: SearchContext) -> Node:
             utility=answer.tip.utility,
         )
         await run.emit(events.Answered, result=result)
-        return Command(goto=END, update=run.final_update(result, **REVIEW_DONE))
+        return run.final_update(result, **REVIEW_DONE)
 
     return synthesize
 
