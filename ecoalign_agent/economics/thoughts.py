@@ -12,7 +12,6 @@ Region: TypeAlias = tuple[float, float, float, float]
 """A part of a picture: left, top, right, bottom, each relative to its size, in [0, 1]."""
 
 
-
 def as_region(corners: Sequence[float] | None) -> Region | None:
     """The four corners as a tuple: a checkpoint turns tuples into lists.
 
