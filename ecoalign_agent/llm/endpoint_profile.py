@@ -159,7 +159,7 @@ def apply_profile(endpoint: Endpoint, known: EndpointProfile) -> None:
         endpoint.capabilities.max_tokens_field = None if known.max_tokens_field == "none" else known.max_tokens_field
     if known.image_counted and known.image_family == endpoint.family:
         sent = ImageView(b"", "image/png", OVERVIEW, OVERVIEW, "low")
-        endpoint.images.learn([sent], least=known.image_counted, most=known.image_counted)
+        endpoint.images.learn([sent], known.image_counted)
 
 
 MAX_PROFILE_AGE = timedelta(days=30)

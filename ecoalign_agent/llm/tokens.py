@@ -1,31 +1,16 @@
-"""What a call used: the provider's own count where it makes sense, else our estimate. Unknown is never zero.
+"""Token counts: our estimate of a prompt, the usage that a provider reports, and what an endpoint teaches of both.
 
-Source: ours ("Cost units").
+What is booked is the provider's own count where it makes sense, else our estimate; unknown is never zero.
 
-How one endpoint counts prompts, learnt from what it reports: estimates at that endpoint are corrected by it.
-
-Published formulas are for one family of models each, and servers disagree wildly. Too high an estimate leaves half of a
-budget unspent, too low a one lets it slip. So an endpoint remembers what it was sent and what it counted.
-
-What is known of a call's pictures is an interval. Where the server tells the pictures' part, both ends are that figure.
-Where it tells only the sum, they can be no less than the sum without all the text that was estimated, which is on the
-high side, and no more than the sum without the least text that a tokenizer can make of so many bytes. As long as the
-sum stays within the estimate, the high end can only lower what was estimated; from the first sum beyond it on, the
-high end itself counts: the excess may be the pictures', or the text's, and is reckoned to both.
-
-What holds: of the calls to an endpoint that counts text by one factor and pictures by one factor, whatever they are
-within the limits below, two at the most count more than was estimated, up to rounding: one for text, one for pictures.
-Where all calls carry pictures it is one, and where the part of the pictures is told, or both factors are the same, it
-is the first. Every count is booked, so that those calls are all that can overrun a budget.
-Pictures of sizes not seen before are estimated by the greatest ratio seen, with a margin; what a server with another
-formula counts beyond that is an overrun of that call, and learnt. Text is corrected upwards only: how many tokens a
-text makes depends on its language, and a prompt in English says nothing of a notice in Thai. Source: ours.
+Published formulas for pictures are for one family of models each, and servers disagree. So each endpoint has a
+:class:`TokenCalibration`: pictures are estimated by the formula times the largest ratio of reported to estimated tokens
+seen there, text by the ratio over all of it, neither ever below the formula. The first call that exceeds its estimate
+is an overrun of that call; what follows is estimated by what it showed. Source: ours.
 """
 
 import math
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 from langchain_core.messages import AIMessage
@@ -37,8 +22,8 @@ from ecoalign_agent.images.image_tokens import Detail, ImageFamily, image_tokens
 PER_MESSAGE = 8
 """Tokens that a message adds to its text: its role and its ends."""
 
-ABSURD = 10_000_000
-"""A count above this is no count."""
+MAX_COUNT = 10_000_000
+"""Tokens above which a reported count is no count."""
 
 
 def text_tokens(text: str) -> int:
@@ -57,7 +42,7 @@ def estimate_text_tokens(texts: Sequence[str], *, schema_tokens: int = 0) -> int
 
 
 def reported_usage(message: AIMessage, estimate: Usage, written: str) -> Usage:
-    """What one call used.
+    """The usage of one call.
 
     Args:
         message: the reply.
@@ -79,13 +64,13 @@ def reported_usage(message: AIMessage, estimate: Usage, written: str) -> Usage:
 
 
 def reported_prompt(message: AIMessage) -> tuple[int, int | None] | None:
-    """What the provider reported for the prompt and for its pictures, in tokens; None: nothing usable, or not told."""
+    """Tokens that the provider reported for the prompt and for its pictures; None: nothing usable, or not reported."""
     reported = _from_token_usage(message.response_metadata.get("token_usage")) or _from_metadata(message.usage_metadata)
     return None if reported is None or reported[0] < 1 else (reported[0], reported[3])
 
 
 def _image_share(estimate: Usage, prompt: int) -> int:
-    """The pictures' part of a reported prompt whose parts are not told: the estimate, scaled down where it is too high.
+    """The pictures' part of a reported prompt, where parts are not reported: the estimate, scaled down if too high.
 
     Text and pictures are scaled alike: an estimate for an unknown model must not book the whole prompt as picture.
     """
@@ -95,7 +80,7 @@ def _image_share(estimate: Usage, prompt: int) -> int:
 
 
 _Reported = tuple[int, int, int, int | None]
-"""prompt, completion, cached, image tokens; image None: not told."""
+"""prompt, completion, cached, image tokens; image None: not reported."""
 
 
 def _from_token_usage(usage: object) -> _Reported | None:
@@ -120,7 +105,7 @@ def _from_metadata(usage: object) -> _Reported | None:
 
 
 def _sane(prompt: object, completion: object, cached: object, image: object) -> _Reported | None:
-    if not (_is_count(prompt) and _is_count(completion)) or prompt + completion > ABSURD:
+    if not (_is_count(prompt) and _is_count(completion)) or prompt + completion > MAX_COUNT:
         return None
     return prompt, completion, cached if _is_count(cached) else 0, image if _is_count(image) else None
 
@@ -130,175 +115,88 @@ def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-MARGIN = 1.5
-"""By how much a picture of a size not seen yet may outdo the greatest ratio seen where the formula is too high."""
+MARGIN = 1.1
+"""Applied to a ratio above 1, for rounding: at such an endpoint the formula is not right to the token."""
 
-EXCEEDED = 1.1
-"""The same where the formula was found too low, for rounding: at such an endpoint it is not right to the token."""
-
-LEAST_TEXT = 0.25
+MIN_TEXT_RATIO = 0.25
 """Share of the text's estimate that a tokenizer makes at the least: one token for every twelve bytes."""
 
-MOST_TEXT, MOST_IMAGE = 8.0, 256.0
+MAX_TEXT_RATIO, MAX_IMAGE_RATIO = 8.0, 256.0
 """Ratios above which a report is no count: more than two tokens a byte, and more than any way of counting pictures
 explains. It is booked all the same, but not learnt: one absurd report must not close the endpoint for good."""
 
-_KEPT = 32
-"""Sets of picture sizes remembered, the latest ones."""
 
-Sizes = tuple[tuple[int, int, Detail], ...]
-"""The pictures of one call: width, height and detail of each, sorted."""
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What is known of one set of pictures, in tokens.
-
-    Attributes:
-        estimated: by our formula.
-        least: they are no less.
-        most: they are no more.
-        held: what they were estimated as before anything was known, while no sum has gone beyond it; then infinite.
-    """
-
-    estimated: int
-    least: float
-    most: float
-    held: float
-
-    @property
-    def counted(self) -> float:
-        # A count that varies counts with its highest.
-        return max(self.least, min(self.most, self.held))
+def _correction(ratio: float) -> float:
+    return 1.0 if ratio <= 1.0 else MARGIN * ratio
 
 
 class ImageScale:
-    """What an endpoint counts for pictures, against our formula.
+    """An endpoint's token counts for pictures, against our formula.
 
     Attributes:
         family: whose formula the estimates begin with.
+        ratios: the largest ratio of reported to estimated tokens, for each detail that was reported.
     """
 
     def __init__(self, family: ImageFamily) -> None:
         self.family = family
-        self._seen: OrderedDict[Sizes, _Seen] = OrderedDict()
+        self.ratios: dict[Detail, float] = {}
 
     @property
     def factor(self) -> float | None:
-        """The greatest ratio of counted to estimated tokens seen lately; None: nothing was learnt yet."""
-        return max((seen.counted / seen.estimated for seen in self._seen.values()), default=None)
+        """The largest ratio of reported to estimated tokens; None: nothing was learnt yet."""
+        return max(self.ratios.values(), default=None)
 
     def formula(self, views: Sequence[ImageView]) -> int:
         """Tokens of ``views`` by the family's formula alone."""
         return sum(image_tokens(view, view.detail, self.family) for view in views)
 
     def estimate(self, views: Sequence[ImageView]) -> int:
-        """Tokens of ``views``, corrected by what was learnt; never below what the endpoint counted for the same."""
-        known = self._seen.get(_sizes(views))
-        if known is not None:
-            return math.ceil(known.counted)
+        """Tokens of ``views``, corrected by what was learnt."""
         return sum(self.of_size((view.width, view.height), view.detail) for view in views)
 
     def of_size(self, size: tuple[int, int], detail: Detail) -> int:
-        """Tokens of one picture of (width, height) pixels."""
-        known = self._seen.get(((*size, detail),))
-        if known is not None:
-            return math.ceil(known.counted)
-        # Rounded first: 1 120 · 0.1 · 1.5 is a little more than 168 in floats.
-        return math.ceil(round(image_tokens(size, detail, self.family) * self._correction(detail), 6))
+        """Tokens of one picture of (width, height) pixels, corrected by what was learnt."""
+        # Where the formula is too low for one detail, it is taken to be so for the other.
+        ratio = self.ratios.get(detail, self.factor or 1.0)
+        # Rounded first: 1 120 · 1.1 is a little more than 1 232 in floats.
+        return math.ceil(round(image_tokens(size, detail, self.family) * _correction(ratio), 6))
 
-    def learn(self, views: Sequence[ImageView], *, least: float, most: float, exceeded: bool = False) -> None:
-        """Remember what the endpoint counted for ``views`` together.
-
-        Args:
-            views: as they were sent.
-            least: tokens that they were at the least.
-            most: tokens that they were at the most.
-            exceeded: the prompt counted more than was estimated, and it may be the pictures that were too low.
-        """
-        estimated = self.formula(views)
-        if not views or least > MOST_IMAGE * estimated:
-            return
-        sizes = _sizes(views)
-        held = self.estimate(views)
-        seen = self._seen.pop(sizes, None) or _Seen(estimated, least, most, held)
-        seen.least, seen.most = max(seen.least, least), min(seen.most, most)
-        if exceeded:
-            seen.held = math.inf
-        self._seen[sizes] = seen
-        if len(self._seen) > _KEPT:
-            self._seen.popitem(last=False)
-
-    def known(self) -> list[Any]:
-        """What was learnt, as plain values."""
-        return [
-            # JSON has no infinity.
-            [
-                [list(s) for s in sizes],
-                seen.estimated,
-                seen.least,
-                seen.most,
-                None if seen.held == math.inf else seen.held,
-            ]
-            for sizes, seen in self._seen.items()
-        ]
-
-    def recall(self, known: list[Any]) -> None:
-        """Take over what :meth:`known` returned elsewhere, where nothing is known of the same sizes."""
-        for each, estimated, least, most, held in known[-_KEPT:]:
-            sizes: Sizes = tuple((width, height, detail) for width, height, detail in each)
-            self._seen.setdefault(sizes, _Seen(max(1, estimated), least, most, math.inf if held is None else held))
-
-    def _correction(self, detail: Detail) -> float:
-        alike = [seen for sizes, seen in self._seen.items() if any(each[2] == detail for each in sizes)]
-        greatest = max((seen.counted / seen.estimated for seen in alike), default=1.0)
-        if not alike:
-            # The other detail says nothing about how low this one may be, but that the formula is too low for it.
-            greatest = max(1.0, self.factor or 1.0)
-        return min(1.0, MARGIN * greatest) if greatest <= 1.0 else EXCEEDED * greatest
+    def learn(self, views: Sequence[ImageView], tokens: float) -> None:
+        """Remember that the endpoint counted ``tokens`` for ``views`` together."""
+        estimate = self.formula(views)
+        if views and tokens <= MAX_IMAGE_RATIO * estimate:
+            for detail in {view.detail for view in views}:
+                self.ratios[detail] = max(self.ratios.get(detail, 0.0), tokens / estimate)
 
 
 class TextScale:
-    """What an endpoint counts for text, against our estimate: learnt upwards only.
+    """An endpoint's token counts for text, against our estimate: corrected upwards only.
 
     All text so far is taken together: a chat template makes a short prompt much longer, and a long one hardly.
+
+    Attributes:
+        estimated: tokens by our estimate, in all.
+        counted: tokens that the endpoint reported for the same.
     """
 
     def __init__(self) -> None:
-        self._estimated, self._least, self._most, self._exceeded = 0, 0.0, 0.0, False
+        self.estimated, self.counted = 0, 0
 
     @property
     def factor(self) -> float:
-        """By what the estimate of text is multiplied, at least 1."""
-        counted = self._most if self._exceeded else self._least
-        return 1.0 if counted <= self._estimated else EXCEEDED * counted / self._estimated
-
-    def known(self) -> list[Any]:
-        """What was learnt, as plain values."""
-        return [self._estimated, self._least, self._most, self._exceeded] if self._estimated else []
-
-    def recall(self, known: list[Any]) -> None:
-        """Take over what :meth:`known` returned elsewhere, where nothing is known here."""
-        if known and not self._estimated:
-            self._estimated, self._least, self._most, self._exceeded = known
+        """The correction of an estimate, at least 1."""
+        return _correction(self.counted / self.estimated) if self.estimated else 1.0
 
     def estimate(self, tokens: int) -> int:
-        """``tokens`` of our estimate, corrected."""
+        """``tokens`` of our estimate, corrected by what was learnt."""
         return math.ceil(round(tokens * self.factor, 6))
 
-    def learn(self, tokens: int, *, least: float, most: float, exceeded: bool) -> None:
-        """Remember what the endpoint counted for a text.
-
-        Args:
-            tokens: our estimate, uncorrected.
-            least: tokens that it was at the least.
-            most: tokens that it was at the most.
-            exceeded: the whole prompt counted more than was estimated, so the text may be what was too low.
-        """
-        self._estimated += tokens
-        self._least += least
-        self._most += most
-        self._exceeded = self._exceeded or exceeded
+    def learn(self, estimated: int, counted: int) -> None:
+        """Remember that the endpoint counted ``counted`` tokens for a text of ``estimated`` tokens."""
+        if counted <= MAX_TEXT_RATIO * estimated:
+            self.estimated += estimated
+            self.counted += counted
 
 
 class TokenCalibration:
@@ -326,17 +224,20 @@ class TokenCalibration:
 
     def known(self) -> dict[str, list[Any]]:
         """What was learnt, as plain values for a checkpoint; empty: nothing yet."""
-        learnt = {"text": self.texts.known(), "images": self.images.known()}
-        return {kind: values for kind, values in learnt.items() if values}
+        text = [self.texts.estimated, self.texts.counted] if self.texts.estimated else []
+        images = [[detail, ratio] for detail, ratio in self.images.ratios.items()]
+        return {kind: values for kind, values in (("text", text), ("images", images)) if values}
 
     def recall(self, known: dict[str, list[Any]]) -> None:
         """Take over what another process learnt of the same endpoint, as far as nothing is known here.
 
         Args:
-            known: what :meth:`known` returned there.
+            known: as :meth:`known` returned it there.
         """
-        self.texts.recall(known.get("text", []))
-        self.images.recall(known.get("images", []))
+        if known.get("text") and not self.texts.estimated:
+            self.texts.estimated, self.texts.counted = known["text"]
+        for detail, ratio in known.get("images", []):
+            self.images.ratios.setdefault(detail, ratio)
 
     def learn(self, text: int, views: Sequence[ImageView], *, prompt: int, image: int | None) -> None:
         """Remember what a prompt counted.
@@ -344,25 +245,15 @@ class TokenCalibration:
         Args:
             text: tokens of its text, by our estimate.
             views: its pictures.
-            prompt: what the endpoint reported for all of it.
-            image: what it reported for the pictures; None: it did not say.
+            prompt: reported for all of it.
+            image: reported for the pictures; None: not reported.
         """
-        if text < 1 or prompt > MOST_TEXT * text + MOST_IMAGE * self.images.formula(views):
+        if text < 1 or prompt > MAX_TEXT_RATIO * text + MAX_IMAGE_RATIO * self.images.formula(views):
             return
-        expected = self.estimate(text, views)
         # A picture of no tokens is a server that names the field and does not fill it.
         if not views or (image and image <= prompt):
-            words = prompt - (image or 0)
-            if words <= MOST_TEXT * text:
-                self.texts.learn(text, least=words, most=words, exceeded=words > expected.text)
-            self.images.learn(views, least=image or 0, most=image or 0)
-            return
-        exceeded = prompt > expected.prompt
-        # What the sum exceeds the estimate by may be text or pictures: both are taken at their most.
-        self.texts.learn(text, least=0, most=min(prompt, MOST_TEXT * text), exceeded=exceeded)
-        least, most = max(0, prompt - expected.text), max(1.0, prompt - LEAST_TEXT * text)
-        self.images.learn(views, least=least, most=most, exceeded=exceeded)
-
-
-def _sizes(views: Sequence[ImageView]) -> Sizes:
-    return tuple(sorted((view.width, view.height, view.detail) for view in views))
+            self.texts.learn(text, prompt - (image or 0))
+            self.images.learn(views, image or 0)
+        elif prompt > self.estimate(text, views).prompt:
+            # The excess may be the text's or the pictures'; it counts as the pictures', beside the least text.
+            self.images.learn(views, prompt - MIN_TEXT_RATIO * text)

@@ -1,6 +1,7 @@
 """What is known of an endpoint: kept whole, read with distrust, and a start from which every search can recover."""
 
 import json
+import math
 import stat
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -265,11 +266,14 @@ async def asked_with(server: ChatServer, endpoint: Endpoint, answer: Any) -> Non
     await asked(endpoint)
 
 
-def test_a_picture_costs_what_the_server_counted(make: MakeEndpoint) -> None:
-    ignorant, knowing = make(), make()
-    apply_profile(knowing, known(image_family=knowing.family, image_counted=PICTURE))
-    assert knowing.images.of_size((512, 512), "low") == PICTURE
-    assert ignorant.images.of_size((512, 512), "low") > PICTURE
+def test_a_picture_is_estimated_by_the_servers_count_where_that_is_above_the_formula(make: MakeEndpoint) -> None:
+    ignorant, cheap, dear = make(), make(), make()
+    formula = ignorant.images.of_size((512, 512), "low")
+    apply_profile(cheap, known(image_family=cheap.family, image_counted=PICTURE))
+    apply_profile(dear, known(image_family=dear.family, image_counted=2 * formula))
+    assert (cheap.images.factor, cheap.images.of_size((512, 512), "low")) == (PICTURE / formula, formula)
+    # Twice the formula, and a tenth for rounding.
+    assert dear.images.of_size((512, 512), "low") == math.ceil(2.2 * formula)
     # Zero tokens and no count teach nothing, and neither does another family's figure.
     for counted in (0, None):
         apply_profile(ignorant, known(image_family=ignorant.family, image_counted=counted))
