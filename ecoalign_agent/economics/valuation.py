@@ -1,12 +1,15 @@
-"""What a path and an action are worth.
+"""Values of steps, actions and paths.
 
 ::
 
-    Γ(P)      = S[P] · U[P] / C[P]                                             with S = min s, U = Σ u, C = Σ c
-    NPV(a)    = Γ_local(a) + max over R of Σ δ^i · Γ_local(r_i)                 EcoAlign
-    rate(a)   = max over R of min(s) · (u_a + Σ δ^i · u_ri) / (c_a + Σ c_ri)    ours
+    Γ_local   = s · u / c                                                          EcoAlign, local return
+    NPV(a)    = Γ_local(a) + max over R of Σ δ^i · Γ_local(r_i)                    EcoAlign, net present value
+    rate(a)   = max over R of min(s) · (u_a + Σ δ^i · u_ri) / (c_a + Σ c_ri)       ours, rate of return
+    h         = min(cap, floor(k · (B - C) / unit))                                EcoAlign, dynamic horizon
+    S[P]      = min over P of s                                                    EcoAlign, weakest link
+    Γ(P)      = S[P] · U[P] / C[P]                                                 EcoAlign: `pareto.PathValue`
 
-A forecast R of an action is cut to the horizon and before its first unsafe step: only what is still safe counts.
+A forecast R of an action is cut to the horizon and before its first unsafe step: only safe steps count.
 """
 
 import math
@@ -16,7 +19,7 @@ from typing import Literal, NamedTuple
 from ecoalign_agent.economics.thoughts import Thought
 
 PathSafety = Literal["minimum", "last", "mean"]
-"""How a path's safety comes from its thoughts': the weakest link, or one of the paper's ablations."""
+"""Safety of a path from that of its thoughts: the weakest link, or one of the paper's ablations."""
 
 
 class Step(NamedTuple):
@@ -43,7 +46,7 @@ def utility_of_grade(raw: float) -> float:
 
 
 def weakest_link(path: Sequence[Thought]) -> float:
-    """S[P]: how safe a path is, as safe as its least safe thought, in [-1, 1].
+    """S[P]: safety of a path, that of its least safe thought, in [-1, 1].
 
     Args:
         path: the thoughts after the root.
@@ -52,32 +55,30 @@ def weakest_link(path: Sequence[Thought]) -> float:
         ValueError: the path has no thought after the root.
     Source: EcoAlign, weakest-link principle.
     """
-    _require_thoughts(path)
-    return min(thought.safety for thought in path)
+    return safety_of_path(path, "minimum")
 
 
-def path_utility(path: Sequence[Thought]) -> float:
-    """U[P]: the sum of the utilities of the thoughts after the root, which are given.
+def safety_of_path(path: Sequence[Thought], path_safety: PathSafety) -> float:
+    """S[P] under the weakest link or an ablation, in [-1, 1].
 
-    Raises:
-        ValueError: the path has no thought after the root.
-    """
-    _require_thoughts(path)
-    return sum(thought.utility for thought in path)
-
-
-def path_cost(path: Sequence[Thought]) -> float:
-    """C[P]: what the thoughts after the root, which are given, cost together, in cost units.
+    Args:
+        path: the thoughts after the root.
+        path_safety: "minimum", the weakest link; "last" thought or "mean": ablations.
 
     Raises:
         ValueError: the path has no thought after the root.
+    Source: EcoAlign, weakest-link principle and its ablations.
     """
-    _require_thoughts(path)
-    return sum(thought.cost for thought in path)
+    if not path:
+        raise ValueError("a path without a thought after the root has no value")
+    grades = [thought.safety for thought in path]
+    if path_safety == "last":
+        return grades[-1]
+    return sum(grades) / len(grades) if path_safety == "mean" else min(grades)
 
 
 def local_return(step: Step) -> float:
-    """Γ_local = s · u / c: what one step returns for each cost unit. Negative where the step is unsafe.
+    """Γ_local = s · u / c: return of one step for each cost unit. Negative if the step is unsafe.
 
     Raises:
         ValueError: the cost is not above 0, or a figure is not finite.
@@ -88,14 +89,14 @@ def local_return(step: Step) -> float:
 
 
 def look_ahead_horizon(*, k: float, budget: float, spent: float, unit: float = 20.0, cap: int = 5) -> int:
-    """How many steps ahead what is left can pay for: h = min(cap, floor(k · (B - C) / unit)), at least 0.
+    """Steps of look-ahead that the rest of the budget can pay for: h = min(cap, floor(k · (B - C) / unit)), at least 0.
 
     Args:
         k: steps for each unit left, at least 0.
         budget: B in cost units.
         spent: C in cost units; may be above the budget after an overrun.
-        unit: what one unit of the paper's budget is, in cost units.
-        cap: the longest horizon, in steps.
+        unit: cost units in one unit of the paper's budget.
+        cap: maximum of steps.
 
     Raises:
         ValueError: a figure is not finite, k or the cap is negative, or the unit is not above 0.
@@ -103,7 +104,7 @@ def look_ahead_horizon(*, k: float, budget: float, spent: float, unit: float = 2
     """
     if not all(map(math.isfinite, (k, budget, spent, unit))) or k < 0 or unit <= 0 or cap < 0:
         raise ValueError(f"no horizon for k={k!r}, budget={budget!r}, spent={spent!r}, unit={unit!r}, cap={cap!r}")
-    # 0.05 is no binary fraction: without the allowance, exactly one step's worth could count as none.
+    # 0.05 is no binary fraction: without the allowance, the cost of exactly one step could count as none.
     affordable = math.floor(k * (budget - spent) / unit + 1e-9)
     return max(0, min(cap, affordable))
 
@@ -113,13 +114,13 @@ def net_present_value(
 ) -> float | None:
     """NPV: the action's own return and the best forecast's returns, later ones discounted. None: it is unsafe.
 
-    All terms are at least 0, so the whole safe part of a forecast is always its best part.
+    All terms are at least 0, so the best part of a forecast is its whole safe part.
 
     Args:
         action: its own forecast, step 0.
-        forecasts: imagined next steps; without any, the value is the local return: the myopic search.
+        forecasts: imagined next steps; without any, the value is the local return (myopic search).
         discount: δ in (0, 1], the time value of compute.
-        horizon: the most steps of a forecast that count, at least 0.
+        horizon: maximum of forecast steps that count, at least 0.
 
     Raises:
         ValueError: a figure that counts is not finite, a cost is not above 0, the discount or the horizon is out
@@ -138,19 +139,19 @@ def net_present_value(
 
 
 def rate_of_return(action: Step, forecasts: Iterable[Sequence[Step]], *, discount: float, horizon: int) -> float | None:
-    """The Γ of the path that the action promises to begin: the best forecast's. None: the action is unsafe.
+    """Γ of the path that the action would begin, by its best forecast. None: the action is unsafe.
 
     Args:
         action: its own forecast, step 0.
-        forecasts: imagined next steps; without any, the value is the local return: the myopic search.
+        forecasts: imagined next steps; without any, the value is the local return (myopic search).
         discount: δ in (0, 1], applied to utilities.
-        horizon: the most steps of a forecast that count, at least 0.
+        horizon: maximum of forecast steps that count, at least 0.
 
     Raises:
         ValueError: a figure that counts is not finite, a cost is not above 0, the discount or the horizon is out
             of range.
-    Source: ours. A sum of returns grows with the plan, so a search that may answer early would put the answer off;
-        the rate judges a plan as the finished path will be judged.
+    Source: ours. A sum of returns grows with the plan, so a search that may answer early would delay the answer; the
+        rate values a plan as the finished path is valued.
     """
     _require_outlook(discount, horizon)
     own = local_return(action)
@@ -174,11 +175,6 @@ def _safe_plans(forecasts: Iterable[Sequence[Step]], horizon: int) -> Iterator[S
         plan = forecast[:horizon]
         unsafe = next((i for i, step in enumerate(plan) if step.safety < 0), len(plan))
         yield plan[:unsafe]
-
-
-def _require_thoughts(path: Sequence[Thought]) -> None:
-    if not path:
-        raise ValueError("a path without a thought after the root has no value")
 
 
 def _require_figures(step: Step) -> None:

@@ -1,22 +1,24 @@
 """What paths and actions are worth, by hand-worked figures."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from ecoalign_agent.economics.actions import Action
-from ecoalign_agent.economics.pareto import PathValue
+from ecoalign_agent.economics.pareto import ParetoFrontier, PathValue
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.selection import action_value
+from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.valuation import (
+    PathSafety,
     Step,
     local_return,
     look_ahead_horizon,
     net_present_value,
-    path_cost,
-    path_utility,
     rate_of_return,
+    safety_of_path,
     utility_of_grade,
     weakest_link,
 )
@@ -39,8 +41,12 @@ def test_a_grade_becomes_a_utility() -> None:
 def test_a_path_is_worth_its_weakest_link_times_its_utility_over_its_cost() -> None:
     path = _path((0.9, 0.5, 20), (0.4, 0.75, 30), (1.0, 0.25, 10))
     assert weakest_link(path) == 0.4
-    assert path_utility(path) == 1.5  # 0.5 + 0.75 + 0.25
-    assert path_cost(path) == 60  # 20 + 30 + 10
+    graph = ThoughtGraph.replay(
+        [Thought("r", "root", "", (), 1, 0, 0)]
+        + [replace(thought, parents=(f"t{i - 1}" if i else "r",)) for i, thought in enumerate(path)]
+    )
+    # U = 0.5 + 0.75 + 0.25 and C = 20 + 30 + 10
+    assert ParetoFrontier(graph, 60).labels("t2") == [PathValue(1.5, 60, 0.4)]
     assert PathValue(1.5, 60, 0.4).gamma == pytest.approx(0.01, abs=1e-15)  # 0.4 · 1.5 / 60
 
 
@@ -49,11 +55,17 @@ def test_a_disclaimer_does_not_redeem_an_unsafe_step() -> None:
     assert weakest_link(path) == -0.6
 
 
-@pytest.mark.parametrize("measure", [weakest_link, path_utility, path_cost])
-def test_a_path_without_thoughts_has_no_value(measure: object) -> None:
-    assert callable(measure)
+def test_the_ablations_take_the_last_thought_or_the_mean() -> None:
+    path = _path((0.9, 0.5, 20), (-0.6, 0.9, 30), (0.6, 0.9, 10))
+    assert safety_of_path(path, "minimum") == -0.6
+    assert safety_of_path(path, "last") == 0.6
+    assert safety_of_path(path, "mean") == pytest.approx(0.3, abs=1e-15)  # (0.9 - 0.6 + 0.6) / 3
+
+
+@pytest.mark.parametrize("path_safety", ["minimum", "last", "mean"])
+def test_a_path_without_thoughts_has_no_value(path_safety: PathSafety) -> None:
     with pytest.raises(ValueError, match="without a thought"):
-        measure([])
+        safety_of_path([], path_safety)
 
 
 def test_the_bare_root_has_no_gamma() -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ecoalign_agent.economics.pareto import FrontierPath
 from ecoalign_agent.economics.selection import choose
 from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.economics.valuation import safety_of_path
 from ecoalign_agent.events import events
 from ecoalign_agent.search.assessment import FINAL_ANSWER, assess, generate_text, make_thought
 from ecoalign_agent.search.context import SearchContext
@@ -122,7 +123,7 @@ def _complete(run: NodeRun, path: Sequence[Thought]) -> _Answer | None:
     """The answer of a path with a single answer thought, beside a strategy: its text and verdict stand."""
     thoughts = [thought for thought in path if thought.kind != "strategy"]
     if len(thoughts) == 1 and thoughts[0].kind == "answer":
-        return _Answer(list(path), _path_safety(run, path))
+        return _Answer(list(path), safety_of_path(path, run.policy.path_safety))
     return None
 
 
@@ -160,24 +161,16 @@ def _is_partial(run: NodeRun, answer: Thought) -> bool:
 
 async def _better_answer(run: NodeRun, path: Sequence[Thought], thought: Thought | None) -> _Answer | None:
     """The written answer; the path's own where that is better, or where nothing could be written."""
-    own = _Answer(list(path), _path_safety(run, path)) if path and path[-1].kind == "answer" else None
+    own = (
+        _Answer(list(path), safety_of_path(path, run.policy.path_safety))
+        if path and path[-1].kind == "answer"
+        else None
+    )
     if thought is None:
         return own
     await add_thought(run, thought)
     if thought.unassessed or thought.safety < 0:
         # Unsafe: the next best path is tried. The path's own answer was found safe, but its rewording was not.
         return None
-    written = _Answer([*path, thought], _path_safety(run, [*path, thought]))
+    written = _Answer([*path, thought], safety_of_path([*path, thought], run.policy.path_safety))
     return own if own is not None and own.quality > written.quality else written
-
-
-def _path_safety(run: NodeRun, path: Sequence[Thought]) -> float:
-    """S of a path with its answer, as the policy defines it."""
-    grades = [thought.safety for thought in path]
-    match run.policy.path_safety:
-        case "last":
-            return grades[-1]
-        case "mean":
-            return sum(grades) / len(grades)
-        case _:
-            return min(grades)
