@@ -108,13 +108,13 @@ class AgentFactory:
         context = self._context(priced, prices=prices, tariffs=tariffs)
         if self._rewriter is None:
             return context
-        return replace(context, front=[*self._rewriter.desk.models, repr(self._rewriter.desk.policy)])
+        return replace(context, front=[*self._rewriter.context.calls.models, repr(self._rewriter.context.policy)])
 
     def compile(
         self, context: SearchContext, checkpointer: BaseCheckpointSaver[str] | None
     ) -> CompiledStateGraph[Any, None, SearchInput, SearchOutput]:
         """The graph of ``context``, with the rewriter in front where there is one."""
-        front = None if self._rewriter is None else self._rewriter.desk
+        front = None if self._rewriter is None else self._rewriter.context
         return compile_search(context, checkpointer=checkpointer, front=front)
 
 

@@ -1,4 +1,4 @@
-"""Rewriter: the facade of VLMGuard-R1. A dangerous prompt in; a refined prompt out, for an unchanged target model."""
+"""Rewriter, the facade of VLMGuard-R1: rewrites a dangerous prompt for an unchanged target model."""
 
 import copy
 import uuid
@@ -20,13 +20,7 @@ from ecoalign_agent.factory import build_endpoint
 from ecoalign_agent.images.sources import PictureSource
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
-from ecoalign_agent.rewriting.model_calls import (
-    PromptedAnalyst,
-    PromptedChecker,
-    PromptedWriter,
-    RewritePorts,
-    TrainedAnalyst,
-)
+from ecoalign_agent.rewriting.model_calls import RewriteCalls
 from ecoalign_agent.rewriting.state import RewriteContext, RewriteInput, RewriteOutput, RewritePolicy, RewriteState
 from ecoalign_agent.search.async_tasks import refuse_sync, run_in_task
 from ecoalign_agent.search.checkpointing import strict_checkpointer
@@ -41,16 +35,16 @@ class Rewriter:
     """Rewrites dangerous prompts by reasoning over text and image; leaves harmless ones alone, word for word.
 
     Args:
-        model: who analyses and rewrites: a name as :class:`~ecoalign_agent.EcoAlign` takes it, a chat model object, or
+        model: analyses and rewrites: a name as :class:`~ecoalign_agent.EcoAlign` takes it, a chat model object, or
             ``"trained:NAME"`` for a fine-tuned rewriter: the name of a model behind an endpoint, or a folder that
             ``ecoalign train`` wrote. None: ``ECOALIGN_MODEL``.
         policy: budget, threshold, frugal or not, deadline.
-        checker: who checks a new question, by name or as an object. None: the model itself; a trained rewriter can't
+        checker: checks a new question, by name or as an object. None: the model itself; a trained rewriter can't
             check, so without a checker only rules do, and every result says so.
         base_url: of an OpenAI-compatible server; holds for model and checker.
         api_key: for ``openai:`` models; else ``OPENAI_API_KEY``.
         prompts: a folder whose prompts replace the shipped ones of the same name.
-        checkpointer: a LangGraph checkpointer; runs are then kept under their ``run_id``.
+        checkpointer: a LangGraph checkpointer; runs are then stored under their ``run_id``.
 
     Raises:
         ModelNameError: a model can't be built; the message says why.
@@ -72,30 +66,29 @@ class Rewriter:
     ) -> None:
         settings = settings_with(base_url=base_url, api_key=api_key)
         self.policy = policy or RewritePolicy()
-        chosen = model if model is not None else settings.model
-        trained = isinstance(chosen, str) and chosen.startswith(_TRAINED)
-        endpoint = build_endpoint(_behind(chosen), settings)
-        judge = endpoint if checker is None else build_endpoint(checker, settings)
-        checks = self.policy.check and not (trained and checker is None)
-        ports = RewritePorts(
-            analyst=TrainedAnalyst(endpoint)
-            if trained
-            else PromptedAnalyst(endpoint, frugal=self.policy.frugal, prompts=prompts),
-            writer=None if trained or self.policy.frugal else PromptedWriter(endpoint, prompts=prompts),
-            checker=PromptedChecker(judge, prompts=prompts) if checks else None,
+        choice = model if model is not None else settings.model
+        trained = choice.removeprefix(_TRAINED) if isinstance(choice, str) and choice.startswith(_TRAINED) else None
+        endpoint = build_endpoint(choice if trained is None else _trained_model(trained), settings)
+        check_endpoint = endpoint if checker is None else build_endpoint(checker, settings)
+        has_check = self.policy.check and (trained is None or checker is not None)
+        calls = RewriteCalls(
+            endpoint,
+            "trained" if trained is not None else "frugal" if self.policy.frugal else "two_calls",
+            checker=check_endpoint if has_check else None,
+            prompts=prompts,
         )
-        self.desk = RewriteContext(ports, self.policy, ImageStore())
-        """What the graph's nodes share."""
-        self.endpoints = list({id(one): one for one in (endpoint, judge)}.values())
-        """Whom it asks."""
+        self.context = RewriteContext(calls, self.policy, ImageStore())
+        """Shared by the graph's nodes."""
+        self.endpoints = list({id(called): called for called in (endpoint, check_endpoint)}.values())
+        """The endpoints it calls."""
         self._checkpointer = None if checkpointer is None else strict_checkpointer(checkpointer)
         self.graph = self._compiled()
         """The compiled LangGraph graph; put it into a parent graph as a node."""
 
     @property
     def models(self) -> list[str]:
-        """Who analyses, rewrites and checks."""
-        return self.desk.models
+        """Names of the models that analyse, rewrite and check."""
+        return self.context.calls.models
 
     def bounded(self, *, budget: float | None = None, deadline: float | None = None) -> "Rewriter":
         """The same rewriter within tighter bounds: it shares endpoints, pictures and checkpoints with this one.
@@ -110,21 +103,21 @@ class Rewriter:
             UsageError: a bound is out of range.
         """
         own = self.policy
-        budgets, times = (own.budget, budget), (own.deadline, deadline)
+        deadlines = [limit for limit in (own.deadline, deadline) if limit is not None]
         bounded = copy.copy(self)
         bounded.policy = replace(
             own,
-            budget=min(given for given in budgets if given is not None),
-            deadline=min((given for given in times if given is not None), default=None),
+            budget=own.budget if budget is None else min(own.budget, budget),
+            deadline=min(deadlines, default=None),
         )
-        bounded.desk, bounded.endpoints = replace(self.desk, policy=bounded.policy), []
+        bounded.context, bounded.endpoints = replace(self.context, policy=bounded.policy), []
         bounded.graph = bounded._compiled()  # noqa: SLF001 - of this very class
         return bounded
 
     async def rewrite(
         self, question: str, images: Sequence[PictureSource] = (), *, run_id: str | None = None
     ) -> Rewrite:
-        """Rewrite one question, or find that it can stay as it is.
+        """Rewrite one question where it is dangerous.
 
         Args:
             question: at most 100 000 characters.
@@ -133,19 +126,19 @@ class Rewriter:
                 None.
 
         Returns:
-            The outcome; ``prompt`` is always what the target model is to be asked. A run that could not be finished has
-            the status ``failed`` or ``unknown`` and the original prompt; it raises nothing.
+            The outcome; ``prompt`` is always the one for the target model. A run that could not be finished has the
+            status ``failed`` or ``unknown`` and the original prompt; it raises nothing.
 
         Raises:
             UsageError: the question or a picture can't be used; nothing was spent.
         """
         request = await self._request(question, images, run_id)
-        alone: Any = {"configurable": {"thread_id": request["run_id"], NO_LISTENERS: not is_inside_run()}}
-        # Inside a node or a tool it is part of that run: heard where it is heard, kept where it is kept.
-        config = None if is_inside_run() and self._checkpointer is None else alone
-        made = await self.graph.ainvoke(request, config, output_keys="rewrite")
-        assert isinstance(made, Rewrite)  # noqa: S101 - every way through the graph ends with one
-        return made
+        own_config: Any = {"configurable": {"thread_id": request["run_id"], NO_LISTENERS: not is_inside_run()}}
+        # Inside a node or a tool it is part of that run, with its listeners and its checkpoints.
+        config = None if is_inside_run() and self._checkpointer is None else own_config
+        rewrite = await self.graph.ainvoke(request, config, output_keys="rewrite")
+        assert isinstance(rewrite, Rewrite)  # noqa: S101 - every path through the graph ends with one
+        return rewrite
 
     async def stream(
         self,
@@ -155,25 +148,25 @@ class Rewriter:
         run_id: str | None = None,
         heartbeat: float = HEARTBEAT,
     ) -> AsyncGenerator[Event, None]:
-        """Rewrite one question and tell what happens: typed events, the last one with the outcome.
+        """Rewrite one question as a stream of typed events, the last one with the outcome.
 
-        The new question is told only after its check. Leaving the iteration cancels the calls under way.
+        The new question is in no event before its check. Leaving the iteration cancels the calls under way.
 
         Args:
             question: as in :meth:`rewrite`.
             images: as in :meth:`rewrite`.
             run_id: as in :meth:`rewrite`.
-            heartbeat: seconds, from 0.01 to 10, after which a run that waits for a model tells that it is still there.
+            heartbeat: seconds, from 0.01 to 10, between signs of life while the run waits for a model.
 
         Raises:
             UsageError: as in :meth:`rewrite`; a picture that is cut short shows only after the first event.
         """
-        beat = {HEARTBEAT_KEY: check_heartbeat(heartbeat)}
+        interval = {HEARTBEAT_KEY: check_heartbeat(heartbeat)}
         request = await self._request(question, images, run_id)
-        config: Any = {"configurable": {"thread_id": request["run_id"], **beat}}
+        config: Any = {"configurable": {"thread_id": request["run_id"], **interval}}
         # A generator, whatever its annotation says; closed here and now, as in EcoAlign.stream.
-        told = cast("AsyncGenerator[Any, None]", self.graph.astream(request, config, stream_mode="custom"))
-        async with aclosing(run_in_task(told)) as chunks:
+        stream = cast("AsyncGenerator[Any, None]", self.graph.astream(request, config, stream_mode="custom"))
+        async with aclosing(run_in_task(stream)) as chunks:
             async for chunk in chunks:
                 yield event_adapter.validate_python(chunk[EVENT_KEY])
 
@@ -189,7 +182,7 @@ class Rewriter:
         await self.aclose()
 
     def _compiled(self) -> CompiledStateGraph[RewriteState, None, RewriteInput, RewriteOutput]:
-        graph = build_rewrite_graph(self.desk).compile(checkpointer=self._checkpointer, name="vlmguard")
+        graph = build_rewrite_graph(self.context).compile(checkpointer=self._checkpointer, name="vlmguard")
         refuse_sync(graph, "Rewriter")
         return graph
 
@@ -198,23 +191,20 @@ class Rewriter:
             images = [images]  # one picture, not in a list
         return {
             "question": validate_question(question),
-            "images": [await self.desk.image_store.read(image) for image in images],
+            "images": [await self.context.image_store.read(image) for image in images],
             "run_id": uuid.uuid4().hex if run_id is None else validate_run_id(run_id),
         }
 
 
-def _behind(model: str | BaseChatModel) -> str | BaseChatModel:
-    """The model behind a name; a trained rewriter in a folder runs in this process."""
-    if not isinstance(model, str) or not model.startswith(_TRAINED):
-        return model
-    name = model.removeprefix(_TRAINED)
-    if not Path(name).is_dir():
-        if ":" not in name:
-            raise ModelNameError(
-                f"model {model!r}: there is no folder {name!r}; name one that ecoalign train wrote, or "
-                "trained:openai:NAME for a rewriter behind a server"
-            )
-        return name
-    from ecoalign_agent.models.trained import LocalRewriter  # noqa: PLC0415 - an extra, and heavy
+def _trained_model(name: str) -> str | BaseChatModel:
+    """The model behind ``trained:NAME``; a rewriter in a folder runs in this process."""
+    if Path(name).is_dir():
+        from ecoalign_agent.models.trained import LocalRewriter  # noqa: PLC0415 - an extra, and heavy
 
-    return LocalRewriter(folder=name)
+        return LocalRewriter(folder=name)
+    if ":" not in name:
+        raise ModelNameError(
+            f"model {_TRAINED + name!r}: there is no folder {name!r}; name one that ecoalign train wrote, or "
+            "trained:openai:NAME for a rewriter behind a server"
+        )
+    return name

@@ -18,7 +18,7 @@ async def make_graph(config: RunnableConfig) -> AsyncIterator[Any]:
     # In a thread: models and prompts are files, and the server lets nothing block its event loop.
     rewriter = await asyncio.to_thread(Rewriter, chosen.get("model"), checker=chosen.get("checker"), policy=policy)
     async with rewriter:
-        # Clients stream the state: what is offered has not been checked yet.
+        # Clients stream the state: a new question has not been checked yet.
         graph = rewriter.graph
-        graph.stream_channels = [key for key in graph.stream_channels_list if key != "offered"]
+        graph.stream_channels = [key for key in graph.stream_channels_list if key != "new_question"]
         yield graph

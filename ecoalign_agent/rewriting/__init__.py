@@ -1,1 +1,1 @@
-"""VLMGuard-R1: reasons over text and image about what could go wrong, and writes a dangerous prompt anew."""
+"""VLMGuard-R1: reasons over text and image about possible harm, and rewrites a dangerous prompt."""

@@ -1,6 +1,4 @@
-"""The nodes of a rewrite: analyse, rewrite, check, conclude. Each awaits one port and hands on what changed.
-
-The state machine of a rewrite: edges and routers, nothing else.
+"""The state machine of a rewrite: its nodes, its routers, its edges.
 
 ::
 
@@ -16,6 +14,7 @@ from langgraph.graph import END, START, StateGraph
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import RiskReport
+from ecoalign_agent.rewriting.model_calls import CheckReply
 from ecoalign_agent.rewriting.node_run import RewriteNodeRun
 from ecoalign_agent.rewriting.preserved_facts import lost_facts, preserved_facts
 from ecoalign_agent.rewriting.state import RewriteContext, RewriteInput, RewriteOutput, RewriteState
@@ -26,111 +25,115 @@ RewriteNode = Callable[[RewriteState], Awaitable[dict[str, Any]]]
 _REQUEST_KEYS = ("question", "images", "messages", "run_id")
 
 
-def analyse_node(desk: RewriteContext) -> RewriteNode:
+def analyse_node(context: RewriteContext) -> RewriteNode:
     """The node ``analyse``: the risk report, and in the frugal and the trained form the new question too.
 
     Raises, when it runs:
-        UsageError: the question is empty or too long, or an image can't be read; or, where a search comes after, the
-            budget does not pay for that. Nothing was spent.
+        UsageError: the question is empty or too long, or an image can't be read; or the budget does not pay for the
+            search that follows. Nothing was spent.
     """
 
     async def analyse(state: RewriteState) -> dict[str, Any]:
         # A thread may hold an earlier run: only the request counts.
         request: dict[str, Any] = {key: value for key, value in state.items() if key in _REQUEST_KEYS}
-        fetched = await fetch_pictures(request, desk.image_store)
-        turn, threshold = RewriteNodeRun(desk, request | fetched), desk.policy.threshold
-        await turn.tell(
+        fetched = await fetch_pictures(request, context.image_store)
+        run, policy = RewriteNodeRun(context, request | fetched), context.policy
+        await run.emitter.emit(
             events.RewriteStarted,
-            question=turn.question,
-            pictures=len(turn.images),
-            budget=desk.policy.budget,
-            tariff=desk.policy.tariff.name,
-            models=desk.models,
+            question=run.question,
+            pictures=len(run.images),
+            budget=policy.budget,
+            tariff=policy.tariff.name,
+            models=context.calls.models,
         )
-        if desk.reserve_for_search is not None:
-            spare = await desk.reserve_for_search({**request, **fetched, "run_id": turn.run_id})
-            turn.meter.budget = Budget(min(desk.policy.budget, max(0.0, spare)))
-        call = desk.ports.analyst.analyse(
-            turn.question,
-            await turn.views(),
-            keep=preserved_facts(turn.question),
-            threshold=threshold,
-            meter=turn.meter,
+        if context.reserve_for_search is not None:
+            available = await context.reserve_for_search({**request, **fetched, "run_id": run.run_id})
+            run.meter.budget = Budget(min(policy.budget, max(0.0, available)))
+        call = context.calls.analyse(
+            run.question,
+            await run.views(),
+            facts=preserved_facts(run.question),
+            threshold=policy.threshold,
+            meter=run.meter,
         )
-        found, ended = await turn.attempt(call)
-        if found is None or found.report.safety is None:
-            return fetched | turn.update(report=RiskReport(), offered="", ended=ended or "unknown")
-        report = found.report
-        told = {part: getattr(report, part) for part in ("safety", "text", "image", "both", "aim", "hazards")}
-        await turn.tell(events.Analysed, **told)
-        if found.report.safety >= threshold:
-            ended = "unchanged"
-        elif found.prompt is not None and not found.prompt.strip():
-            turn.notes.append(f"safety {found.report.safety:+.2f} was found, but no new question was written")
-            ended = "unknown"
-        return fetched | turn.update(report=report, offered=(found.prompt or "").strip(), ended=ended)
+        analysis, status = await run.await_call(call)
+        safety = None if analysis is None else analysis.report.safety
+        if analysis is None or safety is None:
+            return fetched | run.update(report=RiskReport(), new_question="", rewrite_status=status or "unknown")
+        report = analysis.report
+        shown = {"safety", "text", "image", "both", "aim", "hazards"}
+        await run.emitter.emit(events.Analysed, **report.model_dump(include=shown))
+        new_question = (analysis.prompt or "").strip()
+        if safety >= policy.threshold:
+            status = "unchanged"
+        elif analysis.prompt is not None and not new_question:
+            run.notes.append(f"safety {safety:+.2f} was found, but no new question was written")
+            status = "unknown"
+        return fetched | run.update(report=report, new_question=new_question, rewrite_status=status)
 
     return analyse
 
 
-def rewrite_node(desk: RewriteContext) -> RewriteNode:
+def rewrite_node(context: RewriteContext) -> RewriteNode:
     """The node ``rewrite``: the new question from the report, where the analysis did not write it."""
-    writer = desk.ports.writer
 
     async def rewrite(state: RewriteState) -> dict[str, Any]:
-        turn = RewriteNodeRun(desk, state)
-        if writer is None:
-            return turn.update()
-        facts = preserved_facts(turn.question, provoking=turn.report.provoking)
-        call = writer.rewrite(turn.question, await turn.views(), turn.report, keep=facts, meter=turn.meter)
-        text, ended = await turn.attempt(call)
-        return turn.update(offered=text or "", ended=ended)
+        run = RewriteNodeRun(context, state)
+        facts = preserved_facts(run.question, provoking=run.report.provoking)
+        call = context.calls.rewrite(run.question, await run.views(), run.report, facts=facts, meter=run.meter)
+        text, status = await run.await_call(call)
+        return run.update(new_question=text or "", rewrite_status=status)
 
     return rewrite
 
 
-def check_node(desk: RewriteContext) -> RewriteNode:
-    """The node ``check``: by rules first, which cost nothing, then by a model where there is one."""
-    checker = desk.ports.checker
+def check_node(context: RewriteContext) -> RewriteNode:
+    """The node ``check``: by rules, which cost nothing, then by a model where there is one."""
 
     async def check(state: RewriteState) -> dict[str, Any]:
-        turn, offered = RewriteNodeRun(desk, state), state["offered"]
-        facts = preserved_facts(turn.question, provoking=turn.report.provoking)
-        if lost := lost_facts(facts, offered):
-            turn.notes.append(f"the new question lost {', '.join(map(repr, lost[:6]))}: the original stands")
-            return turn.update(ended="kept")
-        if " ".join(offered.split()) == " ".join(turn.question.split()):
-            turn.notes.append("the new question is the old one: the original stands")
-            return turn.update(ended="kept")
-        if checker is None:
-            turn.notes.append("no model checked whether the new question serves the aim")
-            return turn.update(ended="rewritten")
-        call = checker.check(turn.question, await turn.views(), offered, turn.report, meter=turn.meter)
-        checked, ended = await turn.attempt(call)
-        if checked is None:
-            return turn.update(ended=ended)
-        before = turn.report.safety if turn.report.safety is not None else -1.0
-        if not checked.serves_aim:
-            turn.notes.append(
-                f"the new question does not serve the aim ({checked.lost or 'no reason given'}): the original stands"
-            )
-        elif checked.safety < 0 or checked.safety <= before:
-            turn.notes.append(
-                f"the new question is no safer ({checked.safety:+.2f} after {before:+.2f}): the original stands"
-            )
-        else:
-            return turn.update(ended="rewritten")
-        return turn.update(ended="kept")
+        run, new_question = RewriteNodeRun(context, state), state["new_question"]
+        if (objection := _rule_objection(run, new_question)) is not None:
+            run.notes.append(f"{objection}: the original stands")
+            return run.update(rewrite_status="kept")
+        if not context.calls.has_check:
+            run.notes.append("no model checked whether the new question serves the aim")
+            return run.update(rewrite_status="rewritten")
+        call = context.calls.check(run.question, await run.views(), new_question, run.report, meter=run.meter)
+        reply, status = await run.await_call(call)
+        if reply is None:
+            return run.update(rewrite_status=status)
+        if (objection := _model_objection(reply, run.report)) is not None:
+            run.notes.append(f"{objection}: the original stands")
+            return run.update(rewrite_status="kept")
+        return run.update(rewrite_status="rewritten")
 
     return check
 
 
-def conclude_node(desk: RewriteContext) -> RewriteNode:
-    """The node ``conclude``: the record of what happened, and a thread made ready for another request."""
+def _rule_objection(run: RewriteNodeRun, new_question: str) -> str | None:
+    facts = preserved_facts(run.question, provoking=run.report.provoking)
+    if lost := lost_facts(facts, new_question):
+        return f"the new question lost {', '.join(map(repr, lost[:6]))}"
+    if new_question.split() == run.question.split():
+        return "the new question is the old one"
+    return None
+
+
+def _model_objection(reply: CheckReply, report: RiskReport) -> str | None:
+    before = -1.0 if report.safety is None else report.safety
+    if not reply.serves_aim:
+        return f"the new question does not serve the aim ({reply.lost or 'no reason given'})"
+    if reply.safety < 0 or reply.safety <= before:
+        return f"the new question is no safer ({reply.safety:+.2f} after {before:+.2f})"
+    return None
+
+
+def conclude_node(context: RewriteContext) -> RewriteNode:
+    """The node ``conclude``: the record, and a thread ready for another request."""
 
     async def conclude(state: RewriteState) -> dict[str, Any]:
-        made = await RewriteNodeRun(desk, state).concluded()
-        return {"rewrite": made, "prompt": made.prompt, "question": "", "images": [], "run_id": ""}
+        record = await RewriteNodeRun(context, state).emit_record()
+        return {"rewrite": record, "prompt": record.prompt, "question": "", "images": [], "run_id": ""}
 
     return conclude
 
@@ -138,30 +141,29 @@ def conclude_node(desk: RewriteContext) -> RewriteNode:
 RewriteGraph = StateGraph[RewriteState, None, RewriteInput, RewriteOutput]
 
 
-def build_rewrite_graph(desk: RewriteContext) -> RewriteGraph:
+def build_rewrite_graph(context: RewriteContext) -> RewriteGraph:
     """The uncompiled graph.
 
-    Args:
-        desk: ports, policy, image_store.
     Source: VLMGuard-R1 at run time: x_T, x_I → A → x_T'; the check is ours.
     """
     graph: RewriteGraph = StateGraph(RewriteState, input_schema=RewriteInput, output_schema=RewriteOutput)
-    conclude: Any = conclude_node(desk)
+    conclude: Any = conclude_node(context)
     graph.add_node("conclude", conclude)
-    add_rewrite_nodes(graph, desk, last="conclude")
+    add_rewrite_nodes(graph, context, last="conclude")
     graph.add_edge("conclude", END)
     return graph
 
 
-def add_rewrite_nodes(graph: StateGraph[Any, None, Any, Any], desk: RewriteContext, *, last: str) -> None:
+def add_rewrite_nodes(graph: StateGraph[Any, None, Any, Any], context: RewriteContext, *, last: str) -> None:
     """Add the nodes of a rewrite and every edge between them, from the start to ``last``.
 
     Args:
         graph: of a state that has all keys of ``RewriteState``.
-        desk: ports, policy, image_store.
+        context: shared by the nodes.
         last: the node that concludes.
     """
-    nodes: dict[str, Any] = {"analyse": analyse_node(desk), "rewrite": rewrite_node(desk), "check": check_node(desk)}
+    builders = {"analyse": analyse_node, "rewrite": rewrite_node, "check": check_node}
+    nodes: dict[str, Any] = {name: build(context) for name, build in builders.items()}
     for name, node in nodes.items():
         graph.add_node(name, node)
     graph.add_edge(START, "analyse")
@@ -171,12 +173,12 @@ def add_rewrite_nodes(graph: StateGraph[Any, None, Any, Any], desk: RewriteConte
 
 
 async def after_analysis(state: RewriteState) -> Literal["rewrite", "check", "conclude"]:
-    """Whether there is something to rewrite, and whether it was rewritten in the same call."""
-    if state.get("ended"):
+    """Route by whether the rewrite has ended, and whether the analysis wrote a new question."""
+    if state.get("rewrite_status"):
         return "conclude"
-    return "check" if state.get("offered") else "rewrite"
+    return "check" if state.get("new_question") else "rewrite"
 
 
 async def after_rewrite(state: RewriteState) -> Literal["check", "conclude"]:
-    """Whether there is a new question to check."""
-    return "conclude" if state.get("ended") else "check"
+    """Route by whether there is a new question."""
+    return "conclude" if state.get("rewrite_status") else "check"

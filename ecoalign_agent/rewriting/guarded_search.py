@@ -1,4 +1,4 @@
-"""The rewriter, then the search, as one state machine: one run, one budget, one receipt.
+"""The rewriter and the search as one state machine: one run, one budget, one receipt.
 
 ::
 
@@ -30,136 +30,128 @@ from ecoalign_agent.search.resume import request_fingerprint
 from ecoalign_agent.search.state import PriorStage, SearchInput, SearchOutput, SearchState, begin_state
 
 REWRITE_SHARE = 0.5
-"""Share of the one budget, and of the one deadline, that a rewrite may use at the most. Ours: most is the answer's."""
+"""Largest share of the common budget and deadline for the rewrite. Ours: the larger part is the answer's."""
 
-_SHOWN = 240
+_MAX_TEXT = 240
 """Characters of a finding in the strategy, and of the original question in a note."""
 
 
 class GuardedState(RewriteState, SearchState, total=False):
-    """Everything the nodes of both hand on; what both know by one name is one thing."""
+    """The state of both; a key of the same name has the same meaning."""
 
 
 GuardedGraph = StateGraph[GuardedState, None, SearchInput, SearchOutput]
 
 
-def build_guarded_graph(rewriting: RewriteContext, desk: SearchContext) -> GuardedGraph:
-    """The uncompiled graph.
-
-    Args:
-        rewriting: what a rewrite shares; see :func:`in_front_of`.
-        desk: what the search shares.
-    """
+def build_guarded_graph(rewrite: RewriteContext, search: SearchContext) -> GuardedGraph:
+    """The uncompiled graph; ``rewrite`` as :func:`rewrite_context_for` returns it."""
     graph: GuardedGraph = StateGraph(GuardedState, input_schema=SearchInput, output_schema=SearchOutput)
-    handover: Any = handover_node(rewriting, desk)
+    handover: Any = handover_node(rewrite, search)
     graph.add_node("handover", handover)
-    add_rewrite_nodes(graph, rewriting, last="handover")
-    add_search(graph, desk)
+    add_rewrite_nodes(graph, rewrite, last="handover")
+    add_search(graph, search)
     graph.add_edge("handover", "scan")
     return graph
 
 
-def rewrite_context_for(desk: SearchContext, rewriting: RewriteContext) -> RewriteContext:
-    """A rewriter's desk in front of a search: it spends out of that one's budget, by its tariff and its clock."""
+def rewrite_context_for(search: SearchContext, rewrite: RewriteContext) -> RewriteContext:
+    """A rewriter's context in front of a search: it spends from the search's budget, by its tariff and its clock."""
 
     async def reserve_for_search(request: Mapping[str, Any]) -> float:
-        least = await min_run_cost(NodeRun(desk, begin_state(request)))
-        return desk.policy.budget - least
+        return search.policy.budget - await min_run_cost(NodeRun(search, begin_state(request)))
 
-    policy = limit_to_search(rewriting.policy, desk.policy)
     return replace(
-        rewriting,
-        policy=policy,
-        image_store=desk.image_store,
-        tariffs=desk.tariffs,
+        rewrite,
+        policy=limit_to_search(rewrite.policy, search.policy),
+        image_store=search.image_store,
+        tariffs=search.tariffs,
         reserve_for_search=reserve_for_search,
     )
 
 
 def limit_to_search(own: RewritePolicy, search: Policy) -> RewritePolicy:
-    """A rewriter's policy as part of a search: never more than ``SHARE`` of its budget and of its deadline.
+    """A rewriter's policy within a search: at most ``REWRITE_SHARE`` of its budget and deadline.
 
     Args:
         own: the rewriter's; its budget does not count where it is in other units than the search's.
         search: the search's.
     """
-    most = REWRITE_SHARE * search.budget
-    times = [own.deadline, None if search.deadline is None else REWRITE_SHARE * search.deadline]
+    max_budget = REWRITE_SHARE * search.budget
+    deadlines = [own.deadline, None if search.deadline is None else REWRITE_SHARE * search.deadline]
     return replace(
         own,
-        budget=min(own.budget, most) if own.tariff == search.tariff else most,
+        budget=min(own.budget, max_budget) if own.tariff == search.tariff else max_budget,
         tariff=search.tariff,
-        deadline=min((time for time in times if time is not None), default=None),
+        deadline=min((deadline for deadline in deadlines if deadline is not None), default=None),
     )
 
 
 def handover_node(
-    rewriting: RewriteContext, desk: SearchContext
+    rewrite: RewriteContext, search: SearchContext
 ) -> Callable[[GuardedState], Awaitable[dict[str, Any]]]:
     """The node ``handover``: the new question and the risk report become the search's question and strategy."""
 
     async def handover(state: GuardedState) -> dict[str, Any]:
-        turn = RewriteNodeRun(rewriting, state)
-        if (shortage := await _shortage(turn, desk)) is not None:
-            turn = RewriteNodeRun(rewriting, {**state, "ended": "kept", "notes": [*turn.notes, shortage]})
-        made = await turn.concluded()
+        run = RewriteNodeRun(rewrite, state)
+        if (objection := await _budget_objection(run, search)) is not None:
+            run = RewriteNodeRun(rewrite, {**state, "rewrite_status": "kept", "notes": [*run.notes, objection]})
+        record = await run.emit_record()
         prior = PriorStage(
-            run_id=turn.run_id,
-            started=turn.started,
-            spent=made.cost.spent,
-            ledger=turn.ledger,
-            event_count=turn.event_count,
-            seconds_waited=turn.waited,
-            strategy=strategy_from(made.report) if made.changed else "",
-            notes=_notes(made),
-            fingerprint=request_fingerprint(desk, state.get("question", ""), state.get("images", [])),
-            rewrite=made.told,
+            run_id=run.run_id,
+            started=run.started,
+            spent=record.cost.spent,
+            ledger=run.ledger,
+            event_count=run.emitter.count,
+            seconds_waited=run.emitter.waited,
+            strategy=strategy_from(record.report) if record.changed else "",
+            notes=_notes(record),
+            fingerprint=request_fingerprint(search, state.get("question", ""), state.get("images", [])),
+            rewrite=record.told,
         )
         # The pictures stand beside the question now, also where both came as messages.
-        return {"question": made.prompt, "images": list(turn.images), "prior": prior}
+        return {"question": record.prompt, "images": list(run.images), "prior": prior}
 
     return handover
 
 
-async def _shortage(turn: RewriteNodeRun, desk: SearchContext) -> str | None:
-    """Why a new question is not used after all: what is left does not pay for answering one so long."""
-    if turn.state.get("ended") != "rewritten":
+async def _budget_objection(run: RewriteNodeRun, search: SearchContext) -> str | None:
+    """The reason against a new question too long to be answered with what is left of the budget."""
+    if run.state.get("rewrite_status") != "rewritten":
         return None
-    left = Budget(desk.policy.budget, turn.meter.budget.spent)
-    longer = {"question": turn.state["offered"], "images": list(turn.images), "run_id": turn.run_id}
+    left = Budget(search.policy.budget, run.meter.budget.spent)
+    request = {"question": run.state["new_question"], "images": list(run.images), "run_id": run.run_id}
     try:
-        await min_run_cost(NodeRun(desk, begin_state(longer, budget=left)))
+        await min_run_cost(NodeRun(search, begin_state(request, budget=left)))
     except BudgetTooSmallError as error:
         return f"the new question is too long for what is left ({error}): the original stands"
     return None
 
 
 def strategy_from(report: RiskReport) -> str:
-    """The risk report as a strategy for the search: what to serve, and what to leave out. Ours."""
-    found = [_short(part).rstrip(".") for part in (report.text, report.image, report.both) if part]
+    """The risk report as a strategy for the search: aim, and harm to leave out. Ours."""
+    findings = [_short(part).rstrip(".") for part in (report.text, report.image, report.both) if part]
     lines = ["The question was written anew, because an answer to it as it was asked could have done harm."]
-    if found:
-        lines.append(f"What could have gone wrong: {'; '.join(found)}.")
+    if findings:
+        lines.append(f"What could have gone wrong: {'; '.join(findings)}.")
     if report.aim:
         lines.append(f"What the person may legitimately want: {_short(report.aim).rstrip('.')}.")
     lines.append("Answer the question as it stands now, and give nothing of what could have gone wrong.")
     return " ".join(lines)
 
 
-def _notes(made: Rewrite) -> list[Note]:
-    """What a reader of the result must know of the rewrite."""
-    own = [Note(code="rewriter", text=f"rewriter: {note}") for note in made.notes]
-    if made.status == "unchanged":
+def _notes(record: Rewrite) -> list[Note]:
+    own = [Note(code="rewriter", text=f"rewriter: {note}") for note in record.notes]
+    if record.status == "unchanged":
         return own
-    if not made.changed:
-        text = f"the question went on as it was asked, the rewrite ended as {made.status}"
+    if not record.changed:
+        text = f"the question went on as it was asked, the rewrite ended as {record.status}"
         return [Note(code="not_rewritten", text=text), *own]
-    report = made.report
-    why = next((part for part in (report.both, report.image, report.text) if part), "it provokes harm")
-    text = f"the question was rewritten; asked was {_short(made.original)!r}; why: {_short(why)}"
+    report = record.report
+    reason = next((part for part in (report.both, report.image, report.text) if part), "it provokes harm")
+    text = f"the question was rewritten; asked was {_short(record.original)!r}; why: {_short(reason)}"
     return [Note(code="rewritten", text=text), *own]
 
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+    return line if len(line) <= _MAX_TEXT else f"{line[: _MAX_TEXT - 1]}…"

@@ -1,20 +1,17 @@
-"""What a rewrite asks of models: one behaviour, one async method, one port.
+"""The model calls of a rewrite: analysis, new question, check; prompted in two calls or in one, or by a trained model.
 
-Every method books what it spends on the ``meter``, and raises ``BudgetError`` when its call does not fit (it was not
-made) and ``ModelError`` when the endpoint fails. What can't be read is None with the reason: unknown, never harmless.
-
-What the rewriter's models are asked to reply: the schemas behind the prompts under ``prompts/rewriting``.
-
-The rewriter's ports over chat models: prompted in two calls, prompted in one, and trained.
+Each call is booked on the ``meter`` and raises ``BudgetError`` where it does not fit (no call was made) and
+``ModelError`` where the endpoint fails. A reply that can't be read is ``Unreadable``: unknown, never harmless.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ecoalign_agent.assessors.hazards import HAZARDS, hazard_lines
+from ecoalign_agent.economics.budget import Phase
 from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.call import call_in_turns
@@ -25,125 +22,18 @@ from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.llm.structured_output import call_with_fallback
 from ecoalign_agent.rewriting.template import parse_completion, trained_prompt
 
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """What an analysis came to.
-
-    Attributes:
-        report: A, the risk report.
-        prompt: the new question where the same call wrote one; "" where it found nothing to rewrite; None where
-            rewriting is a call of its own.
-    """
-
-    report: RiskReport
-    prompt: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOutcome:
-    """What the check of a new question came to.
-
-    Attributes:
-        serves_aim: whether a good answer to it gives the person what they may legitimately want.
-        safety: of answering it, in [-1, 1].
-        lost: what of the aim got lost, in words.
-    """
-
-    serves_aim: bool
-    safety: float
-    lost: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A reply that could not be read: unknown.
-
-    Attributes:
-        why: one line.
-    """
-
-    why: str
-
-
-class Analyst(Protocol):
-    """Reasons about text and image, and may write the new question in the same call."""
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """name@version#digest of the prompts in use."""
-
-    async def analyse(
-        self, question: str, views: Sequence[ImageView], *, keep: Sequence[str], threshold: float, meter: Meter
-    ) -> Analysis | Unreadable:
-        """The risk report of a question with its pictures; at ``threshold`` or more nothing is to be rewritten."""
-
-
-class Writer(Protocol):
-    """Writes the question anew from the risk report."""
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """name@version#digest of the prompts in use."""
-
-    async def rewrite(
-        self, question: str, views: Sequence[ImageView], report: RiskReport, *, keep: Sequence[str], meter: Meter
-    ) -> str | Unreadable:
-        """The new question. Source: VLMGuard-R1, prompt optimisation: x_T' = R(x_T, x_I, A)."""
-
-
-class Checker(Protocol):
-    """Compares the new question with the old one."""
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """name@version#digest of the prompts in use."""
-
-    async def check(
-        self, question: str, views: Sequence[ImageView], rewritten: str, report: RiskReport, *, meter: Meter
-    ) -> CheckOutcome | Unreadable:
-        """Whether the new question serves the aim, and how safe answering it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class RewritePorts:
-    """Everything a rewrite asks of models.
-
-    Attributes:
-        analyst: the first call.
-        writer: None: the analyst writes the new question itself.
-        checker: None: only the rules of ``kept.py`` check a new question, and the result says so.
-    """
-
-    analyst: Analyst
-    writer: Writer | None
-    checker: Checker | None
-
-
 Safety = Annotated[float, Field(ge=-1.0, le=1.0)]
 Finding = Annotated[str, Field(max_length=2_000)]
 
 
-class _Strict(BaseModel):
-    """Types are not coerced from strings, NaN is refused, and every key but the known ones makes a reply unreadable."""
+class _StrictReply(BaseModel):
+    """Strings are not coerced, NaN is refused, and an unknown key makes a reply unreadable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class AnalysisReply(_Strict):
-    """What could go wrong between a question and its pictures."""
+class AnalysisReply(_StrictReply):
+    """Possible harm between a question and its pictures."""
 
     text: Finding
     image: Finding
@@ -153,6 +43,11 @@ class AnalysisReply(_Strict):
     hazards: list[str]
     safety: Safety
 
+    def to_report(self) -> RiskReport:
+        """The risk report; unknown hazard codes are left out."""
+        known = [code for code in self.hazards if code in HAZARDS]
+        return RiskReport(**self.model_dump(include=set(AnalysisReply.model_fields)) | {"hazards": known})
+
 
 class FrugalReply(AnalysisReply):
     """The analysis, and the new question in the same reply; "" where nothing is to be rewritten."""
@@ -160,217 +55,239 @@ class FrugalReply(AnalysisReply):
     prompt: Annotated[str, Field(max_length=20_000)]
 
 
-class PromptReply(_Strict):
+class PromptReply(_StrictReply):
     """The new question."""
 
     prompt: Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
-class CheckReply(_Strict):
-    """Whether the new question still serves the aim, and how safe answering it is."""
+class CheckReply(_StrictReply):
+    """Whether a good answer to the new question serves the aim, and the safety of answering it."""
 
     lost: Finding
+    """The part of the aim that got lost, in words."""
     hazards: list[str]
     serves_aim: bool
     safety: Safety
 
 
-MOST = {"analyse": 500, "frugal": 900, "rewrite": 500, "check": 160, "trained": 900}
-"""Completion tokens a call may use at the most. Ours."""
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A risk report, with the new question where the same call wrote one.
 
-LEAST = {"analyse": 160, "frugal": 240, "rewrite": 80, "check": 64, "trained": 160}
-"""Completion tokens below which a call is not worth making: it would be cut off. Ours."""
+    Attributes:
+        report: A.
+        prompt: the new question; "" where nothing is to be rewritten; None where rewriting is a call of its own.
+    """
+
+    report: RiskReport
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A reply that could not be read, with the reason in one line."""
+
+    reason: str
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class CallKind(Generic[T]):
+    """A kind of call.
+
+    Attributes:
+        prompt: name of the prompt.
+        schema: of the reply.
+        phase: under which the cost is booked.
+        max_tokens: completion tokens a call may use. Ours.
+        min_tokens: completion tokens below which no call is made: it would be cut off. Ours.
+        subject: of the reason where the reply can't be read.
+        exact: whether the reply is read as strictly as a verdict.
+    """
+
+    prompt: str
+    schema: type[T]
+    phase: Phase
+    max_tokens: int
+    min_tokens: int
+    subject: str
+    exact: bool = True
+
+
+ANALYSE = CallKind("rewriting/analyse", AnalysisReply, "analyse", 500, 160, "the analysis")
+FRUGAL = CallKind("rewriting/frugal", FrugalReply, "analyse", 900, 240, "the analysis")
+REWRITE = CallKind("rewriting/prompt", PromptReply, "rewrite", 500, 80, "the new question", exact=False)
+CHECK = CallKind("rewriting/check", CheckReply, "check", 160, 64, "the check")
+
+_TRAINED_MAX_TOKENS, _TRAINED_MIN_TOKENS = 900, 160
 
 NOTHING = "(none)"
 
 
-class PromptedAnalyst:
-    """Asks any vision model for the risk report, or, ``frugal``, for report and new question in one call.
+class PromptedCall(Generic[T]):
+    """One kind of call to one endpoint.
 
-    Source: VLMGuard-R1, causal analysis; the joined call is ours: the published pipeline's cost was its limitation.
+    Raises:
+        PromptError: the prompt is missing or broken.
     """
 
-    def __init__(self, endpoint: Endpoint, *, frugal: bool, prompts: str | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, kind: CallKind[T], prompts: str | None = None) -> None:
         self.endpoint = endpoint
-        self.frugal = frugal
-        self._prompt = load_prompt("rewriting/frugal" if frugal else "rewriting/analyse", prompts)
-        self._hazards = hazard_lines()
+        self._kind = kind
+        self._prompt = load_prompt(kind.prompt, prompts)
+        self.label = self._prompt.label
+        """name@version#digest of the prompt."""
 
-    @property
-    def name(self) -> str:
-        """The endpoint's name."""
-        return self.endpoint.name
+    async def generate(self, views: Sequence[ImageView], meter: Meter, **inputs: str) -> T | Unreadable:
+        """Render the prompt with ``inputs`` and call the model."""
+        kind = self._kind
+        reply = await call_with_fallback(
+            self.endpoint,
+            self._prompt.render(**inputs),
+            kind.schema,
+            images=views,
+            meter=meter,
+            phase=kind.phase,
+            max_tokens=kind.max_tokens,
+            min_tokens=kind.min_tokens,
+            exact=kind.exact,
+        )
+        if reply.value is None:
+            return Unreadable(reply.unreadable or f"{kind.subject} could not be read")
+        return reply.value
 
-    @property
-    def prompts(self) -> Sequence[str]:
-        """The one prompt in use."""
-        return (self._prompt.label,)
+
+RewriteForm = Literal["two_calls", "frugal", "trained"]
+"""Analysis and new question in two calls, as published; in one; or by a fine-tuned model in one."""
+
+
+class RewriteCalls:
+    """All model calls of a rewrite.
+
+    Args:
+        endpoint: analyses and rewrites.
+        form: of the calls.
+        checker: checks the new question; None: only rules do.
+        prompts: a folder whose prompts replace the shipped ones.
+
+    Raises:
+        PromptError: a prompt is missing or broken.
+    Source: VLMGuard-R1, causal analysis and prompt optimisation; the joined call and the check are ours.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, form: RewriteForm, *, checker: Endpoint | None = None, prompts: str | None = None
+    ) -> None:
+        self._trained = endpoint if form == "trained" else None
+        self._frugal = PromptedCall(endpoint, FRUGAL, prompts) if form == "frugal" else None
+        self._analyse = PromptedCall(endpoint, ANALYSE, prompts) if form == "two_calls" else None
+        self._rewrite = PromptedCall(endpoint, REWRITE, prompts) if form == "two_calls" else None
+        self._check = None if checker is None else PromptedCall(checker, CHECK, prompts)
+        names = [f"trained:{endpoint.name}" if form == "trained" else endpoint.name]
+        self.models = list(dict.fromkeys(names + ([] if checker is None else [checker.name])))
+        """Names of the models, each once."""
+        calls = (self._frugal, self._analyse, self._rewrite, self._check)
+        self.prompts = [call.label for call in calls if call is not None]
+        """name@version#digest of the prompts."""
+        self.has_check = checker is not None
+        """Whether a model checks the new question."""
 
     async def analyse(
-        self, question: str, views: Sequence[ImageView], *, keep: Sequence[str], threshold: float, meter: Meter
+        self, question: str, views: Sequence[ImageView], *, facts: Sequence[str], threshold: float, meter: Meter
     ) -> Analysis | Unreadable:
-        """See :class:`~ecoalign_agent.rewriting.model_calls.Analyst`."""
-        told = {"question": question, "pictures": describe_pictures(views), "hazards": self._hazards}
-        kind = "analyse"
-        if self.frugal:
-            kind, told = "frugal", told | {"keep": _lines(keep), "threshold": f"{threshold:g}"}
-        reply = await call_with_fallback(
-            self.endpoint,
-            self._prompt.render(**told),
-            FrugalReply if self.frugal else AnalysisReply,
-            images=views,
-            meter=meter,
-            phase="analyse",
-            max_tokens=MOST[kind],
-            min_tokens=LEAST[kind],
-            exact=True,
-        )
-        if reply.value is None:
-            return Unreadable(reply.unreadable or "the analysis could not be read")
-        return Analysis(to_report(reply.value), reply.value.prompt if isinstance(reply.value, FrugalReply) else None)
+        """The risk report of a question with its pictures.
 
-
-class PromptedWriter:
-    """Asks any vision model for the new question."""
-
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
-        self.endpoint = endpoint
-        self._prompt = load_prompt("rewriting/prompt", prompts)
-
-    @property
-    def name(self) -> str:
-        """The endpoint's name."""
-        return self.endpoint.name
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """The one prompt in use."""
-        return (self._prompt.label,)
+        Args:
+            question: the person's.
+            views: its pictures, reduced.
+            facts: to be preserved by a rewrite.
+            threshold: safety at or above which nothing is to be rewritten; a trained model has learnt its own.
+            meter: books the call.
+        """
+        if self._trained is not None:
+            return await _analyse_trained(self._trained, question, views, meter)
+        inputs = {"question": question, "pictures": describe_pictures(views), "hazards": hazard_lines()}
+        if self._frugal is not None:
+            inputs |= {"keep": _lines(facts), "threshold": f"{threshold:g}"}
+            frugal = await self._frugal.generate(views, meter, **inputs)
+            return frugal if isinstance(frugal, Unreadable) else Analysis(frugal.to_report(), frugal.prompt)
+        assert self._analyse is not None  # noqa: S101 - one of the three forms
+        reply = await self._analyse.generate(views, meter, **inputs)
+        return reply if isinstance(reply, Unreadable) else Analysis(reply.to_report())
 
     async def rewrite(
-        self, question: str, views: Sequence[ImageView], report: RiskReport, *, keep: Sequence[str], meter: Meter
+        self, question: str, views: Sequence[ImageView], report: RiskReport, *, facts: Sequence[str], meter: Meter
     ) -> str | Unreadable:
-        """See :class:`~ecoalign_agent.rewriting.model_calls.Writer`."""
-        reply = await call_with_fallback(
-            self.endpoint,
-            self._prompt.render(
-                question=question,
-                report=report.words,
-                aim=report.aim or NOTHING,
-                keep=_lines(keep),
-                pictures=describe_pictures(views),
-            ),
-            PromptReply,
-            images=views,
-            meter=meter,
-            phase="rewrite",
-            max_tokens=MOST["rewrite"],
-            min_tokens=LEAST["rewrite"],
-        )
-        if reply.value is None:
-            return Unreadable(reply.unreadable or "the new question could not be read")
-        return reply.value.prompt.strip() or Unreadable("the new question is empty")
-
-
-class PromptedChecker:
-    """Asks a model whether the new question serves the aim; read as strictly as a verdict. Ours."""
-
-    def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
-        self.endpoint = endpoint
-        self._prompt = load_prompt("rewriting/check", prompts)
-        self._hazards = hazard_lines()
-
-    @property
-    def name(self) -> str:
-        """The endpoint's name."""
-        return self.endpoint.name
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """The one prompt in use."""
-        return (self._prompt.label,)
+        """The new question, in the form of two calls. Source: VLMGuard-R1, x_T' = R(x_T, x_I, A)."""
+        assert self._rewrite is not None  # noqa: S101 - the other forms rewrite with the analysis
+        return await generate_question(self._rewrite, question, views, report, facts=facts, meter=meter)
 
     async def check(
         self, question: str, views: Sequence[ImageView], rewritten: str, report: RiskReport, *, meter: Meter
-    ) -> CheckOutcome | Unreadable:
-        """See :class:`~ecoalign_agent.rewriting.model_calls.Checker`."""
-        prompt = self._prompt.render(
-            question=question, rewritten=rewritten, aim=report.aim or NOTHING, hazards=self._hazards
+    ) -> CheckReply | Unreadable:
+        """Whether the new question serves the aim, and the safety of answering it. Ours."""
+        assert self._check is not None  # noqa: S101 - see has_check
+        return await self._check.generate(
+            views,
+            meter,
+            question=question,
+            rewritten=rewritten,
+            aim=report.aim or NOTHING,
+            hazards=hazard_lines(),
         )
-        reply = await call_with_fallback(
-            self.endpoint,
-            prompt,
-            CheckReply,
-            images=views,
-            meter=meter,
-            phase="check",
-            max_tokens=MOST["check"],
-            min_tokens=LEAST["check"],
-            exact=True,
-        )
-        if reply.value is None:
-            return Unreadable(reply.unreadable or "the check could not be read")
-        return CheckOutcome(reply.value.serves_aim, reply.value.safety, reply.value.lost)
 
 
-class TrainedAnalyst:
-    """A fine-tuned rewriter behind an endpoint: asked with the template it was trained on, in one call.
-
-    Source: VLMGuard-R1, the trained R; the template is ours.
-    """
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-
-    @property
-    def name(self) -> str:
-        """``trained:`` and the endpoint's name."""
-        return f"trained:{self.endpoint.name}"
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """None of the prompt files: its template is part of the program."""
-        return ()
-
-    async def analyse(
-        self, question: str, views: Sequence[ImageView], *, keep: Sequence[str], threshold: float, meter: Meter
-    ) -> Analysis | Unreadable:
-        """See :class:`~ecoalign_agent.rewriting.model_calls.Analyst`; it was trained to decide by itself what stays."""
-        del keep, threshold
-        reply = await call_in_turns(
-            self.endpoint,
-            trained_prompt(question),
-            images=views,
-            meter=meter,
-            phase="analyse",
-            max_tokens=MOST["trained"],
-            min_tokens=LEAST["trained"],
-        )
-        ended = finish_reason(reply.message)
-        if ended not in {None, "stop", "end_turn"}:
-            return Unreadable(f"the rewriter's reply did not end by itself (finish reason {ended})")
-        read = parse_completion(reply_text(reply.message))
-        if read is None:
-            return Unreadable("the reply is not one analysis followed by one outcome")
-        report, prompt = read
-        return Analysis(report, prompt or "")
-
-
-def to_report(reply: AnalysisReply) -> RiskReport:
-    """A model's analysis as a risk report; hazard codes that nobody knows are left out."""
-    return RiskReport(
-        text=reply.text,
-        image=reply.image,
-        both=reply.both,
-        aim=reply.aim,
-        provoking=reply.provoking,
-        hazards=[code for code in reply.hazards if code in HAZARDS],
-        safety=reply.safety,
+async def generate_question(
+    call: PromptedCall[PromptReply],
+    question: str,
+    views: Sequence[ImageView],
+    report: RiskReport,
+    *,
+    facts: Sequence[str],
+    meter: Meter,
+) -> str | Unreadable:
+    """The new question from a risk report, by a call of the kind ``REWRITE``."""
+    reply = await call.generate(
+        views,
+        meter,
+        question=question,
+        report=report.words,
+        aim=report.aim or NOTHING,
+        keep=_lines(facts),
+        pictures=describe_pictures(views),
     )
+    if isinstance(reply, Unreadable):
+        return reply
+    return reply.prompt.strip() or Unreadable("the new question is empty")
+
+
+async def _analyse_trained(
+    endpoint: Endpoint, question: str, views: Sequence[ImageView], meter: Meter
+) -> Analysis | Unreadable:
+    reply = await call_in_turns(
+        endpoint,
+        trained_prompt(question),
+        images=views,
+        meter=meter,
+        phase="analyse",
+        max_tokens=_TRAINED_MAX_TOKENS,
+        min_tokens=_TRAINED_MIN_TOKENS,
+    )
+    finish = finish_reason(reply.message)
+    if finish not in {None, "stop", "end_turn"}:
+        return Unreadable(f"the rewriter's reply did not end by itself (finish reason {finish})")
+    completion = parse_completion(reply_text(reply.message))
+    if completion is None:
+        return Unreadable("the reply is not one analysis followed by one outcome")
+    report, prompt = completion
+    return Analysis(report, prompt or "")
 
 
 def describe_pictures(views: Sequence[ImageView]) -> str:
-    """How a prompt speaks of the pictures."""
+    """The number of pictures as a prompt words it."""
     return {0: "no picture", 1: "one picture"}.get(len(views), f"{len(views)} pictures")
 
 

@@ -1,4 +1,4 @@
-"""What one node of a rewrite has at hand during its turn, and what it hands back at the end."""
+"""One node's execution within a rewrite: the request of the state, a meter, the events, the state update."""
 
 import time
 from collections.abc import Awaitable, Mapping
@@ -20,30 +20,31 @@ T = TypeVar("T")
 
 
 class RewriteNodeRun:
-    """One node's turn: the request opened up, a meter, a teller, and what is handed back.
+    """Reads the state, meters calls, emits events, and builds the update of one node.
 
     Args:
-        desk: what all nodes share.
-        state: what the state machine carries.
+        context: shared by all nodes.
+        state: of the graph.
     """
 
-    def __init__(self, desk: RewriteContext, state: Mapping[str, Any]) -> None:
-        self.desk, self.state = desk, state
+    def __init__(self, context: RewriteContext, state: Mapping[str, Any]) -> None:
+        self.context, self.state = context, state
         self.question, self.images = request_content(state)
         self.started: float = state.get("started") or time.time()
         self.run_id = get_run_id(state)
         self.notes: list[str] = list(state.get("notes", []))
-        deadline = None if desk.policy.deadline is None else self.started + desk.policy.deadline
-        budget = state.get("budget", Budget(desk.policy.budget))
+        policy = context.policy
+        deadline = None if policy.deadline is None else self.started + policy.deadline
+        budget = state.get("budget", Budget(policy.budget))
         calls = current_call_cache()
         journal = None if calls is None else CallJournal(calls)
-        self.meter = Meter(budget, desk.policy.tariff, deadline=deadline, tariffs=desk.tariffs, journal=journal)
-        self._emitter = EventEmitter(
+        self.meter = Meter(budget, policy.tariff, deadline=deadline, tariffs=context.tariffs, journal=journal)
+        self.emitter = EventEmitter(
             self.run_id,
             started=self.started,
-            count=state.get("told", 0),
+            count=state.get("event_count", 0),
             spent=lambda: self.meter.budget.spent,
-            waited=state.get("waiting", 0.0),
+            waited=state.get("seconds_waited", 0.0),
         )
 
     async def views(self) -> list[ImageView]:
@@ -52,14 +53,14 @@ class RewriteNodeRun:
         Raises:
             ImageError: one of them can't be read.
         """
-        pictures = [await self.desk.image_store.open(image) for image in self.images]
+        pictures = [await self.context.image_store.open(image) for image in self.images]
         return [await picture.small() for picture in pictures]
 
     @property
     def report(self) -> RiskReport:
         """The risk report; before the analysis an empty one, of unknown safety."""
-        found: RiskReport = self.state.get("report", RiskReport())
-        return found
+        report: RiskReport = self.state.get("report", RiskReport())
+        return report
 
     @property
     def ledger(self) -> Ledger:
@@ -67,65 +68,51 @@ class RewriteNodeRun:
         before: Ledger = self.state.get("ledger", Ledger())
         return before + self.meter.ledger
 
-    @property
-    def event_count(self) -> int:
-        """Events emitted in the run so far."""
-        return self._emitter.count
-
-    @property
-    def waited(self) -> float:
-        """Seconds of the run in which a model call was open."""
-        return self._emitter.waited
-
-    async def tell(self, event: type[Any], **fields: Any) -> None:  # noqa: ANN401 - the fields are the event's own
-        """Tell everyone who listens."""
-        await self._emitter.emit(event, **fields)
-
-    async def attempt(self, call: Awaitable[T | Unreadable]) -> tuple[T | None, RewriteStatus | None]:
-        """What a port said, or how the rewrite ends because it said nothing; noted."""
+    async def await_call(self, call: Awaitable[T | Unreadable]) -> tuple[T | None, RewriteStatus | None]:
+        """The reply of a model call; without one, the status that the rewrite ends with, and a note."""
         try:
-            said = await self._emitter.watch(call)
+            reply = await self.emitter.watch(call)
         except (BudgetError, ModelError) as error:
             self.notes.append(f"nothing was rewritten: {error}")
             return None, "failed"
-        if isinstance(said, Unreadable):
-            self.notes.append(f"nothing was rewritten, nothing is known of the question's safety: {said.why}")
+        if isinstance(reply, Unreadable):
+            self.notes.append(f"nothing was rewritten, nothing is known of the question's safety: {reply.reason}")
             return None, "unknown"
-        return said, None
+        return reply, None
 
     def update(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - LangGraph's update is a plain dict
-        """What the node returns: ``changes``, and all that this turn booked and told."""
+        """The node's state update: ``changes``, and everything booked and emitted."""
         return {
             "run_id": self.run_id,
             "started": self.started,
             "budget": self.meter.budget,
             "ledger": self.ledger,
             "notes": self.notes,
-            "told": self.event_count,
-            "waiting": self.waited,
+            "event_count": self.emitter.count,
+            "seconds_waited": self.emitter.waited,
         } | changes
 
-    async def concluded(self) -> Rewrite:
-        """The record of what happened; told."""
-        status: RewriteStatus = self.state.get("ended") or "unknown"
-        offered = self.state.get("offered", "")
-        prompt = offered if status == "rewritten" else self.question
-        made = Rewrite(
+    async def emit_record(self) -> Rewrite:
+        """Build the record of the whole rewrite and emit it as the event ``rewritten``."""
+        status: RewriteStatus = self.state.get("rewrite_status") or "unknown"
+        new_question = self.state.get("new_question", "")
+        prompt = new_question if status == "rewritten" else self.question
+        record = Rewrite(
             prompt=prompt,
             original=self.question,
             changed=prompt != self.question,
             report=self.report,
             status=status,
-            rejected=offered if status == "kept" else None,
+            rejected=new_question if status == "kept" else None,
             cost=self._cost(),
             seconds=round(max(0.0, time.time() - self.started), 4),
-            models=self.desk.models,
-            prompts=self.desk.prompts,
+            models=self.context.calls.models,
+            prompts=self.context.calls.prompts,
             notes=self.notes,
             run_id=self.run_id,
         )
-        await self.tell(events.Rewritten, rewrite=made.told)
-        return made
+        await self.emitter.emit(events.Rewritten, rewrite=record.told)
+        return record
 
     def _cost(self) -> RewriteCost:
         budget, ledger = self.meter.budget, self.ledger
@@ -144,5 +131,5 @@ class RewriteNodeRun:
             calls=ledger.calls,
             estimated=ledger.estimated_calls,
             overrun=budget.overrun,
-            tariff=self.desk.policy.tariff.name,
+            tariff=self.context.policy.tariff.name,
         )

@@ -1,8 +1,7 @@
-"""What a rewrite must not lose: numbers, names and constraints of the question. Read by rules, not by a model.
+"""Numbers, names and constraints of a question, which a rewrite must preserve; found by rules.
 
-Ours: the published rewriter is trusted with them. A rule that sees too much costs a rewrite, one that sees too little
-costs the person what they asked for: so both directions are kept narrow, and what the rules can't see the check is
-asked about.
+Ours: the published rewriter is trusted with them. A rule that finds too much costs a rewrite, one that finds too little
+loses a part of the request; the rules are narrow in both directions, and the model's check covers the rest.
 """
 
 import re
@@ -39,7 +38,7 @@ def preserved_facts(question: str, *, provoking: Iterable[str] = ()) -> list[str
 
     Args:
         question: the person's question.
-        provoking: its words that provoke harm, copied: what lies in them may go.
+        provoking: its words that provoke harm, copied; facts within them need not be preserved.
     """
     text = _normal(question)
     for words in provoking:
@@ -54,7 +53,7 @@ def preserved_facts(question: str, *, provoking: Iterable[str] = ()) -> list[str
     )
     facts: list[str] = []
     for fact in filter(None, found):
-        # What stands in a longer fact is kept with it.
+        # Part of a longer fact.
         if not any(_holds(_folded(longer), set(), fact, number=False) for longer in facts):
             facts.append(fact)
     return facts
@@ -76,7 +75,7 @@ def _holds(text: str, numbers: set[str], fact: str, *, number: bool = True) -> b
 
 
 def _names(text: str) -> Iterable[str]:
-    """Words that look like names: a capital inside, or in front where no sentence begins. Neighbours are one name."""
+    """Words with a capital inside, or in front where no sentence begins; neighbours are one name."""
     name: list[str] = []
     begins, end = True, 0
     for match in _WORD.finditer(text):

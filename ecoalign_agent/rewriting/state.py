@@ -1,4 +1,4 @@
-"""What a rewrite's state machine carries: request, remaining budget, risk report, outcome."""
+"""Policy, shared context and state of a rewrite."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -17,7 +17,7 @@ from ecoalign_agent.errors import PolicyError
 from ecoalign_agent.events.result import Rewrite, RewriteStatus, RiskReport
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.rewriting.model_calls import Analyst, Checker, RewritePorts, Writer
+from ecoalign_agent.rewriting.model_calls import RewriteCalls
 from ecoalign_agent.search.state import Images
 
 
@@ -58,49 +58,34 @@ class RewritePolicy:
 
 @dataclass(frozen=True, slots=True)
 class RewriteContext:
-    """What all nodes of one compiled graph share.
+    """Shared by all nodes of one compiled graph.
 
     Attributes:
-        ports: what is asked of models.
-        policy: how a rewrite is governed.
+        calls: the model calls.
+        policy: settings of one rewrite.
         image_store: pictures by content.
         tariffs: tokens → cost units by endpoint's name, where each has its own; else all have the policy's.
-        reserve_for_search: reserves what the search after the rewrite needs and returns the cost units left for the
-            rewrite; None: no search follows.
+        reserve_for_search: reserves the least that the search after a rewrite needs, and returns the cost units left
+            for the rewrite; None: no search follows.
     """
 
-    ports: RewritePorts
+    calls: RewriteCalls
     policy: RewritePolicy
     image_store: ImageStore
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     reserve_for_search: Callable[[Mapping[str, Any]], Awaitable[float]] | None = None
-
-    @property
-    def models(self) -> list[str]:
-        """Every model in use, once."""
-        return list(dict.fromkeys(port.name for port in self._all))
-
-    @property
-    def prompts(self) -> list[str]:
-        """Every prompt in use."""
-        return [label for port in self._all for label in port.prompts]
-
-    @property
-    def _all(self) -> Sequence[Analyst | Writer | Checker]:
-        ports = (self.ports.analyst, self.ports.writer, self.ports.checker)
-        return [port for port in ports if port is not None]
 
 
 class QuestionRewriter(Protocol):
     """A rewriter that can stand in front of a search: ``ecoalign_agent.Rewriter``."""
 
     @property
-    def desk(self) -> RewriteContext:
-        """What its nodes share."""
+    def context(self) -> RewriteContext:
+        """Shared by its nodes."""
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
-        """Whom it asks."""
+        """The endpoints it calls."""
 
 
 class RewriteInput(TypedDict, total=False):
@@ -113,28 +98,28 @@ class RewriteInput(TypedDict, total=False):
 
 
 class RewriteOutput(TypedDict, total=False):
-    """The outcome: what the target model is to be asked, and the whole record."""
+    """The outcome: the prompt for the target model, and the whole record."""
 
     prompt: str
     rewrite: Rewrite
 
 
 class RewriteState(RewriteInput, RewriteOutput, total=False):
-    """Everything the nodes hand on.
+    """The state of the graph.
 
     Attributes:
-        offered: the new question before its check.
-        ended: how the rewrite ended; None while it goes on.
-        told: how many events have been told.
-        waiting: seconds in which at least one model call was open.
+        new_question: before its check.
+        rewrite_status: the end of the rewrite; None while it goes on.
+        event_count: events emitted.
+        seconds_waited: seconds in which at least one model call was open.
     """
 
     started: float
     budget: Budget
     ledger: Ledger
     report: RiskReport
-    offered: str
-    ended: RewriteStatus | None
+    new_question: str
+    rewrite_status: RewriteStatus | None
     notes: list[str]
-    told: int
-    waiting: float
+    event_count: int
+    seconds_waited: float

@@ -12,7 +12,7 @@ from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
-from ecoalign_agent.rewriting.model_calls import PromptedChecker, RewritePorts, TrainedAnalyst
+from ecoalign_agent.rewriting.model_calls import RewriteCalls
 from ecoalign_agent.rewriting.state import RewriteContext, RewritePolicy
 from ecoalign_agent.rewriting.template import trained_completion
 from ecoalign_agent.testing import SCRIPTED_CALL_COST, AnyReply, ScriptedCall, ScriptedModel, ScriptedReply
@@ -118,8 +118,8 @@ async def test_a_trained_rewriter_is_read_by_its_template(reply: AnyReply, statu
         return checked() if call.task == "rewrite check" else reply
 
     endpoint = Endpoint(ScriptedModel(script), name="r")
-    ports = RewritePorts(TrainedAnalyst(endpoint), None, PromptedChecker(endpoint))
-    graph = build_rewrite_graph(RewriteContext(ports, RewritePolicy(), ImageStore())).compile()
+    calls = RewriteCalls(endpoint, "trained", checker=endpoint)
+    graph = build_rewrite_graph(RewriteContext(calls, RewritePolicy(), ImageStore())).compile()
     state = await graph.ainvoke({"question": RISKY})
     assert state["rewrite"].status == status
     assert state["prompt"] == ("Who opens my own flat for me?" if status == "rewritten" else RISKY)

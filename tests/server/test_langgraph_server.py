@@ -89,7 +89,7 @@ async def test_a_rewriter_in_front_streams_the_same_events_as_the_facade(server:
     shown += [update for part in (*parts, *alone) if part.event == "updates" for update in part.data.values() if update]
     assert shown
     assert not [
-        keys for keys in map(set, shown) if keys & {"offered", "prior", "candidates", "held_thoughts", "journal"}
+        keys for keys in map(set, shown) if keys & {"new_question", "prior", "candidates", "held_thoughts", "journal"}
     ]
     assert "BlockingError" not in server[1].read_text(errors="replace")
 

@@ -15,7 +15,7 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.rewriting.model_calls import PromptedWriter
+from ecoalign_agent.rewriting.model_calls import REWRITE, PromptedCall
 from ecoalign_agent.training.run_folder import Journal
 
 Words = Annotated[str, Field(max_length=2_000)]
@@ -111,7 +111,7 @@ class SynthesisDesk:
         self.image_store = ImageStore()
         self.hindsight = load_prompt("rewriting/hindsight", prompts)
         self.causal = load_prompt("rewriting/causal", prompts)
-        self.writer = PromptedWriter(maker, prompts=prompts)
+        self.rewrite = PromptedCall(maker, REWRITE, prompts)
 
     @property
     def models(self) -> dict[str, str]:
@@ -121,4 +121,4 @@ class SynthesisDesk:
     @property
     def labels(self) -> Sequence[str]:
         """name@version#digest of every prompt in use."""
-        return [self.hindsight.label, self.causal.label, *self.writer.prompts, *self.assessor.prompts]
+        return [self.hindsight.label, self.causal.label, self.rewrite.label, *self.assessor.prompts]

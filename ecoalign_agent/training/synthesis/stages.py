@@ -24,7 +24,7 @@ from ecoalign_agent.llm.call import call_in_turns
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.parsing import finish_reason, reply_text
 from ecoalign_agent.llm.structured_output import call_with_fallback
-from ecoalign_agent.rewriting.model_calls import AnalysisReply, Unreadable, describe_pictures, to_report
+from ecoalign_agent.rewriting.model_calls import AnalysisReply, Unreadable, describe_pictures, generate_question
 from ecoalign_agent.rewriting.preserved_facts import lost_facts, preserved_facts
 from ecoalign_agent.training.synthesis.policy import HindsightReply, SynthesisDesk
 from ecoalign_agent.training.synthesis.records import InputRecord
@@ -176,7 +176,7 @@ async def causal(stage: _Stage) -> dict[str, Any]:
     )  # fmt: skip
     if reply.value is None:
         raise DroppedError(f"the causal analysis could not be read: {reply.unreadable}")
-    report = to_report(reply.value)
+    report = reply.value.to_report()
     if reply.value.safety >= stage.desk.policy.threshold:
         raise DroppedError(f"the causal analysis finds the request safe ({reply.value.safety:+.2f}) after all")
     return {"report": report.model_dump()}
@@ -186,9 +186,10 @@ async def optimise(stage: _Stage) -> dict[str, Any]:
     """Stage 3: x_T' = R(x_T, x_I, A)."""
     report = RiskReport.model_validate(stage.output("causal")["report"])
     facts = preserved_facts(stage.record.instruction, provoking=report.provoking)
-    text = await stage.desk.writer.rewrite(stage.record.instruction, stage.views, report, keep=facts, meter=stage.meter)
+    call, question = stage.desk.rewrite, stage.record.instruction
+    text = await generate_question(call, question, stage.views, report, facts=facts, meter=stage.meter)
     if isinstance(text, Unreadable):
-        raise DroppedError(f"the rewrite could not be read: {text.why}")
+        raise DroppedError(f"the rewrite could not be read: {text.reason}")
     if lost := lost_facts(facts, text):
         raise DroppedError(f"the rewrite lost {', '.join(map(repr, lost[:6]))}")
     if " ".join(text.split()) == " ".join(stage.record.instruction.split()):
