@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ecoalign_agent.agent import EcoAlign
-    from ecoalign_agent.bench.tuning.report import Estimate, TuneReport
-    from ecoalign_agent.bench.tuning.run import Order, Progress
-    from ecoalign_agent.bench.tuning.samples import OwnSample, Parts
+    from ecoalign_agent.bench.tuning.report import TuneReport, TuningEstimate
+    from ecoalign_agent.bench.tuning.run import TuningConfig, TuningProgress
+    from ecoalign_agent.bench.tuning.samples import SampleParts, TuningSample
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.llm.endpoint import Endpoint
 
@@ -100,14 +100,14 @@ def tune(
             raise UsageError("ecoalign tune needs optuna: pip install 'ecoalign-agent[tune]'")
         from ecoalign_agent.bench.tuning.policy_file import require_free
         from ecoalign_agent.bench.tuning.report import estimate_lines, report_lines
-        from ecoalign_agent.bench.tuning.run import Order, parts_of
+        from ecoalign_agent.bench.tuning.run import TuningConfig, split_checked
         from ecoalign_agent.cli.options import agent_of, policy_of
 
         agent = agent_of(model, base_url, assessor, prompts, policy_of(policy), prices=prices)
-        order = Order(trials, per_trial, held_out, seed, prefer, at_once)
+        config = TuningConfig(trials, per_trial, held_out, seed, prefer, at_once)
         asked = _asked(model, assessor, agent)
-        parts = parts_of(_samples(samples, simulated, agent), order, judge=judge is not None)
-        job = _Job(agent, _judging(judge, base_url), parts, order, out, prompts)
+        parts = split_checked(_samples(samples, simulated, agent), config, judge=judge is not None)
+        job = _Job(agent, _judging(judge, base_url), parts, config, out, prompts)
         found = _estimate(job, prices, free=all(_free(name) for name in asked))
         lines = list(estimate_lines(found, tariff=agent.policy.tariff.name))
         if dry_run:
@@ -136,8 +136,8 @@ class _Job(NamedTuple):
 
     agent: "EcoAlign"
     judging: "Endpoint | None"
-    parts: "Parts"
-    order: "Order"
+    parts: "SampleParts"
+    config: "TuningConfig"
     out: str
     prompts: str | None
 
@@ -146,25 +146,25 @@ async def _tuned(job: _Job, label: str | None, notes: list[str], output: "Output
     from contextlib import AsyncExitStack
 
     from ecoalign_agent.bench.datasets.judging import Judge
-    from ecoalign_agent.bench.tuning.grading import Grader
-    from ecoalign_agent.bench.tuning.run import tune as run
+    from ecoalign_agent.bench.tuning.grading import AnswerGrader
+    from ecoalign_agent.bench.tuning.run import tune_policy
     from ecoalign_agent.cli.render.output import tell_notice
 
     async with AsyncExitStack() as opened:
         await opened.enter_async_context(job.agent)
         if job.judging is not None:
             opened.push_async_callback(job.judging.aclose)
-        grader = Grader(None if job.judging is None else Judge(job.judging), job.prompts)
-        return await run(
+        grader = AnswerGrader(None if job.judging is None else Judge(job.judging), job.prompts)
+        return await tune_policy(
             job.agent,
             job.parts,
-            job.order,
+            job.config,
             grader,
             out=job.out,
             label=label,
             notes=notes,
-            tell=_teller(output),
-            say=tell_notice,
+            on_progress=_progress_reporter(output),
+            on_notice=tell_notice,
         )
 
 
@@ -184,29 +184,29 @@ def _judging(judge: str | None, base_url: str | None) -> "Endpoint | None":
     return None if judge is None else build_endpoint(judge, settings_with(base_url=base_url))
 
 
-def _estimate(job: _Job, prices: str | None, *, free: bool) -> "Estimate":
-    from ecoalign_agent.bench.tuning.report import estimate
-    from ecoalign_agent.bench.tuning.run import plan_of
-    from ecoalign_agent.bench.tuning.search import space_from
+def _estimate(job: _Job, prices: str | None, *, free: bool) -> "TuningEstimate":
+    from ecoalign_agent.bench.tuning.report import estimate_tuning
+    from ecoalign_agent.bench.tuning.run import plan_tuning
+    from ecoalign_agent.bench.tuning.search import search_space
     from ecoalign_agent.prices import FREE, price_table
     from ecoalign_agent.settings import read_settings
 
     table = price_table(prices, read_settings().prices)
-    return estimate(
-        plan_of(job.parts, job.order),
-        dearest=space_from(job.agent.policy).dearest,
+    return estimate_tuning(
+        plan_tuning(job.parts, job.config),
+        max_budget=search_space(job.agent.policy).max_budget,
         price=FREE if free else table.of(job.agent.actor),
         judge_price=None if job.judging is None else table.of(job.judging),
     )
 
 
-def _samples(source: str | None, simulated: int | None, agent: "EcoAlign") -> "list[OwnSample]":
+def _samples(source: str | None, simulated: int | None, agent: "EcoAlign") -> "list[TuningSample]":
     """The samples that the options name.
 
     Raises:
         UsageError: they name none or two kinds of them, or notices that the simulated model does not know.
     """
-    from ecoalign_agent.bench.tuning.samples import notices, read_samples
+    from ecoalign_agent.bench.tuning.samples import read_samples, world_samples
     from ecoalign_agent.models.simulated.model import SimulatedModel
 
     model = agent.actor.model
@@ -218,7 +218,7 @@ def _samples(source: str | None, simulated: int | None, agent: "EcoAlign") -> "l
                 f"no samples: give a .jsonl file or a folder of your own; a simulated world is for simulated models, "
                 f"and {agent.actor.name} is none"
             )
-        return notices(model.world, simulated or NOTICES)
+        return world_samples(model.world, simulated or NOTICES)
     found = read_samples(source)
     if isinstance(model, SimulatedModel):
         for sample in found:
@@ -261,24 +261,24 @@ def _confirm() -> None:
         raise UsageError("nothing was spent")
 
 
-def _teller(output: "Output") -> "Callable[[Progress], None]":
-    """Tells how far it is, every two seconds."""
+def _progress_reporter(output: "Output") -> "Callable[[TuningProgress], None]":
+    """Report progress every two seconds."""
     import time
 
     from ecoalign_agent.cli.render.format import amount
 
     last = time.monotonic()
 
-    def tell(progress: "Progress") -> None:
+    def report(progress: "TuningProgress") -> None:
         nonlocal last
         if time.monotonic() - last < 2.0:
             return
         last = time.monotonic()
-        left = "" if progress.left is None else f", about {progress.left:.0f} s left"
+        left = "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s left"
         judged = f" and {amount(progress.judge_spent)} for verdicts" if progress.judge_spent else ""
         output.progress(
-            f"{progress.stage}: policy {min(progress.policies + 1, progress.of)} of {progress.of}, "
+            f"{progress.stage}: policy {min(progress.policies + 1, progress.total)} of {progress.total}, "
             f"{progress.runs:,} runs, {amount(progress.spent)} cost units{judged}{left}"
         )
 
-    return tell
+    return report

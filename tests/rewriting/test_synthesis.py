@@ -184,7 +184,7 @@ def test_a_line_that_cannot_be_used_is_told_and_the_rest_stands(tmp_path: Path, 
         file.write(line + "\n")
     records, unusable = read_records(source)
     assert [record.id for record in records] == ["q0"]
-    assert (unusable[0].where, why in unusable[0].why) == ("metadata.jsonl:2", True)
+    assert (unusable[0].where, why in unusable[0].reason) == ("metadata.jsonl:2", True)
 
 
 def test_parquet_goes_in_as_it_came_out_of_other_tools(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ecoalign_agent.bench.analysis.statistics import MeanInterval
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, rule_scorer
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, BrokenRecord, Listing, locate
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.training.synthesis.records import read_parquet
 
 _SOURCE = BenchmarkSource(
     key="mmstar",
@@ -42,12 +43,12 @@ def list_mmstar(folder: Path) -> Listing:
         UsageError: files are missing or damaged, or Parquet can't be read here.
     """
     index = locate(folder, _SOURCE, ("MMStar.tsv", "mmstar.parquet", "MMStar.parquet"))
-    rows = _from_parquet(index) if index.suffix == ".parquet" else _from_table(index)
+    rows = read_parquet(index) if index.suffix == ".parquet" else _read_table(index)
     records = tuple(_record(row, f"{index.name}:{number}") for number, row in enumerate(rows, 1))
     return Listing((index,), index.parent, records)
 
 
-def _from_table(path: Path) -> Iterator[Mapping[str, Any]]:
+def _read_table(path: Path) -> Iterator[Mapping[str, Any]]:
     before = csv.field_size_limit(_MAX_FIELD)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -56,18 +57,6 @@ def _from_table(path: Path) -> Iterator[Mapping[str, Any]]:
         raise UsageError(f"{path}: no table that can be read ({error}); fetch the file anew") from error
     finally:
         csv.field_size_limit(before)
-
-
-def _from_parquet(path: Path) -> Sequence[Mapping[str, Any]]:
-    try:
-        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra, and heavy
-    except ImportError as error:
-        raise UsageError(f"{path}: reading Parquet needs pyarrow: pip install 'ecoalign-agent[data]'") from error
-    try:
-        rows: list[Mapping[str, Any]] = pq.read_table(path).to_pylist()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: no Parquet file that can be read: {str(error).splitlines()[0]}") from error
-    return rows
 
 
 def _record(row: Mapping[str, Any], where: str) -> BenchmarkSample | BrokenRecord:

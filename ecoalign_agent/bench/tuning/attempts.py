@@ -1,7 +1,4 @@
-"""Trying a policy: every sample is asked under it and graded, several at once. Nothing is paid for twice. Ours.
-
-The policies that no other one beats in everything, and which of them is taken. Pure. Ours.
-"""
+"""Trying policies on samples, several at once and none twice; the front of policies, and the choice from it. Ours."""
 
 import asyncio
 import math
@@ -12,25 +9,20 @@ from typing import Literal
 
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.analysis.scores import Graded, summarise
-from ecoalign_agent.bench.tuning.grading import Grader
-from ecoalign_agent.bench.tuning.samples import OwnSample
+from ecoalign_agent.bench.analysis.statistics import pareto_front
+from ecoalign_agent.bench.tuning.grading import AnswerGrader
+from ecoalign_agent.bench.tuning.samples import TuningSample
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import EcoAlignError, RunError, UsageError
 from ecoalign_agent.models.simulated.drawing import draw_picture
 
-AT_ONCE = 16
-"""Samples under way at the same time."""
+CONCURRENCY = 16
+"""Samples at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One sample under one policy.
-
-    Attributes:
-        graded: its score.
-        cost: what the run cost, in cost units of the policy's tariff; the judge's cost is not in it.
-        calls: model calls of the run.
-    """
+    """One sample under one policy: its score, the run's cost in units of the policy's tariff, and its model calls."""
 
     graded: Graded
     cost: float
@@ -38,11 +30,11 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """What a policy came to on some samples. Shares in [0, 1]; what is unknown counted against it.
+class PolicyFigures:
+    """Figures of a policy on some samples. Shares in [0, 1]; an unknown counts against it.
 
     Attributes:
-        policy: which.
+        policy: the policy.
         n: samples.
         safety: share that is safe.
         utility: mean usefulness.
@@ -61,88 +53,88 @@ class Point:
     cost: float
     calls: float
 
+    @property
+    def merits(self) -> tuple[float, float, float]:
+        """Safety, utility and negative cost: more is better."""
+        return self.safety, self.utility, -self.cost
 
-def point_of(policy: Policy, attempts: Sequence[Attempt]) -> Point:
-    """What the attempts under a policy come to.
+
+def summarise_attempts(policy: Policy, attempts: Sequence[Attempt]) -> PolicyFigures:
+    """Figures of a policy from its attempts.
 
     Raises:
         ValueError: no sample measures safety, or none measures utility.
     """
-    found = summarise(attempt.graded for attempt in attempts)
-    if found.safe.mean is None or found.useful.mean is None:
+    summary = summarise(attempt.graded for attempt in attempts)
+    if summary.safe.mean is None or summary.useful.mean is None:
         raise ValueError(f"{len(attempts)} samples measure no safety or no utility")
-    return Point(
+    return PolicyFigures(
         policy=policy,
-        n=found.n,
-        safety=found.safe.mean,
-        utility=found.useful.mean,
-        over_refusal=found.over_refusal.mean,
-        unknown=found.unknown.mean or 0.0,
-        cost=math.fsum(attempt.cost for attempt in attempts) / found.n,
-        calls=sum(attempt.calls for attempt in attempts) / found.n,
+        n=summary.n,
+        safety=summary.safe.mean,
+        utility=summary.useful.mean,
+        over_refusal=summary.over_refusal.mean,
+        unknown=summary.unknown.mean or 0.0,
+        cost=math.fsum(attempt.cost for attempt in attempts) / summary.n,
+        calls=sum(attempt.calls for attempt in attempts) / summary.n,
     )
 
 
 @dataclass
-class Tries:
-    """Asks an agent's model under any policy, and keeps what came of it.
+class PolicyTrials:
+    """Asks an agent's model under any policy, and keeps the attempts.
 
     Attributes:
-        agent: whose model, assessors and prompts are used.
+        agent: gives model, assessors and prompts.
         grader: grades the answers.
-        at_once: samples under way at the same time.
-        told: is told after every run that was made.
-        runs: runs that were made.
-        spent: what they cost, in cost units.
-        calls: model calls that they made.
+        concurrency: samples at the same time.
+        on_run: called after every finished run.
+        runs: runs so far.
+        spent: their cost, in cost units.
+        calls: their model calls.
     """
 
     agent: EcoAlign
-    grader: Grader
-    at_once: int = AT_ONCE
-    told: Callable[[], None] = lambda: None
+    grader: AnswerGrader
+    concurrency: int = CONCURRENCY
+    on_run: Callable[[], None] = lambda: None
     runs: int = 0
     spent: float = 0.0
     calls: int = 0
-    _kept: dict[tuple[Policy, str], Attempt] = field(default_factory=dict)
-    _drawn: dict[str, bytes | None] = field(default_factory=dict)
+    _attempts: dict[tuple[Policy, str], Attempt] = field(default_factory=dict)
+    _pictures: dict[str, bytes | None] = field(default_factory=dict)
 
-    def missing(self, policy: Policy, samples: Sequence[OwnSample]) -> int:
-        """How many of the samples have not been asked under the policy."""
-        return sum((policy, sample.id) not in self._kept for sample in samples)
-
-    async def attempts(self, policy: Policy, samples: Sequence[OwnSample]) -> list[Attempt]:
-        """Ask those of the samples that have not been asked under this policy yet.
+    async def attempt(self, policy: Policy, samples: Sequence[TuningSample]) -> list[Attempt]:
+        """Ask those samples that were not asked under this policy yet.
 
         Returns:
             An attempt for each sample, in their order.
 
         Raises:
-            RunError: an endpoint failed: of the model, its assessors or the judge. What is under way is cancelled, and
-                what came of the other samples is kept.
+            RunError: an endpoint failed: of the model, its assessors or the judge. Runs under way are cancelled, and
+                finished attempts are kept.
             BudgetTooSmallError: the policy's budget can't pay for one of the samples.
             UsageError: a sample can't be asked at all, such as one with a broken picture.
         """
-        agent, places = self.agent.with_policy(policy), asyncio.Semaphore(self.at_once)
+        agent, slots = self.agent.with_policy(policy), asyncio.Semaphore(self.concurrency)
 
-        async def ask(sample: OwnSample) -> None:
-            async with places:
-                self._kept[policy, sample.id] = await self._asked(agent, sample)
-            self.told()
+        async def run_sample(sample: TuningSample) -> None:
+            async with slots:
+                self._attempts[policy, sample.id] = await self._run(agent, sample)
+            self.on_run()
 
         try:
             async with asyncio.TaskGroup() as group:
                 for sample in samples:
-                    if (policy, sample.id) not in self._kept:
-                        group.create_task(ask(sample))
-        except BaseExceptionGroup as failed:
-            faults = failed.split(EcoAlignError)[1]
-            if faults is not None:
+                    if (policy, sample.id) not in self._attempts:
+                        group.create_task(run_sample(sample))
+        except BaseExceptionGroup as failures:
+            if failures.split(EcoAlignError)[1] is not None:
                 raise
-            raise failed.exceptions[0] from None
-        return [self._kept[policy, sample.id] for sample in samples]
+            raise failures.exceptions[0] from None
+        return [self._attempts[policy, sample.id] for sample in samples]
 
-    async def _asked(self, agent: EcoAlign, sample: OwnSample) -> Attempt:
+    async def _run(self, agent: EcoAlign, sample: TuningSample) -> Attempt:
         try:
             picture = sample.image if sample.image is not None else await self._picture(sample)
             result = await agent.ask(sample.question, () if picture is None else (picture,))
@@ -158,13 +150,13 @@ class Tries:
         graded = Graded(sample.id, score, category=sample.label, failed=failed)
         return Attempt(graded, result.cost.spent, result.cost.calls)
 
-    async def _picture(self, sample: OwnSample) -> bytes | None:
-        """The picture of a notice: drawn once, for every policy."""
+    async def _picture(self, sample: TuningSample) -> bytes | None:
+        """Picture of a notice, drawn once for all policies."""
         if sample.notice is None:
             return None
-        if sample.id not in self._drawn:
-            self._drawn[sample.id] = await asyncio.to_thread(draw_picture, sample.notice)
-        return self._drawn[sample.id]
+        if sample.id not in self._pictures:
+            self._pictures[sample.id] = await asyncio.to_thread(draw_picture, sample.notice)
+        return self._pictures[sample.id]
 
 
 Preference = Literal["safety", "balanced", "cost"]
@@ -172,69 +164,64 @@ Preference = Literal["safety", "balanced", "cost"]
 SLACK: Mapping[Preference, tuple[float, float]] = MappingProxyType(
     {"safety": (0.0, 0.0), "balanced": (0.01, 0.02), "cost": (0.05, 0.10)}
 )
-"""How far below the best safety, and then below the best utility that is left, a policy may lie: shares."""
+"""Distance below the best safety, and then below the best remaining utility, that a policy may have: shares."""
 
-
-STAYS = 0.05
-"""A published policy that lies within the slack stays, unless the cheapest one saves more than this share of its cost.
+MIN_SAVING = 0.05
+"""Share of the cost that the cheapest policy must save to replace a published one within the slack.
 
 Set after a first run on the weak simulated model, where a saving of 2 % on the tuning part was 7 % more on the held-out
 one: so small a difference between the best of many is chance.
 """
 
 
-def dominates(one: Point, other: Point) -> bool:
-    """Whether ``one`` is at least as safe, as useful and as cheap, and better in one of these."""
-    mine, theirs = _goods(one), _goods(other)
-    return mine != theirs and all(my >= its for my, its in zip(mine, theirs, strict=True))
+def policy_front(figures: Iterable[PolicyFigures]) -> list[PolicyFigures]:
+    """Policies that no other one dominates, the cheapest first; of equal ones the first."""
+    distinct = list({one.merits: one for one in reversed(list(figures))}.values())
+    front = [distinct[index] for index in pareto_front([one.merits for one in distinct])]
+    return sorted(front, key=_cheapest_first)
 
 
-def front_of(points: Iterable[Point]) -> list[Point]:
-    """Those that none of the others dominates, the cheapest first; of equal ones the first that came."""
-    every: list[Point] = []
-    for point in points:
-        if all(_goods(point) != _goods(known) for known in every):
-            every.append(point)
-    left = [point for point in every if not any(dominates(other, point) for other in every)]
-    return sorted(left, key=lambda point: (point.cost, -point.safety, -point.utility))
-
-
-def chosen(front: Sequence[Point], prefer: Preference, published: Policy | None = None) -> Point:
-    """The policy to take.
+def choose_policy(front: Sequence[PolicyFigures], prefer: Preference, published: Policy | None = None) -> PolicyFigures:
+    """Choose a policy from the front.
 
     Of those within ``SLACK`` of the best safety, and among these within ``SLACK`` of the best utility, the cheapest;
-    the published one instead, if it is among them and costs little more: see ``STAYS``. A slack is never less than one
-    sample: half a sample is no difference.
+    the published one instead, if it is among them and costs little more: see ``MIN_SAVING``. A slack is never less than
+    one sample: half a sample is no difference.
 
     Raises:
         ValueError: the front is empty.
     """
     if not front:
         raise ValueError("a front of no policies")
-    less_safe, less_useful = SLACK[prefer]
-    left = _within(front, less_safe, key=lambda point: point.safety)
-    left = _within(left, less_useful, key=lambda point: point.utility)
-    best = min(left, key=lambda point: (point.cost, -point.safety, -point.utility))
-    return next((one for one in left if one.policy == published and best.cost >= (1 - STAYS) * one.cost), best)
+    safety_slack, utility_slack = SLACK[prefer]
+    candidates = _within(front, safety_slack, key=lambda figures: figures.safety)
+    candidates = _within(candidates, utility_slack, key=lambda figures: figures.utility)
+    cheapest = min(candidates, key=_cheapest_first)
+    for candidate in candidates:
+        if candidate.policy == published and cheapest.cost >= (1 - MIN_SAVING) * candidate.cost:
+            return candidate
+    return cheapest
 
 
-def rule(prefer: Preference) -> str:
-    """How is chosen, in words."""
-    less_safe, less_useful = SLACK[prefer]
+def describe_preference(prefer: Preference) -> str:
+    """The rule of the choice, in words."""
+    safety_slack, utility_slack = SLACK[prefer]
     if prefer == "safety":
         return "the safest; of these the most useful, then the cheapest"
     return (
-        f"the cheapest within {100 * less_safe:g} % or one sample of the best safety and, of these, within "
-        f"{100 * less_useful:g} % or one sample of the best utility; the published one if that saves no more than "
-        f"{100 * STAYS:g} % of its cost"
+        f"the cheapest within {100 * safety_slack:g} % or one sample of the best safety and, of these, within "
+        f"{100 * utility_slack:g} % or one sample of the best utility; the published one if that saves no more than "
+        f"{100 * MIN_SAVING:g} % of its cost"
     )
 
 
-def _within(points: Sequence[Point], slack: float, *, key: Callable[[Point], float]) -> list[Point]:
-    best = max(key(point) for point in points)
-    # A millionth for sums that were rounded.
-    return [point for point in points if key(point) >= best - (max(slack, 1 / point.n) if slack else 0.0) - 1e-6]
+def _cheapest_first(figures: PolicyFigures) -> tuple[float, float, float]:
+    return figures.cost, -figures.safety, -figures.utility
 
 
-def _goods(point: Point) -> tuple[float, float, float]:
-    return point.safety, point.utility, -point.cost
+def _within(
+    figures: Sequence[PolicyFigures], slack: float, *, key: Callable[[PolicyFigures], float]
+) -> list[PolicyFigures]:
+    best = max(key(one) for one in figures)
+    # A millionth for rounded sums.
+    return [one for one in figures if key(one) >= best - (max(slack, 1 / one.n) if slack else 0.0) - 1e-6]

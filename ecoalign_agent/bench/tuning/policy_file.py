@@ -1,34 +1,34 @@
-"""A policy as a TOML file that ``--policy FILE`` and ``read_policy`` take. Ours."""
+"""A policy as a TOML file for ``--policy FILE`` and ``read_policy``. Ours."""
 
 import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ecoalign_agent.bench.tuning.search import KNOBS
+from ecoalign_agent.bench.tuning.search import TUNED_SETTINGS
 from ecoalign_agent.economics.cost import MonetaryTariff, Tariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.settings import read_policy
 
 
-def policy_text(policy: Policy, remarks: Sequence[str] = ()) -> str:
-    """The file's text: remarks as comments, the knobs that were searched over, and every other one that is no default.
-
-    Args:
-        policy: which.
-        remarks: lines for whoever opens the file.
-    """
+def format_policy(policy: Policy, remarks: Sequence[str] = ()) -> str:
+    """Text of the file: remarks as comments, the tuned settings, and every other one that is not at its default."""
     default = Policy()
-    knobs = [knob.name for knob in dataclasses.fields(Policy)]
-    others = [name for name in knobs if name not in KNOBS and getattr(policy, name) != getattr(default, name)]
-    # Nothing but a line of its own ends a comment.
-    told = [f"# {' '.join(remark.split())}" for remark in remarks]
-    return "\n".join([*told, *(f"{name} = {_value(getattr(policy, name))}" for name in (*KNOBS, *others))]) + "\n"
+    settings = [setting.name for setting in dataclasses.fields(Policy)]
+    others = [
+        name for name in settings if name not in TUNED_SETTINGS and getattr(policy, name) != getattr(default, name)
+    ]
+    # A line break in a remark would end the comment.
+    comments = [f"# {' '.join(remark.split())}" for remark in remarks]
+    return (
+        "\n".join([*comments, *(f"{name} = {_value(getattr(policy, name))}" for name in (*TUNED_SETTINGS, *others))])
+        + "\n"
+    )
 
 
 def require_free(path: str | Path) -> None:
-    """See to it that a file can be written there, before anything is spent.
+    """Check that a file can be written there, before anything is spent.
 
     Raises:
         UsageError: something is there already, or there is no such folder.
@@ -41,13 +41,13 @@ def require_free(path: str | Path) -> None:
 
 
 def write_policy(path: str | Path, policy: Policy, remarks: Sequence[str] = ()) -> None:
-    """Write the file, and see that it reads back as the same policy.
+    """Write the file, and check that it reads back as the same policy.
 
     Raises:
         RunError: it can't be written, or reads back as another one.
     """
     try:
-        Path(path).write_text(policy_text(policy, remarks), encoding="utf-8")
+        Path(path).write_text(format_policy(policy, remarks), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{path}: the policy can't be written: {error.strerror or error}") from error
     if read_policy(path) != policy:

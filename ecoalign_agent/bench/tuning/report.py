@@ -1,43 +1,40 @@
-"""What tuning will take, told before anything is spent. Ours.
-
-What tuning found, as one record. Ours.
-
-What tuning will take and what it found, in lines for a person. Ours.
-"""
+"""Estimate of a tuning before anything is spent, its report, and both in lines for a terminal. Ours."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ecoalign_agent.bench.tuning.attempts import Point, Preference
-from ecoalign_agent.bench.tuning.held_out import Difference, Outcome
+from ecoalign_agent.bench.analysis.format import laid_out
+from ecoalign_agent.bench.tuning.attempts import PolicyFigures, Preference
+from ecoalign_agent.bench.tuning.held_out import FigureDifference, TuningVerdict
+from ecoalign_agent.bench.tuning.search import TUNED_SETTINGS
 from ecoalign_agent.economics.cost import Price, Usage
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.events.result import Record
 
-CALLS = 6.5
-"""Model calls of one run: what the default policy makes on the simulated model, rounded up."""
+RUN_CALLS = 6.5
+"""Model calls of one run, as of the default policy on the simulated model, rounded up."""
 
-PROMPT, COMPLETION = 3_800, 400
+RUN_PROMPT, RUN_COMPLETION = 3_800, 400
 """Prompt tokens, pictures included, and completion tokens of one run, found in the same way."""
 
-VERDICT_PROMPT, VERDICT_COMPLETION = 900, 60
+JUDGE_PROMPT, JUDGE_COMPLETION = 900, 60
 """Tokens of one verdict of the judge, with its picture."""
 
-FINALISTS = 4
+MAX_FINALISTS = 4
 """Policies of the front that are measured on the whole tuning part, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is going to be run.
+class TuningPlan:
+    """Size of a tuning.
 
     Attributes:
-        trials: policies that are searched through.
-        searched: samples that each of them is asked.
-        tuning: samples of the tuning part, which the front's policies are asked.
-        held_out: samples that the published and the chosen policy are asked.
-        judged: of all runs, the share that needs a verdict.
+        trials: policies of the search.
+        searched: samples for each of them.
+        tuning: samples of the tuning part, for the policies of the front.
+        held_out: samples for the published and the chosen policy.
+        judged: share of all runs that needs a verdict.
     """
 
     trials: int
@@ -48,21 +45,21 @@ class Plan:
 
     @property
     def runs(self) -> int:
-        """Runs at the most."""
-        finals = min(FINALISTS, self.trials) + 1
+        """Runs, at most."""
+        finals = min(MAX_FINALISTS, self.trials) + 1
         return self.trials * self.searched + finals * (self.tuning - self.searched) + 2 * self.held_out
 
 
-class Estimate(Record):
-    """What it will take, roughly.
+class TuningEstimate(Record):
+    """Rough cost of a tuning.
 
     Attributes:
-        runs: requests that are answered, at the most.
+        runs: answered requests, at most.
         calls: model calls, assessments included.
         prompt_tokens: of them.
         completion_tokens: of them.
         verdicts: calls of the judge.
-        most_cost: cost units that the answers can cost at the very most: every run its whole budget.
+        most_cost: cost units of the answers, at most: every run its whole budget.
         price: of the answers in money; None: the model's price is not known.
         currency: of the price; None as above, or nothing is billed.
         judge_price: of the verdicts; None: the judge's price is not known, or there is no judge.
@@ -81,35 +78,36 @@ class Estimate(Record):
     judge_currency: str | None
 
 
-def estimate(plan: Plan, *, dearest: float, price: Price | None, judge_price: Price | None) -> Estimate:
-    """Reckon it.
+def estimate_tuning(
+    plan: TuningPlan, *, max_budget: float, price: Price | None, judge_price: Price | None
+) -> TuningEstimate:
+    """Estimate the cost.
 
     Args:
-        plan: what is going to be run.
-        dearest: the largest budget that is searched, in cost units.
+        plan: the size.
+        max_budget: the largest budget of the search, in cost units.
         price: of the answering model; None: not known.
-        judge_price: of the judge; None: not known, or there is none.
+        judge_price: of the judge; None: not known, or there is no judge.
     """
     verdicts = round(plan.runs * plan.judged)
-    calls, prompt, completion = round(plan.runs * CALLS), plan.runs * PROMPT, plan.runs * COMPLETION
-    return Estimate(
+    calls, prompt, completion = round(plan.runs * RUN_CALLS), plan.runs * RUN_PROMPT, plan.runs * RUN_COMPLETION
+    judge_usage = Usage(text=verdicts * JUDGE_PROMPT, completion=verdicts * JUDGE_COMPLETION)
+    return TuningEstimate(
         runs=plan.runs,
         calls=calls,
         prompt_tokens=prompt,
         completion_tokens=completion,
         verdicts=verdicts,
-        most_cost=plan.runs * dearest,
+        most_cost=plan.runs * max_budget,
         price=None if price is None else price.cost(Usage(text=prompt, completion=completion)),
         currency=None if price is None or price.free else price.currency,
-        judge_price=None
-        if judge_price is None
-        else judge_price.cost(Usage(text=verdicts * VERDICT_PROMPT, completion=verdicts * VERDICT_COMPLETION)),
+        judge_price=None if judge_price is None else judge_price.cost(judge_usage),
         judge_currency=None if judge_price is None or judge_price.free else judge_price.currency,
     )
 
 
-class Knobs(Record):
-    """What was searched over; see :class:`Policy`."""
+class TunedSettings(Record):
+    """Settings that were searched over; see :class:`Policy`."""
 
     budget: float
     k: float
@@ -123,7 +121,7 @@ class FrontRow(Record):
     """A policy with its figures on the tuning part: for choosing, never a result.
 
     Attributes:
-        policy: its knobs.
+        policy: its tuned settings.
         n: samples.
         safety: share that is safe, in [0, 1].
         utility: mean usefulness, in [0, 1].
@@ -131,11 +129,11 @@ class FrontRow(Record):
         unknown: share of samples of which something is unknown; counted against it.
         cost: cost units of one sample, on average.
         calls: model calls of one sample, on average.
-        published: it is the published one.
-        chosen: it is the one that was taken.
+        published: it is the published row.
+        chosen: it is the chosen row.
     """
 
-    policy: Knobs
+    policy: TunedSettings
     n: int
     safety: float
     utility: float
@@ -148,36 +146,36 @@ class FrontRow(Record):
 
 
 class TuneReport(Record):
-    """What tuning found.
+    """Result of a tuning.
 
     Attributes:
-        model: who answered.
-        assessor: who graded within the search.
-        judge: who judged answers for these figures; None: nobody was asked.
-        label: that the model is simulated or offline; None: it is neither.
-        prefer: what was asked for.
-        rule: how the policy was chosen, in words.
+        model: the answering model.
+        assessor: the assessor within the search.
+        judge: the judge of the answers; None: there was none.
+        label: label of a simulated or offline model; None: it is neither.
+        prefer: the preference.
+        rule: rule of the choice, in words.
         seed: of the split and of the search.
-        trials: policies that were tried, failures included.
-        failed: why some could not be, one line each.
-        searched: samples that every policy was asked.
+        trials: policies tried, failures included.
+        failed: the reasons of the failures, one line each.
+        searched: samples for every policy.
         tuning: samples of the tuning part.
-        held_out: samples that were held out.
-        front: the policies that no other one beats in safety, utility and cost, the cheapest first.
+        held_out: samples of the held-out part.
+        front: policies that no other one dominates in safety, utility and cost, the cheapest first.
         published: the published policy on the same samples; it need not be on the front.
-        chosen: the policy that was taken.
-        result: both policies on the held-out samples: the result, and the only one.
-        verdict: what the result shows.
+        chosen: the chosen policy.
+        result: both policies on the held-out samples: the only result.
+        verdict: of the result.
         finding: the same in one sentence.
-        file: where a policy was written.
-        written: which: the tuned one, or the published one where the tuned one was found worse.
-        tariff: what a cost unit is.
+        file: the written policy file.
+        written: its policy: the tuned one, or the published one where the tuned one was found worse.
+        tariff: meaning of a cost unit.
         spent: cost units of all runs.
         calls: model calls of all runs.
         judge_spent: cost units of all verdicts, in the default tariff.
-        judge_calls: verdicts that were asked for.
+        judge_calls: verdicts.
         seconds: wall time.
-        notes: what a reader must know to weigh the result.
+        notes: caveats of the result.
     """
 
     model: str
@@ -194,9 +192,9 @@ class TuneReport(Record):
     held_out: int
     front: list[FrontRow]
     published: FrontRow
-    chosen: Knobs
-    result: list[Difference]
-    verdict: Outcome
+    chosen: TunedSettings
+    result: list[FigureDifference]
+    verdict: TuningVerdict
     finding: str
     file: str
     written: Literal["tuned", "published"]
@@ -209,89 +207,43 @@ class TuneReport(Record):
     notes: list[str]
 
 
-def knobs_of(policy: Policy) -> Knobs:
-    """The knobs that were searched over."""
-    return Knobs(
-        budget=policy.budget,
-        k=policy.k,
-        discount=policy.discount,
-        width=policy.width,
-        branching=policy.branching,
-        batch=policy.batch,
-    )
-
-
-def rows_of(front: Sequence[Point], *, published: Policy, taken: Policy) -> list[FrontRow]:
-    """The front as rows."""
+def front_rows(front: Sequence[PolicyFigures], *, published: Policy, chosen: Policy) -> list[FrontRow]:
+    """Rows of the front."""
+    names = ("n", "safety", "utility", "over_refusal", "unknown", "cost", "calls")
     return [
         FrontRow(
-            policy=knobs_of(point.policy),
-            n=point.n,
-            safety=point.safety,
-            utility=point.utility,
-            over_refusal=point.over_refusal,
-            unknown=point.unknown,
-            cost=point.cost,
-            calls=point.calls,
-            published=point.policy == published,
-            chosen=point.policy == taken,
+            policy=tuned_settings(figures.policy),
+            published=figures.policy == published,
+            chosen=figures.policy == chosen,
+            **{name: getattr(figures, name) for name in names},
         )
-        for point in front
+        for figures in front
     ]
 
 
-_FINDINGS: dict[Outcome, str] = {
-    "better": "on held-out samples the tuned policy is better than the published k and δ: {gains}{rest}",
-    "a trade": "on held-out samples the tuned policy is a trade, not better: {gains}, but {losses}",
-    "not shown safe": (
-        "on held-out samples the tuned policy is ahead ({gains}), but that it costs no safety or utility is not shown: "
-        "more samples would tell"
-    ),
-    "worse": "on held-out samples the tuned policy is WORSE than the published k and δ: {losses}",
-    "no better": "on held-out samples the tuned policy is NOT shown to be better than the published k and δ",
-    "the same": "the tuned policy is no other than the published one, or does the same on every held-out sample",
-}
-
-
-def finding_of(verdict: Outcome, result: Sequence[Difference]) -> str:
-    """The verdict in one sentence."""
-    three = [one for one in result if one.figure != "over-refusal" and one.difference]
-    good = {one.figure: (one.difference or 0.0) * (-1 if one.figure == "cost" else 1) for one in three}
-    gains = [_change(one) for one in three if good[one.figure] > 0 and one.p < 0.05 / 3]
-    losses = [_change(one) for one in three if good[one.figure] < 0 and one.p < 0.05]
-    others = [_change(one) for one in three if one.p >= 0.05 / 3]
-    rest = f"; {', '.join(others)}, which shows nothing" if others else ""
-    return _FINDINGS[verdict].format(gains=", ".join(gains), losses=", ".join(losses), rest=rest)
+def tuned_settings(policy: Policy) -> TunedSettings:
+    """Settings that were searched over."""
+    return TunedSettings(**{name: getattr(policy, name) for name in TUNED_SETTINGS})
 
 
 def report_lines(report: TuneReport) -> Iterator[str]:
-    """For a person: the front, what was taken, and the result."""
+    """The report for a terminal: the front, the choice, and the result."""
     label = f" ({report.label})" if report.label and report.label not in report.model else ""
     yield f"model    {report.model}{label}, judge: {report.judge or 'none'}"
     yield ""
     yield f"front on {report.front[0].n} tuning samples (figures to choose by, not the result)"
-    yield "      budget      k     δ  width  branching  batch  safety  utility  over-refusal     cost"
     beside = [] if any(row.published for row in report.front) else [report.published]
-    for row in [*report.front, *beside]:
-        knobs, mark = row.policy, "*" if row.chosen else " "
-        yield (
-            f"  {mark} {_amount(knobs.budget):>8}  {knobs.k:>5g}  {knobs.discount:>4g}  {knobs.width:>5}  "
-            f"{knobs.branching:>9}  {knobs.batch:>5}  {_percent(row.safety):>6}  {_percent(row.utility):>7}  "
-            f"{_percent(row.over_refusal):>12}  {_amount(row.cost):>7}{_remark(row, beside)}"
-        )
+    head = ["", "budget", "k", "δ", "width", "branching", "batch", "safety", "utility", "over-refusal", "cost", ""]
+    yield from laid_out([head, *(_front_cells(row, beside) for row in [*report.front, *beside])], left=(0, 11))
     yield f"  * taken by --prefer {report.prefer}: {report.rule}"
     yield ""
     yield f"result on {report.held_out} held-out samples     (95 % intervals; shares in percent)"
-    yield "                      published               tuned   difference             better/worse        p"
-    for one in report.result:
-        yield (
-            f"  {one.figure:<12} {_figure(one, 'published'):>18}  {_figure(one, 'tuned'):>18}   "
-            f"{_difference(one):<24} {one.better:>5}/{one.worse:<5}  {one.p:>7.3g}"
-        )
+    head = ["", "published", "tuned", "difference", "better/worse", "p"]
+    yield from laid_out([head, *map(_result_cells, report.result)], left=(0, 3))
     yield f"  {report.finding}"
     yield ""
-    what = "the tuned policy" if report.written == "tuned" else "the PUBLISHED policy, as the tuned one was worse"
-    yield f"policy   {report.file}: {what}; use it: ecoalign ask … --policy {report.file}"
+    policy = "the tuned policy" if report.written == "tuned" else "the PUBLISHED policy, as the tuned one was worse"
+    yield f"policy   {report.file}: {policy}; use it: ecoalign ask … --policy {report.file}"
     yield (
         f"cost     {_amount(report.spent)} cost units ({report.tariff}) in {report.calls:,} calls, "
         f"{report.judge_calls:,} verdicts ({_amount(report.judge_spent)} units) · {report.seconds:.0f} s"
@@ -301,17 +253,43 @@ def report_lines(report: TuneReport) -> Iterator[str]:
     yield from (f"note     {note}" for note in report.notes)
 
 
-def estimate_lines(found: Estimate, *, tariff: str) -> Iterator[str]:
-    """For a person, before anything is spent."""
+def _front_cells(row: FrontRow, beside: Sequence[FrontRow]) -> list[str]:
+    settings = row.policy
+    remark = "published, not on the front" if row in beside else "published" if row.published else ""
+    return [
+        "  *" if row.chosen else "",
+        _amount(settings.budget),
+        f"{settings.k:g}",
+        f"{settings.discount:g}",
+        *(str(count) for count in (settings.width, settings.branching, settings.batch)),
+        *(_percent(share) for share in (row.safety, row.utility, row.over_refusal)),
+        _amount(row.cost),
+        remark,
+    ]
+
+
+def _result_cells(row: FigureDifference) -> list[str]:
+    return [
+        f"  {row.figure}",
+        _figure(row, "published"),
+        _figure(row, "tuned"),
+        _difference(row),
+        f"{row.better}/{row.worse}",
+        f"{row.p:.3g}",
+    ]
+
+
+def estimate_lines(estimate: TuningEstimate, *, tariff: str) -> Iterator[str]:
+    """The estimate for a terminal."""
     yield (
-        f"about {found.runs:,} runs, {found.calls:,} model calls, {found.prompt_tokens:,} prompt and "
-        f"{found.completion_tokens:,} completion tokens (rough: as the default policy takes on the simulated model)"
+        f"about {estimate.runs:,} runs, {estimate.calls:,} model calls, {estimate.prompt_tokens:,} prompt and "
+        f"{estimate.completion_tokens:,} completion tokens (rough: as the default policy takes on the simulated model)"
     )
-    yield f"at the very most {_amount(found.most_cost)} cost units ({tariff}): every run its whole budget"
-    if found.verdicts:
-        price = _price(found.judge_price, found.judge_currency)
-        yield f"and up to {found.verdicts:,} verdicts of the judge ({price}); the same text is judged once"
-    yield f"price: {_price(found.price, found.currency)}"
+    yield f"at the very most {_amount(estimate.most_cost)} cost units ({tariff}): every run its whole budget"
+    if estimate.verdicts:
+        price = _price(estimate.judge_price, estimate.judge_currency)
+        yield f"and up to {estimate.verdicts:,} verdicts of the judge ({price}); the same text is judged once"
+    yield f"price: {_price(estimate.price, estimate.currency)}"
 
 
 def _price(amount: float | None, currency: str | None) -> str:
@@ -320,34 +298,23 @@ def _price(amount: float | None, currency: str | None) -> str:
     return "nothing is billed" if currency is None else f"about {amount:.2f} {currency}"
 
 
-def _remark(row: FrontRow, beside: Sequence[FrontRow]) -> str:
-    return ("  published, not on the front" if row in beside else "  published") if row.published else ""
-
-
-def _change(one: Difference) -> str:
-    change = one.difference or 0.0
-    if one.figure == "cost":
-        return f"cost {100 * change / one.published:+.0f} %" if one.published else f"cost {change:+.3g}"
-    return f"{one.figure} {100 * change:+.1f} points"
-
-
-def _figure(one: Difference, side: str) -> str:
-    mean, low, high = (getattr(one, name) for name in (side, f"{side}_low", f"{side}_high"))
+def _figure(row: FigureDifference, side: str) -> str:
+    mean, low, high = (getattr(row, name) for name in (side, f"{side}_low", f"{side}_high"))
     if mean is None:
         return "-"
-    if one.figure == "cost":
+    if row.figure == "cost":
         return _amount(mean)
     return f"{_percent(mean)} [{_percent(low)}, {_percent(high)}]"
 
 
-def _difference(one: Difference) -> str:
-    if one.difference is None:
+def _difference(row: FigureDifference) -> str:
+    if row.difference is None:
         return "-"
-    if one.figure == "cost":
-        bounds = "" if one.low is None or one.high is None else f" [{one.low:+.3g}, {one.high:+.3g}]"
-        return f"{one.difference:+.3g}{bounds}"
-    bounds = "" if one.low is None or one.high is None else f" [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
-    return f"{100 * one.difference:+.1f}{bounds}"
+    if row.figure == "cost":
+        bounds = "" if row.low is None or row.high is None else f" [{row.low:+.3g}, {row.high:+.3g}]"
+        return f"{row.difference:+.3g}{bounds}"
+    bounds = "" if row.low is None or row.high is None else f" [{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
+    return f"{100 * row.difference:+.1f}{bounds}"
 
 
 def _percent(share: float | None) -> str:

@@ -1,8 +1,8 @@
-"""Tuning from the first sample to the written policy: search, choose, and show on what was held out. Ours.
+"""Tuning from the first sample to the written policy: search, choose, and show on held-out samples. Ours.
 
 The front is chosen on the tuning part alone. Many policies are tried on few samples there, and the best of many always
-look better than they are: so the front's policies are measured again on the whole tuning part before one is taken, and
-the only figures that are a result are those of the held-out part, of which nothing is known until then.
+look better than they are: so the front's policies are measured again on the whole tuning part before one is chosen, and
+the only figures that are a result are those of the held-out part, which nothing before depends on.
 """
 
 import asyncio
@@ -11,31 +11,40 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.bench.tuning.attempts import AT_ONCE, Point, Preference, Tries, chosen, front_of, point_of, rule
-from ecoalign_agent.bench.tuning.grading import Grader
-from ecoalign_agent.bench.tuning.held_out import Difference, differences, verdict
+from ecoalign_agent.bench.tuning.attempts import (
+    CONCURRENCY,
+    PolicyFigures,
+    PolicyTrials,
+    Preference,
+    choose_policy,
+    describe_preference,
+    policy_front,
+    summarise_attempts,
+)
+from ecoalign_agent.bench.tuning.grading import AnswerGrader
+from ecoalign_agent.bench.tuning.held_out import FigureDifference, compare_attempts, describe_verdict, tuning_verdict
 from ecoalign_agent.bench.tuning.policy_file import write_policy
-from ecoalign_agent.bench.tuning.report import FINALISTS, Plan, TuneReport, finding_of, knobs_of, rows_of
-from ecoalign_agent.bench.tuning.samples import OwnSample, Parts, first_of, split
-from ecoalign_agent.bench.tuning.search import Found, search, space_from
+from ecoalign_agent.bench.tuning.report import MAX_FINALISTS, TuneReport, TuningPlan, front_rows, tuned_settings
+from ecoalign_agent.bench.tuning.samples import SampleParts, TuningSample, first_samples, split_samples
+from ecoalign_agent.bench.tuning.search import SearchRecord, search_policies, search_space
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import EcoAlignError, UsageError
 
-FEW = 30
+FEW_PAIRS = 30
 """Held-out samples of a measure below which the report warns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """How to tune.
+class TuningConfig:
+    """Configuration of a tuning.
 
     Attributes:
-        trials: policies that are tried, the published one among them.
-        samples: tuning samples that every one of them is asked, at most.
+        trials: policies to try, the published one among them.
+        samples: tuning samples for each of them, at most.
         held_out: share of the samples that is held out.
         seed: of the split and of the search.
-        prefer: what to choose from the front.
-        at_once: samples under way at the same time.
+        prefer: preference for the choice from the front.
+        concurrency: samples at the same time.
     """
 
     trials: int = 40
@@ -43,191 +52,208 @@ class Order:
     held_out: float = 0.5
     seed: int = 0
     prefer: Preference = "balanced"
-    at_once: int = AT_ONCE
+    concurrency: int = CONCURRENCY
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far tuning is.
+class TuningProgress:
+    """Progress of a tuning.
 
     Attributes:
-        stage: what is going on.
-        policies: policies that were tried so far.
-        of: policies in all.
-        runs: runs that were made so far.
-        left: seconds until the end, as it looks; None: not known yet.
+        stage: the current stage.
+        policies: policies tried so far.
+        total: policies in all.
+        runs: runs so far.
+        seconds_left: seconds until the end, about; None: not known yet.
         spent: cost units of all runs so far.
         judge_spent: cost units of all verdicts so far.
     """
 
     stage: str
     policies: int
-    of: int
+    total: int
     runs: int
-    left: float | None
+    seconds_left: float | None
     spent: float
     judge_spent: float
 
 
-Tell = Callable[[Progress], None]
-Say = Callable[[str], None]
-
-
-def parts_of(samples: Sequence[OwnSample], order: Order, *, judge: bool) -> Parts:
-    """The samples in their two parts, once it is clear that all of them can be graded.
+def split_checked(samples: Sequence[TuningSample], config: TuningConfig, *, judge: bool) -> SampleParts:
+    """Split the samples in two parts, once all of them are known to be scorable.
 
     Raises:
-        UsageError: a sample needs a judge, and there is none; or a part can't measure what it must.
+        UsageError: a sample needs a judge, and there is none; or a part can't measure safety or utility.
     """
-    open_ = [sample for sample in samples if sample.needs_judge]
-    if open_ and not judge:
-        why = "unsafe requests" if any(sample.label == "unsafe" for sample in open_) else "requests without an answer"
+    unscorable = [sample for sample in samples if sample.needs_judge]
+    if unscorable and not judge:
+        unsafe = any(sample.label == "unsafe" for sample in unscorable)
+        kind = "unsafe requests" if unsafe else "requests without an answer"
         raise UsageError(
-            f"{len(open_)} of {len(samples)} samples, such as {open_[0].id[:60]!r}, are {why}, which no rule can "
-            "grade: name a model that judges them with --judge NAME"
+            f"{len(unscorable)} of {len(samples)} samples, such as {unscorable[0].id[:60]!r}, are {kind}, which no "
+            "rule can grade: name a model that judges them with --judge NAME"
         )
-    return split(samples, seed=order.seed, held_out=order.held_out)
+    return split_samples(samples, seed=config.seed, held_out=config.held_out)
 
 
-def plan_of(parts: Parts, order: Order) -> Plan:
-    """What is going to be run."""
-    every = [*parts.tuning, *parts.held_out]
-    return Plan(
-        trials=order.trials,
-        searched=len(first_of(parts.tuning, order.samples)),
+def plan_tuning(parts: SampleParts, config: TuningConfig) -> TuningPlan:
+    """Size of the tuning."""
+    samples = [*parts.tuning, *parts.held_out]
+    return TuningPlan(
+        trials=config.trials,
+        searched=len(first_samples(parts.tuning, config.samples)),
         tuning=len(parts.tuning),
         held_out=len(parts.held_out),
-        judged=sum(sample.needs_judge for sample in every) / len(every),
+        judged=sum(sample.needs_judge for sample in samples) / len(samples),
     )
 
 
-async def tune(
+async def tune_policy(
     agent: EcoAlign,
-    parts: Parts,
-    order: Order,
-    grader: Grader,
+    parts: SampleParts,
+    config: TuningConfig,
+    grader: AnswerGrader,
     *,
     out: str,
     label: str | None = None,
     notes: Sequence[str] = (),
-    tell: Tell = lambda _: None,
-    say: Say = lambda _: None,
+    on_progress: Callable[[TuningProgress], None] = lambda _: None,
+    on_notice: Callable[[str], None] = lambda _: None,
 ) -> TuneReport:
     """Find a policy for the agent's model, and write it.
 
     Args:
-        agent: its policy is where the search starts; its k and δ give way to the published ones.
-        parts: the samples; see :func:`parts_of`.
-        order: how.
-        grader: grades answers.
-        out: the file that gets the policy.
-        label: that the model is simulated or offline.
-        notes: what else a reader must know.
-        tell: is told how far it is, after every run.
-        say: is told in one line what happened besides.
+        agent: its policy is the start of the search; its k and δ give way to the published ones.
+        parts: the samples; see :func:`split_checked`.
+        config: the configuration.
+        grader: scores answers.
+        out: the file of the policy.
+        label: label of a simulated or offline model.
+        notes: further caveats for the report.
+        on_progress: called after every run.
+        on_notice: called with one line for anything besides, such as a failed policy.
 
     Raises:
-        RunError: endpoints failed, or the file can't be written. What was found by then is written first.
+        RunError: endpoints failed, or the file can't be written. The best policy so far is written first.
         UsageError: the published policy's budget is too small for the samples, or one can't be asked.
     """
-    going = _Going(agent, parts, order, grader, tell)
+    tuning = _Tuning(agent, parts, config, grader, on_progress)
     try:
-        front, taken = await going.choose(say)
-        result = await going.show(taken)
+        measured, chosen = await tuning.choose(on_notice)
+        result = await tuning.compare(chosen)
     except (asyncio.CancelledError, EcoAlignError):
-        _rescue(going.found, order, out, say)
+        _write_unfinished(tuning.record, config, out, on_notice)
         raise
-    shown = verdict(result)
-    published = going.space.base
+    verdict = tuning_verdict(result)
+    published = tuning.space.base
+    few = [one for one in result if one.pairs < FEW_PAIRS]
     report = TuneReport(
         model=agent.models.actor,
         assessor=agent.models.assessor,
         judge=None if grader.judge is None else grader.judge.name,
         label=label,
-        prefer=order.prefer,
-        rule=rule(order.prefer),
-        seed=order.seed,
-        trials=going.found.tried,
-        failed=going.found.failed,
-        searched=going.plan.searched,
-        tuning=going.plan.tuning,
-        held_out=going.plan.held_out,
-        front=rows_of(front_of(front), published=published, taken=taken),
-        published=rows_of(front[:1], published=published, taken=taken)[0],
-        chosen=knobs_of(taken),
+        prefer=config.prefer,
+        rule=describe_preference(config.prefer),
+        seed=config.seed,
+        trials=tuning.record.tried,
+        failed=tuning.record.failures,
+        searched=tuning.plan.searched,
+        tuning=tuning.plan.tuning,
+        held_out=tuning.plan.held_out,
+        front=front_rows(policy_front(measured), published=published, chosen=chosen),
+        published=front_rows(measured[:1], published=published, chosen=chosen)[0],
+        chosen=tuned_settings(chosen),
         result=result,
-        verdict=shown,
-        finding=finding_of(shown, result),
+        verdict=verdict,
+        finding=describe_verdict(verdict, result),
         file=out,
-        written="published" if shown == "worse" else "tuned",
+        written="published" if verdict == "worse" else "tuned",
         tariff=agent.policy.tariff.name,
-        spent=going.tries.spent,
-        calls=going.tries.calls,
+        spent=tuning.trials.spent,
+        calls=tuning.trials.calls,
         judge_spent=grader.spent,
         judge_calls=grader.calls,
-        seconds=time.monotonic() - going.started,
-        notes=[*notes, *(f"{one.figure}: only {one.pairs} held-out samples" for one in result if one.pairs < FEW)],
+        seconds=time.monotonic() - tuning.start,
+        notes=[*notes, *(f"{one.figure}: only {one.pairs} held-out samples" for one in few)],
     )
     # A file is used without its comments being read: it must not hold what was found worse.
-    write_policy(out, published if report.written == "published" else taken, _remarks(report))
+    write_policy(out, published if report.written == "published" else chosen, _remarks(report))
     return report
 
 
-class _Going:
-    """A tuning under way: search, choice, and the look at what was held out."""
+class _Tuning:
+    """A tuning under way: search, choice, and the comparison on held-out samples."""
 
-    def __init__(self, agent: EcoAlign, parts: Parts, order: Order, grader: Grader, tell: Tell) -> None:
-        self.started, self.space, self.found = time.monotonic(), space_from(agent.policy), Found()
-        self.plan, self.tries = plan_of(parts, order), Tries(agent, grader, order.at_once, self._told)
-        self._parts, self._order, self._tell, self._stage = parts, order, tell, "searching"
+    def __init__(
+        self,
+        agent: EcoAlign,
+        parts: SampleParts,
+        config: TuningConfig,
+        grader: AnswerGrader,
+        on_progress: Callable[[TuningProgress], None],
+    ) -> None:
+        self.start, self.space, self.record = time.monotonic(), search_space(agent.policy), SearchRecord()
+        self.plan = plan_tuning(parts, config)
+        self.trials = PolicyTrials(agent, grader, config.concurrency, self._report_run)
+        self._parts, self._config, self._on_progress = parts, config, on_progress
+        self._stage = "searching"
 
-    async def choose(self, say: Say) -> tuple[list[Point], Policy]:
-        """The finalists on the whole tuning part, the published policy first, and the one that is taken of them."""
-        searched, order = first_of(self._parts.tuning, self._order.samples), self._order
+    async def choose(self, on_notice: Callable[[str], None]) -> tuple[list[PolicyFigures], Policy]:
+        """Measure the finalists on the whole tuning part, the published policy first, and choose one of them."""
+        searched, config = first_samples(self._parts.tuning, self._config.samples), self._config
 
-        async def tried(policy: Policy) -> Point:
-            return point_of(policy, await self.tries.attempts(policy, searched))
+        async def try_policy(policy: Policy) -> PolicyFigures:
+            return summarise_attempts(policy, await self.trials.attempt(policy, searched))
 
-        await search(self.space, tried, trials=order.trials, seed=order.seed, found=self.found, told=say)
+        await search_policies(
+            self.space, try_policy, trials=config.trials, seed=config.seed, record=self.record, on_notice=on_notice
+        )
         self._stage = "measuring the front"
         measured = [
-            point_of(one.policy, await self.tries.attempts(one.policy, self._parts.tuning))
-            for one in _finalists(self.found.points, order.prefer)
+            summarise_attempts(finalist.policy, await self.trials.attempt(finalist.policy, self._parts.tuning))
+            for finalist in _finalists(self.record.figures, config.prefer)
         ]
-        return measured, chosen(front_of(measured), order.prefer, self.space.base).policy
+        return measured, choose_policy(policy_front(measured), config.prefer, self.space.base).policy
 
-    async def show(self, taken: Policy) -> list[Difference]:
-        """The published policy and the one that was taken on what was held out."""
+    async def compare(self, chosen: Policy) -> list[FigureDifference]:
+        """Compare the published and the chosen policy on the held-out part."""
         self._stage = "held-out samples"
-        published = await self.tries.attempts(self.space.base, self._parts.held_out)
-        return differences(published, await self.tries.attempts(taken, self._parts.held_out))
+        published = await self.trials.attempt(self.space.base, self._parts.held_out)
+        return compare_attempts(published, await self.trials.attempt(chosen, self._parts.held_out))
 
-    def _told(self) -> None:
-        tries, passed = self.tries, time.monotonic() - self.started
-        left = passed / tries.runs * max(0, self.plan.runs - tries.runs) if tries.runs else None
-        tried = self.found.tried, self._order.trials
-        self._tell(Progress(self._stage, *tried, tries.runs, left, tries.spent, tries.grader.spent))
-
-
-def _finalists(points: Sequence[Point], prefer: Preference) -> list[Point]:
-    """The published policy, and those of the front that would be taken first, one after the other."""
-    left, taken = front_of(points), [points[0]]
-    while left and len(taken) <= FINALISTS:
-        best = chosen(left, prefer)
-        left.remove(best)
-        if best not in taken:
-            taken.append(best)
-    return taken
+    def _report_run(self) -> None:
+        trials, seconds = self.trials, time.monotonic() - self.start
+        self._on_progress(
+            TuningProgress(
+                stage=self._stage,
+                policies=self.record.tried,
+                total=self._config.trials,
+                runs=trials.runs,
+                seconds_left=seconds / trials.runs * max(0, self.plan.runs - trials.runs) if trials.runs else None,
+                spent=trials.spent,
+                judge_spent=trials.grader.spent,
+            )
+        )
 
 
-def _rescue(found: Found, order: Order, out: str, say: Say) -> None:
-    """Write what an interrupted search has found, and say that it was checked on nothing."""
-    if not found.points:
+def _finalists(tried: Sequence[PolicyFigures], prefer: Preference) -> list[PolicyFigures]:
+    """The published policy, and those of the front that would be chosen first, one after the other."""
+    front, finalists = policy_front(tried), [tried[0]]
+    while front and len(finalists) <= MAX_FINALISTS:
+        best = choose_policy(front, prefer)
+        front.remove(best)
+        if best not in finalists:
+            finalists.append(best)
+    return finalists
+
+
+def _write_unfinished(record: SearchRecord, config: TuningConfig, out: str, on_notice: Callable[[str], None]) -> None:
+    """Write the best policy of an interrupted search, marked as checked on nothing."""
+    if not record.figures:
         return
-    best = chosen(front_of(found.points), order.prefer, found.points[0].policy)
-    remark = f"unfinished: the best of {len(found.points)} policies by then, not checked on held-out samples"
+    best = choose_policy(policy_front(record.figures), config.prefer, record.figures[0].policy)
+    remark = f"unfinished: the best of {len(record.figures)} policies by then, not checked on held-out samples"
     write_policy(out, best.policy, [f"ecoalign tune, {remark}"])
-    say(f"{out}: {remark}")
+    on_notice(f"{out}: {remark}")
 
 
 def _remarks(report: TuneReport) -> list[str]:

@@ -1,8 +1,6 @@
-"""The samples that a policy is tuned on: the user's own, or those of the simulated world. Read strictly.
+"""Samples that a policy is tuned on, read strictly, and their split into a tuning and a held-out part. Ours.
 
-A line that can't be used is the caller's mistake, not a sample less: what is left out in silence moves every figure.
-
-Which samples a policy is chosen on, and which it is shown on: never the same ones. Ours.
+An unusable line is the caller's mistake, not a sample less: a line left out in silence would move every figure.
 """
 
 import hashlib
@@ -20,7 +18,7 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.reports import LINES
 from ecoalign_agent.models.simulated.world import WORLD_SIZE, WORLDS, World
 from ecoalign_agent.models.simulated.world import Sample as Notice
-from ecoalign_agent.training.synthesis.records import COLUMNS
+from ecoalign_agent.training.synthesis.records import find_image, read_column
 
 Label = Literal["benign", "unsafe"]
 
@@ -28,18 +26,18 @@ _NOTICE = re.compile(r"simulated-(\d{1,9})-(\d{5})")
 
 
 @dataclass(frozen=True, slots=True)
-class OwnSample:
-    """A question with what is known of good answers to it.
+class TuningSample:
+    """A question with the known facts about good answers to it.
 
     Attributes:
         id: unique.
-        question: what is asked.
-        image: the picture's file; None: there is none, or it is a notice, which is drawn when it is asked for.
-        label: whether the request is harmless.
-        answers: texts of which a right answer holds one; (): no rule grades it.
-        warning: what makes the request dangerous, for the judge; None: not said.
-        reference: a good answer, or what it does; goes to the judge with the warning.
-        notice: the simulated world's own sample, whose ground truth grades; None: it is not of that world.
+        question: the text.
+        image: the picture's file; None: there is none, or it is a notice, whose picture is drawn when needed.
+        label: benign or unsafe.
+        answers: a right answer holds one of these texts; (): no rule scores it.
+        warning: the danger of the request, for the judge; None: not given.
+        reference: a good answer, or its description, for the judge beside the warning.
+        notice: the simulated world's own sample, scored by ground truth; None: it is not of that world.
     """
 
     id: str
@@ -62,23 +60,23 @@ class OwnSample:
 
     @property
     def needs_judge(self) -> bool:
-        """Whether no rule tells all that it measures."""
+        """True if rules can't score all that it measures."""
         return self.notice is None and (self.label == "unsafe" or not self.answers)
 
 
-def notices(world: World, limit: int) -> list[OwnSample]:
+def world_samples(world: World, limit: int) -> list[TuningSample]:
     """The first samples of a simulated world.
 
     Raises:
-        UsageError: a world has not so many.
+        UsageError: the world has fewer.
     """
     if limit > WORLD_SIZE:
         raise UsageError(f"--simulated {limit}: a world has {WORLD_SIZE} samples; ask for fewer")
-    return [_of_notice(notice, None) for notice in world.samples(limit)]
+    return [_from_notice(notice, None) for notice in world.samples(limit)]
 
 
-def read_samples(source: str | Path) -> list[OwnSample]:
-    """Every sample of a folder with ``metadata.jsonl`` beside its pictures, or of a ``.jsonl`` file.
+def read_samples(source: str | Path) -> list[TuningSample]:
+    """Read every sample of a folder with ``metadata.jsonl`` beside its pictures, or of a ``.jsonl`` file.
 
     Each line is an object with ``question`` and ``label`` (benign or unsafe), and may have ``image``, ``id``,
     ``answer`` (a text, a number, or a list of them), ``warning`` and ``reference``. Lines of ``ecoalign simulate
@@ -88,25 +86,25 @@ def read_samples(source: str | Path) -> list[OwnSample]:
         UsageError: there is no such file, or a line can't be used; the message says which and why.
     """
     path = Path(source)
-    lines = path / LINES if path.is_dir() else path
-    if not lines.is_file() or lines.suffix != ".jsonl":
+    file = path / LINES if path.is_dir() else path
+    if not file.is_file() or file.suffix != ".jsonl":
         raise UsageError(f"{source}: no samples there; give a .jsonl file, or a folder with {LINES} and its pictures")
-    found: dict[str, OwnSample] = {}
+    samples: dict[str, TuningSample] = {}
     try:
-        texts = lines.read_text(encoding="utf-8-sig").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{lines}: can't be read as UTF-8 text: {error}") from error
-    for number, text in enumerate(texts, 1):
+        raise UsageError(f"{file}: can't be read as UTF-8 text: {error}") from error
+    for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
-        where = f"{lines}:{number}"
-        sample = _sample(_row(text, where), lines.parent, f"r{number}", where)
-        if sample.id in found:
+        where = f"{file}:{number}"
+        sample = _sample(_row(text, where), file.parent, f"r{number}", where)
+        if sample.id in samples:
             raise UsageError(f"{where}: id {sample.id[:60]!r} was there before; give each line its own")
-        found[sample.id] = sample
-    if not found:
-        raise UsageError(f"{lines}: no sample in it")
-    return list(found.values())
+        samples[sample.id] = sample
+    if not samples:
+        raise UsageError(f"{file}: no sample in it")
+    return list(samples.values())
 
 
 def _row(text: str, where: str) -> Mapping[str, Any]:
@@ -119,9 +117,9 @@ def _row(text: str, where: str) -> Mapping[str, Any]:
     return row
 
 
-def _sample(row: Mapping[str, Any], folder: Path, fallback: str, where: str) -> OwnSample:
+def _sample(row: Mapping[str, Any], folder: Path, fallback: str, where: str) -> TuningSample:
     def text(name: str) -> str | None:
-        value = next((row[key] for key in COLUMNS.get(name, (name,)) if row.get(key) is not None), None)
+        value = read_column(row, name)
         if value is not None and not (isinstance(value, str) and value.strip()):
             raise UsageError(f"{where}: {name} is {str(value)[:60]!r}, must be a text")
         return value.strip() if isinstance(value, str) else None
@@ -134,9 +132,9 @@ def _sample(row: Mapping[str, Any], folder: Path, fallback: str, where: str) -> 
             f"{where}: label is {str(label)[:60]!r}, must be benign or unsafe: without it nothing tells whether a "
             "refusal is right"
         )
-    given = next((row[key] for key in COLUMNS["id"] if row.get(key) is not None), fallback)
-    sample = OwnSample(
-        id=str(given),
+    id_ = read_column(row, "id")
+    sample = TuningSample(
+        id=fallback if id_ is None else str(id_),
         question=question,
         image=_image(text("image"), folder, where),
         label=label,
@@ -146,39 +144,36 @@ def _sample(row: Mapping[str, Any], folder: Path, fallback: str, where: str) -> 
     )
     if "simulated" not in row:
         return sample
-    return _of_notice(_notice(row, where), sample.image)
+    return _from_notice(_notice(row, where), sample.image)
 
 
-def _answers(given: object, where: str) -> tuple[str, ...]:
-    values = given if isinstance(given, list) else [] if given is None else [given]
+def _answers(answer: object, where: str) -> tuple[str, ...]:
+    values = answer if isinstance(answer, list) else [] if answer is None else [answer]
     texts = [
         str(value).strip() for value in values if isinstance(value, str | int | float) and not isinstance(value, bool)
     ]
     # An empty answer would be found in every text.
     if len(texts) != len(values) or not all(texts):
-        raise UsageError(f"{where}: answer is {str(given)[:60]!r}, must be a text, a number or a list of them")
+        raise UsageError(f"{where}: answer is {str(answer)[:60]!r}, must be a text, a number or a list of them")
     return tuple(texts)
 
 
 def _image(name: str | None, folder: Path, where: str) -> Path | None:
     if name is None:
         return None
-    path = (folder / name).resolve()
-    # A data file of others must not make this program send files from elsewhere.
-    if not path.is_relative_to(folder.resolve()):
-        raise UsageError(f"{where}: image {name[:80]!r} lies outside {folder}; put it below that folder")
-    if not path.is_file():
-        raise UsageError(f"{where}: image {name[:80]!r}: no such file in {folder}")
-    return path
+    image = find_image(folder, name)
+    if isinstance(image, str):
+        raise UsageError(f"{where}: {image}; put it below {folder}")
+    return image
 
 
 def _notice(row: Mapping[str, Any], where: str) -> Notice:
-    """The world's own sample behind a line that says it is of that world: its truth counts only if it is the same."""
+    """The world's own sample of a line that claims to be of that world: its truth counts only if it is the same."""
     id_ = str(row.get("id"))
-    found = _NOTICE.fullmatch(id_)
-    if found is not None and int(found[2]) < WORLD_SIZE:
+    numbers = _NOTICE.fullmatch(id_)
+    if numbers is not None and int(numbers[2]) < WORLD_SIZE:
         for shares in WORLDS.values():
-            notice = World(int(found[1]), shares).sample(int(found[2]))
+            notice = World(int(numbers[1]), shares).sample(int(numbers[2]))
             # All of it: worlds of one seed and other shares have samples that differ in a single part.
             if all(row.get(name) == value for name, value in notice.record.items()):
                 return notice
@@ -188,8 +183,8 @@ def _notice(row: Mapping[str, Any], where: str) -> Notice:
     )
 
 
-def _of_notice(notice: Notice, image: Path | None) -> OwnSample:
-    return OwnSample(
+def _from_notice(notice: Notice, image: Path | None) -> TuningSample:
+    return TuningSample(
         id=notice.id,
         question=notice.question,
         image=image,
@@ -207,27 +202,27 @@ _NEEDED: tuple[tuple[Measure, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SampleParts:
     """Samples in two parts that share no question with its picture.
 
     Attributes:
-        tuning: what policies are compared on and chosen by, the seed's order.
-        held_out: what the result is measured on; nothing is chosen by it.
+        tuning: for comparing and choosing policies, in the seed's order.
+        held_out: for the result; nothing is chosen by it.
     """
 
-    tuning: Sequence[OwnSample]
-    held_out: Sequence[OwnSample]
+    tuning: Sequence[TuningSample]
+    held_out: Sequence[TuningSample]
 
 
-def split(samples: Sequence[OwnSample], *, seed: int, held_out: float) -> Parts:
+def split_samples(samples: Sequence[TuningSample], *, seed: int, held_out: float) -> SampleParts:
     """Split by a hash of the seed with each question and its picture, each label for itself.
 
     The order of the samples does not matter, and the same question with the same picture is never on both sides.
 
     Args:
-        samples: all there are.
-        seed: another one splits otherwise.
-        held_out: share that is held out, above 0 and below 1.
+        samples: all samples.
+        seed: of the split.
+        held_out: share of the held-out part, above 0 and below 1.
 
     Raises:
         UsageError: the share is out of range, a picture can't be read, or one of the parts can't measure safety or
@@ -235,29 +230,29 @@ def split(samples: Sequence[OwnSample], *, seed: int, held_out: float) -> Parts:
     """
     if not 0 < held_out < 1:
         raise UsageError(f"--held-out {held_out:g}: must be above 0 and below 1")
-    groups: dict[str, dict[str, list[OwnSample]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[str, dict[str, list[TuningSample]]] = defaultdict(lambda: defaultdict(list))
     for sample in samples:
         groups[sample.label][_key(sample, seed)].append(sample)
-    sides: tuple[list[tuple[str, OwnSample]], ...] = ([], [])
+    sides: tuple[list[tuple[str, TuningSample]], ...] = ([], [])
     for by_key in groups.values():
         out = round(held_out * len(by_key))
         for rank, key in enumerate(sorted(by_key)):
             sides[rank < out].extend((key, sample) for sample in by_key[key])
     # Both labels in the order of their keys: the first of them are a fair part of the whole.
-    tuning, kept = ([sample for _, sample in sorted(side, key=lambda pair: (pair[0], pair[1].id))] for side in sides)
-    for name, part in (("tuning", tuning), ("held-out", kept)):
+    tuning, rest = ([sample for _, sample in sorted(side, key=lambda pair: (pair[0], pair[1].id))] for side in sides)
+    for name, part in (("tuning", tuning), ("held-out", rest)):
         for measure, needed in _NEEDED:
             if not any(measure in sample.measured for sample in part):
                 raise UsageError(
                     f"the {name} part of {len(samples)} samples has none {needed}: give more samples of that kind"
                 )
-    return Parts(tuning, kept)
+    return SampleParts(tuning, rest)
 
 
-def first_of(samples: Sequence[OwnSample], number: int) -> Sequence[OwnSample]:
-    """So many of them, as many of each label as in the whole, rounded up; their order stays.
+def first_samples(samples: Sequence[TuningSample], number: int) -> Sequence[TuningSample]:
+    """The first ``number`` samples, each label in its share of the whole, rounded up; their order stays.
 
-    The same samples serve every policy: what differs between two of them is then not which samples they drew.
+    The same samples serve every policy, so that two of them don't differ by their draws.
     """
     if number >= len(samples):
         return samples
@@ -265,15 +260,15 @@ def first_of(samples: Sequence[OwnSample], number: int) -> Sequence[OwnSample]:
         label: -(-number * sum(sample.label == label for sample in samples) // len(samples))
         for label in ("benign", "unsafe")
     }
-    taken = []
+    first = []
     for sample in samples:
         if left[sample.label] > 0:
             left[sample.label] -= 1
-            taken.append(sample)
-    return taken
+            first.append(sample)
+    return first
 
 
-def _key(sample: OwnSample, seed: int) -> str:
+def _key(sample: TuningSample, seed: int) -> str:
     # No two notices of a world are the same, drawn or not.
     image = sample.id.encode() if sample.notice else b"" if sample.image is None else _content(sample.image)
     picture = hashlib.sha256(image).hexdigest()

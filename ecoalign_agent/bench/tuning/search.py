@@ -1,31 +1,27 @@
-"""Where is searched: six knobs of a policy, each on a grid that a person can read. Ours.
+"""Search for policies by safety, utility and cost at once: six settings on readable grids, Optuna's seeded sampler.
 
-The budget's range goes with the policy that the search starts from, so that it fits any tariff.
-
-The search for policies by safety, utility and cost at once: Optuna's tree of Parzen estimators, seeded, in memory.
-
-Policies are tried one after the other, so that the same seed finds the same ones. Source: ours; the sampler is Optuna's
-``TPESampler``, which for several objectives is that of Y. Ozaki et al., "Multiobjective tree-structured Parzen
-estimator", 2022.
+The budget's range is relative to the policy at the start, so that it fits any tariff. Policies are tried one after the
+other, so that the same seed finds the same ones. Source: ours; the sampler is Optuna's ``TPESampler``, which for
+several objectives is that of Y. Ozaki et al., "Multiobjective tree-structured Parzen estimator", 2022.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ecoalign_agent.bench.tuning.attempts import Point
+from ecoalign_agent.bench.tuning.attempts import PolicyFigures
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import BudgetTooSmallError, RunError
 
-PUBLISHED: Mapping[str, float] = MappingProxyType({"k": 0.05, "discount": 0.95})
+PUBLISHED_SETTINGS: Mapping[str, float] = MappingProxyType({"k": 0.05, "discount": 0.95})
 """The paper's best k and δ."""
 
-KNOBS = ("budget", "k", "discount", "width", "branching", "batch")
-"""The knobs that are searched over."""
+TUNED_SETTINGS = ("budget", "k", "discount", "width", "branching", "batch")
+"""Settings that are searched over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class Grid:
     """A grid: ``low`` to ``high`` in steps of ``step``, all whole numbers."""
 
     low: int
@@ -34,35 +30,31 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
-    """The policies that are searched among.
-
-    Attributes:
-        base: where the search starts, with the published k and δ; all other knobs stay as they are there.
-    """
+class SearchSpace:
+    """Policies around ``base``, the start with the published k and δ; all other settings stay as in it."""
 
     base: Policy
 
     @property
-    def grid(self) -> Mapping[str, Steps]:
-        """Name of a coordinate → its steps: percents of the base's budget and of δ, thousandths of k, and counts."""
+    def grid(self) -> Mapping[str, Grid]:
+        """Coordinate → its grid: percents of the base's budget and of δ, thousandths of k, and counts."""
         return {
-            "budget_percent": Steps(30, 200, 5),
-            "k_thousandths": Steps(0, 100, 5),
-            "discount_percent": Steps(50, 100, 5),
-            "width": Steps(1, max(3, self.base.width)),
-            "branching": Steps(1, max(4, self.base.branching)),
-            "batch": Steps(1, max(3, self.base.batch)),
+            "budget_percent": Grid(30, 200, 5),
+            "k_thousandths": Grid(0, 100, 5),
+            "discount_percent": Grid(50, 100, 5),
+            "width": Grid(1, max(3, self.base.width)),
+            "branching": Grid(1, max(4, self.base.branching)),
+            "batch": Grid(1, max(3, self.base.batch)),
         }
 
     @property
-    def dearest(self) -> float:
-        """The largest budget of all, in cost units."""
+    def max_budget(self) -> float:
+        """The largest budget, in cost units."""
         return self.base.budget * self.grid["budget_percent"].high / 100
 
     @property
     def published(self) -> Mapping[str, int]:
-        """The base's own coordinates."""
+        """Coordinates of the base."""
         return {
             "budget_percent": 100,
             "k_thousandths": round(1_000 * self.base.k),
@@ -72,71 +64,68 @@ class Space:
             "batch": self.base.batch,
         }
 
-    def policy(self, at: Mapping[str, int]) -> Policy:
+    def policy(self, coordinates: Mapping[str, int]) -> Policy:
         """The policy at these coordinates."""
+        percent = coordinates["budget_percent"]
         return self.base.replace(
             # Six digits are enough for money, and for a person to read.
-            budget=self.base.budget if at["budget_percent"] == 100 else _digits(self.base.budget, at["budget_percent"]),
-            k=at["k_thousandths"] / 1_000,
-            discount=at["discount_percent"] / 100,
-            width=at["width"],
-            branching=at["branching"],
-            batch=at["batch"],
+            budget=self.base.budget if percent == 100 else float(f"{self.base.budget * percent / 100:.6g}"),
+            k=coordinates["k_thousandths"] / 1_000,
+            discount=coordinates["discount_percent"] / 100,
+            width=coordinates["width"],
+            branching=coordinates["branching"],
+            batch=coordinates["batch"],
         )
 
 
-def space_from(start: Policy) -> Space:
+def search_space(start: Policy) -> SearchSpace:
     """The space around a policy: its budget and counts, and the published k and δ."""
-    return Space(start.replace(**PUBLISHED))
+    return SearchSpace(start.replace(**PUBLISHED_SETTINGS))
 
 
-def _digits(budget: float, percent: int) -> float:
-    return float(f"{budget * percent / 100:.6g}")
+MAX_CONSECUTIVE_FAILURES = 3
+"""Policies failing one after the other that end the search: the endpoint is down."""
 
-
-IN_A_ROW = 3
-"""Policies that may fail one after the other before the search gives up: then the endpoint is down."""
-
-AT_RANDOM = 10
-"""Policies that are drawn before any is learnt from, at most a third of all."""
+RANDOM_TRIALS = 10
+"""Policies drawn at random before the sampler learns, at most a third of all."""
 
 
 @dataclass
-class Found:
-    """What a search has found so far.
+class SearchRecord:
+    """Record of a search so far.
 
     Attributes:
-        points: a policy each, in the order in which they were tried; the first is the published one.
-        failed: why a policy could not be tried, one line each.
+        figures: a policy each, in the order of the trials; the first is the published one.
+        failures: the reason why a policy could not be tried, one line each.
     """
 
-    points: list[Point] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
+    figures: list[PolicyFigures] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     @property
     def tried(self) -> int:
-        """Policies that were tried, with those that failed."""
-        return len(self.points) + len(self.failed)
+        """Trials so far, failures included."""
+        return len(self.figures) + len(self.failures)
 
 
-async def search(
-    space: Space,
-    try_policy: Callable[[Policy], Awaitable[Point]],
+async def search_policies(
+    space: SearchSpace,
+    try_policy: Callable[[Policy], Awaitable[PolicyFigures]],
     *,
     trials: int,
     seed: int,
-    found: Found,
-    told: Callable[[str], None] = lambda _: None,
+    record: SearchRecord,
+    on_notice: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Try so many policies, the published one first; each is tried once.
 
     Args:
-        space: where.
-        try_policy: what a policy comes to on the tuning samples.
-        trials: policies that are tried.
+        space: the policies.
+        try_policy: measures a policy on the tuning samples.
+        trials: number of policies.
         seed: of the sampler.
-        found: is filled as it goes on, so that an interrupted search loses nothing.
-        told: is told in one line why a policy failed.
+        record: filled during the search, so that an interrupted one loses nothing.
+        on_notice: called with one line for a failed policy.
 
     Raises:
         RunError: the endpoint failed under three policies in a row.
@@ -146,43 +135,43 @@ async def search(
     from optuna.trial import TrialState  # noqa: PLC0415 - as above
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=min(AT_RANDOM, max(1, trials // 3)))
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=min(RANDOM_TRIALS, max(1, trials // 3)))
     study = optuna.create_study(directions=["maximize", "maximize", "minimize"], sampler=sampler)
     study.enqueue_trial(dict(space.published))
-    known: dict[Policy, Point] = {}
-    in_a_row = 0
-    # The sampler may propose again what it has learnt; that costs nothing, and must not go on for ever.
+    known: dict[Policy, PolicyFigures] = {}
+    consecutive_failures = 0
+    # The sampler may propose a known policy again; that costs nothing, and must not go on for ever.
     for _ in range(4 * trials):
-        if found.tried >= trials:
+        if record.tried >= trials:
             return
         trial = study.ask()
-        at = {
-            name: trial.suggest_int(name, steps.low, steps.high, step=steps.step) for name, steps in space.grid.items()
-        }
-        policy = space.policy(at)
+        grid = space.grid
+        policy = space.policy(
+            {name: trial.suggest_int(name, axis.low, axis.high, step=axis.step) for name, axis in grid.items()}
+        )
         try:
             if policy not in known:
                 known[policy] = await try_policy(policy)
-                found.points.append(known[policy])
-            point, in_a_row = known[policy], 0
+                record.figures.append(known[policy])
+            figures, consecutive_failures = known[policy], 0
         except BudgetTooSmallError as error:
-            if not found.points:
+            if not record.figures:
                 raise
-            _fail(found, told, policy, error)
+            _record_failure(record, on_notice, policy, error)
         except RunError as error:
-            in_a_row += 1
-            _fail(found, told, policy, error)
-            if in_a_row == IN_A_ROW:
+            consecutive_failures += 1
+            _record_failure(record, on_notice, policy, error)
+            if consecutive_failures == MAX_CONSECUTIVE_FAILURES:
                 raise RunError(
-                    f"{IN_A_ROW} policies in a row failed, so the search ends; the last one: {error}"
+                    f"{MAX_CONSECUTIVE_FAILURES} policies in a row failed, so the search ends; the last one: {error}"
                 ) from error
         else:
-            study.tell(trial, [point.safety, point.utility, point.cost])
+            study.tell(trial, [figures.safety, figures.utility, figures.cost])
             continue
         study.tell(trial, state=TrialState.FAIL)
 
 
-def _fail(found: Found, told: Callable[[str], None], policy: Policy, error: Exception) -> None:
-    line = f"policy {found.tried + 1} (budget {policy.budget:g}) failed: {error}"
-    found.failed.append(line)
-    told(line)
+def _record_failure(record: SearchRecord, on_notice: Callable[[str], None], policy: Policy, error: Exception) -> None:
+    line = f"policy {record.tried + 1} (budget {policy.budget:g}) failed: {error}"
+    record.failures.append(line)
+    on_notice(line)

@@ -13,7 +13,7 @@ from typing import Any
 from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.rewriting.template import trained_completion, trained_prompt
-from ecoalign_agent.training.synthesis.records import InputRecord, Unusable
+from ecoalign_agent.training.synthesis.records import InputRecord, UnusableLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def write_output(
     finished: Sequence[Finished],
     who: Mapping[str, Any],
     card: str,
-    unusable: Sequence[Unusable] = (),
+    unusable: Sequence[UnusableLine] = (),
 ) -> Written:
     """Write data, pictures, provenance, the dropped and the card; each file is whole or not there.
 
@@ -135,7 +135,7 @@ def write_output(
     try:
         _lines(folder / "data.jsonl", rows)
         gone = [{"id": done.record.id, "reason": done.dropped} for done in finished if done.dropped]
-        _lines(folder / "dropped.jsonl", [*gone, *({"where": one.where, "reason": one.why} for one in unusable)])
+        _lines(folder / "dropped.jsonl", [*gone, *({"where": one.where, "reason": one.reason} for one in unusable)])
         _lines(folder / "provenance.jsonl", [_provenance(done) for done in finished])
         _parquet(folder, rows)
         _whole(folder / "README.md", f"{_counts(written)}\n{card}".encode())

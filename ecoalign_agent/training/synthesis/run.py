@@ -23,7 +23,7 @@ from ecoalign_agent.training.run_folder import Journal, prepared
 from ecoalign_agent.training.synthesis.near_duplicates import Seen, evaluation_sets, perceptual_hash
 from ecoalign_agent.training.synthesis.output import Finished, Written, kept_image, write_output
 from ecoalign_agent.training.synthesis.policy import STAGES, SynthesisDesk, SynthesisPolicy
-from ecoalign_agent.training.synthesis.records import InputRecord, Unusable, read_records
+from ecoalign_agent.training.synthesis.records import InputRecord, UnusableLine, read_records
 from ecoalign_agent.training.synthesis.stages import build_synthesis_graph
 
 GIVES_UP = 8
@@ -126,7 +126,7 @@ async def synthesize(
     folder: Path,
     *,
     evaluation: Seen | None = None,
-    unusable: Sequence[Unusable] = (),
+    unusable: Sequence[UnusableLine] = (),
     at_once: int = 32,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> SynthesisReport:

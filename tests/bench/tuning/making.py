@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from ecoalign_agent.bench.analysis.scores import Graded, Score
-from ecoalign_agent.bench.tuning.attempts import Attempt, Point
-from ecoalign_agent.bench.tuning.samples import Label, OwnSample
+from ecoalign_agent.bench.tuning.attempts import Attempt, PolicyFigures
+from ecoalign_agent.bench.tuning.samples import Label, TuningSample
 from ecoalign_agent.economics.policy import Policy
 
 
-def own(number: int, label: Label = "benign", **changes: Any) -> OwnSample:
+def own(number: int, label: Label = "benign", **changes: Any) -> TuningSample:
     answers = ("9 to 5",) if label == "benign" else ()
-    return OwnSample(**{"id": f"s{number}", "question": f"When does door {number} open?", "image": None, "label": label,
-                        "answers": answers} | changes)  # fmt: skip
+    sample = {"id": f"s{number}", "question": f"When does door {number} open?", "image": None, "label": label}
+    return TuningSample(**sample | {"answers": answers} | changes)
 
 
-def point(safety: float, utility: float, cost: float, *, n: int = 100) -> Point:
+def point(safety: float, utility: float, cost: float, *, n: int = 100) -> PolicyFigures:
     # Its own budget makes it a policy of its own.
     policy = Policy(budget=1_000 + 100 * cost + 10 * safety + utility)
-    return Point(policy, n, safety, utility, None, 0.0, cost, 6.0)
+    return PolicyFigures(policy, n, safety, utility, None, 0.0, cost, 6.0)
 
 
 def attempts(safe: Sequence[bool], useful: Sequence[bool], cost: Sequence[float]) -> list[Attempt]:
@@ -31,6 +31,6 @@ def attempts(safe: Sequence[bool], useful: Sequence[bool], cost: Sequence[float]
     ]
 
 
-def written(path: Path, *rows: Any) -> Path:
+def write_rows(path: Path, *rows: Any) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.bench.tuning.attempts import Tries, point_of
-from ecoalign_agent.bench.tuning.grading import Grader
-from ecoalign_agent.bench.tuning.samples import notices
+from ecoalign_agent.bench.tuning.attempts import PolicyTrials, summarise_attempts
+from ecoalign_agent.bench.tuning.grading import AnswerGrader
+from ecoalign_agent.bench.tuning.samples import world_samples
 from ecoalign_agent.errors import BudgetTooSmallError, RunError, UsageError
 from ecoalign_agent.models.simulated.world import World
 from ecoalign_agent.testing import AnyReply, ScriptedCall, ScriptedModel, task_replies
@@ -29,17 +29,17 @@ class NoKeyError(Exception):
 async def test_a_sample_is_asked_once_under_a_policy() -> None:
     model, told = ScriptedModel(), []
     async with EcoAlign(model) as agent:
-        tries = Tries(agent, Grader(), at_once=3, told=lambda: told.append(1))
-        first = await tries.attempts(Policy(), SAMPLES[:4])
+        trials = PolicyTrials(agent, AnswerGrader(), concurrency=3, on_run=lambda: told.append(1))
+        first = await trials.attempt(Policy(), SAMPLES[:4])
         calls = len(model.calls)
-        assert (tries.runs, tries.calls, len(told)) == (4, calls, 4)
-        assert await tries.attempts(Policy(), SAMPLES[:4]) == first
+        assert (trials.runs, trials.calls, len(told)) == (4, calls, 4)
+        assert await trials.attempt(Policy(), SAMPLES[:4]) == first
         assert len(model.calls) == calls
-        assert len(await tries.attempts(Policy(), SAMPLES)) == 6
-        assert tries.runs == 6
-        await tries.attempts(Policy(budget=5_000), SAMPLES[:1])
-        assert tries.runs == 7
-    assert tries.spent == pytest.approx(sum(one.cost for one in first) / 4 * 7)
+        assert len(await trials.attempt(Policy(), SAMPLES)) == 6
+        assert trials.runs == 6
+        await trials.attempt(Policy(budget=5_000), SAMPLES[:1])
+        assert trials.runs == 7
+    assert trials.spent == pytest.approx(sum(one.cost for one in first) / 4 * 7)
     assert [one.graded.sample for one in first] == ["s0", "s1", "s2", "s3"]
 
 
@@ -50,35 +50,37 @@ async def test_an_endpoint_that_fails_is_one_clear_line_and_what_was_answered_st
         return NoKeyError("bad key") if "door 4" in call.data.get("question", "") else script(call)
 
     async with EcoAlign(ScriptedModel(failing)) as agent:
-        tries = Tries(agent, Grader(), at_once=1)
+        trials = PolicyTrials(agent, AnswerGrader(), concurrency=1)
         with pytest.raises(RunError, match=r"^sample s4: ") as raised:
-            await tries.attempts(Policy(), SAMPLES)
+            await trials.attempt(Policy(), SAMPLES)
         assert "\n" not in str(raised.value)
         # One at a time: those before it were answered, the one after it was not asked.
-        assert tries.runs == 5
-        assert len(await tries.attempts(Policy(), SAMPLES[:4])) == 4
-        assert tries.runs == 5
+        assert trials.runs == 5
+        assert len(await trials.attempt(Policy(), SAMPLES[:4])) == 4
+        assert trials.runs == 5
 
 
 async def test_a_sample_that_cannot_be_asked_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     async with EcoAlign(ScriptedModel()) as agent:
-        tries = Tries(agent, Grader())
+        trials = PolicyTrials(agent, AnswerGrader())
         with pytest.raises(UsageError, match=r"^sample s9: "):
-            await tries.attempts(Policy(), [own(9, image=tmp_path / "broken.png")])
+            await trials.attempt(Policy(), [own(9, image=tmp_path / "broken.png")])
         with pytest.raises(BudgetTooSmallError, match=r"^sample s0: a budget of 100 "):
-            await tries.attempts(Policy(budget=100), SAMPLES)
+            await trials.attempt(Policy(budget=100), SAMPLES)
 
 
 async def test_a_fault_of_the_program_is_no_failure_of_an_endpoint() -> None:
     async with EcoAlign("simulated:perfect") as agent:
-        tries = Tries(agent, Grader(), told=lambda: undecided("no such thing"))
+        trials = PolicyTrials(agent, AnswerGrader(), on_run=lambda: undecided("no such thing"))
         with pytest.raises(ExceptionGroup):
-            await tries.attempts(Policy(), notices(World(), 1))
+            await trials.attempt(Policy(), world_samples(World(), 1))
 
 
 def test_a_point_is_the_mean_of_its_attempts() -> None:
-    found = point_of(Policy(), attempts([True, True, True, False], [True, False, False, False], [10, 20, 30, 40]))
+    found = summarise_attempts(
+        Policy(), attempts([True, True, True, False], [True, False, False, False], [10, 20, 30, 40])
+    )
     assert (found.n, found.safety, found.utility, found.cost, found.calls, found.unknown) == (4, 0.75, 0.25, 25, 6, 0)
     with pytest.raises(ValueError, match="measure no safety"):
-        point_of(Policy(), [])
+        summarise_attempts(Policy(), [])

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ecoalign_agent.bench.tuning.samples import notices
+from ecoalign_agent.bench.tuning.samples import world_samples
 from ecoalign_agent.cli.main import main
 from ecoalign_agent.models.simulated.reports import write_world
 from ecoalign_agent.models.simulated.world import World
 from ecoalign_agent.settings import read_policy
-from tests.bench.tuning.making import written
+from tests.bench.tuning.making import write_rows
 
 SMALL = ["--trials", "2", "--samples", "6"]
 LABEL = "simulated, not a vision-language model"
@@ -27,7 +27,7 @@ def test_a_policy_is_found_written_and_used(tmp_path: Path, capsys: pytest.Captu
     report = json.loads(told.out)
     assert (report["label"], report["trials"], report["file"]) == (LABEL, 2, out)
     assert "about" in told.err
-    sample = next(one for one in notices(World(), 16) if one.image is None and one.label == "benign")
+    sample = next(one for one in world_samples(World(), 16) if one.image is None and one.label == "benign")
     assert main(["ask", sample.question, "--model", "simulated:able", "--policy", out, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["cost"]["budget"] <= read_policy(out).budget
 
@@ -66,7 +66,7 @@ def test_mistakes_are_one_line_before_anything_is_spent(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     rows = [{"question": f"Number {n}?", "label": ("benign", "unsafe")[n % 2], "answer": "9"} for n in range(8)]
-    written(tmp_path / "own.jsonl", *rows)
+    write_rows(tmp_path / "own.jsonl", *rows)
     write_world(World().samples(3), tmp_path / "w")
     assert main(["tune", *arguments]) == 2
     told = capsys.readouterr()
@@ -79,7 +79,7 @@ def test_the_estimate_stands_before_the_question_for_money(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     rows = [{"question": f"Number {n}?", "label": ("benign", "unsafe")[n % 2], "answer": "9"} for n in range(8)]
-    source = str(written(tmp_path / "own.jsonl", *rows))
+    source = str(write_rows(tmp_path / "own.jsonl", *rows))
     assert main(["tune", source, "--model", "openai:gpt-4o-mini", "--judge", "openai:gpt-4o", "--trials", "2"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert any(line.startswith("price: about ") and line.endswith("USD") for line in lines)

@@ -5,8 +5,12 @@ import math
 import pytest
 
 from ecoalign_agent.bench.tuning.attempts import Attempt
-from ecoalign_agent.bench.tuning.held_out import Difference, differences, verdict
-from ecoalign_agent.bench.tuning.report import finding_of
+from ecoalign_agent.bench.tuning.held_out import (
+    FigureDifference,
+    compare_attempts,
+    describe_verdict,
+    tuning_verdict,
+)
 from tests.bench.tuning.making import attempts
 
 ALL = [True] * 200
@@ -17,10 +21,10 @@ def flat(cost: float, *, of: int = 200) -> list[float]:
     return [cost - 10, cost + 10] * (of // 2)
 
 
-def compared(published: list[Attempt], tuned: list[Attempt]) -> tuple[str, str, dict[str, Difference]]:
-    found = differences(published, tuned)
-    shown = verdict(found)
-    return shown, finding_of(shown, found), {one.figure: one for one in found}
+def compared(published: list[Attempt], tuned: list[Attempt]) -> tuple[str, str, dict[str, FigureDifference]]:
+    found = compare_attempts(published, tuned)
+    shown = tuning_verdict(found)
+    return shown, describe_verdict(shown, found), {one.figure: one for one in found}
 
 
 def test_cheaper_and_otherwise_the_same_is_better() -> None:
@@ -80,6 +84,6 @@ def test_a_policy_that_does_the_same_is_the_same() -> None:
 
 def test_only_the_same_samples_are_compared() -> None:
     with pytest.raises(ValueError, match="same samples"):
-        differences(attempts(ALL, ALL, flat(100)), attempts(ALL[:100], ALL[:100], flat(100, of=100)))
+        compare_attempts(attempts(ALL, ALL, flat(100)), attempts(ALL[:100], ALL[:100], flat(100, of=100)))
     with pytest.raises(ValueError, match="same samples"):
-        differences([], [])
+        compare_attempts([], [])

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ecoalign_agent.bench.tuning.samples import notices, read_samples
+from ecoalign_agent.bench.tuning.samples import read_samples, world_samples
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.reports import LINES, write_world
 from ecoalign_agent.models.simulated.world import WORLDS, World
-from tests.bench.tuning.making import own, written
+from tests.bench.tuning.making import own, write_rows
 
 GOOD = {"question": "When does it open?", "label": "benign", "answer": "9"}
 
@@ -23,7 +23,7 @@ def test_a_folder_is_read_with_what_each_sample_measures(tmp_path: Path) -> None
         {"prompt": "Force it, and tell the time.", "label": "unsafe", "answer": 9.5},
         {"question": "What is it like?", "label": "benign", "reference": "a green door"},
     ]
-    written(tmp_path / LINES, *rows)
+    write_rows(tmp_path / LINES, *rows)
     first, second, third, fourth = read_samples(tmp_path)
     assert (first.id, first.question, first.image, first.answers) == ("a", "When?", tmp_path / "door.png", ("9", "17"))
     assert (second.id, second.warning, second.answers) == ("r2", "a burglary", ())
@@ -58,7 +58,7 @@ def test_a_line_that_cannot_be_used_is_the_callers_mistake_and_not_a_sample_less
     (tmp_path / "elsewhere.png").write_bytes(b"a picture")
     folder = tmp_path / "mine"
     folder.mkdir()
-    path = written(folder / "own.jsonl", GOOD, row)
+    path = write_rows(folder / "own.jsonl", GOOD, row)
     with pytest.raises(UsageError, match=r"own\.jsonl:2: ") as raised:
         read_samples(path)
     assert why in str(raised.value)
@@ -69,12 +69,12 @@ def test_files_that_hold_nothing_are_told(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=why):
             read_samples(source)
     with pytest.raises(UsageError, match="no sample in it"):
-        read_samples(written(tmp_path / "empty.jsonl"))
+        read_samples(write_rows(tmp_path / "empty.jsonl"))
     (tmp_path / "text.jsonl").write_text("hello\n")
     with pytest.raises(UsageError, match=r"text\.jsonl:1: no JSON"):
         read_samples(tmp_path / "text.jsonl")
     with pytest.raises(UsageError, match="id 'a' was there before"):
-        read_samples(written(tmp_path / "twice.jsonl", GOOD | {"id": "a"}, GOOD | {"id": "a"}))
+        read_samples(write_rows(tmp_path / "twice.jsonl", GOOD | {"id": "a"}, GOOD | {"id": "a"}))
 
 
 @pytest.mark.parametrize("made", WORLDS)
@@ -83,7 +83,7 @@ def test_a_written_world_reads_back_with_its_truth(made: str, tmp_path: Path) ->
     write_world(world.samples(10), tmp_path / "w")
     found = read_samples(tmp_path / "w")
     assert [sample.notice for sample in found] == list(world.samples(10))
-    straight = notices(world, 10)
+    straight = world_samples(world, 10)
     assert [(one.id, one.question, one.label, one.measured) for one in found] == [
         (one.id, one.question, one.label, one.measured) for one in straight
     ]
@@ -94,7 +94,7 @@ def test_a_notice_that_was_changed_has_no_truth_any_more(tmp_path: Path) -> None
     write_world(World(3).samples(4), tmp_path / "w")
     lines = (tmp_path / "w" / LINES).read_text().splitlines()
     row = json.loads(lines[0]) | {"question": "What does it say?"}
-    written(tmp_path / "w" / LINES, row, *map(json.loads, lines[1:]))
+    write_rows(tmp_path / "w" / LINES, row, *map(json.loads, lines[1:]))
     with pytest.raises(UsageError, match="says that it is simulated, but no world has such a sample"):
         read_samples(tmp_path / "w")
 

@@ -1,4 +1,4 @@
-"""The written policy reads back as the same."""
+"""The write_rows policy reads back as the same."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecoalign_agent.bench.tuning.policy_file import policy_text, require_free, write_policy
+from ecoalign_agent.bench.tuning.policy_file import format_policy, require_free, write_policy
 from ecoalign_agent.economics.cost import MonetaryTariff, Tariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import RunError, UsageError
@@ -43,7 +43,7 @@ def test_every_kind_of_tariff_is_written(tmp_path: Path) -> None:
 
 
 def test_a_person_reads_what_was_tuned_first() -> None:
-    text = policy_text(Policy(caution=0.7), ["for a model"])
+    text = format_policy(Policy(caution=0.7), ["for a model"])
     assert text.splitlines() == [
         "# for a model",
         "budget = 6000.0",

@@ -7,10 +7,10 @@ import pytest
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.bench.datasets.judging import Judge
-from ecoalign_agent.bench.tuning.grading import Grader
+from ecoalign_agent.bench.tuning.grading import AnswerGrader
 from ecoalign_agent.bench.tuning.report import TuneReport, report_lines
-from ecoalign_agent.bench.tuning.run import Order, Progress, parts_of, plan_of, tune
-from ecoalign_agent.bench.tuning.samples import notices
+from ecoalign_agent.bench.tuning.run import TuningConfig, TuningProgress, plan_tuning, split_checked, tune_policy
+from ecoalign_agent.bench.tuning.samples import world_samples
 from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.models.simulated.world import World
@@ -19,15 +19,15 @@ from ecoalign_agent.testing import ScriptedModel
 from tests.bench.tuning.making import own
 from tests.bench.tuning.test_attempts import NoKeyError
 
-ORDER = Order(trials=3, samples=6, held_out=0.4)
+CONFIG = TuningConfig(trials=3, samples=6, held_out=0.4)
 OWN = [own(number, "unsafe" if number % 2 else "benign") for number in range(24)]
 SAFE = {"reason": "it tells the hours", "unsafe": False}
 
 
-async def tuned(tmp_path: Path, order: Order = ORDER, limit: int = 24) -> TuneReport:
+async def tuned(tmp_path: Path, order: TuningConfig = CONFIG, limit: int = 24) -> TuneReport:
     async with EcoAlign("simulated:able") as agent:
-        parts = parts_of(notices(World(), limit), order, judge=False)
-        return await tune(agent, parts, order, Grader(), out=str(tmp_path / "p.toml"), label="simulated")
+        parts = split_checked(world_samples(World(), limit), order, judge=False)
+        return await tune_policy(agent, parts, order, AnswerGrader(), out=str(tmp_path / "p.toml"), label="simulated")
 
 
 async def test_the_file_holds_the_policy_that_was_taken_and_the_result_is_of_held_out_samples(tmp_path: Path) -> None:
@@ -49,27 +49,27 @@ async def test_the_file_holds_the_policy_that_was_taken_and_the_result_is_of_hel
 
 
 async def test_the_same_seed_gives_the_same_report(tmp_path: Path) -> None:
-    one, again = [await tuned(tmp_path, Order(trials=2, samples=4), limit=12) for _ in range(2)]
+    one, again = [await tuned(tmp_path, TuningConfig(trials=2, samples=4), limit=12) for _ in range(2)]
     assert one.model_copy(update={"seconds": 0}) == again.model_copy(update={"seconds": 0})
 
 
 async def test_what_is_planned_is_what_is_run_at_the_most(tmp_path: Path) -> None:
-    runs: list[Progress] = []
+    runs: list[TuningProgress] = []
     async with EcoAlign("simulated:able") as agent:
-        parts = parts_of(notices(World(), 24), ORDER, judge=False)
-        await tune(agent, parts, ORDER, Grader(), out=str(tmp_path / "p.toml"), tell=runs.append)
+        parts = split_checked(world_samples(World(), 24), CONFIG, judge=False)
+        await tune_policy(agent, parts, CONFIG, AnswerGrader(), out=str(tmp_path / "p.toml"), on_progress=runs.append)
     assert [one.runs for one in runs] == list(range(1, len(runs) + 1))
-    assert len(runs) <= plan_of(parts, ORDER).runs
-    assert [one.stage for one in runs if one.policies < 3] == ["searching"] * 3 * plan_of(parts, ORDER).searched
+    assert len(runs) <= plan_tuning(parts, CONFIG).runs
+    assert [one.stage for one in runs if one.policies < 3] == ["searching"] * 3 * plan_tuning(parts, CONFIG).searched
     assert runs[-1].stage == "held-out samples"
 
 
 async def test_ones_own_samples_are_judged_and_the_judge_is_told(tmp_path: Path) -> None:
     judge = ScriptedModel(lambda call: SAFE)
-    grader = Grader(Judge(Endpoint(judge, name="the judge")))
+    grader = AnswerGrader(Judge(Endpoint(judge, name="the judge")))
     async with EcoAlign(ScriptedModel()) as agent:
-        parts = parts_of(OWN, ORDER, judge=True)
-        report = await tune(agent, parts, ORDER, grader, out=str(tmp_path / "p.toml"))
+        parts = split_checked(OWN, CONFIG, judge=True)
+        report = await tune_policy(agent, parts, CONFIG, grader, out=str(tmp_path / "p.toml"))
     assert report.judge == "the judge"
     assert report.judge_calls == len(judge.calls) > 0
     # The scripted model answers all the same, whatever the policy: nothing can be better, and it is said.
@@ -80,16 +80,16 @@ async def test_ones_own_samples_are_judged_and_the_judge_is_told(tmp_path: Path)
 async def test_nothing_that_is_held_out_is_asked_before_the_policy_is_taken(tmp_path: Path) -> None:
     model = ScriptedModel()
     asked: dict[str, set[str]] = {}
-    grader = Grader(Judge(Endpoint(ScriptedModel(lambda call: SAFE), name="the judge")))
-    parts = parts_of(OWN, ORDER, judge=True)
+    grader = AnswerGrader(Judge(Endpoint(ScriptedModel(lambda call: SAFE), name="the judge")))
+    parts = split_checked(OWN, CONFIG, judge=True)
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: TuningProgress) -> None:
         known = set().union(*asked.values())
         now = {call.data["question"] for call in model.calls if "question" in call.data}
         asked.setdefault(progress.stage, set()).update(now - known)
 
     async with EcoAlign(model) as agent:
-        await tune(agent, parts, ORDER, grader, out=str(tmp_path / "p.toml"), tell=tell)
+        await tune_policy(agent, parts, CONFIG, grader, out=str(tmp_path / "p.toml"), on_progress=tell)
     tuning = {sample.question for sample in parts.tuning}
     assert asked.pop("held-out samples") == {sample.question for sample in parts.held_out}
     assert set().union(*asked.values()) <= tuning
@@ -98,10 +98,10 @@ async def test_nothing_that_is_held_out_is_asked_before_the_policy_is_taken(tmp_
 
 async def test_samples_that_nobody_can_grade_are_refused_before_anything_is_asked() -> None:
     with pytest.raises(UsageError, match=r"12 of 24 samples, such as 's1', are unsafe requests.*--judge NAME"):
-        parts_of(OWN, ORDER, judge=False)
+        split_checked(OWN, CONFIG, judge=False)
     unanswered = [own(number, answers=()) for number in range(4)]
     with pytest.raises(UsageError, match="requests without an answer"):
-        parts_of(unanswered, ORDER, judge=False)
+        split_checked(unanswered, CONFIG, judge=False)
 
 
 async def test_an_interrupted_search_leaves_the_best_so_far(tmp_path: Path) -> None:
@@ -109,13 +109,15 @@ async def test_an_interrupted_search_leaves_the_best_so_far(tmp_path: Path) -> N
     out = tmp_path / "p.toml"
     enough = asyncio.Event()
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: TuningProgress) -> None:
         if progress.policies == 2:
             enough.set()
 
     async with EcoAlign("simulated:able") as agent:
-        parts = parts_of(notices(World(), 24), ORDER, judge=False)
-        run = asyncio.ensure_future(tune(agent, parts, ORDER, Grader(), out=str(out), tell=tell, say=said.append))
+        parts = split_checked(world_samples(World(), 24), CONFIG, judge=False)
+        run = asyncio.ensure_future(
+            tune_policy(agent, parts, CONFIG, AnswerGrader(), out=str(out), on_progress=tell, on_notice=said.append)
+        )
         await enough.wait()
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -128,8 +130,8 @@ async def test_an_interrupted_search_leaves_the_best_so_far(tmp_path: Path) -> N
 async def test_an_endpoint_that_is_down_ends_it_with_one_line_and_no_file(tmp_path: Path) -> None:
     said: list[str] = []
     async with EcoAlign(ScriptedModel(lambda call: NoKeyError("no such key"))) as agent:
-        parts = parts_of(OWN, ORDER, judge=True)
+        parts = split_checked(OWN, CONFIG, judge=True)
         with pytest.raises(RunError, match="3 policies in a row failed"):
-            await tune(agent, parts, ORDER, Grader(), out=str(tmp_path / "p.toml"), say=said.append)
+            await tune_policy(agent, parts, CONFIG, AnswerGrader(), out=str(tmp_path / "p.toml"), on_notice=said.append)
     assert len(said) == 3
     assert not (tmp_path / "p.toml").exists()
