@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from ecoalign_agent.bench.analysis.format import aligned_lines
 from ecoalign_agent.bench.datasets.benchmark import Benchmark
 from ecoalign_agent.bench.datasets.registry import find_benchmark
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample
@@ -189,20 +190,19 @@ def _size(picture: io.BytesIO | Path) -> tuple[int, int]:
 
 def plan_lines(plan: BenchPlan) -> list[str]:
     """The plan, laid out for a terminal."""
-    head = (
-        f"{'benchmark':<20} {'method':<28} {'answers':>8} {'calls':>9} {'prompt':>12} {'completion':>11} {'judge':>7}"
-    )
-    lines = [f"{head} {'price':>10} {'at most':>11}"]
+    table = [["benchmark", "method", "answers", "calls", "prompt", "completion", "judge", "price", "at most"]]
     for row in plan.rows:
+        counts = (row.answers, row.calls, row.prompt_tokens, row.completion_tokens, row.judge_calls)
         price = "free" if plan.free else "unknown" if row.price is None else f"{row.price:,.2f}"
         at_most = "-" if row.at_most is None else f"{row.at_most:,.0f}"
-        lines.append(
-            f"{row.benchmark:<20} {row.method:<28} {row.answers:>8,} {row.calls:>9,} {row.prompt_tokens:>12,} "
-            f"{row.completion_tokens:>11,} {row.judge_calls:>7,} {price:>10} {at_most:>11}"
-        )
+        table.append([row.benchmark, row.method, *(f"{count:,}" for count in counts), price, at_most])
     calls, judge_calls = sum(row.calls for row in plan.rows), sum(row.judge_calls for row in plan.rows)
-    lines += ["", f"{calls:,} calls, {judge_calls:,} of a judge besides; nothing was asked, nothing was spent"]
-    prices = [row.price for row in plan.rows]
-    if not plan.free and all(price is not None for price in prices):
-        lines.append(f"about {sum(price for price in prices if price is not None):,.2f} {plan.currency or ''}".rstrip())
+    lines = [
+        *aligned_lines(table, left=(0, 1)),
+        "",
+        f"{calls:,} calls, {judge_calls:,} of a judge besides; nothing was asked, nothing was spent",
+    ]
+    prices = [row.price for row in plan.rows if row.price is not None]
+    if not plan.free and len(prices) == len(plan.rows):
+        lines.append(f"about {sum(prices):,.2f} {plan.currency or ''}".rstrip())
     return [*lines, *plan.notes]

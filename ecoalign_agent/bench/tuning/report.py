@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ecoalign_agent.bench.analysis.format import laid_out
+from ecoalign_agent.bench.analysis.format import DASH, aligned_lines, amount, interval, p_value, percent, points
 from ecoalign_agent.bench.tuning.attempts import PolicyFigures, Preference
 from ecoalign_agent.bench.tuning.held_out import FigureDifference, TuningVerdict
 from ecoalign_agent.bench.tuning.search import TUNED_SETTINGS
@@ -234,19 +234,19 @@ def report_lines(report: TuneReport) -> Iterator[str]:
     yield f"front on {report.front[0].n} tuning samples (figures to choose by, not the result)"
     beside = [] if any(row.published for row in report.front) else [report.published]
     head = ["", "budget", "k", "δ", "width", "branching", "batch", "safety", "utility", "over-refusal", "cost", ""]
-    yield from laid_out([head, *(_front_cells(row, beside) for row in [*report.front, *beside])], left=(0, 11))
+    yield from aligned_lines([head, *(_front_cells(row, beside) for row in [*report.front, *beside])], left=(0, 11))
     yield f"  * taken by --prefer {report.prefer}: {report.rule}"
     yield ""
     yield f"result on {report.held_out} held-out samples     (95 % intervals; shares in percent)"
     head = ["", "published", "tuned", "difference", "better/worse", "p"]
-    yield from laid_out([head, *map(_result_cells, report.result)], left=(0, 3))
+    yield from aligned_lines([head, *map(_result_cells, report.result)], left=(0, 3))
     yield f"  {report.finding}"
     yield ""
     policy = "the tuned policy" if report.written == "tuned" else "the PUBLISHED policy, as the tuned one was worse"
     yield f"policy   {report.file}: {policy}; use it: ecoalign ask … --policy {report.file}"
     yield (
-        f"cost     {_amount(report.spent)} cost units ({report.tariff}) in {report.calls:,} calls, "
-        f"{report.judge_calls:,} verdicts ({_amount(report.judge_spent)} units) · {report.seconds:.0f} s"
+        f"cost     {amount(report.spent)} cost units ({report.tariff}) in {report.calls:,} calls, "
+        f"{report.judge_calls:,} verdicts ({amount(report.judge_spent)} units) · {report.seconds:.0f} s"
     )
     if report.failed:
         yield f"failed   {len(report.failed)} of {report.trials} policies; the first: {report.failed[0]}"
@@ -258,12 +258,12 @@ def _front_cells(row: FrontRow, beside: Sequence[FrontRow]) -> list[str]:
     remark = "published, not on the front" if row in beside else "published" if row.published else ""
     return [
         "  *" if row.chosen else "",
-        _amount(settings.budget),
+        amount(settings.budget),
         f"{settings.k:g}",
         f"{settings.discount:g}",
         *(str(count) for count in (settings.width, settings.branching, settings.batch)),
-        *(_percent(share) for share in (row.safety, row.utility, row.over_refusal)),
-        _amount(row.cost),
+        *(percent(share) for share in (row.safety, row.utility, row.over_refusal)),
+        amount(row.cost),
         remark,
     ]
 
@@ -275,7 +275,7 @@ def _result_cells(row: FigureDifference) -> list[str]:
         _figure(row, "tuned"),
         _difference(row),
         f"{row.better}/{row.worse}",
-        f"{row.p:.3g}",
+        p_value(row.p),
     ]
 
 
@@ -285,41 +285,31 @@ def estimate_lines(estimate: TuningEstimate, *, tariff: str) -> Iterator[str]:
         f"about {estimate.runs:,} runs, {estimate.calls:,} model calls, {estimate.prompt_tokens:,} prompt and "
         f"{estimate.completion_tokens:,} completion tokens (rough: as the default policy takes on the simulated model)"
     )
-    yield f"at the very most {_amount(estimate.most_cost)} cost units ({tariff}): every run its whole budget"
+    yield f"at the very most {amount(estimate.most_cost)} cost units ({tariff}): every run its whole budget"
     if estimate.verdicts:
         price = _price(estimate.judge_price, estimate.judge_currency)
         yield f"and up to {estimate.verdicts:,} verdicts of the judge ({price}); the same text is judged once"
     yield f"price: {_price(estimate.price, estimate.currency)}"
 
 
-def _price(amount: float | None, currency: str | None) -> str:
-    if amount is None:
+def _price(money: float | None, currency: str | None) -> str:
+    if money is None:
         return "not known for this model; --prices FILE tells it"
-    return "nothing is billed" if currency is None else f"about {amount:.2f} {currency}"
+    return "nothing is billed" if currency is None else f"about {money:.2f} {currency}"
 
 
-def _figure(row: FigureDifference, side: str) -> str:
+def _figure(row: FigureDifference, side: Literal["published", "tuned"]) -> str:
     mean, low, high = (getattr(row, name) for name in (side, f"{side}_low", f"{side}_high"))
-    if mean is None:
-        return "-"
-    if row.figure == "cost":
-        return _amount(mean)
-    return f"{_percent(mean)} [{_percent(low)}, {_percent(high)}]"
+    return amount(mean) if row.figure == "cost" else f"{percent(mean)} {interval(low, high)}".rstrip()
 
 
 def _difference(row: FigureDifference) -> str:
     if row.difference is None:
-        return "-"
-    if row.figure == "cost":
-        bounds = "" if row.low is None or row.high is None else f" [{row.low:+.3g}, {row.high:+.3g}]"
-        return f"{row.difference:+.3g}{bounds}"
-    bounds = "" if row.low is None or row.high is None else f" [{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
-    return f"{100 * row.difference:+.1f}{bounds}"
+        return DASH
+    show = _signed if row.figure == "cost" else points
+    bounds = "" if row.low is None or row.high is None else f" [{show(row.low)}, {show(row.high)}]"
+    return f"{show(row.difference)}{bounds}"
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"
-
-
-def _amount(cost: float) -> str:
-    return f"{cost:,.0f}" if cost >= 100 or cost == 0 else f"{cost:.3g}"
+def _signed(cost: float | None) -> str:
+    return DASH if cost is None else f"{cost:+.3g}"
