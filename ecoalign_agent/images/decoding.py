@@ -99,7 +99,7 @@ def check_size(width: int, height: int, name: str) -> None:
 
 
 def decode_image(
-    picture: ImageFile.ImageFile, name: str, mime: str, *, least: int | None = None
+    picture: ImageFile.ImageFile, name: str, mime: str, *, min_side: int | None = None
 ) -> tuple[Image.Image, bool]:
     """Decode the first frame: RGB, transparency on white, upright by its EXIF orientation.
 
@@ -107,7 +107,7 @@ def decode_image(
         picture: as :func:`read_header` gave it; used up by this.
         name: what to call it in an error.
         mime: its type, for the error.
-        least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as it fills a box of ``least`` pixels.
+        min_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as it fills a box of that many pixels.
             None: full size.
 
     Returns:
@@ -117,8 +117,8 @@ def decode_image(
         ImageError: the file is cut short or damaged.
     """
     try:
-        if least is not None:
-            picture.draft(None, fit_size(picture.size, least))
+        if min_side is not None:
+            picture.draft(None, fit_size(picture.size, min_side))
         if picture.width * picture.height > LARGE_PIXELS:
             return _alone().submit(_decoded, picture).result()
         return _decoded(picture)

@@ -1,4 +1,4 @@
-"""One picture of a question: checked, shrunk for the scan, cropped for a closer look.
+"""One picture of a question: checked, reduced for the scan, cropped for a closer look.
 
 Decoding, shrinking and encoding run in threads: a 12-megapixel photograph takes 40 to 200 ms, which would stall every
 search in the process.
@@ -9,10 +9,11 @@ import base64
 import hashlib
 import math
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from cachetools import LRUCache
 
 from ecoalign_agent.economics.thoughts import Region
 from ecoalign_agent.images.image_tokens import Detail
@@ -58,27 +59,22 @@ class ImageView:
 
 
 class PixelCache:
-    """Full-size pixels of the pictures last looked at closely, bounded by their number in all; the last one stays."""
+    """Full-size pixels of the pictures last looked at closely, bounded in all; the last one always stays."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held: OrderedDict[str, Image.Image] = OrderedDict()
+    def __init__(self, max_pixels: int) -> None:
+        limit = max(1, max_pixels)
+        self._pixels: LRUCache[str, Image.Image] = LRUCache(limit, lambda image: min(limit, image.width * image.height))
         self._lock = threading.Lock()
 
-    def take(self, digest: str) -> "Image.Image | None":
-        """The pixels of a picture, when they are still here."""
+    def get(self, digest: str) -> "Image.Image | None":
+        """A picture's pixels, while they are held."""
         with self._lock:
-            if digest in self._held:
-                self._held.move_to_end(digest)
-            return self._held.get(digest)
+            return self._pixels.get(digest)
 
-    def keep(self, digest: str, pixels: "Image.Image") -> None:
-        """Hold a picture's pixels, and let the least recently used go."""
+    def put(self, digest: str, pixels: "Image.Image") -> None:
+        """Hold a picture's pixels; the least recently used leave."""
         with self._lock:
-            self._held[digest] = pixels
-            self._held.move_to_end(digest)
-            while len(self._held) > 1 and sum(p.width * p.height for p in self._held.values()) > self._most:
-                self._held.popitem(last=False)
+            self._pixels[digest] = pixels
 
 
 class Picture:
@@ -93,28 +89,28 @@ class Picture:
         decodes: how often the file was decoded so far, reduced or in full.
     """
 
-    def __init__(self, found: ImageFile, darkroom: PixelCache) -> None:
-        """Check and decode what was found. Blocks."""
+    def __init__(self, file: ImageFile, pixel_cache: PixelCache) -> None:
+        """Check and decode what was file. Blocks."""
         from ecoalign_agent.images import decoding as tools  # noqa: PLC0415 - Pillow is loaded with the first picture
 
-        self.data = found.data
-        self.digest = image_digest(found.data)
+        self.data = file.data
+        self.digest = image_digest(file.data)
         self.decodes = 0
-        self._name = found.name
-        self._darkroom = darkroom
+        self._name = file.name
+        self._pixel_cache = pixel_cache
         self._lock = threading.Lock()
         self._views: dict[int, ImageView] = {}
-        header, self.mime = tools.read_header(found.data, found.name)
+        header, self.mime = tools.read_header(file.data, file.name)
         self.width, self.height = header.size
-        pixels = found.pixels
+        pixels = file.pixels
         if pixels is None:
             self.decodes = 1
-            pixels, turned = tools.decode_image(header, found.name, self.mime, least=OVERVIEW)
+            pixels, turned = tools.decode_image(header, file.name, self.mime, min_side=OVERVIEW)
             if turned:
                 self.width, self.height = self.height, self.width
         if pixels.size == (self.width, self.height):
-            darkroom.keep(self.digest, pixels)
-        # Kept small for good; full-size pixels may leave the darkroom and be decoded again.
+            pixel_cache.put(self.digest, pixels)
+        # Kept small for good; full-size pixels may leave the cache and be decoded again.
         self._overview = tools.fit_image(pixels, OVERVIEW)
 
     @classmethod
@@ -131,21 +127,21 @@ class Picture:
 
     async def small(self, side: int = OVERVIEW) -> ImageView:
         """The whole picture within ``side`` × ``side`` pixels, never enlarged, as ``detail: low``. Made once a side."""
-        known = self._views.get(side)
-        return await asyncio.to_thread(self._small, side) if known is None else known
+        view = self._views.get(side)
+        return await asyncio.to_thread(self._small, side) if view is None else view
 
-    async def crop(self, region: Region, *, most: int = 1536) -> ImageView:
+    async def crop(self, region: Region, *, max_side: int = 1536) -> ImageView:
         """A region at full resolution, as ``detail: high``; ten crops decode the file once.
 
         Args:
             region: fractions of the upright picture; up to 0.05 outside is clamped.
-            most: pixels of the longer side; a larger crop is shrunk to it.
+            max_side: pixels of the longer side; a larger crop is shrunk to it.
 
         Raises:
             ValueError: not finite, reversed, outside the picture or smaller than one pixel.
         """
         box = self._box(region)
-        return await asyncio.to_thread(self._crop, box, most)
+        return await asyncio.to_thread(self._crop, box, max_side)
 
     def _small(self, side: int) -> ImageView:
         with self._lock:
@@ -153,20 +149,20 @@ class Picture:
                 self._views[side] = _view(self._overview if side <= OVERVIEW else self._full(), side, "low")
             return self._views[side]
 
-    def _crop(self, box: _Box, most: int) -> ImageView:
+    def _crop(self, box: _Box, max_side: int) -> ImageView:
         with self._lock:
             pixels = self._full()
-        return _view(pixels.crop(box), most, "high")
+        return _view(pixels.crop(box), max_side, "high")
 
     def _full(self) -> "Image.Image":
         from ecoalign_agent.images import decoding as tools  # noqa: PLC0415 - as above
 
-        if (held := self._darkroom.take(self.digest)) is not None:
-            return held
+        if (cached := self._pixel_cache.get(self.digest)) is not None:
+            return cached
         self.decodes += 1
         header, mime = tools.read_header(self.data, self._name)
         pixels, _ = tools.decode_image(header, self._name, mime)
-        self._darkroom.keep(self.digest, pixels)
+        self._pixel_cache.put(self.digest, pixels)
         return pixels
 
     def _box(self, region: Region) -> _Box:
@@ -184,10 +180,10 @@ class Picture:
         )
 
 
-def _view(pixels: "Image.Image", most: int, detail: Detail) -> ImageView:
+def _view(pixels: "Image.Image", max_side: int, detail: Detail) -> ImageView:
     from ecoalign_agent.images import decoding as tools  # noqa: PLC0415 - as above
 
-    fitted = tools.fit_image(pixels, most)
+    fitted = tools.fit_image(pixels, max_side)
     data, mime = tools.encode_image(fitted)
     return ImageView(data, mime, fitted.width, fitted.height, detail)
 

@@ -9,10 +9,8 @@ What can't be used is told in a note and otherwise treated as not there: another
 broken one, one that is too old.
 """
 
-import contextlib
 import hashlib
 import json
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from ecoalign_agent.errors import RunError
+from ecoalign_agent.events.atomic_file import write_atomically
 from ecoalign_agent.images.image import OVERVIEW, ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily
 from ecoalign_agent.llm.capabilities import MaxTokensField, OutputMode
@@ -237,17 +236,11 @@ def write_profile(folder: Path, known: EndpointProfile) -> Path:
         RunError: the folder can't be written.
     """
     path = profile_path(folder, known.identity)
-    unfinished = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("wb", dir=folder, prefix="endpoint-", suffix=".part", delete=False) as file:
-            unfinished = file.name
-            file.write(known.model_dump_json(indent=2).encode() + b"\n")
-        Path(unfinished).replace(path)
+        # For the owner alone: it names the servers that are used.
+        write_atomically(path, known.model_dump_json(indent=2).encode() + b"\n", mode=0o600)
     except OSError as error:
-        if unfinished is not None:
-            with contextlib.suppress(OSError):
-                Path(unfinished).unlink()
         raise RunError(
             f"cache folder {str(folder)!r} can't be written: {error.strerror or error}; what was found is not kept; "
             "name another folder in ECOALIGN_CACHE, or switch it off with ECOALIGN_CACHE=off"

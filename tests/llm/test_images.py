@@ -385,7 +385,7 @@ class TestCrop:
 
     async def test_a_large_crop_is_shrunk(self) -> None:
         picture = await Picture.open(saved(quadrants(2_000, 1_000), "PNG"))
-        view = await picture.crop((0, 0, 1, 1), most=500)
+        view = await picture.crop((0, 0, 1, 1), max_side=500)
         assert (view.width, view.height) == (500, 250)
         assert (await picture.crop((0, 0, 1, 1))).width == 1_536
 
@@ -418,9 +418,9 @@ class TestGallery:
         image_store = ImageStore()
         first = await image_store.open(data)
         assert await image_store.open(tmp_path / "a.png") is first
-        assert await image_store.of(first.data) is first
+        assert await image_store.open(first.data) is first
         assert len(image_store) == 1
-        assert image_store._turns == {}
+        assert image_store._opening == {}
 
     async def test_opened_many_times_at_once_it_is_decoded_once(self) -> None:
         image_store, data = ImageStore(), saved(_photograph(), "PNG")
@@ -429,7 +429,7 @@ class TestGallery:
         assert pictures[0].decodes == 1
 
     async def test_the_least_recently_opened_leaves_first(self) -> None:
-        image_store = ImageStore(most=2)
+        image_store = ImageStore(max_pictures=2)
         a, b, c = (saved(Image.new("RGB", (8, 8), colour), "PNG") for colour in (RED, GREEN, WHITE))
         first = await image_store.open(a)
         second = await image_store.open(b)
@@ -441,14 +441,14 @@ class TestGallery:
 
     async def test_it_is_bounded_by_bytes_too(self) -> None:
         data = [saved(Image.effect_noise((64, 64), 80 + k), "PNG") for k in range(3)]
-        image_store = ImageStore(most_bytes=2 * max(len(d) for d in data))
+        image_store = ImageStore(max_bytes=2 * max(len(d) for d in data))
         for one in data:
             await image_store.open(one)
         assert len(image_store) == 2
 
     async def test_pixels_that_had_to_go_come_back(self) -> None:
         # Room for the pixels of one picture of 64 × 32 = 2 048: every second crop finds its own gone.
-        image_store = ImageStore(most_pixels=2_048)
+        image_store = ImageStore(max_pixels=2_048)
         one = await image_store.open(saved(quadrants(), "PNG"))
         two = await image_store.open(saved(quadrants(), "BMP"))
         assert read_quadrants(pixels_of((await two.crop((0, 0, 1, 1))).data)) == "RG/BW"

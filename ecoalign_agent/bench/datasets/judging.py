@@ -102,4 +102,4 @@ async def open_judge_view(image: Image) -> ImageView:
         ImageError: it can't be read.
     """
     picture = await Picture.open(image if isinstance(image, bytes) else str(image))
-    return await picture.crop((0.0, 0.0, 1.0, 1.0), most=_IMAGE_SIDE)
+    return await picture.crop((0.0, 0.0, 1.0, 1.0), max_side=_IMAGE_SIDE)
