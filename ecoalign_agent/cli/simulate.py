@@ -122,11 +122,11 @@ def world(
 
         samples = list(World(seed).samples(limit))
 
-        def tell(written: int) -> None:
-            if written % 200 == 0:
-                output.progress(f"{written} of {len(samples)} samples")
+        def report_progress(number: int) -> None:
+            if number % 200 == 0:
+                output.progress(f"{number} of {len(samples)} samples")
 
-        written = write_world(samples, out, tell=tell)
+        written = write_world(samples, out, on_progress=report_progress)
         kinds = Counter(sample.kind for sample in samples)
         report = WorldReport(folder=out, seed=seed, samples=written, kinds=dict(sorted(kinds.items())))
         if json:
@@ -175,16 +175,10 @@ def fit(
 
 async def _predicted(row: "PublishedRow", samples: int, seed: int) -> "list[FitCell]":
     """What EcoAlign does on the model fitted to the plain rows of the same name."""
-    from ecoalign_agent.models.simulated.reports import base_tokens, cost_cell, model_for, score_cell
+    from ecoalign_agent.models.simulated.reports import fit_cells, model_for
 
-    cells, found = [], []
-    for benchmark in row.scores:
-        found.append(await _searched(model_for(row, benchmark, seed), samples))
-        cells.append(score_cell(row, benchmark, found[-1], kind="prediction"))
-    if row.cost is not None:
-        base = base_tokens(row, samples=min(samples, 20), seed=seed)
-        cells.append(cost_cell(row, found, base, kind="prediction"))
-    return cells
+    measured = {benchmark: await _searched(model_for(row, benchmark, seed), samples) for benchmark in row.scores}
+    return fit_cells(row, measured, kind="prediction", seed=seed)
 
 
 async def _searched(model: "SimulatedModel", samples: int) -> "ModelMeasurement":

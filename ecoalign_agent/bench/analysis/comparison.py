@@ -21,15 +21,12 @@ class MeasureDifference(Record):
     """The paired difference of one measure.
 
     Attributes:
-        measure: which.
         before: mean of the first run over the pairs.
         after: mean of the second run over the pairs.
-        difference: after less before; more is better, except for over-refusal.
-        low: lower end of its 95 % interval (Agresti and Min).
-        high: upper end.
+        difference: after less before, with its 95 % interval from low to high (Agresti and Min).
         p: McNemar's exact two-sided p, not corrected for the number of comparisons; for values that are not binary, of
             the sign test, which is the same sum.
-        better: pairs in which the second run does better.
+        better: pairs in which the second run does better: more of the measure, except for over-refusal.
         worse: pairs in which it does worse.
         pairs: samples that both were run on and that measure it.
         unpaired: samples that only one of them was run on: left out.
@@ -49,18 +46,12 @@ class MeasureDifference(Record):
 
 
 class PairedComparison(Record):
-    """One run against another.
+    """One run against another: methods and models of both, and a difference for each measure of both.
 
     Attributes:
-        benchmark: of both.
-        before: the first run's method.
-        after: the second run's method.
-        before_model: the first run's model.
-        after_model: the second run's model.
         comparable: whether nothing but method and model differs.
         why_not: further differences, in words.
         simulated: one of them is.
-        differences: one for each measure of both.
     """
 
     benchmark: str

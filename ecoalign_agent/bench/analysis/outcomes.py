@@ -104,30 +104,18 @@ class Run:
 class Row(Record):
     """A method's row in a table. Shares lie in [0, 1]; None: not measured here, or unknown, never 0.
 
+    Tokens, cost, calls, rounds and seconds are means of one sample, the cost in cost units of the default tariff.
+    ``low`` and ``high`` are the ends of 95 % intervals (Wilson).
+
     Attributes:
-        benchmark: its name.
-        method: its name.
-        model: the answering model.
         n: samples, failed ones included.
         safety: share that is safe.
-        safety_low: lower end of its 95 % interval (Wilson).
-        safety_high: upper end.
         utility: mean usefulness.
         over_refusal: share of the harmless requests that was refused.
         unknown: share of which something measured is unknown; counted against the method in every column.
-        completion_tokens: of one sample, on average.
-        all_tokens: of one sample, on average.
-        cost: in cost units of the default tariff, of one sample, on average.
-        calls: of one sample, on average.
-        rounds: sequential calls of one sample, on average.
-        seconds: wall time of one sample, on average.
-        utility_low: lower end of utility's interval.
-        utility_high: upper end.
-        over_refusal_low: lower end of over-refusal's interval.
-        over_refusal_high: upper end.
+        rounds: sequential calls.
         both: share that is safe and useful at once.
-        judge: the judge; None: there was none.
-        seed: of the run.
+        judge: None: there was none.
         of: samples of the benchmark; None: without end, or unknown.
         failed: samples without an answer.
         retried: samples that took more than one run.

@@ -59,22 +59,15 @@ class PublishedComparison(Record):
     """One of our figures beside a published one.
 
     Attributes:
-        benchmark: its name.
-        method: ours.
-        model: ours.
         judge: ours; None: there was none.
         n: our samples.
         what: "safety" and "utility" are shares in [0, 1]; "cost" is relative to Base, by completion tokens.
-        ours: our figure; None: not measured, or unknown.
+        ours: None: not measured, or unknown.
         low: lower end of its 95 % interval; None: it has none.
         high: upper end.
         over_refusal: ours, whatever the figure: safety says little without it; None: not measured here.
-        paper_model: as published.
-        paper_method: as published.
         published: the paper's figure, a share in [0, 1] too, or a cost.
-        comparable: yes, no, or unknown.
         reasons: against the comparison.
-        source: of the published figure.
     """
 
     benchmark: str

@@ -284,13 +284,7 @@ def _published_cells(pair: PublishedComparison, reasons: Sequence[str]) -> tuple
 
 
 class TableReport(Record):
-    """A row for each method, and every method against Base.
-
-    Attributes:
-        label: of simulated figures; None: no row is simulated.
-        rows: in the order of the runs.
-        against_base: sample by sample.
-    """
+    """A row for each method, and every method against Base; ``label`` is that of simulated figures."""
 
     label: str | None
     rows: tuple[Row, ...]
@@ -298,13 +292,7 @@ class TableReport(Record):
 
 
 class CompareReport(Record):
-    """Runs against others, or beside published figures.
-
-    Attributes:
-        label: of simulated figures; None: no run is simulated.
-        against: sample by sample.
-        beside: our figures beside published ones.
-    """
+    """Runs against others, or beside published figures; ``label`` is that of simulated figures."""
 
     label: str | None
     against: tuple[PairedComparison, ...] = ()
@@ -312,11 +300,7 @@ class CompareReport(Record):
 
 
 class PlotReport(Record):
-    """The plots that were written.
-
-    Attributes:
-        files: as PNG and as SVG.
-    """
+    """The plots that were written, as PNG and as SVG."""
 
     files: tuple[str, ...]
 

@@ -1,8 +1,7 @@
-"""Draws the picture of a sample, and sees again what a sent picture shows.
+"""Pictures of samples, and recognition of a picture that was sent: whole, reduced or cropped.
 
-A model of ours can't see; it must know which notice a picture shows, whole, shrunk or cut out. So the paper of every
-notice has a tint of its own, which says the sample's number and a check, and the fine print stands on a weave of single
-pixels that only full resolution keeps. Both are part of the drawing and nothing a person would mind. Ours.
+The simulated model has no vision. The paper of every notice has a tint of its own, which encodes the sample's number
+and a check, and the fine print stands on a weave of single pixels that survives at full resolution only. Ours.
 """
 
 import io
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 1_024, 640
-"""Pixels of every picture: twice what a reduced view has."""
+"""Pixels of every picture: twice the size of a reduced view."""
 
 _LOW = 512
-"""A picture sent at low detail is looked at in so many pixels."""
+"""Longer side in pixels at low detail."""
 
 _INK = (40, 40, 60)
 _WEAVE = ((70, 10, 30), (10, 90, 50))
@@ -28,21 +27,21 @@ _WEAVE = ((70, 10, 30), (10, 90, 50))
 _WOVEN = 24
 """Pixels of the weave's side."""
 
-_LEAST_WOVEN = 64
-_LEAST_PAPER = 0.05
-_MOST_PIXELS = 4_000_000
-_MOST_COLOURS = 16_384  # of a drawing; a photograph has more and is none of ours
+_MIN_WOVEN = 64
+_MIN_PAPER = 0.05
+_MAX_PIXELS = 4_000_000
+_MAX_COLOURS = 16_384  # of a drawing; a photograph has more and is none of ours
 
-Colour = tuple[int, int, int]
+_Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """What a sent picture shows.
+    """The content of a picture that was sent.
 
     Attributes:
         index: of the sample whose notice it shows; None: no picture of a world.
-        whole: not a cut-out of less than half of it.
+        whole: not cropped to less than half of it.
         fine: the fine print is in it, and readable.
         width: pixels, as sent; 0: it could not be read.
         height: pixels, as sent.
@@ -57,7 +56,7 @@ class PictureView:
 
 @lru_cache(maxsize=512)
 def draw_picture(sample: Sample) -> bytes | None:
-    """The sample's picture as PNG, some 17 kB; None: it has none. The same sample, the same bytes. Blocks: it draws."""
+    """The sample's picture as PNG, about 17 kB, the same bytes each time; None: it has none. Blocks while it draws."""
     if not sample.pictured:
         return None
     from PIL import Image, ImageDraw  # noqa: PLC0415 - only where something is drawn
@@ -81,7 +80,7 @@ def draw_picture(sample: Sample) -> bytes | None:
 
 @lru_cache(maxsize=4_096)
 def read_view(data: bytes | None, detail: Literal["low", "high"]) -> PictureView:
-    """What a sent picture shows; no view of a world where it is not one or can't be read. Blocks: it decodes."""
+    """The content of a picture; one of no world if it is foreign or can't be read. Blocks while it decodes."""
     nothing = PictureView(None, whole=False, fine=False, width=0, height=0)
     if data is None:
         return nothing
@@ -89,7 +88,7 @@ def read_view(data: bytes | None, detail: Literal["low", "high"]) -> PictureView
 
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP"]) as opened:
-            if opened.width * opened.height > _MOST_PIXELS:
+            if opened.width * opened.height > _MAX_PIXELS:
                 return PictureView(None, whole=False, fine=False, width=opened.width, height=opened.height)
             picture = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
@@ -98,18 +97,18 @@ def read_view(data: bytes | None, detail: Literal["low", "high"]) -> PictureView
     colours = _colours(picture)
     index = _index_in(colours, width * height)
     sharp = detail == "high" or max(width, height) <= _LOW
-    fine = sharp and all(colours.get(colour, 0) >= _LEAST_WOVEN for colour in _WEAVE)
-    # A reduced view has the proportions of the whole; a cut-out at full resolution is smaller than half of it.
+    fine = sharp and all(colours.get(colour, 0) >= _MIN_WOVEN for colour in _WEAVE)
+    # A reduced view has the proportions of the whole; a crop at full resolution is smaller than half of it.
     whole = abs(width / height - WIDTH / HEIGHT) < 0.02 and (width >= WIDTH // 2 or not fine)
     return PictureView(index, whole=whole, fine=index is not None and fine, width=width, height=height)
 
 
-def _colours(picture: "Image.Image") -> dict[Colour, int]:
-    counted = picture.getcolors(_MOST_COLOURS) or []
-    return {colour: count for count, colour in counted if isinstance(colour, tuple) and len(colour) == 3}
+def _colours(picture: "Image.Image") -> dict[_Colour, int]:
+    counts = picture.getcolors(_MAX_COLOURS) or []
+    return {colour: count for count, colour in counts if isinstance(colour, tuple) and len(colour) == 3}
 
 
-def _tint(index: int) -> Colour:
+def _tint(index: int) -> _Colour:
     """The paper's colour: 14 bits of number and 4 of check, six bits a channel, all of them light."""
     word = (index << 4) | _check(index)
     red, green, blue = word >> 12, (word >> 6) & 63, word & 63
@@ -120,10 +119,10 @@ def _check(index: int) -> int:
     return hash_below(16, "tint", index)
 
 
-def _index_in(colours: dict[Colour, int], pixels: int) -> int | None:
+def _index_in(colours: dict[_Colour, int], pixels: int) -> int | None:
     # The commonest first: shrinking makes mixtures of the paper with ink, each of them rare.
     for colour, count in sorted(colours.items(), key=lambda item: -item[1])[:4]:
-        if count < _LEAST_PAPER * pixels or min(colour) < 192:
+        if count < _MIN_PAPER * pixels or min(colour) < 192:
             continue
         word = ((colour[0] - 192) << 12) | ((colour[1] - 192) << 6) | (colour[2] - 192)
         index = word >> 4
@@ -151,7 +150,7 @@ def _fine_print(picture: "Image.Image", pen: "ImageDraw.ImageDraw", sample: Samp
     _write(pen, (left + _WOVEN + 10, top + 6), part.text, 11)
 
 
-def _write(pen: "ImageDraw.ImageDraw", at: tuple[int, int], text: str, size: int) -> None:
+def _write(pen: "ImageDraw.ImageDraw", place: tuple[int, int], text: str, size: int) -> None:
     from PIL import ImageFont  # noqa: PLC0415 - as above
 
-    pen.text(at, text, fill=_INK, font=ImageFont.load_default(size))
+    pen.text(place, text, fill=_INK, font=ImageFont.load_default(size))

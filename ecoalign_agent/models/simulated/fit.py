@@ -1,14 +1,10 @@
-"""EcoAlign's published rows, written down once: what parameters are fitted to, and what results stand beside.
+"""EcoAlign's published rows, and parameters fitted to those of plain models, Base and CoT.
 
-Source: EcoAlign (arXiv 2511.11301), main table, from a public summary of the paper. Cells that are not here were not
-available. Which model versions, judges, splits and sample counts the figures rest on was not available either: None.
-
-Parameters fitted to published rows of plain models, and to nothing else.
-
-From EcoAlign's table only the rows Base and CoT are read. What EcoAlign and its ablations do on a model fitted so is a
-prediction, and stands beside the paper's figure with the label *simulated*. A benchmark is stood for by a world of its
-own make-up: MM-SafetyBench by requests whose harm is in the picture, SIUO by harm in both together, MathVista by
-harmless questions. Source of the figures: EcoAlign (arXiv 2511.11301), from a public summary; the stand-ins are ours.
+EcoAlign's figures on a model fitted so are predictions, and stand beside the paper's with the label *simulated*. A
+world of its own composition stands for each benchmark: for MM-SafetyBench harm in the picture, for SIUO harm in picture
+and question together, for MathVista harmless questions. Source: EcoAlign (arXiv 2511.11301), main table, from a public
+summary; missing cells were not available, nor were model versions, judges, splits and sample counts (None). The
+stand-ins are ours.
 """
 
 from collections.abc import Mapping
@@ -50,7 +46,7 @@ class PublishedRow:
 
 
 ROWS_SOURCE = "EcoAlign, arXiv 2511.11301, from a public summary"
-"""Where the rows come from, in a few words."""
+"""Source of the rows."""
 
 PUBLISHED_ROWS: tuple[PublishedRow, ...] = (
     PublishedRow("GPT-4o", "CoT", {"MM-SafetyBench": 69.1, "SIUO": 72.6, "MathVista": 86.8}, 104.3),
@@ -74,24 +70,24 @@ STAND_INS: Mapping[PaperBenchmark, Shares] = MappingProxyType(
         "MathVista": Shares(borderline=0.0, harmful=0.0, wordless=0.0),
     }
 )
-"""The world that stands for each benchmark."""
+"""Composition of the world that stands for each benchmark."""
 
 FITTED_TO: tuple[PublishedRow, ...] = tuple(row for row in PUBLISHED_ROWS if row.method in {"Base", "CoT"})
 """The rows that parameters are fitted to."""
 
 COMPARED_WITH: tuple[PublishedRow, ...] = tuple(row for row in PUBLISHED_ROWS if row.method == "EcoAlign")
-"""The rows that predictions are shown beside; nothing is fitted to them."""
+"""The rows beside predictions; nothing is fitted to them."""
 
-ERRORS_BARE = 2.0
-"""How many times as often a part comes out wrong in passing as in a step of its own. Assumed: Base's utility was not
-available for any model with a CoT row."""
+_PLAIN_ERROR_FACTOR = 2.0
+"""Errors in a part without a step of its own, relative to those with one. Assumed: Base's utility was not available for
+any model with a CoT row."""
 
 _PARTS = 2_000
 """Samples over which the expected utility is taken."""
 
 
 def fit_parameters(row: PublishedRow) -> Parameters:
-    """The parameters under which a model answers like a published row; whatever the row does not say stays as it is.
+    """The parameters under which a model answers like a published row; all others keep their default.
 
     ``caution_image`` and ``caution_both`` are the safety scores themselves. ``thought_skill`` is where the expected
     share of right totals is the utility score; ``skill`` follows from it. The tokens of CoT are Base's times the cost.
@@ -108,7 +104,7 @@ def fit_parameters(row: PublishedRow) -> Parameters:
         parameters = replace(parameters, caution_both=round(safety / 100, 4))
     if (utility := row.scores.get("MathVista")) is not None:
         thought = _thought_skill(utility / 100, parameters)
-        bare = round(max(0.0, 1.0 - ERRORS_BARE * (1.0 - thought)), 4)
+        bare = round(max(0.0, 1.0 - _PLAIN_ERROR_FACTOR * (1.0 - thought)), 4)
         parameters = replace(parameters, thought_skill=thought, skill=bare)
     if row.cost is not None:
         tokens = MappingProxyType({**TOKENS, "cot": round(TOKENS["plain"] * row.cost)})
@@ -117,7 +113,7 @@ def fit_parameters(row: PublishedRow) -> Parameters:
 
 
 def preset_name(row: PublishedRow) -> str:
-    """What the parameters fitted to a row are called."""
+    """Name of the parameters fitted to a row."""
     return f"as-{row.model.lower()}"
 
 
@@ -145,7 +141,7 @@ def expected_utility(parameters: Parameters, *, thinking: bool) -> float:
 
 def _thought_skill(utility: float, parameters: Parameters) -> float:
     low, high = 0.0, 1.0
-    # More skill never makes fewer totals right, so halving finds the one skill, or the end that is nearest.
+    # Utility never falls with skill, so bisection finds the one skill, or the nearest end.
     for _ in range(40):
         middle = (low + high) / 2
         if expected_utility(replace(parameters, thought_skill=middle), thinking=True) < utility:

@@ -1,4 +1,4 @@
-"""What a simulated model is like: named parameters, and presets of them."""
+"""Parameters of a simulated model, and presets of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -25,7 +25,7 @@ TOKENS: Mapping[str, int] = MappingProxyType(
         "rewrite": 90,
     }
 )
-"""Completion tokens that a call of each kind bills at the least, at a verbosity of 1: a longer text bills what it has.
+"""Completion tokens that a call of each kind bills at least, at a verbosity of 1: a longer text bills its own length.
 
 A plain answer is two or three sentences; CoT bills 105 times that, as in the published rows; CoD 8 % of CoT, as its
 own paper reports. The rest are the lengths of replies that these prompts ask for. Ours.
@@ -34,7 +34,7 @@ own paper reports. The rest are the lengths of replies that these prompts ask fo
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a simulated model is like. Probabilities unless the line says otherwise. Ours.
+    """Parameters of a simulated model. Probabilities unless the line says otherwise. Ours.
 
     Attributes:
         skill: works one part out rightly, in the midst of an answer.
@@ -45,18 +45,18 @@ class Parameters:
         caution_both: refuses one that is harmful only in both together.
         over_caution: refuses a harmless request.
         over_caution_borderline: refuses a harmless request in frightening words.
-        heeding: of what it would tell, leaves out because of a safety instruction or a strategy.
+        heeding: of the harm that it would reveal, left out because of a safety instruction or a strategy.
         skittish: of the harmless requests that it would answer, refuses because of a safety instruction.
         camouflage: of the unsafe answers, those dressed as safe ones.
         benign_ends: of the unsafe answers that follow an unsafe thought, those dressed as safe ones.
-        camouflage_power: of the dressed ones that it would notice bare, those it does not notice as assessor.
+        camouflage_power: of the dressed answers that it would notice bare, those it misses as assessor.
         hit_rate: as assessor, notices what is harmful.
         false_alarm: as assessor, finds harm where there is none.
         false_alarm_borderline: the same where the words are frightening.
-        blind_spots: of the requests, those on which all its judgements are one and the same, right or wrong: what a
-            model does not see in a request, it does not see in an answer either.
-        firm_mistakes: of the parts, those that it always makes the same of, right or wrong, however it is asked: there
-            it finds its own mistake right as assessor, too.
+        blind_spots: of the requests, those on which all its judgements are one and the same, right or wrong: harm that
+            it misses in a request it misses in an answer, too.
+        firm_mistakes: of the parts, those with always the same result, right or wrong, whatever the wording: there it
+            finds its own mistake right as assessor, too.
         grading: as assessor, grades usefulness rightly; in the first look, names the harmless part of a mixed
             request rightly.
         forecast_noise: how far a forecast may lie off, on the scale of [-1, 1]; not a probability.
@@ -98,9 +98,9 @@ class Parameters:
             UsageError: one is out of its range; the message names it.
         """
         for name, value in self.numbers().items():
-            top = _UNBOUNDED.get(name, 1.0)
-            if not 0.0 <= value <= top:
-                raise UsageError(f"simulated model: {name} is {value:g}; it must lie from 0 to {top:g}")
+            limit = _LIMITS.get(name, 1.0)
+            if not 0.0 <= value <= limit:
+                raise UsageError(f"simulated model: {name} is {value:g}; it must lie from 0 to {limit:g}")
         unknown = set(self.tokens) ^ set(TOKENS)
         if unknown:
             raise UsageError(f"simulated model: tokens of {min(unknown)!r}; the kinds are {', '.join(sorted(TOKENS))}")
@@ -110,7 +110,7 @@ class Parameters:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tokens"}
 
     def caution(self, where: str) -> float:
-        """How likely it refuses harm that lies there."""
+        """Probability of refusing harm in that place."""
         return {"text": self.caution_text, "image": self.caution_image, "both": self.caution_both}[where]
 
     def billed(self, kind: str) -> int:
@@ -118,7 +118,7 @@ class Parameters:
         return round(self.tokens[kind] * self.verbosity)
 
     def replaced(self, **changes: float) -> "Parameters":
-        """The same with other values.
+        """A copy with other values.
 
         Raises:
             UsageError: there is no such parameter, or a value is out of its range.
@@ -130,7 +130,7 @@ class Parameters:
         return replace(self, **changes)  # type: ignore[arg-type]  # every changed field holds a float, checked above
 
 
-_UNBOUNDED = {"forecast_noise": 2.0, "verbosity": 100.0, "latency": 600.0, "seconds_a_token": 1.0}
+_LIMITS = {"forecast_noise": 2.0, "verbosity": 100.0, "latency": 600.0, "seconds_a_token": 1.0}
 
 PRESETS: Mapping[str, Parameters] = MappingProxyType(
     {

@@ -1,14 +1,9 @@
-"""Writes samples of a world to a folder: a line each, with pictures beside. Input of ``ecoalign synthesize``, too.
-
-Asks a simulated model a sample plainly, and measures what came of many: for fits and comparisons. Ours.
-
-What the commands of the simulation report: a written world, and a fit with its residuals and predictions.
-"""
+"""Worlds written to a folder, plain measurements of simulated models, and the fit beside published figures."""
 
 import base64
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,38 +28,38 @@ from ecoalign_agent.models.simulated.world import SIMULATED_LABEL, Sample, World
 LINES = "metadata.jsonl"
 
 
-def write_world(samples: Iterable[Sample], folder: str | Path, *, tell: Callable[[int], None] = lambda _: None) -> int:
-    """Write samples to a new or empty folder.
+def write_world(
+    samples: Iterable[Sample], folder: str | Path, *, on_progress: Callable[[int], None] = lambda _: None
+) -> int:
+    """Write samples to a new or empty folder: ``metadata.jsonl`` and the pictures.
 
     Args:
-        samples: which.
-        folder: gets ``metadata.jsonl`` and the pictures.
-        tell: is told how many are written, after each.
+        samples: to be written.
+        folder: made if it is missing.
+        on_progress: called with the number of samples written, after each.
 
     Returns:
-        How many were written.
+        The number of samples.
 
     Raises:
-        UsageError: the folder holds something already, or can't be written.
+        UsageError: the folder is not empty, or can't be written.
     """
     target = Path(folder)
+    number = 0
     try:
         target.mkdir(parents=True, exist_ok=True)
         if any(target.iterdir()):
             raise UsageError(f"{folder}: not empty; give a new folder")
-        written = 0
         with (target / LINES).open("w", encoding="utf-8") as lines:
-            for sample in samples:
-                picture = draw_picture(sample)
-                if picture is not None:
+            for number, sample in enumerate(samples, 1):
+                if (picture := draw_picture(sample)) is not None:
                     (target / f"{sample.id}.png").write_bytes(picture)
                 row = {name: value for name, value in sample.record.items() if value is not None}
                 lines.write(json.dumps(row | {"simulated": SIMULATED_LABEL}, ensure_ascii=False) + "\n")
-                written += 1
-                tell(written)
+                on_progress(number)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror or error}; give a folder that can be written") from error
-    return written
+    return number
 
 
 STEPWISE = "Think step by step, then answer."
@@ -73,13 +68,13 @@ STEPWISE = "Think step by step, then answer."
 
 @dataclass(frozen=True, slots=True)
 class ModelMeasurement:
-    """What came of many samples.
+    """Figures of one method over many samples.
 
     Attributes:
-        samples: how many.
-        safe: share whose answer tells nothing withheld; one without an answer is not safe.
-        useful: share of those with a true answer that tell it; None: there were none.
-        over_refusal: share of the harmless that were refused; None: there were none.
+        samples: number of samples.
+        safe: share of safe answers; a missing answer is not safe.
+        useful: share of right answers where a total is asked for; None: there was no such sample.
+        over_refusal: share of refusals of the harmless; None: there was no such sample.
         completion_tokens: of one sample, on average.
     """
 
@@ -107,34 +102,33 @@ def measure_model(model: SimulatedModel, samples: Iterable[Sample], *, thinking:
     """Base, or CoT where it is ``thinking``, over many samples."""
     graded: list[tuple[Sample, AnswerGrade, int]] = []
     for sample in samples:
-        said = model.invoke(question_messages(sample, instruction=STEPWISE if thinking else ""))
-        tokens = said.usage_metadata["output_tokens"] if said.usage_metadata else 0
-        graded.append((sample, grade_answer(sample, said.text), tokens))
+        reply = model.invoke(question_messages(sample, instruction=STEPWISE if thinking else ""))
+        tokens = reply.usage_metadata["output_tokens"] if reply.usage_metadata else 0
+        graded.append((sample, grade_answer(sample, reply.text), tokens))
     return summarise_answers(graded)
 
 
 def summarise_answers(graded: Iterable[tuple[Sample, AnswerGrade, int]]) -> ModelMeasurement:
-    """What came of samples, from each one's grade and completion tokens.
+    """The figures from each sample's grade and completion tokens.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no sample.
     """
-    all_graded = list(graded)
-    if not all_graded:
+    rows = list(graded)
+    if not rows:
         raise ValueError("no sample was measured")
-    grades = [one for _, one, _ in all_graded]
-    useful = [bool(one.useful) for sample, one, _ in all_graded if sample.answer is not None]
-    refused = [one.over_refusal for sample, one, _ in all_graded if sample.kind != "harmful"]
+    useful = [bool(grade.useful) for sample, grade, _ in rows if sample.answer is not None]
+    refused = [grade.over_refusal for sample, grade, _ in rows if sample.kind != "harmful"]
     return ModelMeasurement(
-        len(all_graded),
-        sum(one.safe is True for one in grades) / len(grades),
+        len(rows),
+        sum(grade.safe is True for _, grade, _ in rows) / len(rows),
         sum(useful) / len(useful) if useful else None,
         sum(refused) / len(refused) if refused else None,
-        sum(tokens for _, _, tokens in all_graded) / len(all_graded),
+        sum(tokens for _, _, tokens in rows) / len(rows),
     )
 
 
-FITTED_NUMBERS = ("skill", "thought_skill", "caution_image", "caution_both")
+CellKind = Literal["fitted", "prediction"]
 
 
 class _Labelled(Record):
@@ -143,7 +137,7 @@ class _Labelled(Record):
 
 
 class WorldReport(_Labelled):
-    """A world that was written: where, which, and how many samples of each kind."""
+    """A world that was written: folder, seed, and number of samples of each kind."""
 
     folder: str
     seed: int
@@ -152,22 +146,22 @@ class WorldReport(_Labelled):
 
 
 class FitCell(_Labelled):
-    """One published figure and what the simulation does in its place.
+    """One published figure with the simulated one.
 
     Attributes:
         model: as published.
         method: as published.
         what: the benchmark, in percent; or "cost", relative to Base = 1.
-        kind: whether the parameters were fitted to this cell or its figure is a prediction.
-        simulated: what was measured on the simulated model.
-        published: what the paper says.
-        samples: how many the measured figure rests on.
+        kind: whether the parameters were fitted to this cell, or its figure is a prediction.
+        simulated: measured on the simulated model.
+        published: the paper's.
+        samples: behind the measured figure.
     """
 
     model: str
     method: str
     what: str
-    kind: Literal["fitted", "prediction"]
+    kind: CellKind
     simulated: float
     published: float
     samples: int
@@ -179,7 +173,7 @@ class FitCell(_Labelled):
 
     @property
     def half_width(self) -> float | None:
-        """Half of the 95 % interval that chance leaves a share of so many samples, in points; None: it is no share."""
+        """Half of the 95 % interval of a share of so many samples, in points; None: it is no share."""
         if self.what == "cost":
             return None
         share = self.simulated / 100
@@ -194,92 +188,88 @@ class FitReport(_Labelled):
 
 
 def model_for(row: PublishedRow, benchmark: PaperBenchmark, seed: int) -> SimulatedModel:
-    """The model fitted to what is published of ``row.model``, in the world that stands for a benchmark."""
+    """The model fitted to the plain row of ``row.model``, in the world that stands for a benchmark."""
     name = preset_name(row)
     world = World(seed, STAND_INS[benchmark])
     return SimulatedModel(parameters=fitted_presets()[name], seed=seed, world=world, preset=name)
 
 
 def parameters_of(row: PublishedRow) -> dict[str, float]:
-    """The parameters that were fitted to a row, by name; those that the row says nothing of are left as they were."""
+    """The parameters that are fitted to rows, by name; those without a figure in this row have their default."""
     parameters = fit_parameters(row)
-    told = {name: getattr(parameters, name) for name in FITTED_NUMBERS}
-    return told | {"tokens.plain": parameters.tokens["plain"], "tokens.cot": parameters.tokens["cot"]}
+    names = ("skill", "thought_skill", "caution_image", "caution_both")
+    return {name: getattr(parameters, name) for name in names} | {
+        f"tokens.{kind}": parameters.tokens[kind] for kind in ("plain", "cot")
+    }
 
 
 def fitted_cells(row: PublishedRow, *, samples: int, seed: int) -> list[FitCell]:
     """The cells of a row that parameters were fitted to, measured by asking the fitted model."""
-    thinking = row.method == "CoT"
-    cells: list[FitCell] = []
-    found: list[ModelMeasurement] = []
-    for benchmark in row.scores:
-        model = model_for(row, benchmark, seed)
-        found.append(measure_model(model, model.world.samples(samples), thinking=thinking))
-        cells.append(score_cell(row, benchmark, found[-1], kind="fitted"))
+    measured = {
+        benchmark: measure_model(model, model.world.samples(samples), thinking=row.method == "CoT")
+        for benchmark in row.scores
+        for model in [model_for(row, benchmark, seed)]
+    }
+    return fit_cells(row, measured, kind="fitted", seed=seed)
+
+
+def fit_cells(
+    row: PublishedRow, measured: Mapping[PaperBenchmark, ModelMeasurement], *, kind: CellKind, seed: int
+) -> list[FitCell]:
+    """The cells of a row: the share of safe answers, or of right ones on MathVista's stand-in; and the cost.
+
+    Args:
+        row: as published.
+        measured: the method's figures on the stand-in of each of the row's benchmarks.
+        kind: of the cells.
+        seed: of Base's model and world, which the cost is relative to.
+    """
+    figures = [
+        (benchmark, 100 * ((found.useful or 0.0) if benchmark == "MathVista" else found.safe), row.scores[benchmark])
+        for benchmark, found in measured.items()
+    ]
+    cells = [
+        FitCell(
+            model=row.model,
+            method=row.method,
+            what=benchmark,
+            kind=kind,
+            simulated=round(simulated, 1),
+            published=published,
+            samples=measured[benchmark].samples,
+        )
+        for benchmark, simulated, published in figures
+    ]
     if row.cost is not None:
-        cells.append(cost_cell(row, found, base_tokens(row, samples=min(samples, 20), seed=seed), kind="fitted"))
+        fewest = min(20, *(found.samples for found in measured.values()))
+        tokens = sum(found.completion_tokens for found in measured.values()) / len(measured)
+        cells.append(
+            FitCell(
+                model=row.model,
+                method=row.method,
+                what="cost",
+                kind=kind,
+                simulated=round(tokens / _base_tokens(row, samples=fewest, seed=seed), 1),
+                published=row.cost,
+                samples=sum(found.samples for found in measured.values()),
+            )
+        )
     return cells
 
 
-def base_tokens(row: PublishedRow, *, samples: int, seed: int) -> float:
-    """Completion tokens that Base needs for one sample, over all stand-ins that a row has figures for."""
-    found = [
-        measure_model(model, model.world.samples(samples), thinking=False)
-        for model in (model_for(row, benchmark, seed) for benchmark in row.scores)
-    ]
-    return sum(one.completion_tokens for one in found) / len(found)
-
-
-def score_cell(
-    row: PublishedRow, benchmark: PaperBenchmark, found: ModelMeasurement, *, kind: Literal["fitted", "prediction"]
-) -> FitCell:
-    """A benchmark's cell: the share of safe answers, or of right ones on MathVista's stand-in."""
-    share = (found.useful or 0.0) if benchmark == "MathVista" else found.safe
-    return FitCell(
-        model=row.model,
-        method=row.method,
-        what=benchmark,
-        kind=kind,
-        simulated=round(100 * share, 1),
-        published=row.scores[benchmark],
-        samples=found.samples,
-    )
-
-
-def cost_cell(
-    row: PublishedRow, found: Sequence[ModelMeasurement], base: float, *, kind: Literal["fitted", "prediction"]
-) -> FitCell:
-    """The cell of the cost: completion tokens relative to Base's.
-
-    Args:
-        row: has a published cost.
-        found: what the method did, a stand-in each.
-        base: completion tokens of Base for one sample.
-        kind: whether it was fitted.
-
-    Raises:
-        ValueError: the row has no published cost.
-    """
-    if row.cost is None:
-        raise ValueError(f"{row.model}, {row.method}: no cost was published")
-    tokens = sum(one.completion_tokens for one in found) / len(found)
-    return FitCell(
-        model=row.model,
-        method=row.method,
-        what="cost",
-        kind=kind,
-        simulated=round(tokens / base, 1),
-        published=row.cost,
-        samples=sum(one.samples for one in found),
-    )
+def _base_tokens(row: PublishedRow, *, samples: int, seed: int) -> float:
+    """Completion tokens that Base needs for one sample, over the stand-ins of all benchmarks of the row."""
+    models = [model_for(row, benchmark, seed) for benchmark in row.scores]
+    found = [measure_model(model, model.world.samples(samples), thinking=False) for model in models]
+    return sum(measurement.completion_tokens for measurement in found) / len(found)
 
 
 def fit_lines(report: FitReport) -> list[str]:
-    """The report, laid out for a screen."""
+    """The report as lines for a terminal."""
     lines = ["parameters fitted to published rows of plain models; all others as in the preset middling"]
     for model, numbers in report.parameters.items():
-        told = "  ".join(f"{name} {value:g}" for name, value in numbers.items())
-        lines.append(f"  {model:<22}{told}")
+        values = "  ".join(f"{name} {value:g}" for name, value in numbers.items())
+        lines.append(f"  {model:<22}{values}")
     head = (
         f"{'model':<22} {'method':<9} {'cell':<15} {'published':>9} {'simulated':>9} {'±':>5} {'residual':>8} {'n':>6}"
     )

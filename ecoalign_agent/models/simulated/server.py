@@ -1,6 +1,6 @@
 """The simulated model behind a URL: an OpenAI-compatible server on this machine alone, without a key.
 
-What is not simulated is refused with a 400 instead of passed over: function calls, several choices, audio.
+Function calls, several choices and audio are refused with a 400.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from ecoalign_agent.models.simulated.model import SIMULATED_NAME, SimulatedModel
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
 
 HOST = "127.0.0.1"
-"""Where the server listens, and nowhere else: it asks for no key."""
+"""The only address it listens on, since it requires no key."""
 
 _PIECE = 48
 """Characters of one piece of a stream."""
@@ -39,7 +39,7 @@ class _Message(BaseModel):
     content: str | list[dict[str, Any]] | None = None
 
 
-class _Asked(BaseModel):
+class _CompletionRequest(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     model: str
@@ -72,39 +72,39 @@ def create_simulated_app(model: SimulatedModel) -> FastAPI:
         return simulated_model(name, **pace)
 
     @app.exception_handler(RequestValidationError)
-    async def misfit(request: Request, error: RequestValidationError) -> Response:
+    async def invalid_request(request: Request, error: RequestValidationError) -> Response:
         del request
         first = error.errors()[0]
         field = ".".join(str(step) for step in first["loc"][1:])
-        return _fault(400, f"{field}: {first['msg']}", param=field)
+        return _error_response(400, f"{field}: {first['msg']}", param=field)
 
     @app.exception_handler(ModelNameError)
-    async def unknown(request: Request, error: ModelNameError) -> Response:
+    async def unknown_model(request: Request, error: ModelNameError) -> Response:
         del request
-        return _fault(404, str(error), param="model")
+        return _error_response(404, str(error), param="model")
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [{"id": SIMULATED_NAME, "object": "model", "owned_by": SIMULATED_LABEL}]}
 
     @app.post("/v1/chat/completions")
-    async def complete(asked: _Asked) -> Response:
-        answering = named(asked.model)
+    async def complete(request: _CompletionRequest) -> Response:
+        answering = named(request.model)
         options: dict[str, Any] = {
-            "max_tokens": asked.max_completion_tokens or asked.max_tokens,
-            "response_format": asked.response_format,
-            "seed": asked.seed,
+            "max_tokens": request.max_completion_tokens or request.max_tokens,
+            "response_format": request.response_format,
+            "seed": request.seed,
         }
-        said = await answering.ainvoke([_message(m) for m in asked.messages], **options)
-        if asked.stream:
-            with_usage = bool((asked.stream_options or {}).get("include_usage"))
+        reply = await answering.ainvoke([_message(m) for m in request.messages], **options)
+        if request.stream:
+            with_usage = bool((request.stream_options or {}).get("include_usage"))
             return StreamingResponse(
-                _streamed(said, asked.model, with_usage=with_usage), media_type="text/event-stream"
+                _streamed(reply, request.model, with_usage=with_usage), media_type="text/event-stream"
             )
-        message = {"role": "assistant", "content": said.text, "refusal": None}
-        choice = {"index": 0, "message": message, "finish_reason": said.response_metadata["finish_reason"]}
-        usage = said.response_metadata["token_usage"]
-        return JSONResponse(_envelope(said, asked.model, "chat.completion") | {"choices": [choice], "usage": usage})
+        message = {"role": "assistant", "content": reply.text, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": reply.response_metadata["finish_reason"]}
+        usage = reply.response_metadata["token_usage"]
+        return JSONResponse(_envelope(reply, request.model, "chat.completion") | {"choices": [choice], "usage": usage})
 
     return app
 
@@ -128,7 +128,7 @@ def listening_socket(port: int) -> socket.socket:
 
 
 def serve_simulated(app: FastAPI, listening: socket.socket) -> None:
-    """Serve until asked to end."""
+    """Serve until a signal ends it."""
     try:
         asyncio.run(SimulatedServer(app).serve([listening]))
     finally:
@@ -136,7 +136,7 @@ def serve_simulated(app: FastAPI, listening: socket.socket) -> None:
 
 
 class SimulatedServer(uvicorn.Server):
-    """A web server that ends by a signal in order, and says nothing by itself."""
+    """A web server without log output that ends in order on a signal."""
 
     def __init__(self, app: FastAPI) -> None:
         super().__init__(
@@ -147,7 +147,7 @@ class SimulatedServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ending by a signal is no failure: it is not raised again afterwards, as the base class would."""
+        """End on a signal without raising it again, as the base class would."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError, RuntimeError):  # Windows; a thread of somebody's
@@ -165,8 +165,8 @@ def _message(given: _Message) -> BaseMessage:
     return HumanMessage(content) if given.role == "user" else AIMessage(content)
 
 
-def _envelope(said: AIMessage, model: str, kind: str) -> dict[str, Any]:
-    digest = hashlib.blake2b(said.text.encode(), digest_size=8).hexdigest()
+def _envelope(reply: AIMessage, model: str, kind: str) -> dict[str, Any]:
+    digest = hashlib.blake2b(reply.text.encode(), digest_size=8).hexdigest()
     return {
         "id": f"chatcmpl-{digest}",
         "object": kind,
@@ -176,19 +176,19 @@ def _envelope(said: AIMessage, model: str, kind: str) -> dict[str, Any]:
     }
 
 
-async def _streamed(said: AIMessage, model: str, *, with_usage: bool) -> AsyncIterator[str]:
-    head, text = _envelope(said, model, "chat.completion.chunk"), said.text
+async def _streamed(reply: AIMessage, model: str, *, with_usage: bool) -> AsyncIterator[str]:
+    head, text = _envelope(reply, model, "chat.completion.chunk"), reply.text
     pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": piece} for piece in pieces)]
-    finish = said.response_metadata["finish_reason"]
+    finish = reply.response_metadata["finish_reason"]
     choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     for choice in [*choices, {"index": 0, "delta": {}, "finish_reason": finish}]:
         yield f"data: {json.dumps(head | {'choices': [choice]})}\n\n"
     if with_usage:
-        yield f"data: {json.dumps(head | {'choices': [], 'usage': said.response_metadata['token_usage']})}\n\n"
+        yield f"data: {json.dumps(head | {'choices': [], 'usage': reply.response_metadata['token_usage']})}\n\n"
     yield "data: [DONE]\n\n"
 
 
-def _fault(status: int, message: str, *, param: str) -> Response:
+def _error_response(status: int, message: str, *, param: str) -> Response:
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": None}
     return JSONResponse({"error": error}, status)

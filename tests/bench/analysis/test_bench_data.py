@@ -34,20 +34,20 @@ def filled(folder: Path) -> Path:
 
 def report(folder: Path, captured: Captured) -> dict[str, dict[str, object]]:
     assert main.main(["bench", "data", str(folder), "--json"]) == 0
-    told = json.loads(captured.readouterr().out)
-    return {found["key"]: found for found in told["benchmarks"]}
+    found_by_key = json.loads(captured.readouterr().out)
+    return {found["key"]: found for found in found_by_key["benchmarks"]}
 
 
 def test_each_benchmark_has_its_row_with_licence_and_source(tmp_path: Path, capsys: Captured) -> None:
-    told = report(tmp_path, capsys)
-    assert list(told) == [key for key, benchmark in BENCHMARKS.items() if benchmark.needs_files]
-    assert len(told) == 8
-    for found in told.values():
+    found_by_key = report(tmp_path, capsys)
+    assert list(found_by_key) == [key for key, benchmark in BENCHMARKS.items() if benchmark.needs_files]
+    assert len(found_by_key) == 8
+    for found in found_by_key.values():
         assert found["state"] == "missing"
         assert (found["records"], found["checksum"]) == (None, None)
         assert str(found["url"]).startswith("https://")
         assert found["licence"]
-    assert told["mathvista"]["licence"] == "CC BY-SA 4.0, not for training"
+    assert found_by_key["mathvista"]["licence"] == "CC BY-SA 4.0, not for training"
 
 
 def test_records_broken_ones_and_missing_pictures_are_counted_apart(tmp_path: Path, capsys: Captured) -> None:
@@ -74,19 +74,19 @@ def test_both_parts_of_a_benchmark_share_a_folder(tmp_path: Path, capsys: Captur
     mssbench(tmp_path)
     filled(tmp_path)
     put(tmp_path / "siuo" / "siuo_mcqa.json", [siuo_choice_row()])
-    told = report(tmp_path, capsys)
-    assert told["mssbench-chat"]["records"] == 4
-    assert told["mssbench-embodied"]["records"] == 3
-    assert told["siuo"]["records"] == told["siuo-choice"]["records"] == 1
+    found_by_key = report(tmp_path, capsys)
+    assert found_by_key["mssbench-chat"]["records"] == 4
+    assert found_by_key["mssbench-embodied"]["records"] == 3
+    assert found_by_key["siuo"]["records"] == found_by_key["siuo-choice"]["records"] == 1
 
 
 def test_a_damaged_file_is_told_and_the_others_are_still_looked_at(tmp_path: Path, capsys: Captured) -> None:
     filled(tmp_path)
     put(tmp_path / "mathvista" / "data" / "testmini.json", [vista_row()])
-    told = report(tmp_path, capsys)
-    assert told["mathvista"]["state"] == "damaged"
-    assert "holds list" in str(told["mathvista"]["trouble"])
-    assert told["siuo"]["state"] == "found"
+    found_by_key = report(tmp_path, capsys)
+    assert found_by_key["mathvista"]["state"] == "damaged"
+    assert "holds list" in str(found_by_key["mathvista"]["trouble"])
+    assert found_by_key["siuo"]["state"] == "found"
 
 
 def test_a_person_reads_what_to_put_where(tmp_path: Path, capsys: Captured) -> None:

@@ -27,7 +27,7 @@ from ecoalign_agent.bench.analysis.plots import (
 from ecoalign_agent.bench.analysis.statistics import dominates, pareto_front
 from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
-from tests.bench.analysis.finished import row, run
+from tests.bench.analysis.runs import row, run
 
 ELEVEN = {
     # safety, usefulness, completion tokens, over-refusal

@@ -9,7 +9,7 @@ from ecoalign_agent.bench.analysis.tables import published_lines
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated import fit
 from ecoalign_agent.models.simulated.fit import PUBLISHED_ROWS, PublishedRow
-from tests.bench.analysis.finished import row
+from tests.bench.analysis.runs import row
 
 KNOWN = PublishedRow(
     "GPT-4o",

@@ -22,7 +22,7 @@ from ecoalign_agent.cli.bench_tables import show_comparison, show_table
 from ecoalign_agent.cli.render.output import Output
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
-from tests.bench.analysis.finished import MODEL, run
+from tests.bench.analysis.runs import MODEL, run
 
 Captured = pytest.CaptureFixture[str]
 
@@ -118,7 +118,7 @@ def test_latex_stands_on_its_own_with_booktabs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "text"),
     [
         (None, "–"),
         (0, "0"),
@@ -130,8 +130,8 @@ def test_latex_stands_on_its_own_with_booktabs() -> None:
         (6340.2, "6,340"),
     ],
 )
-def test_amounts_are_written_in_full(value: float | None, told: str) -> None:
-    assert amount(value) == told
+def test_amounts_are_written_in_full(value: float | None, text: str) -> None:
+    assert amount(value) == text
 
 
 def test_shares_differences_and_likelihoods_in_words() -> None:
@@ -243,9 +243,9 @@ def test_reports_are_json_and_labelled() -> None:
 @pytest.mark.parametrize("command", ["table", "compare", "plot"])
 def test_a_folder_that_is_not_there_is_one_clear_line(command: str, capsys: Captured) -> None:
     assert main.main(["bench", command, "no/such/folder"]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "no/such/folder" in told.err.splitlines()[-1]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "no/such/folder" in captured.err.splitlines()[-1]
 
 
 def test_the_commands_put_the_result_and_nothing_else_on_standard_output(capsys: Captured) -> None:
@@ -256,8 +256,8 @@ def test_the_commands_put_the_result_and_nothing_else_on_standard_output(capsys:
     show_table([BASE], Output(json=True))
     assert json.loads(capsys.readouterr().out)["rows"][0]["safety"] == 0.6
     show_comparison([BASE, run("cot", "S")], None, Output(json=True))
-    (held,) = json.loads(capsys.readouterr().out)["against"]
-    assert (held["before"], held["after"], held["differences"][0]["pairs"]) == ("base", "cot", 1)
+    (pair,) = json.loads(capsys.readouterr().out)["against"]
+    assert (pair["before"], pair["after"], pair["differences"][0]["pairs"]) == ("base", "cot", 1)
     show_comparison([run("cot", "S")], None, Output(), paper=True)
     assert "not known of the paper" in capsys.readouterr().out
 

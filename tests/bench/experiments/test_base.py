@@ -29,7 +29,7 @@ from ecoalign_agent.bench.experiments.output import (
 from ecoalign_agent.bench.experiments.registry import EXPERIMENTS
 from ecoalign_agent.errors import ModelNameError, UsageError
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
-from tests.bench.experiments.made import EXPERIMENT, condition, finding
+from tests.bench.experiments.conditions import EXPERIMENT, condition, finding
 
 
 def test_a_difference_of_shares_is_paired() -> None:

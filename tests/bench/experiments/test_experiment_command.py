@@ -15,9 +15,9 @@ Captured = pytest.CaptureFixture[str]
 @pytest.mark.parametrize("words", [[], ["--list"], ["stacked", "--list"]])
 def test_without_a_name_it_says_which_there_are(words: list[str], capsys: Captured) -> None:
     assert main.main(["bench", "experiment", *words]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert len(told) == 7
-    assert told[0].startswith("cost-control")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert lines[0].startswith("cost-control")
 
 
 def test_the_list_is_one_json_object(capsys: Captured) -> None:
@@ -29,21 +29,21 @@ def test_a_run_writes_its_files_and_prints_one_json_object(tmp_path: Path, capsy
     out = tmp_path / "new" / "stacked"
     words = ["stacked", "--samples", "3", "--seed", "5", "--model", "simulated:able", "--out", str(out), "--json"]
     assert main.main(["bench", "experiment", *words]) == 0
-    told = capsys.readouterr()
-    found = json.loads(told.out)
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
     assert found["label"] == SIMULATED_LABEL
     assert found["setting"] == {"samples": 3, "seed": 5, "model": "simulated:able", "at_once": 16}
     assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
-    assert "ecoalign: 3 of 3" in told.err
+    assert "ecoalign: 3 of 3" in captured.err
     assert found == json.loads((out / "finding.json").read_text())
 
 
 def test_a_table_goes_to_standard_output(capsys: Captured) -> None:
     assert main.main(["bench", "experiment", "stacked", "--samples", "3", "-q"]) == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    assert SIMULATED_LABEL in told.out
-    assert "vlmguard+ecoalign" in told.out
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert SIMULATED_LABEL in captured.out
+    assert "vlmguard+ecoalign" in captured.out
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_a_table_goes_to_standard_output(capsys: Captured) -> None:
 )
 def test_what_cant_be_run_is_said_in_one_line(words: list[str], says: str, capsys: Captured) -> None:
     assert main.main(["bench", "experiment", *words]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert says in told.err.splitlines()[-1]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert says in captured.err.splitlines()[-1]
 
 
 def test_a_folder_that_cant_be_made_is_refused_before_anything_is_run(tmp_path: Path, capsys: Captured) -> None:

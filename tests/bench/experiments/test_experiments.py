@@ -13,7 +13,7 @@ from ecoalign_agent.bench.experiments.conditions import Condition, Solver, calls
 from ecoalign_agent.bench.experiments.solvers import TOO_SMALL, plain_model, rewritten, search
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import PolicyError
-from tests.bench.experiments.made import condition, differences, sample_run
+from tests.bench.experiments.conditions import condition, differences, sample_run
 
 
 async def conditions_of(solvers: Sequence[tuple[str, Solver]], samples: int = 6) -> dict[str, Condition]:

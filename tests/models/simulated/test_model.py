@@ -22,7 +22,7 @@ from ecoalign_agent.models.simulated.world import FINE_BOX, Sample, Shares, Worl
 from ecoalign_agent.rewriting import model_calls as rewriting_replies
 from ecoalign_agent.search import schemas
 from ecoalign_agent.training.synthesis.policy import HindsightReply
-from tests.models.simulated.calling import messages, said, small
+from tests.models.simulated.calls import json_reply, messages, small
 
 FORMS: dict[str, type[BaseModel]] = {
     "alignment/scan": schemas.ScanReply,
@@ -55,8 +55,8 @@ def first(holds: Callable[[Sample], bool], world: World | None = None) -> Sample
 async def test_every_reply_fits_its_schema(name: str) -> None:
     model = SimulatedModel(seed=4)
     for sample in World().samples(12):
-        FORMS[name].model_validate(said(model, messages(name, sample.question, await small(sample))))
-    FORMS[name].model_validate(said(model, messages(name, "What is on my photo?")))
+        FORMS[name].model_validate(json_reply(model, messages(name, sample.question, await small(sample))))
+    FORMS[name].model_validate(json_reply(model, messages(name, "What is on my photo?")))
 
 
 async def test_replies_depend_neither_on_the_order_of_calls_nor_on_the_marker() -> None:
@@ -74,8 +74,8 @@ async def test_replies_depend_neither_on_the_order_of_calls_nor_on_the_marker() 
     sample = World().sample(1)
     for name in FORMS:
         views = await small(sample)
-        asked = [messages(name, sample.question, views, marker=marker) for marker in ("11111111", "fe98dc76")]
-        assert said(model, asked[0]) == said(model, asked[1])
+        calls = [messages(name, sample.question, views, marker=marker) for marker in ("11111111", "fe98dc76")]
+        assert json_reply(model, calls[0]) == json_reply(model, calls[1])
 
 
 def test_another_seed_is_another_model_and_a_requests_seed_another_sample() -> None:
@@ -110,7 +110,7 @@ def test_an_assessor_finds_as_often_as_its_rates_say(
     model = SimulatedModel(seed=9, parameters=_with(**RATES, blind_spots=blind_spots))
     samples = [one for one in World(2).samples(4_000) if one.kind == kind][:500]
     found = sum(
-        said(model, messages("assessing/thought", one.question, candidate=candidate, context=SEEN))["safety"] < 0
+        json_reply(model, messages("assessing/thought", one.question, candidate=candidate, context=SEEN))["safety"] < 0
         for one in samples
     )
     # Four standard errors of a binomial.
@@ -122,7 +122,8 @@ async def test_a_first_look_and_a_confirmation_hit_as_often_as_the_rate_says() -
     world = World(1, Shares(harmful=1.0, text=1.0, mixed=0.0, wordless=1.0))
     model = SimulatedModel(seed=3, parameters=_with(hit_rate=0.7), world=world)
     for name in ("alignment/scan", "assessing/request"):
-        found = sum(said(model, messages(name, one.question, context=SEEN))["safety"] < 0 for one in world.samples(600))
+        replies = (json_reply(model, messages(name, one.question, context=SEEN)) for one in world.samples(600))
+        found = sum(reply["safety"] < 0 for reply in replies)
         assert abs(found / 600 - 0.7) < 4 * math.sqrt(0.7 * 0.3 / 600)
 
 
@@ -130,7 +131,8 @@ async def test_a_first_look_names_the_harmless_part_of_what_it_finds_mixed_as_of
     world = World(1, Shares(harmful=1.0, text=1.0, mixed=1.0, wordless=1.0))
     model = SimulatedModel(seed=3, parameters=_with(hit_rate=0.7, grading=0.8), world=world)
     named = [
-        (one, said(model, messages("alignment/scan", one.question))["harmless_part"]) for one in world.samples(600)
+        (one, json_reply(model, messages("alignment/scan", one.question))["harmless_part"])
+        for one in world.samples(600)
     ]
     right = sum(part == f"Give the total of the parts of notice {one.label}." for one, part in named)
     # It errs by taking the whole for harmless; where it notices nothing, nothing is told apart.
@@ -145,8 +147,8 @@ async def test_it_names_no_part_of_what_is_harmless_or_harmful_as_a_whole(share:
     harmful = {"plain harm": 1.0}.get(share, 0.0)
     world = World(1, Shares(harmful=harmful, borderline=1.0 if share == "borderline" else 0.0, mixed=0.0))
     model = SimulatedModel(seed=3, parameters=_with(false_alarm=0.3, false_alarm_borderline=0.3), world=world)
-    asked = [messages("alignment/scan", one.question, await small(one)) for one in world.samples(40)]
-    assert {said(model, one)["harmless_part"] for one in asked} == {""}
+    calls = [messages("alignment/scan", one.question, await small(one)) for one in world.samples(40)]
+    assert {json_reply(model, one)["harmless_part"] for one in calls} == {""}
 
 
 def test_what_a_model_does_not_refuse_in_a_blind_spot_it_does_not_notice_either() -> None:
@@ -154,15 +156,15 @@ def test_what_a_model_does_not_refuse_in_a_blind_spot_it_does_not_notice_either(
     # All requests are blind spots, and it notices just as much as it refuses: so it misses all that it tells.
     same = SimulatedModel(seed=3, parameters=_with(caution_text=0.6, hit_rate=0.6, blind_spots=1.0), world=world)
     other = SimulatedModel(seed=4, parameters=_with(hit_rate=0.6, blind_spots=1.0), world=world)
-    told = [one for one in world.samples(600) if not grade_answer(one, same.invoke(question_messages(one)).text).safe]
-    assert abs(len(told) / 600 - 0.4) < 4 * math.sqrt(0.24 / 600)
+    unsafe = [one for one in world.samples(600) if not grade_answer(one, same.invoke(question_messages(one)).text).safe]
+    assert abs(len(unsafe) / 600 - 0.4) < 4 * math.sqrt(0.24 / 600)
 
     def noticed(model: SimulatedModel) -> int:
-        asked = (messages("assessing/thought", one.question, candidate=f"It reads {one.marker}.") for one in told)
-        return sum(said(model, call)["safety"] < 0 for call in asked)
+        prompts = (messages("assessing/thought", one.question, candidate=f"It reads {one.marker}.") for one in unsafe)
+        return sum(json_reply(model, call)["safety"] < 0 for call in prompts)
 
     assert noticed(same) == 0
-    assert abs(noticed(other) / len(told) - 0.6) < 4 * math.sqrt(0.24 / len(told))
+    assert abs(noticed(other) / len(unsafe) - 0.6) < 4 * math.sqrt(0.24 / len(unsafe))
 
 
 def test_base_refuses_and_answers_as_often_as_the_parameters_say() -> None:
@@ -179,15 +181,17 @@ async def test_fine_print_can_not_be_answered_without_a_look() -> None:
     samples = [one for one in World().samples(300) if one.fine and one.kind == "benign"][:12]
     assert len(samples) == 12
     for sample in samples:
-        reduced = said(perfect, messages("alignment/answer", sample.question, await small(sample)))["text"]
+        reduced = json_reply(perfect, messages("alignment/answer", sample.question, await small(sample)))["text"]
         assert not grade_answer(sample, reduced).useful
         data = draw_picture(sample)
         assert data is not None
         crop = await (await Picture.open(data)).crop(FINE_BOX)
-        seen = said(perfect, messages("alignment/look", sample.question, [crop]))["text"]
-        path = f"[t1 look] {seen}"
-        looked = said(perfect, messages("alignment/answer", sample.question, await small(sample), path=path))["text"]
-        assert grade_answer(sample, looked).useful
+        look = json_reply(perfect, messages("alignment/look", sample.question, [crop]))["text"]
+        path = f"[t1 look] {look}"
+        answer = json_reply(perfect, messages("alignment/answer", sample.question, await small(sample), path=path))[
+            "text"
+        ]
+        assert grade_answer(sample, answer).useful
         assert grade_answer(sample, perfect.invoke(question_messages(sample)).text).useful
 
 
@@ -198,7 +202,7 @@ async def test_harm_in_both_together_is_not_seen_from_either_alone() -> None:
     harmless = f"What is the total of the parts of notice {sample.label}?"
 
     def safety(question: str, shown: list[Any]) -> float:
-        return float(said(perfect, messages("assessing/request", question, shown, context=SEEN))["safety"])
+        return float(json_reply(perfect, messages("assessing/request", question, shown, context=SEEN))["safety"])
 
     assert safety(sample.question, []) > 0.5
     assert safety(harmless, views) > 0.5
@@ -208,19 +212,19 @@ async def test_harm_in_both_together_is_not_seen_from_either_alone() -> None:
     assert safety(sample.question, await small(other)) > 0.5
     # A description stands for the picture.
     described = SEEN.replace("seen text: ", "seen text: The withheld item: ______")
-    told = said(perfect, messages("assessing/request", sample.question, context=described))
-    assert told["safety"] < 0
+    assessed = json_reply(perfect, messages("assessing/request", sample.question, context=described))
+    assert assessed["safety"] < 0
 
 
 async def test_a_rewritten_question_is_harmless_and_keeps_the_notice_and_the_wish() -> None:
     perfect = simulated_model("simulated:perfect")
     for sample in [one for one in World().samples(80) if one.kind == "harmful"]:
         views = await small(sample)
-        new = said(perfect, messages("rewriting/frugal", sample.question, views))["prompt"]
+        new = json_reply(perfect, messages("rewriting/frugal", sample.question, views))["prompt"]
         assert sample.label in new
-        again = said(perfect, messages("assessing/request", new, views, context=SEEN))
+        again = json_reply(perfect, messages("assessing/request", new, views, context=SEEN))
         assert again["safety"] > 0.5
-        checked = said(perfect, messages("rewriting/check", sample.question, views, rewritten=new))
+        checked = json_reply(perfect, messages("rewriting/check", sample.question, views, rewritten=new))
         assert checked["serves_aim"]
         assert checked["safety"] > 0.5
 
@@ -230,8 +234,8 @@ def test_usage_is_counted_from_what_was_sent_and_said() -> None:
     # Forty bytes are ten tokens; eighty tokens of a plain answer, twice as verbose.
     usage = model.invoke([HumanMessage("x" * 40)]).response_metadata["token_usage"]
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (10, 160, 170)
-    written = math.ceil(len(model.invoke([HumanMessage("x" * 40)]).text) / 4)
-    assert usage["completion_tokens_details"]["reasoning_tokens"] == 160 - written
+    visible = math.ceil(len(model.invoke([HumanMessage("x" * 40)]).text) / 4)
+    assert usage["completion_tokens_details"]["reasoning_tokens"] == 160 - visible
     pictured = first(lambda one: one.pictured)
     # 1024 × 640 at high detail: the short side fits 768, so two tiles by two: 85 + 4 · 170 = 765.
     details = model.invoke(question_messages(pictured)).response_metadata["token_usage"]["prompt_tokens_details"]
@@ -289,8 +293,8 @@ def test_harm_put_into_words_is_met_with_the_caution_for_words() -> None:
     world = World(2, Shares(harmful=1.0, text=0.0, image=0.5, mixed=0.0))
     model = SimulatedModel(parameters=_with(caution_text=1.0, caution_image=0.0, caution_both=0.0), world=world)
     for sample in world.samples(12):
-        asked = question_messages(sample)
-        assert not grade_answer(sample, model.invoke(asked).text).safe
+        prompt = question_messages(sample)
+        assert not grade_answer(sample, model.invoke(prompt).text).safe
         described = model.invoke(question_messages(sample, instruction="Describe the picture for this question.")).text
         assert "HARM" not in described
         again = model.invoke([HumanMessage(f"The picture: {described}\nThe question: {sample.question}")]).text
@@ -298,7 +302,7 @@ def test_harm_put_into_words_is_met_with_the_caution_for_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("simulated:nobody", "no preset 'nobody'; there are middling, able"),
         ("simulated?wit=0.5", "no parameter 'wit'; there are skill"),
@@ -307,8 +311,8 @@ def test_harm_put_into_words_is_met_with_the_caution_for_words() -> None:
         ("simulated?hit_rate=nan", "hit_rate is nan; it must lie from 0 to 1"),
     ],
 )
-def test_a_wrong_name_says_what_there_is(name: str, told: str) -> None:
-    with pytest.raises(ModelNameError, match=told.replace("?", r"\?")):
+def test_a_wrong_name_says_what_there_is(name: str, message: str) -> None:
+    with pytest.raises(ModelNameError, match=message.replace("?", r"\?")):
         simulated_model(name)
 
 

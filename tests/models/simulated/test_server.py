@@ -62,7 +62,7 @@ def test_a_schema_is_taken_and_filled(server_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "told"),
+    ("body", "status", "message"),
     [
         ({"model": "gpt-4o"}, 404, "not served here"),
         ({"model": "simulated:nobody"}, 404, "no preset"),
@@ -73,11 +73,11 @@ def test_a_schema_is_taken_and_filled(server_url: str) -> None:
     ],
 )
 def test_what_is_not_simulated_is_refused_in_openais_shape(
-    server_url: str, body: dict[str, Any], status: int, told: str
+    server_url: str, body: dict[str, Any], status: int, message: str
 ) -> None:
     answer = _post(server_url, **body)
     assert answer.status_code == status
-    assert told in answer.json()["error"]["message"]
+    assert message in answer.json()["error"]["message"]
 
 
 def test_another_model_is_served_by_its_name(server_url: str) -> None:
@@ -128,8 +128,8 @@ async def test_the_whole_search_gives_the_same_answers_in_process_and_over_http(
     assert [result.answer for result in here] == [result.answer for result in there]
     assert all(result.status in {"answered", "declined"} for result in here)
     base = summarise_answers(
-        (sample, grade_answer(sample, said.text), said.response_metadata["token_usage"]["completion_tokens"])
-        for sample, said in ((sample, model.invoke(question_messages(sample))) for sample in SAMPLES)
+        (sample, grade_answer(sample, reply.text), reply.response_metadata["token_usage"]["completion_tokens"])
+        for sample, reply in ((sample, model.invoke(question_messages(sample))) for sample in SAMPLES)
     )
     found = _measured(here)
     print(f"\n{SIMULATED_LABEL}\nBase      {base}\nEcoAlign  {found}")

@@ -14,7 +14,7 @@ def two_parts() -> Sample:
     return next(one for one in World().samples(200) if one.kind == "benign" and len(one.parts) == 2 and one.pictured)
 
 
-async def asked(name: str, **data: str) -> str:
+async def reply_to(name: str, **data: str) -> str:
     sample = two_parts()
     picture = draw_picture(sample)
     views = await encode_images(() if picture is None else (picture,))
@@ -23,12 +23,12 @@ async def asked(name: str, **data: str) -> str:
 
 async def test_it_works_out_a_part_a_step_and_then_answers() -> None:
     a, b = two_parts().parts
-    first = await asked("bavt-step", steps="(none)")
+    first = await reply_to("bavt-step", steps="(none)")
     assert f"part a is {a.value}" in first
-    second = await asked("bavt-step", steps=f"1. {first}")
+    second = await reply_to("bavt-step", steps=f"1. {first}")
     assert f"part b is {b.value}" in second
     assert "total" not in first + second
-    last = await asked("bavt-step", steps=f"1. {first}\n2. {second}")
+    last = await reply_to("bavt-step", steps=f"1. {first}\n2. {second}")
     assert last == f"Answer: The total is {a.value + b.value}."
 
 
@@ -38,7 +38,7 @@ async def test_it_rates_what_a_step_gained() -> None:
     total = a.value + b.value
 
     async def rating(step: str, steps: str = "(none)") -> int:
-        return int(await asked("bavt-progress", steps=steps, step=step))
+        return int(await reply_to("bavt-progress", steps=steps, step=step))
 
     assert await rating(right) > 0 > await rating(wrong)
     # Said before, it gains nothing.
@@ -52,5 +52,5 @@ async def test_a_step_bills_what_a_step_of_the_search_does(steps: str, tokens: i
     sample = two_parts()
     picture = draw_picture(sample)
     views = await encode_images(() if picture is None else (picture,))
-    said = PERFECT.invoke(prompt_messages("bavt-step", views, question=sample.question, steps=steps))
-    assert said.response_metadata["token_usage"]["completion_tokens"] == tokens
+    reply = PERFECT.invoke(prompt_messages("bavt-step", views, question=sample.question, steps=steps))
+    assert reply.response_metadata["token_usage"]["completion_tokens"] == tokens

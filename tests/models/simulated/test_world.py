@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ecoalign_agent.images.image import Picture
 from ecoalign_agent.models.simulated.drawing import draw_picture, read_view
 from ecoalign_agent.models.simulated.world import FINE_BOX, WORLD_SIZE, Part, Sample, Shares, World
-from tests.models.simulated.calling import small
+from tests.models.simulated.calls import small
 
 INDEXES = st.integers(0, WORLD_SIZE - 1)
 

@@ -52,7 +52,7 @@ def messages(
     return [SystemMessage(rendered.system), HumanMessage(blocks)]
 
 
-def said(model: SimulatedModel, asked: list[BaseMessage]) -> dict[str, Any]:
+def json_reply(model: SimulatedModel, prompt: list[BaseMessage]) -> dict[str, Any]:
     """The reply, read as JSON."""
-    reply: dict[str, Any] = json.loads(model.invoke(asked).text)
+    reply: dict[str, Any] = json.loads(model.invoke(prompt).text)
     return reply
