@@ -1,1 +1,1 @@
-"""EcoAlign inside other people's LangChain and LangGraph programs: as a node, as a tool, as a guard."""
+"""EcoAlign in LangChain and LangGraph programs: as a node, as a tool, as a guard of an agent."""

@@ -1,7 +1,4 @@
-"""What the integrations ask of an agent: the facade's own methods, so that they needn't know how it is built.
-
-Verdicts in a conversation's context, paid from a run's purse.
-"""
+"""Verdicts in the context of a conversation, booked on a run's budget; the interface of an agent that gives them."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -18,12 +15,18 @@ from ecoalign_agent.integrations.conversation import read_exchange
 from ecoalign_agent.integrations.run_budget import RunBudget
 from ecoalign_agent.llm.tokens import text_tokens
 
+TOOL_CALL_ROLE: Role = "a strategy of the assistant"
+ANSWER_ROLE: Role = "an answer to the person"
+
+_PROMPT_MARKS_TOKENS = 60
+"""Tokens of the delimiters around question, context and candidate."""
+
 
 class SearchAgent(Protocol):
-    """Searches for answers, and grades what others wrote; ``EcoAlign`` is one."""
+    """Searches for answers and assesses texts; ``EcoAlign`` is one."""
 
     policy: Policy
-    """Every knob of its searches; what they may spend is in it."""
+    """Settings of its searches, with their budget."""
 
     @property
     def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -37,7 +40,7 @@ class SearchAgent(Protocol):
 
         Raises:
             UsageError: the question or a picture can't be used.
-            BudgetTooSmallError: the budget can't pay for a scan and an answer.
+            BudgetTooSmallError: the budget does not pay for a scan and an answer.
         """
 
     async def assess(
@@ -50,47 +53,43 @@ class SearchAgent(Protocol):
         role: Role = "an answer to the person",
         budget: float | None = None,
     ) -> Verdict:
-        """The verdict on ``text``; None: on the request itself. One that could not be had is unknown.
+        """The verdict on ``text``; None: on the request itself. A failed assessment is unknown.
 
         Raises:
             UsageError: a picture can't be used.
         """
 
     def max_assessment_cost(self, *, tokens: int, pictures: int = 0) -> float:
-        """What one verdict on so many tokens and pictures may cost, in cost units."""
+        """Upper bound of one verdict's cost in cost units."""
 
 
-def limit_agent(agent: SearchAgent, left: float | None) -> SearchAgent:
-    """An agent whose searches spend at most ``left`` cost units, and never more than its policy allows.
+def limit_agent(agent: SearchAgent, budget: float | None) -> SearchAgent:
+    """The agent with searches of at most ``budget`` cost units, and never more than its policy allows.
 
     Raises:
-        PolicyError: nothing is left.
+        PolicyError: ``budget`` is 0.
     """
-    if left is None or left >= agent.policy.budget:
+    if budget is None or budget >= agent.policy.budget:
         return agent
-    return agent.with_policy(agent.policy.replace(budget=left))
+    return agent.with_policy(agent.policy.replace(budget=budget))
 
 
-ACTION: Role = "a strategy of the assistant"
-"""A tool call is what the assistant is about to do."""
-
-ANSWER: Role = "an answer to the person"
-
-_AROUND = 60
-"""Tokens of the marks around question, context and candidate."""
-
-
-async def assess_text(
-    agent: SearchAgent, text: str | None, messages: Sequence[BaseMessage], purse: RunBudget, *, role: Role = ANSWER
+async def assess_candidate(
+    agent: SearchAgent,
+    text: str | None,
+    messages: Sequence[BaseMessage],
+    budget: RunBudget,
+    *,
+    role: Role = ANSWER_ROLE,
 ) -> Verdict:
-    """The verdict on what is to be said or done after ``messages``; of a conversation that can't be read it is unknown.
+    """The verdict on a text that would follow ``messages``; unknown where the conversation can't be read.
 
     Args:
-        agent: who grades.
-        text: what is graded; None: the request itself.
+        agent: assesses.
+        text: the candidate; None: the request itself.
         messages: the conversation before it.
-        purse: pays.
-        role: what the text would be used as.
+        budget: books the cost.
+        role: the intended use of the text.
     """
     try:
         exchange = read_exchange(messages)
@@ -100,36 +99,36 @@ async def assess_text(
             images=exchange.images,
             notes=exchange.notes,
             role=role,
-            budget=purse.left,
+            budget=budget.left,
         )
     except UsageError as error:
         return Verdict(None, None, 0.0, unknown_reason=str(error))
-    purse.book(verdict.cost)
+    budget.book(verdict.cost)
     return verdict
 
 
 async def assess_message(
-    agent: SearchAgent, message: BaseMessage, text: str, messages: Sequence[BaseMessage], purse: RunBudget
+    agent: SearchAgent, message: BaseMessage, text: str, messages: Sequence[BaseMessage], budget: RunBudget
 ) -> Verdict:
-    """The verdict on a message as the last word; the answer of a search has had its own, and is not paid for twice."""
+    """The verdict on a last message; a search's answer keeps its own verdict and costs nothing more."""
     artifact = message.artifact if isinstance(message, ToolMessage) else None
     if isinstance(artifact, Result) and artifact.answer == text:
         return Verdict(1.0 if artifact.safety is None else artifact.safety, artifact.utility, 0.0)
     if not text:
         return Verdict(None, None, 0.0, unknown_reason="it holds no text")
-    return await assess_text(agent, text, messages, purse)
+    return await assess_candidate(agent, text, messages, budget)
 
 
-def max_assessment_cost(agent: SearchAgent, messages: Sequence[BaseMessage], *, tokens: int) -> float:
-    """What the verdict on ``tokens`` more tokens may cost, in cost units; 0 where none can be asked for."""
+def max_candidate_cost(agent: SearchAgent, messages: Sequence[BaseMessage], *, tokens: int) -> float:
+    """Upper bound of the cost of a verdict on ``tokens`` more tokens; 0 where the conversation can't be read."""
     try:
         exchange = read_exchange(messages)
     except UsageError:
         return 0.0
-    known = text_tokens(exchange.question) + text_tokens(exchange.notes)
-    return agent.max_assessment_cost(tokens=known + tokens + _AROUND, pictures=len(exchange.images))
+    context = text_tokens(exchange.question) + text_tokens(exchange.notes)
+    return agent.max_assessment_cost(tokens=context + tokens + _PROMPT_MARKS_TOKENS, pictures=len(exchange.images))
 
 
 def is_safe_verdict(verdict: Verdict) -> bool:
-    """Whether what was graded may be said or done; unknown is not safe."""
+    """Whether the assessed text may be used; unknown is not safe."""
     return verdict.safety is not None and verdict.safety >= 0.0

@@ -1,4 +1,4 @@
-"""Messages of the guard's making: answers by a search, refusals, and the end of a budget."""
+"""Messages of the guard: fixed sentences that need no verdict, answers of a search, refusals; and state updates."""
 
 import hashlib
 import json
@@ -15,20 +15,50 @@ from langgraph.types import Command
 from ecoalign_agent.assessors.base import Verdict
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.integrations.assessment import is_safe_verdict
-from ecoalign_agent.integrations.conversation import OUT_OF_BUDGET_TEXT, SEARCH_FAILED_TEXT, refusal_text
-from ecoalign_agent.integrations.run_budget import MESSAGE_NAME as NAME
-from ecoalign_agent.integrations.run_budget import RunBudget
+from ecoalign_agent.integrations.run_budget import MESSAGE_NAME, RunBudget
 
-ToolDone = ToolMessage | Command[Any]
-"""What a tool call comes to: a message, or an update of the state."""
+SEARCH_FAILED_TEXT = "I can't answer this now: the search for an answer failed. Please ask again."
+
+OUT_OF_BUDGET_TEXT = (
+    "I have to stop here: the budget of this run is used up. A larger one, or a smaller question, may do."
+)
+
+UNSAFE_TEXT = (
+    "I had an answer, but it was found unsafe, so I keep it to myself. If a harmless aim is behind your question, "
+    "tell me about it, and I will help with that."
+)
+
+UNASSESSED_TEXT = (
+    "I had an answer, but its safety could not be checked, so I keep it to myself. Please ask again, or ask for "
+    "something more specific."
+)
+
+ToolOutput = ToolMessage | Command[Any]
+"""Output of a tool call: a message, or an update of the state."""
 
 M = TypeVar("M", bound=BaseMessage)
+
+
+def refused_call_text(name: str, verdict: Verdict) -> str:
+    """Text for the model in place of a tool's result, where the call is not safe."""
+    if verdict.safety is None:
+        reason = f"its safety could not be checked ({verdict.unknown_reason or 'no verdict'}), and unknown is not safe"
+    else:
+        hazards = f", hazards {', '.join(verdict.hazards)}" if verdict.hazards else ""
+        reason = f"it was found unsafe (safety {verdict.safety:.2f}{hazards})"
+    remedy = "Do not try the same again; find a safe way, or tell the person that there is none."
+    return f"{name} was not run: {reason}. {remedy}"
+
+
+def not_affordable_text(name: str) -> str:
+    """Text for the model in place of a tool's result, where the run's budget does not pay for the call."""
+    return f"{name} was not run: the budget of this run is used up. Answer from what is known."
 
 
 def answer_message(result: Result) -> AIMessage:
     """The outcome of a search as a message: its tokens as usage, its receipt in ``response_metadata``."""
     tokens = result.cost.tokens
-    read = tokens.prompt + tokens.image + tokens.cached
+    input_tokens = tokens.prompt + tokens.image + tokens.cached
     receipt = {
         "status": result.status,
         "run_id": result.run_id,
@@ -40,19 +70,25 @@ def answer_message(result: Result) -> AIMessage:
     return AIMessage(
         SEARCH_FAILED_TEXT if result.answer is None else result.answer,
         id=uuid.uuid4().hex,
-        name=NAME,
+        name=MESSAGE_NAME,
         usage_metadata=UsageMetadata(
-            input_tokens=read, output_tokens=tokens.completion, total_tokens=read + tokens.completion
+            input_tokens=input_tokens,
+            output_tokens=tokens.completion,
+            total_tokens=input_tokens + tokens.completion,
         ),
-        response_metadata={NAME: receipt},
+        response_metadata={MESSAGE_NAME: receipt},
     )
 
 
 def out_of_budget_message(messages: Sequence[BaseMessage], safe: Mapping[str, str]) -> AIMessage:
-    """The end of a run whose budget is spent: the last text of it that was found safe, and why it ends here."""
-    said = [m.text for m in messages if isinstance(m, AIMessage) and m.text and is_safe(m, safe)]
-    text = f"{said[-1]}\n\n{OUT_OF_BUDGET_TEXT}" if said else OUT_OF_BUDGET_TEXT
-    return AIMessage(text, id=uuid.uuid4().hex, name=NAME, response_metadata={NAME: {"status": "budget"}})
+    """The last message of a run whose budget is spent: its latest safe text, and why it ends here."""
+    texts = [m.text for m in messages if isinstance(m, AIMessage) and m.text and is_safe(m, safe)]
+    return AIMessage(
+        "\n\n".join([*texts[-1:], OUT_OF_BUDGET_TEXT]),
+        id=uuid.uuid4().hex,
+        name=MESSAGE_NAME,
+        response_metadata={MESSAGE_NAME: {"status": "budget"}},
+    )
 
 
 @overload
@@ -60,48 +96,38 @@ def refusal_message(message: ToolMessage, verdict: Verdict) -> ToolMessage: ...
 @overload
 def refusal_message(message: AIMessage, verdict: Verdict) -> AIMessage: ...
 def refusal_message(message: AIMessage | ToolMessage, verdict: Verdict) -> AIMessage | ToolMessage:
-    """What stands in for a last message, under its id: nothing of what it held is kept."""
-    told = {"status": "refused", "safety": verdict.safety, "hazards": list(verdict.hazards)}
-    metadata = {NAME: told | {"why_unknown": verdict.unknown_reason}}
+    """The replacement of a last message, under its id and without its content."""
+    text = UNASSESSED_TEXT if verdict.safety is None else UNSAFE_TEXT
+    receipt = {"status": "refused", "safety": verdict.safety, "hazards": list(verdict.hazards)}
+    metadata = {MESSAGE_NAME: receipt | {"why_unknown": verdict.unknown_reason}}
     if isinstance(message, ToolMessage):
         return ToolMessage(
-            refusal_text(verdict),
+            text,
             id=message.id,
             name=message.name,
             tool_call_id=message.tool_call_id,
             status="error",
             response_metadata=metadata,
         )
-    return AIMessage(refusal_text(verdict), id=message.id, name=NAME, response_metadata=metadata)
+    return AIMessage(text, id=message.id, name=MESSAGE_NAME, response_metadata=metadata)
 
 
-def without_text(message: AIMessage) -> AIMessage:
-    """A message with its tool calls and without its text."""
-    return AIMessage("", id=message.id, name=message.name, tool_calls=message.tool_calls)
+def error_message(call: ToolCall, text: str) -> ToolMessage:
+    """An error in place of a tool's result."""
+    return ToolMessage(text, tool_call_id=call["id"] or "", name=call["name"], status="error")
 
 
-def text_with_structure(message: BaseMessage, structured: object = None) -> str:
-    """All that a message says to whoever reads it, its structured form too."""
+def full_text(message: BaseMessage, structured: object = None) -> str:
+    """All text of a message that its reader sees, a structured response included."""
     if structured is None:
         return message.text
-    dumped = structured.model_dump(mode="json") if hasattr(structured, "model_dump") else structured
-    form = json.dumps(dumped, ensure_ascii=False, default=str)
-    return f"{message.text}\n{form}".strip()
+    data = structured.model_dump(mode="json") if hasattr(structured, "model_dump") else structured
+    return f"{message.text}\n{json.dumps(data, ensure_ascii=False, default=str)}".strip()
 
 
 def is_safe(message: BaseMessage, safe: Mapping[str, str]) -> bool:
-    """Whether a message stands as it was found safe."""
-    return message.id is not None and safe.get(message.id) == digest(message)
-
-
-def digest(message: BaseMessage) -> str:
-    """What changes when a message's content does."""
-    return hashlib.sha256(json.dumps(message.content, default=str).encode()).hexdigest()[:16]
-
-
-def last_ai_message(response: ModelResponse[Any]) -> AIMessage | None:
-    """The model's message in a response, with an id."""
-    return next((_put(response, m, with_id(m)) for m in reversed(response.result) if isinstance(m, AIMessage)), None)
+    """Whether a message was found safe and has not changed since."""
+    return message.id is not None and safe.get(message.id) == _digest(message)
 
 
 def with_id(message: M) -> M:
@@ -109,61 +135,66 @@ def with_id(message: M) -> M:
     return message if message.id is not None else message.model_copy(update={"id": uuid.uuid4().hex})
 
 
-def is_final(said: AIMessage, response: ModelResponse[Any]) -> bool:
-    """Whether the run ends with this message: no tool is called, or the structured answer is there."""
-    return response.structured_response is not None or not said.tool_calls
+def last_ai_message(response: ModelResponse[Any]) -> AIMessage | None:
+    """The last model message of a response, given an id."""
+    message = next((m for m in reversed(response.result) if isinstance(m, AIMessage)), None)
+    return None if message is None else _replace(response, message, with_id(message))
 
 
-def error_message(call: ToolCall, why: str) -> ToolMessage:
-    """What a model gets instead of a tool's result."""
-    return ToolMessage(why, tool_call_id=call["id"] or "", name=call["name"], status="error")
+def is_final(message: AIMessage, response: ModelResponse[Any]) -> bool:
+    """Whether the run ends with this message: it calls no tool, or the structured response is there."""
+    return response.structured_response is not None or not message.tool_calls
 
 
 def apply_verdict(
-    response: ModelResponse[Any], said: AIMessage, verdict: Verdict, purse: RunBudget
+    response: ModelResponse[Any], message: AIMessage, verdict: Verdict, budget: RunBudget
 ) -> ExtendedModelResponse[Any]:
-    """A plain model's response after the verdict on what it said: as it was, without its text, or a refusal."""
+    """A plain model's response after the verdict on its message: unchanged, without its text, or a refusal."""
     if is_safe_verdict(verdict):
-        return model_update(response, purse, said)
-    if is_final(said, response):
-        message = refusal_message(said, verdict)
-        return model_update(ModelResponse([message]), purse, message)
-    _put(response, said, without_text(said))
-    return model_update(response, purse)
+        return model_update(response, budget, message)
+    if is_final(message, response):
+        refusal = refusal_message(message, verdict)
+        return model_update(ModelResponse([refusal]), budget, refusal)
+    _replace(response, message, AIMessage("", id=message.id, name=message.name, tool_calls=message.tool_calls))
+    return model_update(response, budget)
 
 
 def model_update(
-    response: ModelResponse[Any], purse: RunBudget, safe: BaseMessage | None = None
+    response: ModelResponse[Any], budget: RunBudget, safe: BaseMessage | None = None
 ) -> ExtendedModelResponse[Any]:
-    """A response with what the state has to learn.
+    """A response with the guard's state update.
 
     Args:
-        response: what the model's node says.
-        purse: what was spent.
+        response: of the model's node.
+        budget: with the cost of this hook.
         safe: the message in it that was found safe, or is a fixed sentence.
     """
-    learnt = purse.update() | _found(safe)
-    return ExtendedModelResponse(response, Command(update=learnt) if learnt else None)
+    update = budget.update() | _safe_update(safe)
+    return ExtendedModelResponse(response, Command(update=update) if update else None)
 
 
-def tool_update(done: ToolDone, purse: RunBudget, safe: BaseMessage | None = None) -> ToolDone:
-    """What a tool call came to, with what the state has to learn; see :func:`extended`."""
-    learnt = purse.update() | _found(safe)
-    if not learnt:
-        return done
-    if isinstance(done, ToolMessage):
-        return Command(update={"messages": [done]} | learnt)
-    if isinstance(done, Command) and isinstance(done.update, dict | None):
-        return replace(done, update=(done.update or {}) | learnt)
-    # Several at once, or an update of another form: the tool node takes them side by side, whatever its type says.
-    several: Any = [*(done if isinstance(done, list) else [done]), Command(update=learnt)]
-    return cast("ToolDone", several)
+def tool_update(output: ToolOutput, budget: RunBudget, safe: BaseMessage | None = None) -> ToolOutput:
+    """A tool call's output with the guard's state update; see :func:`model_update`."""
+    update = budget.update() | _safe_update(safe)
+    if not update:
+        return output
+    if isinstance(output, ToolMessage):
+        return Command(update={"messages": [output]} | update)
+    if isinstance(output, Command) and isinstance(output.update, dict | None):
+        return replace(output, update=(output.update or {}) | update)
+    # Several outputs, or an update of another form: the tool node accepts a list, whatever its type says.
+    outputs: Any = [*(output if isinstance(output, list) else [output]), Command(update=update)]
+    return cast("ToolOutput", outputs)
 
 
-def _found(safe: BaseMessage | None) -> dict[str, Any]:
-    return {} if safe is None or safe.id is None else {"ecoalign_safe": {safe.id: digest(safe)}}
+def _safe_update(safe: BaseMessage | None) -> dict[str, Any]:
+    return {} if safe is None or safe.id is None else {"ecoalign_safe": {safe.id: _digest(safe)}}
 
 
-def _put(response: ModelResponse[Any], old: AIMessage, new: AIMessage) -> AIMessage:
+def _digest(message: BaseMessage) -> str:
+    return hashlib.sha256(json.dumps(message.content, default=str).encode()).hexdigest()[:16]
+
+
+def _replace(response: ModelResponse[Any], old: AIMessage, new: AIMessage) -> AIMessage:
     response.result[:] = [new if message is old else message for message in response.result]
     return new

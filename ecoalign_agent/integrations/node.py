@@ -21,23 +21,23 @@ def as_node(
 ) -> Node:
     """A node function that reads and writes keys of the parent's state.
 
-    Where the keys are EcoAlign's own, put ``agent.graph`` into the parent itself. Works in parents
-    that checkpoint: the search goes on where it was. Its events surface under ``subgraphs=True``.
+    Where the keys are EcoAlign's own, put ``agent.graph`` into the parent itself. In a parent that checkpoints, an
+    interrupted search resumes. Its events surface under ``subgraphs=True``.
 
     Args:
-        agent: who answers.
-        question: the key of the question, a text.
-        images: the key of the pictures, a list of bytes or data URLs, which may be missing; None: there are none.
-        answer: the key that gets the answer or the refusal, None of a failed run; None: not written.
-        status: the key that gets ``answered``, ``declined`` or ``failed``; None: not written.
-        result: the key that gets the receipt, as JSON has it, so that any checkpointer can keep it; None: not written.
+        agent: answers.
+        question: key of the question, a text.
+        images: key of the pictures, a list of bytes or data URLs, which may be missing; None: no pictures.
+        answer: key for the answer or the refusal, None of a failed run; None: no key.
+        status: key for ``answered``, ``declined`` or ``failed``; None: no key.
+        result: key for the receipt as JSON, which any checkpointer can store; None: no key.
 
     Raises:
-        UsageError: two things would be written to one key, or nothing would be. When the node runs: the state has no
-            such key, or the request can't be used.
+        UsageError: two values for one key, or no key at all. When the node runs: the state has no such key, or the
+            request can't be used.
     """
-    written = {"answer": answer, "status": status, "result": result}
-    keys = [key for key in written.values() if key is not None]
+    outputs = {"answer": answer, "status": status, "result": result}
+    keys = [key for key in outputs.values() if key is not None]
     if not keys or len(set(keys)) < len(keys):
         raise UsageError(f"as_node writes to {keys}: name at least one key, and none twice")
 
@@ -46,12 +46,14 @@ def as_node(
             "question": _read(state, question),
             "images": list((_read(state, images, default=()) if images else ()) or ()),
         }
-        # A missing question is the caller's mistake, and must not be looked for in other keys.
+        # An empty question must not be looked for in other keys.
         if not request["question"]:
             raise UsageError(f"the key {question!r} of the state is empty: it has to hold the question")
-        done = await agent.graph.ainvoke(request)
-        told = {"answer": done["answer"], "status": done["status"], "result": done["result"].model_dump(mode="json")}
-        return {key: told[name] for name, key in written.items() if key is not None}
+        state_after = await agent.graph.ainvoke(request)
+        values = {name: state_after[name] for name in outputs} | {
+            "result": state_after["result"].model_dump(mode="json")
+        }
+        return {key: values[name] for name, key in outputs.items() if key is not None}
 
     return ecoalign
 
@@ -59,8 +61,8 @@ def as_node(
 _MISSING = object()
 
 
-def _read(state: Any, key: str, *, default: object = _MISSING) -> Any:  # noqa: ANN401 - whatever the parent keeps there
-    found = state.get(key, default) if isinstance(state, Mapping) else getattr(state, key, default)
-    if found is _MISSING:
+def _read(state: Any, key: str, *, default: object = _MISSING) -> Any:  # noqa: ANN401 - of any type
+    value = state.get(key, default) if isinstance(state, Mapping) else getattr(state, key, default)
+    if value is _MISSING:
         raise UsageError(f"the state has no key {key!r}: as_node(…) takes the names of yours")
-    return found
+    return value

@@ -1,4 +1,4 @@
-"""The token budget of a whole agent run: it lies in the agent's state, so that concurrent runs don't mix. Ours."""
+"""The budget of a whole agent run in the agent's state, so that concurrent runs don't mix, and cost estimates. Ours."""
 
 import json
 import operator
@@ -18,17 +18,17 @@ from ecoalign_agent.integrations.conversation import count_pictures
 from ecoalign_agent.llm.tokens import PER_MESSAGE, reported_usage, text_tokens
 
 MESSAGE_NAME = "ecoalign"
-"""Who speaks in messages of our making; the usage of a search says nothing about a reply of the plain model."""
+"""Name in messages of our making; their usage is that of a search, not of the plain model."""
 
 TYPICAL_REPLY_TOKENS = 300
-"""Completion tokens that a plain model's next reply is reckoned with, where nothing more is known. Ours."""
+"""Estimate of the completion tokens of a plain model's reply, where nothing more is known. Ours."""
 
 MAX_PICTURE_SIZE = (1536, 1536)
-"""Pixels that a picture is reckoned with whose size is not known: about the most that providers look at. Ours."""
+"""Assumed pixels of a picture of unknown size: about the largest that providers use. Ours."""
 
 
 class GuardState(AgentState[Any]):
-    """What the guard keeps in the agent's state, private to it.
+    """State of the agent with the guard's private keys.
 
     Attributes:
         ecoalign_budget: cost units that the run may spend; None: any.
@@ -42,15 +42,15 @@ class GuardState(AgentState[Any]):
 
 
 def initial_state(budget: float | None) -> dict[str, Any]:
-    """The update with which a run begins: a thread may hold an earlier run's."""
+    """The state update at the beginning of a run: a thread may hold an earlier run's values."""
     return {"ecoalign_budget": budget, "ecoalign_spent": Overwrite(0.0), "ecoalign_safe": Overwrite({})}
 
 
 class RunBudget:
-    """What one hook may spend and has spent; the state learns of it in the end.
+    """The budget of one hook, written to the state at its end.
 
     Attributes:
-        left: cost units that are left in this moment; None: there is no budget.
+        left: remaining cost units; None: no budget.
         spent: cost units that this hook has spent.
     """
 
@@ -59,53 +59,55 @@ class RunBudget:
         self.spent = 0.0
 
     def book(self, cost: float) -> None:
-        """Take ``cost`` cost units out."""
+        """Spend ``cost`` cost units."""
         self.spent += cost
         if self.left is not None:
             self.left = max(0.0, self.left - cost)
 
     def pays(self, cost: float) -> bool:
-        """Whether a call that may cost so much fits."""
+        """Whether a call of at most ``cost`` cost units fits."""
         return self.left is None or cost <= self.left
 
     def update(self) -> dict[str, Any]:
-        """What the state has to learn."""
+        """The state update."""
         return {"ecoalign_spent": self.spent} if self.spent else {}
 
 
 def remaining_budget(state: Mapping[str, Any]) -> float | None:
-    """What is left of a run's budget, in cost units, never negative; None: there is no budget."""
+    """Remaining budget of a run in cost units, never negative; None: no budget."""
     total = state.get("ecoalign_budget")
     return None if total is None else max(0.0, total - state.get("ecoalign_spent", 0.0))
 
 
 def safe_digests(state: Mapping[str, Any]) -> Mapping[str, str]:
-    """Id → digest of what was found safe in this run."""
-    found: Mapping[str, str] = state.get("ecoalign_safe", {})
-    return found
+    """Id → digest of the messages of this run that were found safe."""
+    digests: Mapping[str, str] = state.get("ecoalign_safe", {})
+    return digests
 
 
 def tool_call_share(state: Mapping[str, Any]) -> float | None:
-    """What one of the tool calls under way may spend: they run in parallel, and each gets the same part."""
+    """Equal share of the remaining budget for one of the parallel tool calls, in cost units; None: no budget."""
     left = remaining_budget(state)
-    return None if left is None else left / max(1, _under_way(state.get("messages", [])))
+    last = next((m for m in reversed(state.get("messages", [])) if isinstance(m, AIMessage)), None)
+    return None if left is None else left / max(1, 0 if last is None else len(last.tool_calls))
 
 
 def reply_tokens(request: ModelRequest[Any]) -> int:
-    """Completion tokens of the plain model's next reply at the most, as far as can be known.
+    """Estimated maximum of completion tokens of the plain model's next reply.
 
-    What the model is limited to, else the longest reply of the conversation, at least ``USUAL_REPLY``.
+    The model's own limit, else the longest reply of the conversation, at least ``TYPICAL_REPLY_TOKENS``.
     """
     limits = [request.model_settings.get(key) for key in ("max_tokens", "max_completion_tokens")]
     limits.append(getattr(request.model, "max_tokens", None))
-    known = [limit for limit in limits if isinstance(limit, int) and limit > 0]
-    said = [m for m in request.messages if isinstance(m, AIMessage) and m.name != MESSAGE_NAME]
-    seen = [m.usage_metadata["output_tokens"] for m in said if m.usage_metadata]
-    return min(known) if known else max([TYPICAL_REPLY_TOKENS, *seen])
+    if known := [limit for limit in limits if isinstance(limit, int) and limit > 0]:
+        return min(known)
+    replies = [m for m in request.messages if isinstance(m, AIMessage) and m.name != MESSAGE_NAME]
+    lengths = [m.usage_metadata["output_tokens"] for m in replies if m.usage_metadata]
+    return max([TYPICAL_REPLY_TOKENS, *lengths])
 
 
 def estimate_prompt(request: ModelRequest[Any]) -> Usage:
-    """What the plain model's next call will read, estimated on the high side, in tokens."""
+    """Tokens of the plain model's next prompt, estimated on the high side."""
     messages: list[BaseMessage] = [*([request.system_message] if request.system_message else []), *request.messages]
     tools = sum(text_tokens(json.dumps(convert_to_openai_tool(tool), default=str)) for tool in request.tools)
     pictures = count_pictures(messages)
@@ -114,24 +116,19 @@ def estimate_prompt(request: ModelRequest[Any]) -> Usage:
     return Usage(text=tools + sum(text_tokens(message_text(m)) + PER_MESSAGE for m in messages), image=pictures * each)
 
 
-def _under_way(messages: Sequence[BaseMessage]) -> int:
-    last = next((m for m in reversed(messages) if isinstance(m, AIMessage)), None)
-    return 0 if last is None else len(last.tool_calls)
-
-
 def reply_cost(messages: Sequence[BaseMessage], prompt: Usage, tariff: Tariff) -> float:
-    """What the plain model's replies did cost; where it reports nothing usable, what is estimated: never nothing."""
+    """Cost of the plain model's replies in cost units; estimated where no usable usage is reported, never 0."""
     replies = [m for m in messages if isinstance(m, AIMessage)]
     return sum(tariff.cost(reported_usage(reply, prompt, message_text(reply))) for reply in replies)
 
 
 def tool_cost(message: object) -> float:
-    """What a tool reports to have spent: the receipt of a search; 0 for tools that ask no model of ours."""
+    """Cost units on the receipt of a tool that searches; 0 for other tools."""
     artifact = message.artifact if isinstance(message, ToolMessage) else None
     return artifact.cost.spent if isinstance(artifact, Result) else 0.0
 
 
 def message_text(message: BaseMessage) -> str:
-    """All text of a message that counts as tokens, its tool calls too."""
+    """All text of a message that counts as tokens, tool calls included."""
     calls = message.tool_calls if isinstance(message, AIMessage) else []
     return message.text + "".join(f"{call['name']}{json.dumps(call['args'], default=str)}" for call in calls)

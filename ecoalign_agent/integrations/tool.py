@@ -1,4 +1,4 @@
-"""EcoAlign as a tool: the model decides when a question deserves a search."""
+"""EcoAlign as a tool of a LangChain agent: the model decides which questions need a search."""
 
 from typing import Any, NoReturn
 
@@ -27,7 +27,7 @@ TOOL_DESCRIPTION = (
 
 
 class ToolInput(BaseModel):
-    """What a model gives to the tool."""
+    """The tool's arguments."""
 
     question: str = Field(description="One whole question, understandable without the conversation.")
 
@@ -37,17 +37,17 @@ def make_tool(agent: SearchAgent, *, name: str = TOOL_NAME, description: str = T
 
     The content is the answer or the refusal, the artifact the :class:`Result` with the receipt. A run that failed, or a
     request that can't be used, comes back as a tool message with the status ``error``. The pictures are those of the
-    latest human message that has some. Under a middleware that keeps a budget, the search gets what is left of it. An
+    latest human message that has some. Under a middleware with a budget, the search gets its share of the rest. An
     agent that checkpoints reads the receipt back as a :class:`Result` only where its checkpointer was given
-    ``.with_allowlist(CHECKPOINTED)`` (``search/state.py``), else as a dict.
+    ``serde=serializer()`` (``search/checkpointing.py``), else as a dict.
 
     Args:
-        agent: who answers.
-        name: what the model calls it.
-        description: when the model should use it.
+        agent: answers.
+        name: of the tool.
+        description: for the model, when to use it.
     """
 
-    # Not optional: LangChain tells what it injects by the bare type.
+    # Not optional: LangChain recognises its injected argument by the bare type.
     async def search(question: str, runtime: ToolRuntime[Any, Any] = None) -> tuple[str | ToolMessage, Result | None]:  # type: ignore[assignment] # called without an agent
         state = _state(runtime)
         call = getattr(runtime, "tool_call_id", None)
@@ -55,9 +55,9 @@ def make_tool(agent: SearchAgent, *, name: str = TOOL_NAME, description: str = T
             images = latest_pictures(state.get("messages", []))
             result = await limit_agent(agent, tool_call_share(state)).ask(question, images)
         except UsageError as error:
-            return _trouble(f"The question could not be answered: {error}", call, name, None), None
+            return _error(f"The question could not be answered: {error}", call, name, None), None
         if result.answer is None:
-            return _trouble(f"The search failed: {result.failure}", call, name, result), result
+            return _error(f"The search failed: {result.failure}", call, name, result), result
         return result.answer, result
 
     def refuse(question: str, runtime: ToolRuntime[Any, Any] = None) -> NoReturn:  # type: ignore[assignment] # as above
@@ -79,7 +79,7 @@ def _state(runtime: ToolRuntime[Any, Any] | None) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def _trouble(line: str, call: str | None, name: str, result: Result | None) -> str | ToolMessage:
+def _error(line: str, call: str | None, name: str, result: Result | None) -> str | ToolMessage:
     """An error as the model sees it; outside an agent there is no message to put it into."""
     if call is None:
         return line

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from ecoalign_agent import Policy, UsageError
 from ecoalign_agent.errors import BudgetTooSmallError, RejectedError
-from ecoalign_agent.integrations.conversation import NO_QUESTION, SEARCH_FAILED_TEXT
+from ecoalign_agent.integrations.conversation import DEFAULT_QUESTION
+from ecoalign_agent.integrations.messages import SEARCH_FAILED_TEXT
 from ecoalign_agent.search.state import CHECKPOINTED
 from ecoalign_agent.testing import (
     AnyReply,
@@ -132,7 +133,7 @@ async def test_a_question_at_the_limit_goes_alone_rather_than_not_at_all() -> No
 async def test_a_picture_without_a_word_is_asked_about() -> None:
     guarded = Guarded(lambda _: saying("No idea."), **only())
     assert (await guarded.ask(seeing("")))[-1].text == SEARCHED
-    assert guarded.scripted.calls[0]["question"] == NO_QUESTION
+    assert guarded.scripted.calls[0]["question"] == DEFAULT_QUESTION
 
 
 async def test_a_search_that_failed_says_so_and_the_agent_lives() -> None:

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from ecoalign_agent.integrations.conversation import UNASSESSED_TEXT, UNSAFE_TEXT
+from ecoalign_agent.integrations.messages import UNASSESSED_TEXT, UNSAFE_TEXT
 from ecoalign_agent.testing import ScriptedCall
 from tests.integrations.agents import BAD, Guarded, first_then, saying
 from tests.search.stage import picture

@@ -10,7 +10,7 @@ from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, EcoAlignMiddleware
-from ecoalign_agent.integrations.conversation import UNSAFE_TEXT
+from ecoalign_agent.integrations.messages import UNSAFE_TEXT
 from ecoalign_agent.testing import SCRIPTED_CALL_COST, ScriptedModel, task_replies
 from tests.integrations.agents import BAD, by_words
 from tests.scripted_server import ChatServer, saying

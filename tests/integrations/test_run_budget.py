@@ -13,7 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from ecoalign_agent import EcoAlign, EcoAlignMiddleware
-from ecoalign_agent.integrations.conversation import OUT_OF_BUDGET_TEXT
+from ecoalign_agent.integrations.messages import OUT_OF_BUDGET_TEXT
 from ecoalign_agent.testing import (
     SCRIPTED_CALL_COST,
     AnyReply,
