@@ -5,7 +5,7 @@ It also decides whether two names mean one model, and so whether an assessor is 
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,15 +18,16 @@ from pydantic import SecretStr
 
 from ecoalign_agent.assessors.base import Assessor, grades_utility
 from ecoalign_agent.assessors.registry import combine_assessors, make_assessor, parse_assessor_name, split_names
+from ecoalign_agent.economics.cost import MonetaryTariff, Price
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.errors import ModelNameError, UsageError
+from ecoalign_agent.errors import ModelNameError, PolicyError, UsageError
 from ecoalign_agent.events.result import Note
 from ecoalign_agent.images.fetching import ImageFetcher
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.endpoint_profile import apply_profile, endpoint_identity, read_profile
 from ecoalign_agent.llm.moderations import ModerationEndpoint
-from ecoalign_agent.prices import priced_policy
+from ecoalign_agent.llm.prices import PriceTable, parse_prices, priced_policy, shipped_prices
 from ecoalign_agent.rewriting.guarded_search import build_guarded_graph, rewrite_context_for
 from ecoalign_agent.rewriting.state import QuestionRewriter, RewriteContext
 from ecoalign_agent.search.async_tasks import refuse_sync
@@ -34,7 +35,7 @@ from ecoalign_agent.search.checkpointing import strict_checkpointer
 from ecoalign_agent.search.context import SearchContext, build_context
 from ecoalign_agent.search.graph import build_search_graph
 from ecoalign_agent.search.state import SearchInput, SearchOutput
-from ecoalign_agent.settings import Settings, checked_image_hosts
+from ecoalign_agent.settings import Settings, checked_image_hosts, read_toml
 
 ModelChoice = str | BaseChatModel
 
@@ -92,7 +93,7 @@ class AgentFactory:
         )
         rewriting = rewriter.endpoints if rewriter else ()
         endpoints = [self.actor, *assessor_endpoints(built), *rewriting]
-        self._price = partial(priced_policy, endpoints=endpoints, files=(prices, settings.prices))
+        self._endpoints, self._price_files = endpoints, (prices, settings.prices)
         # An assessor object of the caller's is the caller's to close.
         own = [assessor for choice, assessor in zip(choices or (), built, strict=True) if assessor is not choice]
         self.owned_endpoints = [self.actor, *assessor_endpoints(own), *rewriting]
@@ -104,7 +105,10 @@ class AgentFactory:
             UsageError: the tariff is money, and a price is not known, or no budget in money was set.
             PromptError: a prompt is missing or broken.
         """
-        priced, prices, tariffs = self._price(policy)
+        given, environment = self._price_files
+        own = policy.tariff.prices if isinstance(policy.tariff, MonetaryTariff) else None
+        table = price_table(given, own, environment)
+        priced, prices, tariffs = priced_policy(policy, endpoints=self._endpoints, table=table)
         context = self._context(priced, prices=prices, tariffs=tariffs)
         if self._rewriter is None:
             return context
@@ -357,3 +361,21 @@ def _moderation_endpoint(model: str, settings: Settings) -> ModerationEndpoint:
         timeout=settings.timeout,
         requests_per_minute=settings.requests_per_minute,
     )
+
+
+def price_table(*files: str | Path | None) -> PriceTable:
+    """The prices in ``files``, in order of precedence, and the shipped ones after them. None stands for no file.
+
+    Raises:
+        UsageError: a file can't be read, or is no TOML.
+        PolicyError: an entry is wrong; the message names file, model, field and value.
+    """
+    return PriceTable([_read_prices(file) for file in files if file], shipped_prices())
+
+
+def _read_prices(file: str | Path) -> Mapping[str, Price]:
+    content = read_toml(file, what="price file")
+    try:
+        return parse_prices(content)
+    except PolicyError as error:
+        raise PolicyError(f"price file {str(file)!r}: {error}") from error

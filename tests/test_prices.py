@@ -17,10 +17,10 @@ from ecoalign_agent.cli.main import main
 from ecoalign_agent.economics.cost import MonetaryTariff, Price, Tariff, Usage
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.events.result import Result
-from ecoalign_agent.factory import build_endpoint
+from ecoalign_agent.factory import build_endpoint, price_table
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
-from ecoalign_agent.prices import PriceTable, price_table, read_prices
+from ecoalign_agent.llm.prices import PriceTable
 from ecoalign_agent.settings import Settings, read_policy
 from ecoalign_agent.testing import CompletionReply, scan_reply, scripted_call, task_replies
 from tests.scripted_server import Answer, ChatServer
@@ -107,32 +107,32 @@ class TestWhomAnEntryIsFor:
 
     def test_a_model_object_is_priced_by_its_class_and_name(self) -> None:
         chat = ChatOpenAI(model="gpt-4o-mini-2024-07-18", api_key=KEY)
-        found = price_table().of(build_endpoint(chat, Settings()))
+        found = price_table().price_of(build_endpoint(chat, Settings()))
         assert found is not None
         assert (found.text, found.source) == (0.15, "OpenAI's public price list")
-        assert price_table().of(build_endpoint(ChatOpenAI(model="gpt-9", api_key=KEY), Settings())) is None
+        assert price_table().price_of(build_endpoint(ChatOpenAI(model="gpt-9", api_key=KEY), Settings())) is None
 
     def test_at_another_address_the_list_price_says_so(self) -> None:
         chat = ChatOpenAI(model="gpt-4o-mini", api_key=KEY, base_url="http://127.0.0.1:9/v1")
-        found = price_table().of(Endpoint(chat, name="openai:gpt-4o-mini"))
+        found = price_table().price_of(Endpoint(chat, name="openai:gpt-4o-mini"))
         assert found is not None
         assert found.source == "OpenAI's public price list; what 127.0.0.1:9 bills is its own affair"
         # Whoever writes a price of their own knows what is billed there.
-        assert PriceTable([{"gpt-4o-mini": OWN}], {}).of(Endpoint(chat, name="openai:gpt-4o-mini")) == OWN
+        assert PriceTable([{"gpt-4o-mini": OWN}], {}).price_of(Endpoint(chat, name="openai:gpt-4o-mini")) == OWN
 
     def test_the_embedded_model_is_free(self) -> None:
-        found = price_table().of(build_endpoint("offline", Settings()))
+        found = price_table().price_of(build_endpoint("offline", Settings()))
         assert found is not None
         assert found.free
 
     def test_a_moderation_endpoint_is_free_at_openai_and_unknown_elsewhere(self) -> None:
         table = price_table()
-        found = table.of(ModerationEndpoint("omni-moderation-latest", api_key=KEY))
+        found = table.price_of(ModerationEndpoint("omni-moderation-latest", api_key=KEY))
         assert found is not None
         assert found.free
-        assert table.of(ModerationEndpoint("omni-moderation-latest", api_key=KEY, base_url="http://x/v1")) is None
+        assert table.price_of(ModerationEndpoint("omni-moderation-latest", api_key=KEY, base_url="http://x/v1")) is None
         elsewhere = ModerationEndpoint("m", api_key=KEY, base_url="http://x/v1")
-        assert PriceTable([{"moderation:m": OWN}], {}).of(elsewhere) == OWN
+        assert PriceTable([{"moderation:m": OWN}], {}).price_of(elsewhere) == OWN
 
 
 ENTRY = 'currency = "EUR"\nsource = "our bill"\ndate = 2026-01-02\n["m"]\n'
@@ -142,7 +142,7 @@ class TestATableOfOnesOwn:
     def read(self, folder: Path, text: str) -> dict[str, Price]:
         file = folder / "prices.toml"
         file.write_text(text, encoding="utf-8")
-        return dict(read_prices(file))
+        return dict(price_table(file).own[0])
 
     def test_what_is_left_out_costs_what_text_costs(self, tmp_path: Path) -> None:
         told = self.read(tmp_path, ENTRY + "text = 2\ncompletion = 3.5")
@@ -159,8 +159,8 @@ class TestATableOfOnesOwn:
     @pytest.mark.parametrize(
         ("text", "says"),
         [
-            (ENTRY + "text = -1\ncompletion = 1", "m: text is -1, must be at least 0 and finite"),
-            (ENTRY + "text = nan\ncompletion = 1", "m: text is nan, must be at least 0 and finite"),
+            (ENTRY + "text = -1\ncompletion = 1", "m: text is -1, must be a price per million tokens, at least 0"),
+            (ENTRY + "text = nan\ncompletion = 1", "m: text is nan, must be a price per million tokens, at least 0"),
             (ENTRY + "text = 1\ncompletion = inf", "m: completion is inf"),
             (ENTRY + "text = '1'\ncompletion = 1", "m: text is '1', must be a price per million tokens"),
             (ENTRY + "text = true\ncompletion = 1", "m: text is True"),
@@ -188,7 +188,7 @@ class TestATableOfOnesOwn:
 
     def test_a_file_that_is_missing_or_no_toml_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"price file '.*no\.toml': No such file"):
-            read_prices(tmp_path / "no.toml")
+            price_table(tmp_path / "no.toml")
         with pytest.raises(UsageError, match=r"price file .* is no TOML"):
             self.read(tmp_path, "text: 1")
 

@@ -39,10 +39,33 @@ def one_line_errors(
             return handler(data)
         except ValidationError as refused:
             given = (data.kwargs if isinstance(data, ArgsKwargs) else data) or {}
-            message = _message(refused, cls.__pydantic_fields__, given, name_of)
+            message = explain(refused, cls, given, name_of=name_of)
             raise error(f"{subject}: {message}" if subject else message) from None
 
     return model_validator(mode="wrap")(classmethod(validate))  # type: ignore[arg-type]  # of any class
+
+
+def explain(
+    refused: ValidationError, cls: type, given: Mapping[str, object], *, name_of: Callable[[str], str] = str
+) -> str:
+    """The first error in one line: "k is 2, must be a number at least 0 and at most 1".
+
+    Args:
+        refused: the error.
+        cls: the class that raised it.
+        given: its arguments by name.
+        name_of: a field's name as the user knows it.
+    """
+    fields: Mapping[str, FieldInfo] = getattr(cls, "__pydantic_fields__", {})
+    first = refused.errors(include_url=False)[0]
+    if not first["loc"]:
+        return first["msg"]
+    place = first["loc"][0]
+    name = list(fields)[place] if isinstance(place, int) else place
+    if name not in fields:
+        return _unknown_name(name, fields)
+    value = "missing" if first["type"] == "missing" else show(given.get(name, first["input"]))
+    return f"{name_of(name)} is {value}, must be {_limits(fields[name])}"
 
 
 def require_known_names(names: Collection[str], known: Collection[str], *, subject: str) -> None:
@@ -67,22 +90,6 @@ def show(value: object) -> str:
 def _unknown_name(name: str, known: Collection[str]) -> str:
     nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)
     return f"there is no {name!r}; the nearest is {nearest[0]!r}"
-
-
-def _message(
-    refused: ValidationError,
-    fields: Mapping[str, FieldInfo],
-    given: Mapping[str, object],
-    name_of: Callable[[str], str],
-) -> str:
-    first = refused.errors(include_url=False)[0]
-    if not first["loc"]:
-        return first["msg"]
-    place = first["loc"][0]
-    name = list(fields)[place] if isinstance(place, int) else place
-    if name not in fields:
-        return _unknown_name(name, fields)
-    return f"{name_of(name)} is {show(given.get(name, first['input']))}, must be {_limits(fields[name])}"
 
 
 def _limits(field: FieldInfo) -> str:

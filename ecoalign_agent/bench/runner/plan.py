@@ -19,8 +19,8 @@ from ecoalign_agent.bench.runner.models import is_stand_in
 from ecoalign_agent.economics.cost import Price
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
+from ecoalign_agent.factory import price_table
 from ecoalign_agent.images.image_tokens import family_of, image_tokens
-from ecoalign_agent.prices import price_table
 from ecoalign_agent.settings import settings_with
 
 _BYTES_PER_TOKEN = 4

@@ -11,7 +11,7 @@ from ecoalign_agent.bench.tuning.report import (
     estimate_tuning,
 )
 from ecoalign_agent.economics.cost import Price
-from ecoalign_agent.prices import FREE
+from ecoalign_agent.llm.prices import FREE
 
 # 10 trials of 6; 4 of the front and the published one on 14 more each; two policies on 20: 60 + 70 + 40.
 PLAN = TuningPlan(trials=10, searched=6, tuning=20, held_out=20, judged=0.25)
