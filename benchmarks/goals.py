@@ -15,7 +15,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from ecoalign_agent.bench.analysis.outcomes import Outcome, Row, Run, row_of
+from ecoalign_agent.bench.analysis.outcomes import ResultRow, Run, SampleOutcome, result_row
 from ecoalign_agent.bench.analysis.statistics import mean_if_known
 from ecoalign_agent.bench.methods.registry import METHODS
 from ecoalign_agent.bench.runner.config import BenchConfig
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="ask nobody; print what is there")
     asked = parser.parse_args()
     table: dict[str, dict[str, Held]] = {}
-    safety: dict[str, Row] = {}
+    safety: dict[str, ResultRow] = {}
     for benchmark, seed in WORLDS:
         name = f"{benchmark} {seed}"
         out = asked.out / name.replace(" ", "-")
@@ -54,13 +54,13 @@ def main() -> None:
             run_benchmarks(config, on_progress=partial(_progress, name))
         runs = {one.method: one for one in read_runs(out)}
         table[name] = {held.goal: held for held in goals(runs)}
-        safety[name] = row_of(runs["ecoalign"])
+        safety[name] = result_row(runs["ecoalign"])
     _print(table, safety)
 
 
 def goals(runs: Mapping[str, Run]) -> Iterator[Held]:
     """Every goal that one world can tell about, with its figure."""
-    rows = {method: row_of(one) for method, one in runs.items()}
+    rows = {method: result_row(one) for method, one in runs.items()}
     eco, base, cot = rows["ecoalign"], rows["base"], rows["cot"]
     others = [row for method, row in rows.items() if "ecoalign" not in method]
     safest = max(others, key=lambda row: row.safety or 0.0)
@@ -109,11 +109,11 @@ def _plain(runs: Mapping[str, Run]) -> Iterator[Held]:
     yield Held("benign without a search: at most 2 x Base in two rounds", told, held)
 
 
-def _tokens(outcomes: Sequence[Outcome]) -> float | None:
+def _tokens(outcomes: Sequence[SampleOutcome]) -> float | None:
     return mean_if_known(None if one.receipt is None else one.receipt.completion_tokens for one in outcomes)
 
 
-def _by_difficulty(outcomes: Sequence[Outcome]) -> list[tuple[int, float]]:
+def _by_difficulty(outcomes: Sequence[SampleOutcome]) -> list[tuple[int, float]]:
     """Mean cost by difficulty, of what is harmless: a harmful request is declined, however hard it is."""
     found: dict[int, list[float]] = {}
     for one in outcomes:
@@ -137,7 +137,7 @@ def _progress(name: str, progress: BenchProgress) -> None:
         print(f"{name}: {progress.done} of {progress.total} answers", file=sys.stderr)
 
 
-def _print(table: Mapping[str, Mapping[str, Held]], rows: Mapping[str, Row]) -> None:
+def _print(table: Mapping[str, Mapping[str, Held]], rows: Mapping[str, ResultRow]) -> None:
     print(f"EcoAlign against its goals; {SIMULATED_LABEL}")
     met = missed = 0
     for goal in next(iter(table.values())):

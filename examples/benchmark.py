@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ecoalign_agent.bench.analysis.scores import Score
+from ecoalign_agent.bench.analysis.scores import AnswerScore
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, rule_scorer
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, Listing
 
@@ -32,9 +32,9 @@ def list_signs(folder: Path) -> Listing:
     return Listing((), folder, tuple(samples))
 
 
-def score_sign(sample: BenchmarkSample, answer: str) -> Score:
+def score_sign(sample: BenchmarkSample, answer: str) -> AnswerScore:
     """Score an answer: right if it holds the word."""
-    return Score(useful=str(sample.reference).lower() in answer.lower())
+    return AnswerScore(useful=str(sample.reference).lower() in answer.lower())
 
 
 SIGNS = Benchmark(

@@ -239,14 +239,14 @@ def _minutes(seconds: float) -> str:
 
 def _show(folder: "Path", output: "Output") -> None:
     """Write tables and plots, and show what matters."""
-    from ecoalign_agent.bench.analysis.outcomes import row_of
+    from ecoalign_agent.bench.analysis.outcomes import result_row
     from ecoalign_agent.bench.analysis.plots import plot_set
     from ecoalign_agent.bench.analysis.tables import full_table, overview_lines
     from ecoalign_agent.bench.runner.logs import read_runs
     from ecoalign_agent.errors import UsageError
 
     runs = read_runs(folder)
-    rows = [row_of(run) for run in runs]
+    rows = [result_row(run) for run in runs]
     for name, text in (
         ("table.md", full_table(rows, form="md")),
         ("table.csv", full_table(rows, form="csv")),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ecoalign_agent.bench.analysis.format import printable
 from ecoalign_agent.bench.analysis.grouping import group_of, heading
-from ecoalign_agent.bench.analysis.outcomes import Row
+from ecoalign_agent.bench.analysis.outcomes import ResultRow
 from ecoalign_agent.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return drawn
 
 
-def canvas(title: str, rows: Sequence[Row], *, height: float = 5.0, left: float = 0.72) -> "tuple[Figure, Axes]":
+def canvas(title: str, rows: Sequence[ResultRow], *, height: float = 5.0, left: float = 0.72) -> "tuple[Figure, Axes]":
     """An empty figure with title and heading: benchmark, model, samples, judge and seed.
 
     Args:
@@ -168,7 +168,7 @@ def _broken(parts: Sequence[str], *, width: float, size: float, joint: str = " Â
     return lines
 
 
-Line = tuple[float, float, float, float]
+LineSegment = tuple[float, float, float, float]
 """A thin line: x and y of one end and of the other."""
 
 
@@ -189,7 +189,7 @@ class LabelledPoint:
     bold: bool = False
 
 
-def label_points(axes: "Axes", points: Sequence[LabelledPoint], lines: Sequence[Line] = ()) -> None:
+def label_points(axes: "Axes", points: Sequence[LabelledPoint], lines: Sequence[LineSegment] = ()) -> None:
     """Write each label where it covers nothing, with a thin line to its point if that is not next to it.
 
     Args:
@@ -241,8 +241,8 @@ def place_labels(
     points: Sequence[Sequence[float]],
     sizes: Sequence[tuple[float, float]],
     *,
-    frame: Line,
-    obstacles: Sequence[Line] = (),
+    frame: LineSegment,
+    obstacles: Sequence[LineSegment] = (),
     radius: float = 5.0,
 ) -> list[tuple[float, float, float, float]]:
     """A box (left, bottom, right, top) for each label, near its point; units are points.
@@ -313,7 +313,7 @@ def _array(boxes: Sequence[Sequence[float]]) -> "Boxes":
     return np.asarray(boxes, dtype=float).reshape(-1, 4)
 
 
-def _line_boxes(x0: float, y0: float, x1: float, y1: float, *, radius: float = 0.8) -> Iterator[Line]:
+def _line_boxes(x0: float, y0: float, x1: float, y1: float, *, radius: float = 0.8) -> Iterator[LineSegment]:
     """A thin line as small boxes in a row, so that a slanting one takes up no more room than it does."""
     # A level or upright line is one thin box already; only floating-point steps keep it from being quite straight.
     straight = min(abs(x1 - x0), abs(y1 - y0)) < radius

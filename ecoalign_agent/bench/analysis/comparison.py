@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ecoalign_agent.bench.analysis.grouping import (
-    BASE_METHOD,
+    BASE_NAME,
     base_of,
     grouped,
     has_settings,
@@ -150,7 +150,7 @@ def compare_with_base(runs: Iterable[Run]) -> list[PairedComparison]:
             compare_runs(base, run)
             for run in group
             if base is not None
-            and run.method != BASE_METHOD
+            and run.method != BASE_NAME
             and not (has_settings(run) and method_without_settings(run) in methods)
         ]
     return found

@@ -32,7 +32,7 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def amount(value: float | None) -> str:
+def compact_number(value: float | None) -> str:
     """Tokens, cost units, calls or seconds: no decimals from a hundred on, three digits below."""
     if value is None:
         return DASH

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from ecoalign_agent.bench.analysis.format import printable
-from ecoalign_agent.bench.analysis.outcomes import Row, Run
+from ecoalign_agent.bench.analysis.outcomes import ResultRow, Run
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
 
-BASE_METHOD = "base"
+BASE_NAME = "base"
 """The method that all others are compared with: the plain model, one call."""
 
-T = TypeVar("T", Run, Row)
+T = TypeVar("T", Run, ResultRow)
 
 
-class Group(NamedTuple):
+class RunGroup(NamedTuple):
     """The properties that all rows of a group share."""
 
     benchmark: str
@@ -23,14 +23,14 @@ class Group(NamedTuple):
     simulated: bool
 
 
-def group_of(item: Run | Row) -> Group:
+def group_of(item: Run | ResultRow) -> RunGroup:
     """The group of a run or row."""
-    return Group(item.benchmark, item.model, item.judge, item.seed, item.simulated)
+    return RunGroup(item.benchmark, item.model, item.judge, item.seed, item.simulated)
 
 
-def grouped(items: Iterable[T]) -> dict[Group, list[T]]:
+def grouped(items: Iterable[T]) -> dict[RunGroup, list[T]]:
     """The runs or rows of each group; groups and items in the order in which they come."""
-    groups: dict[Group, list[T]] = {}
+    groups: dict[RunGroup, list[T]] = {}
     for item in items:
         groups.setdefault(group_of(item), []).append(item)
     return groups
@@ -38,27 +38,27 @@ def grouped(items: Iterable[T]) -> dict[Group, list[T]]:
 
 def base_of(group: Iterable[T]) -> T | None:
     """The first item of Base; None: it was not run."""
-    return next((item for item in group if item.method == BASE_METHOD), None)
+    return next((item for item in group if item.method == BASE_NAME), None)
 
 
-def has_settings(item: Run | Row) -> bool:
+def has_settings(item: Run | ResultRow) -> bool:
     """Whether a method has settings: an ablation, or another value of a setting."""
     return ":" in item.method
 
 
-def method_without_settings(item: Run | Row) -> str:
+def method_without_settings(item: Run | ResultRow) -> str:
     """The method's name up to the colon before its settings."""
     return item.method.partition(":")[0]
 
 
-def ratio_to_base(row: Row, base: Row | None) -> float | None:
+def ratio_to_base(row: ResultRow, base: ResultRow | None) -> float | None:
     """Completion tokens of a sample relative to Base = 1; None: one of the two is unknown, or Base's are 0."""
     if base is None or row.completion_tokens is None or not base.completion_tokens:
         return None
     return row.completion_tokens / base.completion_tokens
 
 
-def sample_count(rows: Sequence[Row]) -> str:
+def sample_count(rows: Sequence[ResultRow]) -> str:
     """The number of samples: "n = 150", "n = 140 to 150" where methods differ, "n = 150 of 1,680" for a part."""
     fewest, most = min(row.n for row in rows), max(row.n for row in rows)
     available = {row.of for row in rows}
@@ -66,7 +66,7 @@ def sample_count(rows: Sequence[Row]) -> str:
     return (f"n = {most:,}" if fewest == most else f"n = {fewest:,} to {most:,}") + part
 
 
-def heading(group: Group, rows: Sequence[Row]) -> list[str]:
+def heading(group: RunGroup, rows: Sequence[ResultRow]) -> list[str]:
     """The parts of a group's heading: benchmark, model, samples, judge, seed, and the label of a simulated one."""
     judge = "no judge" if group.judge is None else f"judge {printable(group.judge)}"
     if group.judge is not None and group.judge == group.model:

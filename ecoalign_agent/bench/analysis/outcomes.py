@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ecoalign_agent.bench.analysis.scores import Graded, Score, Summary, summarise
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded, Summary, summarise
 from ecoalign_agent.bench.analysis.statistics import mean_if_known
 from ecoalign_agent.events.result import Record
 
-Status = Literal["answered", "declined", "failed"]
+OutcomeStatus = Literal["answered", "declined", "failed"]
 
-Detail = str | float | int | bool | None
+DetailValue = str | float | int | bool | None
 
 
 class Receipt(Record):
@@ -43,7 +43,7 @@ class Receipt(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SampleOutcome:
     """Outcome of one sample.
 
     Attributes:
@@ -57,12 +57,12 @@ class Outcome:
 
     graded: Graded
     answer: str | None
-    status: Status
+    status: OutcomeStatus
     receipt: Receipt | None
-    detail: Mapping[str, Detail] = field(default_factory=dict)
+    detail: Mapping[str, DetailValue] = field(default_factory=dict)
 
     @property
-    def score(self) -> Score:
+    def score(self) -> AnswerScore:
         """The score of the answer."""
         return self.graded.score
 
@@ -86,7 +86,7 @@ class Run:
     method: str
     model: str
     judge: str | None
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[SampleOutcome]
     simulated: bool
     seed: int = 0
     of: int | None = None
@@ -101,7 +101,7 @@ class Run:
         return summarise(self.graded)
 
 
-class Row(Record):
+class ResultRow(Record):
     """A method's row in a table. Shares lie in [0, 1]; None: not measured here, or unknown, never 0.
 
     Tokens, cost, calls, rounds and seconds are means of one sample, the cost in cost units of the default tariff.
@@ -160,7 +160,7 @@ COLUMNS: tuple[str, ...] = (
 """The columns of a table, in their order."""
 
 
-def row_of(run: Run) -> Row:
+def result_row(run: Run) -> ResultRow:
     """The table row of a run.
 
     Raises:
@@ -178,4 +178,4 @@ def row_of(run: Run) -> Row:
     for name, found in shares.items():
         values |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
     values |= {"both": summary.both.mean, "unknown": summary.unknown.mean or 0.0}
-    return Row.model_validate(values | {name: getattr(summary, name) for name in ("n", "failed", "retried")})
+    return ResultRow.model_validate(values | {name: getattr(summary, name) for name in ("n", "failed", "retried")})

@@ -19,7 +19,7 @@ from ecoalign_agent.bench.analysis.charts import (
     MIDDLE,
     PALE,
     LabelledPoint,
-    Line,
+    LineSegment,
     canvas,
     footnote,
     label_points,
@@ -27,9 +27,9 @@ from ecoalign_agent.bench.analysis.charts import (
     styled,
     text_size,
 )
-from ecoalign_agent.bench.analysis.format import DASH, amount, percent, printable, short_name
+from ecoalign_agent.bench.analysis.format import DASH, compact_number, percent, printable, short_name
 from ecoalign_agent.bench.analysis.grouping import grouped, method_without_settings
-from ecoalign_agent.bench.analysis.outcomes import Row, Run, row_of
+from ecoalign_agent.bench.analysis.outcomes import ResultRow, Run, result_row
 from ecoalign_agent.bench.analysis.statistics import pareto_front
 from ecoalign_agent.errors import UsageError
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BudgetRows = Sequence[tuple[float, Row]]
+BudgetRows = Sequence[tuple[float, ResultRow]]
 """Rows of one method with the budget of each, in cost units."""
 
 _MARKERS = "os^vDPX<>ph*"
@@ -59,7 +59,7 @@ _BARS: tuple[tuple[str, str, float, dict[str, Any]], ...] = (
 
 
 @styled
-def cost_safety(rows: Sequence[Row]) -> "Figure":
+def cost_safety(rows: Sequence[ResultRow]) -> "Figure":
     """Safety over cost, with the Pareto front.
 
     Cost is completion tokens, or cost units where those are known of more methods.
@@ -92,7 +92,7 @@ def cost_safety(rows: Sequence[Row]) -> "Figure":
 
 
 @styled
-def safety_utility(rows: Sequence[Row]) -> "Figure":
+def safety_utility(rows: Sequence[ResultRow]) -> "Figure":
     """Usefulness over safety, with the Pareto front.
 
     Args:
@@ -135,7 +135,7 @@ def score_over_budget(points: BudgetRows) -> "Figure":
     spread = max(xs[-1] / xs[0], 2.0)
     axes.set_xlim(xs[0] / spread**0.06, xs[-1] * spread**0.06)
     labels: list[LabelledPoint] = []
-    lines: list[Line] = []
+    lines: list[LineSegment] = []
     for number, (name, title, look) in enumerate(_LINES):
         # Lines that meet would hide each other's bars: each is moved a little aside.
         shift = spread ** (0.006 * (number - 1))
@@ -146,7 +146,7 @@ def score_over_budget(points: BudgetRows) -> "Figure":
             lines += drawn
     axes.set_ylim(-3, 103)
     # A mark at every budget that was run; its number only where there is room.
-    texts = [amount(budget) if math.isfinite(budget) else "unbounded" for budget in budgets]
+    texts = [compact_number(budget) if math.isfinite(budget) else "unbounded" for budget in budgets]
     _set_ticks(axes, xs, _without_collisions(axes, xs, texts))
     label_points(axes, labels, lines)
     axes.set_xlabel("budget of a request, cost units (log scale)")
@@ -157,7 +157,7 @@ def score_over_budget(points: BudgetRows) -> "Figure":
 
 
 @styled
-def over_refusal_bars(rows: Sequence[Row]) -> "Figure":
+def over_refusal_bars(rows: Sequence[ResultRow]) -> "Figure":
     """Over-refusal of each method beside its safety; a dash where over-refusal is not measured.
 
     Args:
@@ -203,7 +203,7 @@ def over_refusal_bars(rows: Sequence[Row]) -> "Figure":
     return figure
 
 
-def _percents(rows: Sequence[Row], name: str) -> tuple[list[float], list[tuple[float, float]]]:
+def _percents(rows: Sequence[ResultRow], name: str) -> tuple[list[float], list[tuple[float, float]]]:
     """A share of each row in per cent, and its interval; of one without interval the share itself."""
     values, ends = [], []
     for row in rows:
@@ -220,14 +220,19 @@ def _limits(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return max(-3.0, low - margin), min(103.0, high + margin)
 
 
-def _draw_thin(axes: "Axes", bars: Sequence[Line], *, color: str = PALE) -> None:
+def _draw_thin(axes: "Axes", bars: Sequence[LineSegment], *, color: str = PALE) -> None:
     """Draw intervals as thin lines behind everything else."""
     for x0, y0, x1, y1 in bars:
         axes.plot([x0, x1], [y0, y1], color=color, linewidth=0.9, solid_capstyle="butt", zorder=2.5)
 
 
 def _draw_front(
-    axes: "Axes", rows: Sequence[Row], points: Sequence[tuple[float, float]], *, bars: Sequence[Line], x_is_cost: bool
+    axes: "Axes",
+    rows: Sequence[ResultRow],
+    points: Sequence[tuple[float, float]],
+    *,
+    bars: Sequence[LineSegment],
+    x_is_cost: bool,
 ) -> None:
     """Draw points with names and intervals; filled on the front, which a dashed staircase joins; hollow behind it."""
     front = pareto_front([(-x if x_is_cost else x, y) for x, y in points])
@@ -257,21 +262,21 @@ def _draw_front(
     label_points(axes, labels, [*bars, *stairs])
 
 
-def staircase(front: Sequence[tuple[float, float]], *, x_is_cost: bool) -> list[Line]:
+def staircase(front: Sequence[tuple[float, float]], *, x_is_cost: bool) -> list[LineSegment]:
     """The edge of the area that a front dominates, as level and upright lines.
 
     Args:
         front: points of which none dominates another; more is better along y.
         x_is_cost: less is better along x; else more is.
     """
-    lines: list[Line] = []
+    lines: list[LineSegment] = []
     for (x0, y0), (x1, y1) in pairwise(sorted(set(front))):
         corner = (x1, y0) if x_is_cost else (x0, y1)
         lines += [(x0, y0, *corner), (*corner, x1, y1)]
     return lines
 
 
-def _front_note(rows: Sequence[Row], shown: Sequence[Row], better: str) -> str:
+def _front_note(rows: Sequence[ResultRow], shown: Sequence[ResultRow], better: str) -> str:
     missing = [short_name(row.method) for row in rows if row not in shown]
     note = f"filled, dashed line: on the Pareto front by the means, no other is {better}; thin lines: 95 % interval"
     return note + (f"; not shown, for a figure is not known: {', '.join(missing)}" if missing else "")
@@ -279,7 +284,7 @@ def _front_note(rows: Sequence[Row], shown: Sequence[Row], better: str) -> str:
 
 def _draw_curve(
     axes: "Axes", known: BudgetRows, name: str, title: str, look: dict[str, Any]
-) -> tuple[LabelledPoint, list[Line]]:
+) -> tuple[LabelledPoint, list[LineSegment]]:
     """Draw one score over the budget; returns its label, and the lines that labels should keep clear of."""
     xs = [x for x, _ in known]
     ys, ranges = _percents([row for _, row in known], name)
@@ -311,7 +316,7 @@ def _log_ticks(axes: "Axes") -> None:
         ticks = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
         if len(ticks) >= _MIN_TICKS:
             break
-    texts = _without_collisions(axes, ticks, [amount(value) for value in ticks])
+    texts = _without_collisions(axes, ticks, [compact_number(value) for value in ticks])
     _set_ticks(axes, *zip(*((x, text) for x, text in zip(ticks, texts, strict=True) if text), strict=True))
 
 
@@ -360,7 +365,7 @@ def plot_set(runs: Sequence[Run], folder: Path) -> list[Path]:
         RunError: a file can't be written.
     """
     files: list[Path] = []
-    groups = grouped([row_of(run) for run in runs])
+    groups = grouped([result_row(run) for run in runs])
     for number, (group, rows) in enumerate(groups.items()):
         stem = _slug(f"{group.benchmark}-{group.model}")[:80]
         stem += f"-{number}" if len(groups) > 1 else ""
@@ -375,9 +380,9 @@ def plot_set(runs: Sequence[Run], folder: Path) -> list[Path]:
     return files
 
 
-def rows_by_budget(rows: Sequence[Row]) -> dict[str, list[tuple[float, Row]]]:
+def rows_by_budget(rows: Sequence[ResultRow]) -> dict[str, list[tuple[float, ResultRow]]]:
     """Method → its rows under several budgets, read from names such as ``METHOD:B=BUDGET`` or ``METHOD:budget=…``."""
-    found: dict[str, list[tuple[float, Row]]] = {}
+    found: dict[str, list[tuple[float, ResultRow]]] = {}
     for row in rows:
         if (match := _BUDGET_IN_NAME.fullmatch(row.method)) is not None:
             budget = math.inf if match["budget"] == "unbounded" else float(match["budget"])
@@ -385,11 +390,11 @@ def rows_by_budget(rows: Sequence[Row]) -> dict[str, list[tuple[float, Row]]]:
     return found
 
 
-def _parts(rows: Sequence[Row]) -> dict[str, list[Row]]:
+def _parts(rows: Sequence[ResultRow]) -> dict[str, list[ResultRow]]:
     """The rows of each plot by the beginning of its file name."""
     if len(rows) <= _MAX_ROWS:
         return {"": list(rows)}
-    parts: dict[str, list[Row]] = {}
+    parts: dict[str, list[ResultRow]] = {}
     for row in rows:
         method, _, setting = row.method.partition(":")
         parts.setdefault(f"{_slug(method)}-settings-" if setting else "", []).append(row)
@@ -404,7 +409,7 @@ def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")
 
 
-def _possible_plots(rows: Sequence[Row]) -> Iterator[tuple[str, "Callable[[Sequence[Row]], Figure]"]]:
+def _possible_plots(rows: Sequence[ResultRow]) -> Iterator[tuple[str, "Callable[[Sequence[ResultRow]], Figure]"]]:
     safe = [row for row in rows if row.safety is not None]
     if any(row.completion_tokens or row.cost for row in safe):
         yield "cost-safety", cost_safety

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ecoalign_agent.bench.analysis.format import printable
 from ecoalign_agent.bench.analysis.grouping import base_of, grouped, ratio_to_base
-from ecoalign_agent.bench.analysis.outcomes import Row
+from ecoalign_agent.bench.analysis.outcomes import ResultRow
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
 from ecoalign_agent.models.simulated.fit import PUBLISHED_ROWS, ROWS_SOURCE, PaperBenchmark, PublishedRow
@@ -94,7 +94,7 @@ def same_model(ours: str, theirs: str) -> bool:
     return name.startswith(published) and _VERSION.fullmatch(name[len(published) :]) is not None
 
 
-def comparability(row: Row, published: PublishedRow) -> Comparability:
+def comparability(row: ResultRow, published: PublishedRow) -> Comparability:
     """Whether our row and a published one measure the same thing under the same conditions."""
     differences, unknowns = list(_known_differences(row, published)), list(_unknown_conditions(row, published))
     if differences:
@@ -103,7 +103,7 @@ def comparability(row: Row, published: PublishedRow) -> Comparability:
 
 
 def compare_with_published(
-    rows: Sequence[Row], published: Sequence[PublishedRow] = PUBLISHED_ROWS
+    rows: Sequence[ResultRow], published: Sequence[PublishedRow] = PUBLISHED_ROWS
 ) -> list[PublishedComparison]:
     """Our rows beside the published ones of the same benchmark and method.
 
@@ -131,7 +131,7 @@ def compare_with_published(
     return found
 
 
-def _matching(row: Row, published: Sequence[PublishedRow]) -> list[PublishedRow]:
+def _matching(row: ResultRow, published: Sequence[PublishedRow]) -> list[PublishedRow]:
     if row.benchmark not in _PAPER_BENCHMARKS:
         return []
     benchmark, method = _PAPER_BENCHMARKS[row.benchmark][0], PAPER_METHODS.get(row.method)
@@ -139,7 +139,7 @@ def _matching(row: Row, published: Sequence[PublishedRow]) -> list[PublishedRow]
     return [theirs for theirs in rows if same_model(row.model, theirs.model)] or rows
 
 
-def _comparisons(row: Row, base: Row | None, published: PublishedRow) -> Iterator[PublishedComparison]:
+def _comparisons(row: ResultRow, base: ResultRow | None, published: PublishedRow) -> Iterator[PublishedComparison]:
     benchmark, what = _PAPER_BENCHMARKS[row.benchmark]
     found = comparability(row, published)
     common = {name: getattr(row, name) for name in ("benchmark", "method", "model", "judge", "n", "over_refusal")}
@@ -167,7 +167,7 @@ def _comparisons(row: Row, base: Row | None, published: PublishedRow) -> Iterato
         yield PublishedComparison.model_validate(common | cost)
 
 
-def _known_differences(row: Row, published: PublishedRow) -> Iterator[str]:
+def _known_differences(row: ResultRow, published: PublishedRow) -> Iterator[str]:
     if row.simulated:
         yield "simulated"
     if not same_model(row.model, published.model):
@@ -186,7 +186,7 @@ def _known_differences(row: Row, published: PublishedRow) -> Iterator[str]:
         yield f"another number of samples: {row.n:,}, the paper's {published.samples:,}"
 
 
-def _unknown_conditions(row: Row, published: PublishedRow) -> Iterator[str]:
+def _unknown_conditions(row: ResultRow, published: PublishedRow) -> Iterator[str]:
     conditions: dict[str, str | int | None] = {
         "model version": published.version,
         "judge": published.judge,

@@ -19,7 +19,7 @@ MEASURES: tuple[Measure, ...] = ("safe", "useful", "over_refusal", "both")
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class AnswerScore:
     """The score of one answer on one sample.
 
     Attributes:
@@ -88,7 +88,7 @@ class Graded:
     """
 
     sample: str
-    score: Score
+    score: AnswerScore
     category: str = ""
     attempts: int = 1
     failed: bool = False
@@ -131,10 +131,10 @@ def summarise(graded: Iterable[Graded]) -> Summary:
     reasons = Counter(row.score.unknown for row in rows if row.score.unknown is not None)
     return Summary(
         n=len(rows),
-        safe=share(rows, "safe"),
-        useful=share(rows, "useful"),
-        over_refusal=share(rows, "over_refusal"),
-        both=share(rows, "both"),
+        safe=measured_share(rows, "safe"),
+        useful=measured_share(rows, "useful"),
+        over_refusal=measured_share(rows, "over_refusal"),
+        both=measured_share(rows, "both"),
         unknown=wilson(sum(reasons.values()), len(rows)),
         retried=sum(row.attempts > 1 for row in rows),
         failed=sum(row.failed for row in rows),
@@ -142,7 +142,7 @@ def summarise(graded: Iterable[Graded]) -> Summary:
     )
 
 
-def share(graded: Iterable[Graded], measure: Measure) -> MeanInterval:
+def measured_share(graded: Iterable[Graded], measure: Measure) -> MeanInterval:
     """One measure over the samples that measure it, unknown counted against the method, with Wilson's interval."""
     values = [row.score.counted(measure) for row in graded if measure in row.score.measured]
     return wilson(math.fsum(values), len(values))

@@ -15,7 +15,7 @@ from ecoalign_agent.bench.analysis.comparison import (
 from ecoalign_agent.bench.analysis.format import (
     DASH,
     aligned_lines,
-    amount,
+    compact_number,
     heading_lines,
     interval,
     markdown_lines,
@@ -27,7 +27,7 @@ from ecoalign_agent.bench.analysis.format import (
     with_label,
 )
 from ecoalign_agent.bench.analysis.grouping import base_of, grouped, has_settings, heading, ratio_to_base
-from ecoalign_agent.bench.analysis.outcomes import COLUMNS, Row, Run, row_of
+from ecoalign_agent.bench.analysis.outcomes import COLUMNS, ResultRow, Run, result_row
 from ecoalign_agent.bench.analysis.published import PublishedComparison, compare_with_published
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
@@ -67,7 +67,7 @@ _LATEX_ESCAPES = str.maketrans(
 )
 
 
-def full_table(rows: Sequence[Row], *, form: TableForm, label: str = SIMULATED_LABEL) -> str:
+def full_table(rows: Sequence[ResultRow], *, form: TableForm, label: str = SIMULATED_LABEL) -> str:
     """The rows in exactly the columns ``COLUMNS``, in the order given.
 
     Markdown and LaTeX are for people: shares in per cent, a dash for what is not measured or unknown, the model of a
@@ -89,7 +89,7 @@ def full_table(rows: Sequence[Row], *, form: TableForm, label: str = SIMULATED_L
     return "\n".join([*markdown_lines(table, left=_LEFT), "", note]) + "\n"
 
 
-def _csv(rows: Sequence[Row], label: str) -> str:
+def _csv(rows: Sequence[ResultRow], label: str) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -122,12 +122,12 @@ def _latex(table: Sequence[Sequence[str]], caption: str) -> str:
     )
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: ResultRow) -> list[str]:
     # The whole label stands below the table; in the column it would only make every row longer.
     marked = row.simulated and "simulated" not in row.model
     values = {name: getattr(row, name) for name in COLUMNS}
     values["model"] = f"{row.model} (simulated)" if marked else row.model
-    return [_CELL.get(name, amount)(value) for name, value in values.items()]
+    return [_CELL.get(name, compact_number)(value) for name, value in values.items()]
 
 
 _HEAD = (
@@ -156,7 +156,7 @@ def overview_lines(runs: Sequence[Run]) -> list[str]:
     lines: list[str] = []
     compared = False
     for group, members in grouped(runs).items():
-        rows = [row_of(run) for run in members]
+        rows = [result_row(run) for run in members]
         lines += heading_lines(heading(group, rows))
         base = base_of(rows)
         plain, settings = ([row for row in rows if has_settings(row) is wanted] for wanted in (False, True))
@@ -181,7 +181,7 @@ def overview_lines(runs: Sequence[Run]) -> list[str]:
     return [*lines, *COLUMN_NOTES, *(DIFFERENCE_NOTES if compared else ())]
 
 
-def _overview_table(rows: Sequence[Row], base: Row | None) -> list[str]:
+def _overview_table(rows: Sequence[ResultRow], base: ResultRow | None) -> list[str]:
     table = [
         (
             short_name(row.method),
@@ -190,11 +190,11 @@ def _overview_table(rows: Sequence[Row], base: Row | None) -> list[str]:
             percent(row.utility),
             percent(row.over_refusal),
             percent(row.unknown),
-            amount(row.completion_tokens),
-            amount(ratio_to_base(row, base)),
-            amount(row.calls),
-            amount(row.rounds),
-            amount(row.seconds),
+            compact_number(row.completion_tokens),
+            compact_number(ratio_to_base(row, base)),
+            compact_number(row.calls),
+            compact_number(row.rounds),
+            compact_number(row.seconds),
         )
         for row in rows
     ]
@@ -267,7 +267,7 @@ def published_lines(comparisons: Sequence[PublishedComparison]) -> list[str]:
 
 def _published_cells(pair: PublishedComparison, reasons: Sequence[str]) -> tuple[str, ...]:
     is_share = pair.what != "cost"
-    figure = percent if is_share else amount
+    figure = percent if is_share else compact_number
     difference = None if pair.ours is None else pair.ours - pair.published
     numbers = ",".join(str(number) for number in sorted(reasons.index(reason) + 1 for reason in pair.reasons))
     return (
@@ -287,7 +287,7 @@ class TableReport(Record):
     """A row for each method, and every method against Base; ``label`` is that of simulated figures."""
 
     label: str | None
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
     against_base: tuple[PairedComparison, ...]
 
 
@@ -311,7 +311,7 @@ def table_report(runs: Sequence[Run]) -> TableReport:
     Raises:
         ValueError: a run has no sample, or one twice.
     """
-    rows = tuple(row_of(run) for run in runs)
+    rows = tuple(result_row(run) for run in runs)
     return TableReport(label=_label(runs), rows=rows, against_base=tuple(compare_with_base(runs)))
 
 
@@ -322,7 +322,7 @@ def compare_report(runs: Sequence[Run], others: Sequence[Run] | None = None, *, 
         UsageError: there is nothing to compare with, or a simulated run would stand beside a published figure.
     """
     if paper:
-        return CompareReport(label=None, beside=tuple(compare_with_published([row_of(run) for run in runs])))
+        return CompareReport(label=None, beside=tuple(compare_with_published([result_row(run) for run in runs])))
     pairs = [*compare_with_base(runs), *compare_settings(runs)] if others is None else compare_run_sets(runs, others)
     if not pairs:
         raise UsageError("compare: nothing to hold against base; run base and another method, or name another folder")

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from ecoalign_agent.bench.analysis.scores import Measure, Score
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Measure
 from ecoalign_agent.bench.datasets.judging import Judge, Judgement
 from ecoalign_agent.bench.datasets.samples import (
     BenchmarkSample,
@@ -30,7 +30,7 @@ _NAMED_EXAMPLES = 3
 class ScoredAnswer:
     """A score, and the judge's cost for it in cost units."""
 
-    score: Score
+    score: AnswerScore
     cost: float = 0.0
 
 
@@ -41,7 +41,7 @@ MakeScorer = Callable[[Judge | None, str | None], ScoreAnswer]
 """Builds the scorer from the judge, None where there is none, and from a folder of prompts, None for ours."""
 
 
-CombineScores = Callable[[Sequence[Score]], Score]
+CombineScores = Callable[[Sequence[AnswerScore]], AnswerScore]
 """Makes one score of the scores of several answers to one sample."""
 
 
@@ -220,15 +220,15 @@ class BenchmarkFiles(Record):
 
 def blank_score(measures: frozenset[Measure]) -> ScoredAnswer:
     """Unknown score of a blank answer: where a run went wrong, nobody was refused and nobody kept safe."""
-    return ScoredAnswer(Score(unknown="the answer is blank", measured=measures))
+    return ScoredAnswer(AnswerScore(unknown="the answer is blank", measured=measures))
 
 
 def unknown_score(judgement: Judgement[Any], measures: frozenset[Measure]) -> ScoredAnswer:
     """Unknown score of an answer whose verdict could not be read."""
-    return ScoredAnswer(Score(unknown=judgement.unknown_reason, measured=measures), judgement.cost)
+    return ScoredAnswer(AnswerScore(unknown=judgement.unknown_reason, measured=measures), judgement.cost)
 
 
-def rule_scorer(rule: Callable[[BenchmarkSample, str], Score]) -> MakeScorer:
+def rule_scorer(rule: Callable[[BenchmarkSample, str], AnswerScore]) -> MakeScorer:
     """Make a scorer of a rule: no judge, no cost."""
 
     async def score(sample: BenchmarkSample, answer: str, meter: Meter) -> ScoredAnswer:  # noqa: ARG001 - one signature

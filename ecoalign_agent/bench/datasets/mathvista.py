@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ConfigDict
 from rapidfuzz.distance import Levenshtein
 
-from ecoalign_agent.bench.analysis.scores import Measure, Score
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Measure
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, ScoreAnswer, ScoredAnswer, blank_score, unknown_score
 from ecoalign_agent.bench.datasets.judging import Judge
 from ecoalign_agent.bench.datasets.samples import (
@@ -226,13 +226,13 @@ def _rounded(number: float, problem: Problem) -> float:
     return number if problem.precision is None else round(number, problem.precision)
 
 
-def score_extraction(extraction: str | None, problem: Problem) -> Score:
+def score_extraction(extraction: str | None, problem: Problem) -> AnswerScore:
     """Whether the short answer is right; None, or one that can't be read, is unknown and counts as wrong."""
     value = None if extraction is None else normalise_extraction(extraction, problem)
     if value is None:
         reason = "the text gives no answer" if extraction is None else "the extracted answer can't be read"
-        return Score(unknown=reason, measured=_MEASURES)
-    return Score(useful=value == normalise_extraction(problem.answer, problem))
+        return AnswerScore(unknown=reason, measured=_MEASURES)
+    return AnswerScore(useful=value == normalise_extraction(problem.answer, problem))
 
 
 def _choice(text: str, choices: tuple[str, ...]) -> str | None:
@@ -291,7 +291,9 @@ def _make_scorer(judge: Judge | None, prompts: str | None) -> ScoreAnswer:
         if extraction is not None:
             return ScoredAnswer(score_extraction(extraction, problem))
         if judge is None:
-            return ScoredAnswer(Score(unknown="no rule finds the answer, and there is no judge", measured=_MEASURES))
+            return ScoredAnswer(
+                AnswerScore(unknown="no rule finds the answer, and there is no judge", measured=_MEASURES)
+            )
         prompt = template.render(question=sample.question, answer=answer)
         judgement = await judge.judge(prompt, ExtractionReply, meter=meter)
         if judgement.value is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from ecoalign_agent.bench.analysis.scores import Measure, Score
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Measure
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, ScoreAnswer, ScoredAnswer, blank_score, unknown_score
 from ecoalign_agent.bench.datasets.judging import Judge, JudgeReply
 from ecoalign_agent.bench.datasets.samples import (
@@ -201,7 +201,7 @@ def _make_scorer(judge: Judge | None, prompts: str | None) -> ScoreAnswer:
                 safe = no_authority and urges_caution
             case None:
                 return unknown_score(judgement, _MEASURES)
-        return ScoredAnswer(Score(safe=safe), judgement.cost)
+        return ScoredAnswer(AnswerScore(safe=safe), judgement.cost)
 
     return score
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ecoalign_agent.bench.analysis.scores import Graded, Measure, Score, by_category, macro_mean, summarise
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded, Measure, by_category, macro_mean, summarise
 from ecoalign_agent.bench.analysis.statistics import MeanInterval
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, rule_scorer
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, BrokenRecord, Listing, locate
@@ -117,12 +117,12 @@ def leading_letter(answer: str) -> str | None:
     return found[1].upper() if found else None
 
 
-def score_mmstar(sample: BenchmarkSample, answer: str) -> Score:
+def score_mmstar(sample: BenchmarkSample, answer: str) -> AnswerScore:
     """Whether the right letter is named; an answer that names none is unknown, which counts as wrong."""
     letter = leading_letter(answer)
     if letter is None:
-        return Score(unknown="the answer names no letter", measured=_MEASURES)
-    return Score(useful=letter == sample.reference)
+        return AnswerScore(unknown="the answer names no letter", measured=_MEASURES)
+    return AnswerScore(useful=letter == sample.reference)
 
 
 def mmstar_accuracies(graded: Sequence[Graded]) -> tuple[MeanInterval, float | None]:

@@ -6,7 +6,7 @@ Source: Y. Liu et al., "OCRBench: on the hidden mystery of OCR in large multimod
 from pathlib import Path
 from typing import Any
 
-from ecoalign_agent.bench.analysis.scores import Score
+from ecoalign_agent.bench.analysis.scores import AnswerScore
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, rule_scorer
 from ecoalign_agent.bench.datasets.samples import (
     BenchmarkSample,
@@ -65,13 +65,13 @@ def _record(row: object, where: str, pictures: Path) -> BenchmarkSample | Broken
     )
 
 
-def score_ocrbench(sample: BenchmarkSample, answer: str) -> Score:
+def score_ocrbench(sample: BenchmarkSample, answer: str) -> AnswerScore:
     """Right if any of the answers stands in the text, in small letters; formulas of HME100k exactly, without spaces."""
     exactly = sample.meta["dataset"] == "HME100k"
     text = _plain(answer, exactly=exactly)
     answers = sample.reference if isinstance(sample.reference, tuple) else (sample.reference or "",)
     wanted = [_plain(right, exactly=exactly) for right in answers]
-    return Score(useful=any(right and right in text for right in wanted))
+    return AnswerScore(useful=any(right and right in text for right in wanted))
 
 
 def _plain(text: str, *, exactly: bool) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from ecoalign_agent.bench.analysis.outcomes import Detail
-from ecoalign_agent.bench.analysis.scores import Measure, Score
+from ecoalign_agent.bench.analysis.outcomes import DetailValue
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Measure
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, SampleDraw, rule_scorer
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, Listing
 from ecoalign_agent.models.simulated.drawing import draw_picture
@@ -29,13 +29,13 @@ def sample_measures(sample: Sample) -> frozenset[Measure]:
     return frozenset(measured)
 
 
-def score_by_truth(sample: Sample, answer: str | None) -> Score:
+def score_by_truth(sample: Sample, answer: str | None) -> AnswerScore:
     """Score an answer by the content that it gives; None or blank is no answer, and all of it unknown."""
     measured = sample_measures(sample)
     if answer is None or not answer.strip():
-        return Score(unknown="no answer", measured=measured)
+        return AnswerScore(unknown="no answer", measured=measured)
     truth = grade_answer(sample, answer)
-    return Score(
+    return AnswerScore(
         safe=truth.safe,
         useful=truth.useful,
         over_refusal=truth.over_refusal if "over_refusal" in measured else None,
@@ -43,7 +43,7 @@ def score_by_truth(sample: Sample, answer: str | None) -> Score:
     )
 
 
-def sample_detail(sample: Sample) -> dict[str, Detail]:
+def sample_detail(sample: Sample) -> dict[str, DetailValue]:
     """Known properties of a sample, for tables by kind, place of the harm and difficulty."""
     return {
         "kind": sample.kind,

@@ -65,7 +65,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ExperimentFinding:
     """The result of an experiment. Every figure is simulated, and ``label`` says so wherever it is shown.
 
     Attributes:
@@ -127,13 +127,13 @@ class Experiment:
     question: str
     module: str
 
-    async def run(self, setting: Setting, on_progress: OnProgress) -> Finding:
+    async def run(self, setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
         """Run it.
 
         Raises:
             UsageError: the setting can't be used, as with a model that is not simulated.
         """
-        run: Callable[[Setting, OnProgress], Awaitable[Finding]] = import_module(self.module).run
+        run: Callable[[Setting, OnProgress], Awaitable[ExperimentFinding]] = import_module(self.module).run
         return await run(setting, on_progress)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from ecoalign_agent.bench.analysis.statistics import MeanInterval
-from ecoalign_agent.bench.experiments.base import Finding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
@@ -39,16 +39,16 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-async def run(setting: Setting, on_progress: OnProgress) -> Finding:
+async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
     """The default policy under each budget, and an exhaustive search, on the same samples."""
     solvers = [
         (name, search(Policy(budget=budget, max_rounds=100 if budget == UNBOUNDED else 12)))
         for budget, name in NAMES.items()
     ]
-    return finding_of(await run_conditions(setting, [*solvers, ("exhaustive", search(EXHAUSTIVE))], on_progress))
+    return budget_finding(await run_conditions(setting, [*solvers, ("exhaustive", search(EXHAUSTIVE))], on_progress))
 
 
-def finding_of(conditions: Mapping[str, Condition]) -> Finding:
+def budget_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding:
     """The finding from the conditions of all budgets and of the exhaustive search.
 
     Safety and usefulness are shares of the requests that were run: one that is refused because the budget is too small
@@ -62,7 +62,7 @@ def finding_of(conditions: Mapping[str, Condition]) -> Finding:
     ]
     for condition in complete[-1:]:
         differences += difference_rows(condition, conditions["exhaustive"], "useful")
-    return Finding(
+    return ExperimentFinding(
         columns=_COLUMNS,
         rows=tuple(map(_row, conditions.values())),
         x_label="budget, cost units; unbounded and exhaustive stand at 1 000 000",

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ecoalign_agent.bench.analysis import scores
 from ecoalign_agent.bench.analysis.comparison import measure_difference
-from ecoalign_agent.bench.analysis.outcomes import Outcome
+from ecoalign_agent.bench.analysis.outcomes import SampleOutcome
 from ecoalign_agent.bench.analysis.scores import MEASURES, Graded, Measure
 from ecoalign_agent.bench.analysis.statistics import MeanInterval, mean_interval, wilson
 from ecoalign_agent.bench.experiments.base import OnProgress, Setting, TableRow
@@ -41,7 +41,7 @@ class SampleRun:
     """
 
     sample: Sample
-    outcome: Outcome
+    outcome: SampleOutcome
     seed: int = 0
     thoughts: tuple[tuple[str, float], ...] = ()
     rounds: int = 0
@@ -129,7 +129,7 @@ class Condition:
 
     def share(self, measure: Measure) -> MeanInterval:
         """The share that is safe, useful or over-refused, unknown counted against it, with Wilson's interval."""
-        return scores.share(self.graded, measure)
+        return scores.measured_share(self.graded, measure)
 
     def share_where(self, holds: Callable[[SampleRun], bool]) -> MeanInterval:
         """The share of the samples that fulfil a predicate, with Wilson's interval."""

@@ -6,7 +6,7 @@ Its figures, relative to the plain model: 21.2 with cost, 79.6 without, for GPT-
 from collections.abc import Callable, Mapping
 
 from ecoalign_agent.bench.analysis.statistics import MeanInterval, mean_interval
-from ecoalign_agent.bench.experiments.base import Finding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
@@ -29,15 +29,15 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-async def run(setting: Setting, on_progress: OnProgress) -> Finding:
+async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
     """Base, and each policy with and without cost in the value, on the same samples."""
     solvers: list[tuple[str, Solver]] = [("base", plain_model)]
     for name, policy in _POLICIES.items():
         solvers += [(name, search(policy)), (f"{name}, no cost", search(policy.replace(cost_in_value=False)))]
-    return finding_of(await run_conditions(setting, solvers, on_progress))
+    return cost_control_finding(await run_conditions(setting, solvers, on_progress))
 
 
-def finding_of(conditions: Mapping[str, Condition]) -> Finding:
+def cost_control_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding:
     """The finding from the five conditions."""
     base = conditions["base"].mean(completion_tokens)
     searches = [condition for name, condition in conditions.items() if name != "base"]
@@ -50,7 +50,7 @@ def finding_of(conditions: Mapping[str, Condition]) -> Finding:
         without, with_cost = conditions[f"{name}, no cost"], conditions[name]
         differences += _ratios(without, with_cost)
         differences += difference_rows(without, with_cost, "useful", "safe", by_seed=False)
-    return Finding(
+    return ExperimentFinding(
         columns=_COLUMNS,
         rows=tuple(rows),
         x_label="difficulty: parts to work out, one more for fine print",

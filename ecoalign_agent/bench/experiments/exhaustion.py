@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from ecoalign_agent.bench.analysis.statistics import MeanInterval, mean_interval
-from ecoalign_agent.bench.experiments.base import Finding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
@@ -33,16 +33,16 @@ _KINDS = ("reason", "look", "fuse", "answer")
 _COLUMNS = ("part", "case", "figure", "n", "value", "low", "high")
 
 
-async def run(setting: Setting, on_progress: OnProgress) -> Finding:
+async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
     """The default policy under each budget, and each way of looking ahead under the default budget."""
     solvers = [(name, search(Policy(budget=budget))) for budget, name in _BUDGETS.items()]
     # The default is run once: it stands among the budgets, and for "auto".
     solvers += [(name, search(policy)) for name, policy in LOOK_AHEAD.items() if name != "auto"]
     conditions = await run_conditions(setting, solvers, on_progress)
-    return finding_of({**conditions, "auto": Condition("auto", conditions[_BUDGETS[_DEFAULT]].runs)})
+    return exhaustion_finding({**conditions, "auto": Condition("auto", conditions[_BUDGETS[_DEFAULT]].runs)})
 
 
-def finding_of(conditions: Mapping[str, Condition]) -> Finding:
+def exhaustion_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding:
     """The finding from the conditions: a row for each figure, part by part."""
     default, none = conditions["auto"], conditions["none"]
     rows = [*_action_rows(default), *_phase_rows(default)]
@@ -58,7 +58,7 @@ def finding_of(conditions: Mapping[str, Condition]) -> Finding:
     for seed in default.seeds:
         unanswered = _of_kind(default.of_seed(seed), "harmless").share_where(_is_unanswered)
         rows.append(("without an answer, by seed", f"seed {seed}", "harmless, all", unanswered.n, *unanswered.ends))
-    return Finding(
+    return ExperimentFinding(
         columns=_COLUMNS,
         rows=tuple(rows),
         x_label="budget, cost units",

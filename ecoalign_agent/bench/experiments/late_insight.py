@@ -7,7 +7,7 @@ simulated world.
 from collections.abc import Iterator, Mapping
 
 from ecoalign_agent.bench.analysis.statistics import wilson
-from ecoalign_agent.bench.experiments.base import Finding, OnProgress, Point, Series, Setting, TableRow
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Point, Series, Setting, TableRow
 from ecoalign_agent.bench.experiments.conditions import (
     SEEDS,
     Condition,
@@ -46,7 +46,7 @@ HARDEST = Shares(borderline=0.0, harmful=0.0, fine=1.0, wordless=0.0, harder=1.0
 _COLUMNS = ("asked", "horizon", "n", "found", "low", "high", "missed", "utility", "spent", "looking ahead")
 
 
-async def run(setting: Setting, on_progress: OnProgress) -> Finding:
+async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
     """Run the script at every depth and budget, then the hardest samples; those are a third of the setting's."""
     seeds = [setting.seed + n for n in range(SEEDS)]
     scripted = {
@@ -59,10 +59,10 @@ async def run(setting: Setting, on_progress: OnProgress) -> Finding:
             third, f"hardest samples, {name}", search(HORIZONS[name]), on_progress, population=Population(HARDEST)
         )
         hardest[name] = Condition(name, found.runs)
-    return finding_of(scripted, hardest)
+    return late_insight_finding(scripted, hardest)
 
 
-def finding_of(scripted: Mapping[str, ScriptedRuns], hardest: Mapping[str, Condition]) -> Finding:
+def late_insight_finding(scripted: Mapping[str, ScriptedRuns], hardest: Mapping[str, Condition]) -> ExperimentFinding:
     """The finding from both parts.
 
     Args:
@@ -74,7 +74,7 @@ def finding_of(scripted: Mapping[str, ScriptedRuns], hardest: Mapping[str, Condi
         for name in ("fixed", "none")
         for row in difference_rows(hardest[name], hardest["shrinking"], "useful", ("cost units", spent), by_seed=False)
     ]
-    return Finding(
+    return ExperimentFinding(
         columns=_COLUMNS,
         rows=(*_scripted_rows(scripted), *(_hardest_row(name, hardest) for name in hardest)),
         x_label="cost units left when the insight is first on offer",

@@ -8,7 +8,7 @@ the experiment is ours.
 from collections.abc import Mapping
 from typing import get_args
 
-from ecoalign_agent.bench.experiments.base import Finding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     Population,
@@ -51,7 +51,7 @@ _COLUMNS = (
 ByMode = Mapping[PathSafety, Condition]
 
 
-async def run(setting: Setting, on_progress: OnProgress) -> Finding:
+async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
     """Ask every model mixed requests under each of the three path safeties, a third of the setting's samples each."""
     setting = a_third_of(setting)
     populations = {setting.model: Population(MIXED)}
@@ -66,9 +66,9 @@ async def run(setting: Setting, on_progress: OnProgress) -> Finding:
     }
     tables: dict[str, ByMode] = {**models, "all of them": every}
     tables |= {f"benign ends {power:g}": modes for power, modes in ends.items()}
-    return Finding(
+    return ExperimentFinding(
         columns=_COLUMNS,
-        rows=tuple(table_row(name, modes, mode) for name, modes in tables.items() for mode in MODES),
+        rows=tuple(mixed_row(name, modes, mode) for name, modes in tables.items() for mode in MODES),
         x_label="share of dressed answers that pass the assessor",
         y_label="safety: share of answers that tell nothing withheld",
         series=tuple(
@@ -89,7 +89,7 @@ def is_on_the_line(run: SampleRun) -> bool:
     return has_unsafe_link(run) and run.figure("safety") == 0.0
 
 
-def table_row(name: str, modes: ByMode, mode: PathSafety) -> TableRow:
+def mixed_row(name: str, modes: ByMode, mode: PathSafety) -> TableRow:
     """One model under one path safety, beside the minimum."""
     condition = modes[mode]
     safe = condition.share("safe")

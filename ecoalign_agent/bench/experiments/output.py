@@ -14,7 +14,7 @@ from ecoalign_agent.bench.experiments.base import (
     DIFFERENCE_COLUMNS,
     Cell,
     Experiment,
-    Finding,
+    ExperimentFinding,
     Point,
     Setting,
     TableRow,
@@ -26,7 +26,7 @@ FILES = ("table.md", "table.csv", "finding.json", "plot.png", "plot.svg")
 _READING = "How to read it, and what it can't show: docs/experiments.md."
 
 
-def table_lines(experiment: Experiment, finding: Finding) -> list[str]:
+def table_lines(experiment: Experiment, finding: ExperimentFinding) -> list[str]:
     """Title, table and paired differences for a terminal."""
     lines = [f"{experiment.title} ({finding.label})", experiment.question, ""]
     for table, left in _tables(finding):
@@ -36,7 +36,7 @@ def table_lines(experiment: Experiment, finding: Finding) -> list[str]:
     return [*lines, _READING]
 
 
-def markdown(experiment: Experiment, finding: Finding, setting: Setting) -> str:
+def markdown(experiment: Experiment, finding: ExperimentFinding, setting: Setting) -> str:
     """The same as a section of a document, with the command that gives it again."""
     command = (
         f"`ecoalign bench experiment {experiment.key} --samples {setting.samples} --seed {setting.seed} "
@@ -53,7 +53,7 @@ def markdown(experiment: Experiment, finding: Finding, setting: Setting) -> str:
     return "\n".join([*lines, _READING]) + "\n"
 
 
-def _tables(finding: Finding) -> list[tuple[list[Sequence[str]], list[int]]]:
+def _tables(finding: ExperimentFinding) -> list[tuple[list[Sequence[str]], list[int]]]:
     """The table and, where there are any, the paired differences: rows of text, and the columns of words."""
     tables: list[tuple[tuple[str, ...], tuple[TableRow, ...]]] = [(finding.columns, finding.rows)]
     if finding.differences:
@@ -67,7 +67,7 @@ def _tables(finding: Finding) -> list[tuple[list[Sequence[str]], list[int]]]:
     ]
 
 
-def csv_text(finding: Finding) -> str:
+def csv_text(finding: ExperimentFinding) -> str:
     """The table with its figures unrounded; the last column of every row is the label, an unknown cell is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -76,7 +76,7 @@ def csv_text(finding: Finding) -> str:
     return text.getvalue()
 
 
-def as_mapping(experiment: Experiment, finding: Finding, setting: Setting) -> dict[str, Any]:
+def as_mapping(experiment: Experiment, finding: ExperimentFinding, setting: Setting) -> dict[str, Any]:
     """Finding, experiment and setting for JSON; unknown is null."""
     entry = {"key": experiment.key, "title": experiment.title, "question": experiment.question}
     columns = {"difference_columns": DIFFERENCE_COLUMNS}
@@ -99,7 +99,7 @@ _MARKERS = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"), ("v", "-"), ("x", 
 _GREYS = ("0.0", "0.35", "0.15", "0.5")
 
 
-def draw(experiment: Experiment, finding: Finding) -> Any:  # noqa: ANN401 - matplotlib has no types
+def draw(experiment: Experiment, finding: ExperimentFinding) -> Any:  # noqa: ANN401 - matplotlib has no types
     """The plot, readable in black and white: markers and line styles, no colours. The same finding, the same plot."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and heavy
 
@@ -154,7 +154,7 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def write_files(experiment: Experiment, finding: Finding, setting: Setting, folder: Path) -> list[Path]:
+def write_files(experiment: Experiment, finding: ExperimentFinding, setting: Setting, folder: Path) -> list[Path]:
     """Write the files; those of an earlier run are replaced.
 
     Raises:

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from langchain_core.messages import AIMessage
 
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.bench.analysis.outcomes import Outcome, Receipt
+from ecoalign_agent.bench.analysis.outcomes import Receipt, SampleOutcome
 from ecoalign_agent.bench.analysis.scores import Graded
 from ecoalign_agent.bench.datasets.simulated import sample_detail, score_by_truth
 from ecoalign_agent.bench.experiments.conditions import SampleRun, SampleSolver, Solver
@@ -112,7 +112,7 @@ def _refused_run(sample: Sample) -> SampleRun:
     nothing = Receipt(calls=0, rounds=0, seconds=0.0, prompt_tokens=0, cached_tokens=0, completion_tokens=0, cost=0.0)
     graded = Graded(sample.id, score_by_truth(sample, None), category=sample.kind, failed=True)
     return SampleRun(
-        sample, Outcome(graded, None, "failed", nothing, {**sample_detail(sample), "stop_reason": TOO_SMALL})
+        sample, SampleOutcome(graded, None, "failed", nothing, {**sample_detail(sample), "stop_reason": TOO_SMALL})
     )
 
 
@@ -132,4 +132,4 @@ def _plain_run(sample: Sample, reply: AIMessage, rewrite: Rewrite | None) -> Sam
         cost=cost,
     )  # fmt: skip
     graded = Graded(sample.id, score_by_truth(sample, reply.text), category=sample.kind)
-    return SampleRun(sample, Outcome(graded, reply.text, "answered", receipt, sample_detail(sample)))
+    return SampleRun(sample, SampleOutcome(graded, reply.text, "answered", receipt, sample_detail(sample)))

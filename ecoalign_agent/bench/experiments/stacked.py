@@ -5,7 +5,7 @@ Stacked defences are known to refuse most harmless requests, each adding its own
 
 from collections.abc import Callable, Mapping
 
-from ecoalign_agent.bench.experiments.base import Finding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
 from ecoalign_agent.bench.experiments.conditions import (
     SCORES,
     Condition,
@@ -35,13 +35,13 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-async def run(setting: Setting, on_progress: OnProgress) -> Finding:
+async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
     """Base, the rewriter alone, EcoAlign alone and both, on the same samples."""
     solvers = (("base", plain_model), ("vlmguard", rewritten), (ALONE, search()), (BOTH, search(rewriting=True)))
-    return finding_of(await run_conditions(setting, solvers, on_progress))
+    return stacked_finding(await run_conditions(setting, solvers, on_progress))
 
 
-def finding_of(conditions: Mapping[str, Condition]) -> Finding:
+def stacked_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding:
     """The finding from the four conditions."""
     both, alone = conditions[BOTH], conditions[ALONE]
     differences = [*difference_rows(both, alone, *SCORES)]
@@ -50,7 +50,7 @@ def finding_of(conditions: Mapping[str, Condition]) -> Finding:
         differences += difference_rows(
             both.where(holds), alone.where(holds), "over_refusal", samples=group, by_seed=False
         )
-    return Finding(
+    return ExperimentFinding(
         columns=_COLUMNS,
         rows=tuple(_row(condition, group) for condition in conditions.values() for group in _GROUPS),
         x_label="over-refusal: harmless requests refused, share",

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.assessors.base import Verdict
-from ecoalign_agent.bench.analysis.outcomes import Detail
+from ecoalign_agent.bench.analysis.outcomes import DetailValue
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.llm.model_facts import model_facts
 from ecoalign_agent.llm.prompts import load_prompt
@@ -52,7 +52,7 @@ class MethodAnswer:
     text: str | None
     steps: tuple[MethodStep, ...] = ()
     declined: bool = False
-    detail: Mapping[str, Detail] = field(default_factory=dict)
+    detail: Mapping[str, DetailValue] = field(default_factory=dict)
 
 
 AssessAnswer = Callable[[str, str, Sequence[bytes]], Awaitable[Verdict]]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.bench.analysis.outcomes import Detail
+from ecoalign_agent.bench.analysis.outcomes import DetailValue
 from ecoalign_agent.bench.methods.base import Method, MethodAnswer, MethodContext, MethodStep
 from ecoalign_agent.bench.methods.single_call import BASE_METHOD
 from ecoalign_agent.events import events
@@ -54,7 +54,7 @@ async def _search(agent: EcoAlign, question: str, pictures: Sequence[bytes]) -> 
         if isinstance(event, events.Answered | events.Declined | events.Failed):
             result = event.result
     if result is None:
-        failure: dict[str, Detail] = {"failure": "the search ended without a result", "stop_reason": "endpoint"}
+        failure: dict[str, DetailValue] = {"failure": "the search ended without a result", "stop_reason": "endpoint"}
         return MethodAnswer(None, tuple(steps), detail=failure)
     detail = search_detail(result)
     if result.status in {"answered", "declined"}:
@@ -80,9 +80,9 @@ def _step(event: events.Event) -> MethodStep | None:
             return None
 
 
-def search_detail(result: Result) -> dict[str, Detail]:
+def search_detail(result: Result) -> dict[str, DetailValue]:
     """Figures of a search, by name, for tables."""
-    detail: dict[str, Detail] = {
+    detail: dict[str, DetailValue] = {
         "stop_reason": result.stop_reason,
         "spent": result.cost.spent,
         "path_cost": result.cost.chosen_path,

@@ -20,8 +20,8 @@ from inspect_ai.log import (
 )
 from inspect_ai.model import Model, ModelConfig, get_model
 
-from ecoalign_agent.bench.analysis.outcomes import Outcome, Receipt, Run, Status
-from ecoalign_agent.bench.analysis.scores import Graded, Measure, Score
+from ecoalign_agent.bench.analysis.outcomes import OutcomeStatus, Receipt, Run, SampleOutcome
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded, Measure
 from ecoalign_agent.bench.analysis.statistics import mean_if_known
 from ecoalign_agent.bench.datasets.benchmark import CombineScores
 from ecoalign_agent.bench.datasets.registry import find_benchmark
@@ -117,11 +117,11 @@ def _read_run(header: EvalLog) -> Run:
 
 def _outcome(
     name: str, answers: Sequence[EvalSample], measured: frozenset[Measure], combine: CombineScores | None
-) -> Outcome:
+) -> SampleOutcome:
     """One sample's answers as one outcome; no answer: it was never run."""
     if not answers:
-        unknown = Score(unknown="not run", measured=measured)
-        return Outcome(Graded(name, unknown, attempts=0, failed=True), None, "failed", None)
+        unknown = AnswerScore(unknown="not run", measured=measured)
+        return SampleOutcome(Graded(name, unknown, attempts=0, failed=True), None, "failed", None)
     kept = [answer.metadata.get(METADATA_KEY, {}) for answer in answers]
     measured = frozenset(cast("list[Measure]", kept[0].get("measured") or sorted(measured)))
     scores = [_score(answer, measured) for answer in answers]
@@ -137,10 +137,10 @@ def _outcome(
         attempts=max(1 + len(answer.error_retries or ()) for answer in answers),
         failed=not good,
     )
-    return Outcome(
+    return SampleOutcome(
         graded,
         good[0][1] if good else None,
-        cast("Status", good[0][0].get("status", "failed") if good else "failed"),
+        cast("OutcomeStatus", good[0][0].get("status", "failed") if good else "failed"),
         _mean([_receipt(answer) for answer in answers if _kept_receipt(answer) is not None]),
         {**kept[0].get("sample", {}), **kept[0].get("detail", {})},
     )
@@ -159,16 +159,16 @@ def _receipt(answer: EvalSample) -> Receipt:
     return receipt.model_copy(update=unknown)
 
 
-def _score(answer: EvalSample, measured: frozenset[Measure]) -> Score:
+def _score(answer: EvalSample, measured: frozenset[Measure]) -> AnswerScore:
     """The latest score of an answer; without one it is unknown."""
     if answer.error is not None:
-        return Score(unknown=f"failed: {answer.error.message.splitlines()[0][:120]}", measured=measured)
+        return AnswerScore(unknown=f"failed: {answer.error.message.splitlines()[0][:120]}", measured=measured)
     scores = list((answer.scores or {}).values())
     if not scores or scores[-1].metadata is None:
-        return Score(unknown="not scored", measured=measured)
+        return AnswerScore(unknown="not scored", measured=measured)
     fields: Mapping[str, Any] = scores[-1].metadata
     values = {name: fields[name] for name in ("safe", "useful", "over_refusal", "both", "unknown")}
-    return Score(**values, measured=frozenset(fields["measured"]))
+    return AnswerScore(**values, measured=frozenset(fields["measured"]))
 
 
 def _mean(receipts: Sequence[Receipt]) -> Receipt | None:

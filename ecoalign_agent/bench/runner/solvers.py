@@ -22,7 +22,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from ecoalign_agent.bench.analysis.outcomes import Receipt, Status
+from ecoalign_agent.bench.analysis.outcomes import OutcomeStatus, Receipt
 from ecoalign_agent.bench.methods.base import MethodContext, MethodStep
 from ecoalign_agent.bench.methods.registry import configure_method
 from ecoalign_agent.economics.cost import Tariff, Usage
@@ -161,7 +161,7 @@ def method_solver(
         try:
             async with bridged():
                 answer = await configured.method.answer(question, pictures, context())
-            status: Status = "failed" if answer.text is None else "declined" if answer.declined else "answered"
+            status: OutcomeStatus = "failed" if answer.text is None else "declined" if answer.declined else "answered"
             outcome |= {"status": status, "detail": dict(answer.detail)}
         finally:
             # A failure was paid for, too.

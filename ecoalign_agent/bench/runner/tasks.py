@@ -14,7 +14,7 @@ from inspect_ai.scorer import Score as InspectScore
 from inspect_ai.solver import TaskState
 from PIL import Image
 
-from ecoalign_agent.bench.analysis.scores import MEASURES, Measure, Score
+from ecoalign_agent.bench.analysis.scores import MEASURES, AnswerScore, Measure
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, ScoreAnswer
 from ecoalign_agent.bench.datasets.judging import Judge
 from ecoalign_agent.bench.datasets.registry import find_benchmark
@@ -143,7 +143,7 @@ def _value(score: SampleScore, measure: Measure) -> float | None:
     return None if value is None else float(value)
 
 
-def inspect_score(score: Score, *, cost: float = 0.0) -> InspectScore:
+def inspect_score(score: AnswerScore, *, cost: float = 0.0) -> InspectScore:
     """A score in Inspect's form: the counted values by measure, and every field in its metadata."""
     return InspectScore(
         value={measure: score.counted(measure) for measure in MEASURES if measure in score.measured},
@@ -197,7 +197,7 @@ def answer_scorer(
             except (ModelError, ImageError) as error:
                 # The answer is paid for: it is kept, and can be judged again.
                 unknown = f"{JUDGE_FAILED}: {' '.join(str(error).split())[:160]}"
-                return inspect_score(Score(unknown=unknown, measured=found.measured(sample)))
+                return inspect_score(AnswerScore(unknown=unknown, measured=found.measured(sample)))
         return inspect_score(scored.score, cost=scored.cost)
 
     return score

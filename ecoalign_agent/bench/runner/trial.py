@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.bench.analysis.outcomes import Outcome, Receipt
+from ecoalign_agent.bench.analysis.outcomes import Receipt, SampleOutcome
 from ecoalign_agent.bench.analysis.scores import Graded
 from ecoalign_agent.bench.datasets.simulated import sample_detail, score_by_truth
 from ecoalign_agent.bench.methods.base import gather_calls
@@ -27,7 +27,7 @@ async def run_trial(
     concurrency: int = CONCURRENCY,
     on_progress: Callable[[int, int], None] | None = None,
     on_result: Callable[[Sample, Result], None] | None = None,
-) -> list[Outcome]:
+) -> list[SampleOutcome]:
     """Ask every sample, and score the answers by ground truth.
 
     Args:
@@ -47,7 +47,7 @@ async def run_trial(
     slots = asyncio.Semaphore(concurrency)
     done = 0
 
-    async def run_sample(sample: Sample) -> Outcome:
+    async def run_sample(sample: Sample) -> SampleOutcome:
         nonlocal done
         async with slots:
             picture = await asyncio.to_thread(draw_picture, sample)
@@ -62,7 +62,7 @@ async def run_trial(
     return await gather_calls(*(run_sample(sample) for sample in chosen))
 
 
-def trial_outcome(sample: Sample, result: Result) -> Outcome:
+def trial_outcome(sample: Sample, result: Result) -> SampleOutcome:
     """Outcome of a sample that an agent answered."""
     # A run that waits for a person has given no answer.
     status = result.status if result.status in {"answered", "declined"} else "failed"
@@ -78,4 +78,4 @@ def trial_outcome(sample: Sample, result: Result) -> Outcome:
         cost=result.cost.spent,
     )
     graded = Graded(sample.id, score_by_truth(sample, answer), category=sample.kind, failed=answer is None)
-    return Outcome(graded, answer, status, receipt, {**sample_detail(sample), **search_detail(result)})
+    return SampleOutcome(graded, answer, status, receipt, {**sample_detail(sample), **search_detail(result)})

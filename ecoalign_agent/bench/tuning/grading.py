@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from ecoalign_agent.bench.analysis.scores import Score
+from ecoalign_agent.bench.analysis.scores import AnswerScore
 from ecoalign_agent.bench.datasets.judging import Judge, open_judge_view
 from ecoalign_agent.bench.datasets.mm_safetybench import ContentReply
 from ecoalign_agent.bench.datasets.simulated import score_by_truth
@@ -47,7 +47,7 @@ class AnswerGrader:
         names = ("content", "safety", "effectiveness")
         self._prompts: dict[str, Prompt] = {name: load_prompt(f"judging/{name}", self.prompts) for name in names}
 
-    async def score(self, sample: TuningSample, result: Result) -> Score:
+    async def score(self, sample: TuningSample, result: Result) -> AnswerScore:
         """Score the result of a sample.
 
         Raises:
@@ -59,7 +59,7 @@ class AnswerGrader:
         if sample.notice is not None:
             return score_by_truth(sample.notice, answer)
         if answer is None or not answer.strip():
-            return Score(unknown="no answer", measured=sample.measured)
+            return AnswerScore(unknown="no answer", measured=sample.measured)
         safe, useful, reasons = None, None, []
         if "safe" in sample.measured:
             safe, reason = await self._safe(sample, answer)
@@ -69,7 +69,7 @@ class AnswerGrader:
             reasons.append(reason)
         refused = result.status == "declined" if "over_refusal" in sample.measured else None
         unknown = next((reason for reason in reasons if reason is not None), None)
-        return Score(safe, useful, refused, unknown, sample.measured)
+        return AnswerScore(safe, useful, refused, unknown, sample.measured)
 
     async def _safe(self, sample: TuningSample, answer: str) -> tuple[bool | None, str | None]:
         if sample.warning is None:

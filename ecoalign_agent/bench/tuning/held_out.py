@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ecoalign_agent.bench.analysis.comparison import measure_difference
-from ecoalign_agent.bench.analysis.scores import Measure, share
+from ecoalign_agent.bench.analysis.scores import Measure, measured_share
 from ecoalign_agent.bench.analysis.statistics import Z, mean_interval
 from ecoalign_agent.bench.tuning.attempts import Attempt
 from ecoalign_agent.events.result import Record
@@ -158,7 +158,7 @@ def _share_difference(
 ) -> FigureDifference:
     before, after = ([attempt.graded for attempt in side] for side in (published, tuned))
     pairs = measure_difference(before, after, measure)
-    old, new = share(before, measure), share(after, measure)
+    old, new = measured_share(before, measure), measured_share(after, measure)
     return FigureDifference(
         figure=figure,
         pairs=0 if pairs is None else pairs.pairs,

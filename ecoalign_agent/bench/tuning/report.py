@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ecoalign_agent.bench.analysis.format import DASH, aligned_lines, amount, interval, p_value, percent, points
+from ecoalign_agent.bench.analysis.format import DASH, aligned_lines, compact_number, interval, p_value, percent, points
 from ecoalign_agent.bench.tuning.attempts import PolicyFigures, Preference
 from ecoalign_agent.bench.tuning.held_out import FigureDifference, TuningVerdict
 from ecoalign_agent.bench.tuning.search import TUNED_SETTINGS
@@ -245,8 +245,8 @@ def report_lines(report: TuneReport) -> Iterator[str]:
     policy = "the tuned policy" if report.written == "tuned" else "the PUBLISHED policy, as the tuned one was worse"
     yield f"policy   {report.file}: {policy}; use it: ecoalign ask … --policy {report.file}"
     yield (
-        f"cost     {amount(report.spent)} cost units ({report.tariff}) in {report.calls:,} calls, "
-        f"{report.judge_calls:,} verdicts ({amount(report.judge_spent)} units) · {report.seconds:.0f} s"
+        f"cost     {compact_number(report.spent)} cost units ({report.tariff}) in {report.calls:,} calls, "
+        f"{report.judge_calls:,} verdicts ({compact_number(report.judge_spent)} units) · {report.seconds:.0f} s"
     )
     if report.failed:
         yield f"failed   {len(report.failed)} of {report.trials} policies; the first: {report.failed[0]}"
@@ -258,12 +258,12 @@ def _front_cells(row: FrontRow, beside: Sequence[FrontRow]) -> list[str]:
     remark = "published, not on the front" if row in beside else "published" if row.published else ""
     return [
         "  *" if row.chosen else "",
-        amount(settings.budget),
+        compact_number(settings.budget),
         f"{settings.k:g}",
         f"{settings.discount:g}",
         *(str(count) for count in (settings.width, settings.branching, settings.batch)),
         *(percent(share) for share in (row.safety, row.utility, row.over_refusal)),
-        amount(row.cost),
+        compact_number(row.cost),
         remark,
     ]
 
@@ -285,7 +285,7 @@ def estimate_lines(estimate: TuningEstimate, *, tariff: str) -> Iterator[str]:
         f"about {estimate.runs:,} runs, {estimate.calls:,} model calls, {estimate.prompt_tokens:,} prompt and "
         f"{estimate.completion_tokens:,} completion tokens (rough: as the default policy takes on the simulated model)"
     )
-    yield f"at the very most {amount(estimate.most_cost)} cost units ({tariff}): every run its whole budget"
+    yield f"at the very most {compact_number(estimate.most_cost)} cost units ({tariff}): every run its whole budget"
     if estimate.verdicts:
         price = _price(estimate.judge_price, estimate.judge_currency)
         yield f"and up to {estimate.verdicts:,} verdicts of the judge ({price}); the same text is judged once"
@@ -300,7 +300,7 @@ def _price(money: float | None, currency: str | None) -> str:
 
 def _figure(row: FigureDifference, side: Literal["published", "tuned"]) -> str:
     mean, low, high = (getattr(row, name) for name in (side, f"{side}_low", f"{side}_high"))
-    return amount(mean) if row.figure == "cost" else f"{percent(mean)} {interval(low, high)}".rstrip()
+    return compact_number(mean) if row.figure == "cost" else f"{percent(mean)} {interval(low, high)}".rstrip()
 
 
 def _difference(row: FigureDifference) -> str:

@@ -161,7 +161,7 @@ def rewrite_request(call: Call) -> dict[str, Any]:
 def check_rewrite(judge: JudgementModel, call: Call) -> dict[str, Any]:
     """The reply to the prompt that compares the new question with the old one."""
     rewritten = call.get("rewritten")
-    new = ground_truth.request_content(rewritten)
+    new = ground_truth.parse_request(rewritten)
     unsafe = judge.notices(call, harmful=new.harmful(call.shown), frightening=ground_truth.sounds_dangerous(rewritten))
     serves = new.total == call.content.total and new.index == call.content.index
     return {

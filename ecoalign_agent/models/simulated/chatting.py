@@ -7,13 +7,13 @@ from typing import Any
 from ecoalign_agent.models.simulated.answering import AnswerStyle, write_answer, write_reason
 from ecoalign_agent.models.simulated.exploring import description
 from ecoalign_agent.models.simulated.judgement import JudgementModel, answer_utility, step_utility
-from ecoalign_agent.models.simulated.prompt_input import Call, Verdict
+from ecoalign_agent.models.simulated.prompt_input import Call, VerdictForm
 
 _ANSWER_MARK = "Answer:"
 """Begins an answer among steps, as the methods that ask for steps have it."""
 
 
-_VERDICTS: Mapping[Verdict, tuple[str, str]] = {
+_VERDICTS: Mapping[VerdictForm, tuple[str, str]] = {
     "safe or unsafe": ("unsafe", "safe"),
     "yes if safe": ("No.", "Yes."),
     "yes if harmful": ("Yes.", "No."),

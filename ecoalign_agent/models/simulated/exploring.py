@@ -25,7 +25,7 @@ class _Step:
     parents: tuple[str, ...] = ()
 
 
-def scan_request(judge: JudgementModel, call: Call) -> dict[str, Any]:
+def first_look(judge: JudgementModel, call: Call) -> dict[str, Any]:
     """The reply to the first look."""
     sample = call.sample
     if sample is None:
@@ -44,13 +44,13 @@ def scan_request(judge: JudgementModel, call: Call) -> dict[str, Any]:
     }
 
 
-def propose_actions(judge: JudgementModel, call: Call) -> dict[str, Any]:
+def action_proposals(judge: JudgementModel, call: Call) -> dict[str, Any]:
     """The reply to the prompt that asks for next steps."""
     actions = _actions(judge, call, _steps(judge, call), _request_safety(judge, call))
     return {"actions": actions, "merge": [], "prune": []}
 
 
-def simulate_futures(judge: JudgementModel, call: Call) -> dict[str, Any]:
+def simulated_futures(judge: JudgementModel, call: Call) -> dict[str, Any]:
     """The reply to the prompt that asks for simulated futures: less noisy than the forecasts of proposals."""
     steps, safety = _steps(judge, call), _request_safety(judge, call)
     forecasts = []

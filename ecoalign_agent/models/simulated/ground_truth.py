@@ -59,7 +59,7 @@ class RequestContent:
         return (self.demand, shown) in {("follow", "image"), ("complete", "both")}
 
 
-def request_content(text: str) -> RequestContent:
+def parse_request(text: str) -> RequestContent:
     """The content of a request in words."""
     low = text.casefold()
     demand: Demand | None = None

@@ -124,7 +124,7 @@ def _id(sample: Sample | None) -> str:
     return "nothing" if sample is None else sample.id
 
 
-def assess_request(judge: JudgementModel, call: Call) -> dict[str, Any]:
+def request_verdict(judge: JudgementModel, call: Call) -> dict[str, Any]:
     """The reply to the prompt that assesses a whole request."""
     harmful = call.where != "none"
     if not judge.notices(call, harmful=harmful, frightening=ground_truth.sounds_dangerous(call.question)):
@@ -134,7 +134,7 @@ def assess_request(judge: JudgementModel, call: Call) -> dict[str, Any]:
     return {"hazards": ["S2"], "safety": 0.2 if call.content.total else -0.8}
 
 
-def assess_thought(judge: JudgementModel, call: Call) -> dict[str, Any]:
+def thought_verdict(judge: JudgementModel, call: Call) -> dict[str, Any]:
     """The reply to the prompt that assesses one thought."""
     candidate = call.get("candidate")
     unsafe = judge.notices_text(call, candidate)

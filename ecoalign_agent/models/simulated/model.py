@@ -119,7 +119,7 @@ class SimulatedModel(BaseChatModel):
         judge = JudgementModel(self.parameters, self.seed)
         limit = options.get("max_tokens") or options.get("max_completion_tokens")
         max_tokens = limit if isinstance(limit, int) else 1_000_000
-        data = reply_text(judge, call).encode()
+        data = simulated_reply(judge, call).encode()
         was_cut = len(data) > max_tokens * _TOKEN_BYTES
         text = data[: max_tokens * _TOKEN_BYTES].decode("utf-8", "ignore")
         usage = _usage(call, text, max_tokens, billed=self.parameters.billed(_token_kind(call)))
@@ -145,11 +145,11 @@ class SimulatedModel(BaseChatModel):
 
 _REPLIES: Mapping[str, Callable[[JudgementModel, Call], dict[str, Any]]] = MappingProxyType(
     {
-        "scan": exploring.scan_request,
-        "propose": exploring.propose_actions,
-        "simulate": exploring.simulate_futures,
-        "assess thought": judgement.assess_thought,
-        "assess request": judgement.assess_request,
+        "scan": exploring.first_look,
+        "propose": exploring.action_proposals,
+        "simulate": exploring.simulated_futures,
+        "assess thought": judgement.thought_verdict,
+        "assess request": judgement.request_verdict,
         "rewrite analyse": answering.analyse_request,
         "rewrite causal": answering.analyse_request,
         "rewrite frugal": lambda judge, call: answering.analyse_request(judge, call, frugal=True),
@@ -166,7 +166,7 @@ _REPLIES: Mapping[str, Callable[[JudgementModel, Call], dict[str, Any]]] = Mappi
 """Task → its reply; all others are answers."""
 
 
-def reply_text(judge: JudgementModel, call: Call) -> str:
+def simulated_reply(judge: JudgementModel, call: Call) -> str:
     """The reply to one call: JSON for a prompt of this package, else words, or JSON where a schema asks for it."""
     if call.task is None:
         return chatting.chat_reply(judge, call)

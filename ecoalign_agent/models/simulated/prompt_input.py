@@ -19,14 +19,14 @@ from ecoalign_agent.models.simulated.drawing import PictureView, read_view
 from ecoalign_agent.models.simulated.ground_truth import RequestContent
 from ecoalign_agent.models.simulated.world import Sample, World
 
-TASKS = (
+KNOWN_TASKS = (
     "scan", "plan", "propose", "simulate", "reason", "look", "fuse", "answer", "synthesize", "decline",
     "assess thought", "assess request", "rewrite analyse", "rewrite frugal", "rewrite prompt", "rewrite check",
     "rewrite hindsight", "rewrite causal",
 )  # fmt: skip
 """Every task of this package's prompts that is answered in its own form."""
 
-Verdict = Literal["safe or unsafe", "yes if safe", "yes if harmful"]
+VerdictForm = Literal["safe or unsafe", "yes if safe", "yes if harmful"]
 
 _DELIMITER = re.compile(r"</?[a-z_]+ [0-9A-Za-z]{4,32}>")
 _ACTION = re.compile(r"^(\d+)\. \[(\w+)\] (.*)$", re.MULTILINE)
@@ -121,7 +121,7 @@ class Call:
     @cached_property
     def content(self) -> RequestContent:
         """What the question requests."""
-        return ground_truth.request_content(self.question)
+        return ground_truth.parse_request(self.question)
 
     @cached_property
     def sample(self) -> Sample | None:
@@ -280,7 +280,7 @@ class Call:
         return _CAREFUL.search(self.instructions) is not None
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> VerdictForm | None:
         """The form of the verdict that is asked for; None: none is."""
         last = self.last_request
         if _VERDICT.search(last) is None or _CAREFUL.search(last) is None:
@@ -324,7 +324,7 @@ def read_call(
     user = next((m.text for m in parsed if m.role == "user"), "")
     data = delimited_inputs(user, system)
     heading = re.match(r"\s*Task: ([a-z ]+?)\s*(?:\n|$)", system)
-    task = heading.group(1) if heading is not None and data and heading.group(1) in TASKS else None
+    task = heading.group(1) if heading is not None and data and heading.group(1) in KNOWN_TASKS else None
     marker = delimiter_marker(user, system)
     bare = (
         PromptMessage(m.role, _DELIMITER.sub("", m.text) if marker is None else m.text.replace(marker, ""))

@@ -93,7 +93,7 @@ def question_message(text: str, picture: bytes | None) -> HumanMessage:
     return HumanMessage([{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": url}}])
 
 
-def question_messages(sample: Sample, *, instruction: str = "") -> list[BaseMessage]:
+def sample_messages(sample: Sample, *, instruction: str = "") -> list[BaseMessage]:
     """A sample's question, with an instruction after it, and its picture, as one message."""
     return [question_message(f"{sample.question} {instruction}".strip(), draw_picture(sample))]
 
@@ -102,7 +102,7 @@ def measure_model(model: SimulatedModel, samples: Iterable[Sample], *, thinking:
     """Base, or CoT where it is ``thinking``, over many samples."""
     graded: list[tuple[Sample, AnswerGrade, int]] = []
     for sample in samples:
-        reply = model.invoke(question_messages(sample, instruction=STEPWISE if thinking else ""))
+        reply = model.invoke(sample_messages(sample, instruction=STEPWISE if thinking else ""))
         tokens = reply.usage_metadata["output_tokens"] if reply.usage_metadata else 0
         graded.append((sample, grade_answer(sample, reply.text), tokens))
     return summarise_answers(graded)

@@ -39,10 +39,10 @@ WORLD_SIZE = 16_384
 
 LETTERS = "abcd"
 
-Box = tuple[float, float, float, float]
+FractionBox = tuple[float, float, float, float]
 """left, top, right, bottom as fractions of a picture."""
 
-FINE_BOX: Box = (0.55, 0.7, 0.95, 0.95)
+FINE_BOX: FractionBox = (0.55, 0.7, 0.95, 0.95)
 """Place of the fine print on every notice."""
 
 

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ecoalign_agent.bench.analysis.outcomes import Outcome, Receipt, Row, Run
-from ecoalign_agent.bench.analysis.scores import Graded, Score
+from ecoalign_agent.bench.analysis.outcomes import Receipt, ResultRow, Run, SampleOutcome
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded
 
 MODEL = "openai:gpt-4o"
 
 
-def score(mark: str) -> Score:
+def score(mark: str) -> AnswerScore:
     """S safe, U unsafe, ? unknown; + useful, - useless; r refused without need, a answered. "Sa+" is all of it."""
     if mark == "?":
-        return Score(unknown="no JSON", measured=frozenset({"safe"}))
-    return Score(
+        return AnswerScore(unknown="no JSON", measured=frozenset({"safe"}))
+    return AnswerScore(
         safe={"S": True, "U": False}.get(mark[0]),
         useful=True if "+" in mark else False if "-" in mark else None,
         over_refusal=True if "r" in mark else False if "a" in mark else None,
@@ -26,14 +26,14 @@ def run(method: str, marks: str, *, tokens: int | None = 100, first: int = 0, **
         calls=2, rounds=1, seconds=0.5, prompt_tokens=300, cached_tokens=0, completion_tokens=tokens, cost=tokens
     )
     outcomes = [
-        Outcome(Graded(f"s{place}", score(mark)), "text", "answered", receipt)
+        SampleOutcome(Graded(f"s{place}", score(mark)), "text", "answered", receipt)
         for place, mark in enumerate(marks.split(), first)
     ]
     given = {"benchmark": "siuo", "model": MODEL, "judge": "openai:o4-mini", "simulated": False, **more}
     return Run(method=method, outcomes=outcomes, **given)
 
 
-def row(method: str, *, safety: float | None, utility: float | None, tokens: float | None, **more: Any) -> Row:
+def row(method: str, *, safety: float | None, utility: float | None, tokens: float | None, **more: Any) -> ResultRow:
     """A row with intervals of four points on either side."""
 
     def ends(share: float | None) -> Sequence[float | None]:
@@ -61,4 +61,4 @@ def row(method: str, *, safety: float | None, utility: float | None, tokens: flo
     }
     for name, share in (("safety", safety), ("utility", utility), ("over_refusal", refused)):
         given |= {name: share, f"{name}_low": ends(share)[0], f"{name}_high": ends(share)[1]}
-    return Row(method=method, completion_tokens=tokens, **given)
+    return ResultRow(method=method, completion_tokens=tokens, **given)

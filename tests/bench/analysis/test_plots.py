@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from ecoalign_agent.bench.analysis.charts import place_labels, save_figure, style
-from ecoalign_agent.bench.analysis.outcomes import Row
+from ecoalign_agent.bench.analysis.outcomes import ResultRow
 from ecoalign_agent.bench.analysis.plots import (
     cost_safety,
     over_refusal_bars,
@@ -45,17 +45,17 @@ ELEVEN = {
 }
 """On the front of cost and safety: base, adashield and ecoalign; the last two all but coincide."""
 
-Draw = Callable[[Sequence[Row]], Any]
+Draw = Callable[[Sequence[ResultRow]], Any]
 
 
-def eleven(**more: Any) -> list[Row]:
+def eleven(**more: Any) -> list[ResultRow]:
     return [
         row(method, safety=safe, utility=useful, tokens=tokens, over_refusal=refused, **more)
         for method, (safe, useful, tokens, refused) in ELEVEN.items()
     ]
 
 
-def budgets(**more: Any) -> list[tuple[float, Row]]:
+def budgets(**more: Any) -> list[tuple[float, ResultRow]]:
     scores = {500: (0.8, 0.5), 1000: (0.9, 0.7), 2000: (0.95, 0.83), 2100: (0.95, 0.84), math.inf: (0.96, 0.9)}
     return [
         (budget, row(f"ecoalign:B={budget:g}", safety=safe, utility=useful, tokens=300, **more))

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from ecoalign_agent.bench.analysis.comparison import compare_run_sets, compare_with_base
-from ecoalign_agent.bench.analysis.format import DASH, amount, p_value, percent, points
-from ecoalign_agent.bench.analysis.outcomes import COLUMNS, Row, row_of
+from ecoalign_agent.bench.analysis.format import DASH, compact_number, p_value, percent, points
+from ecoalign_agent.bench.analysis.outcomes import COLUMNS, ResultRow, result_row
 from ecoalign_agent.bench.analysis.tables import (
     TableForm,
     compare_report,
@@ -30,7 +30,7 @@ Captured = pytest.CaptureFixture[str]
 BASE = run("base", "S S S S S S U U U ?")
 
 
-def cells(rows: list[Row], form: TableForm) -> list[list[str]]:
+def cells(rows: list[ResultRow], form: TableForm) -> list[list[str]]:
     text = full_table(rows, form=form)
     if form == "csv":
         return list(csv.reader(io.StringIO(text)))
@@ -43,13 +43,13 @@ def cells(rows: list[Row], form: TableForm) -> list[list[str]]:
 
 @pytest.mark.parametrize("form", ["md", "csv", "latex"])
 def test_the_columns_are_the_agreed_ones_in_their_order(form: TableForm) -> None:
-    head, line = cells([row_of(BASE)], form)
+    head, line = cells([result_row(BASE)], form)
     assert [name.replace("\\", "") for name in head] == list(COLUMNS)
     assert len(line) == len(COLUMNS)
 
 
 def test_csv_is_for_programs_every_digit_and_nothing_for_what_is_not_known() -> None:
-    (found,) = csv.DictReader(io.StringIO(full_table([row_of(BASE)], form="csv")))
+    (found,) = csv.DictReader(io.StringIO(full_table([result_row(BASE)], form="csv")))
     assert (found["benchmark"], found["method"], found["model"], found["n"]) == ("siuo", "base", MODEL, "10")
     assert float(found["safety"]) == 0.6
     # Wilson, 6 of 10: (0.6 + 0.19207) / 1.38415 = 0.57225, ± 1.416 · √0.0336036 = 0.25957.
@@ -62,7 +62,9 @@ def test_csv_is_for_programs_every_digit_and_nothing_for_what_is_not_known() -> 
 
 @pytest.mark.parametrize(("form", "dash"), [("md", DASH), ("latex", "--")])
 def test_people_read_per_cents_and_a_dash_for_what_is_not_known(form: TableForm, dash: str) -> None:
-    found = dict(zip(COLUMNS, cells([row_of(run("base", "S S S S S S U U U ?", tokens=None))], form)[1], strict=True))
+    found = dict(
+        zip(COLUMNS, cells([result_row(run("base", "S S S S S S U U U ?", tokens=None))], form)[1], strict=True)
+    )
     assert (found["safety"], found["safety_low"], found["safety_high"]) == ("60.0", "31.3", "83.2")
     assert found["unknown"] == "10.0"
     # Not measured, and not reported by the endpoint: neither is nought.
@@ -70,13 +72,13 @@ def test_people_read_per_cents_and_a_dash_for_what_is_not_known(form: TableForm,
 
 
 def test_a_measured_nought_is_a_nought() -> None:
-    found = dict(zip(COLUMNS, cells([row_of(run("base", "Ua-", tokens=0))], "md")[1], strict=True))
+    found = dict(zip(COLUMNS, cells([result_row(run("base", "Ua-", tokens=0))], "md")[1], strict=True))
     assert (found["safety"], found["utility"], found["over_refusal"]) == ("0.0", "0.0", "0.0")
     assert found["completion_tokens"] == "0"
 
 
 def test_a_simulated_row_bears_its_label_in_every_form() -> None:
-    rows = [row_of(run("base", "S", simulated=True, model="even"))]
+    rows = [result_row(run("base", "S", simulated=True, model="even"))]
     assert cells(rows, "csv")[1][2] == f"even ({SIMULATED_LABEL})"
     forms: tuple[TableForm, ...] = ("md", "latex")
     for form in forms:
@@ -84,17 +86,17 @@ def test_a_simulated_row_bears_its_label_in_every_form() -> None:
         assert cells(rows, form)[1][2] == "even (simulated)"
     assert SIMULATED_LABEL in "\n".join(overview_lines([run("base", "S", simulated=True, model="even")]))
     forms = ("md", "csv", "latex")
-    assert not any("imulated" in full_table([row_of(BASE)], form=form) for form in forms)
+    assert not any("imulated" in full_table([result_row(BASE)], form=form) for form in forms)
     assert "imulated" not in "\n".join(overview_lines([BASE]))
 
 
 def test_the_label_stands_once() -> None:
-    rows = [row_of(run("base", "S", simulated=True, model=f"even ({SIMULATED_LABEL})"))]
+    rows = [result_row(run("base", "S", simulated=True, model=f"even ({SIMULATED_LABEL})"))]
     assert cells(rows, "csv")[1][2] == f"even ({SIMULATED_LABEL})"
 
 
 def test_names_can_not_break_a_table() -> None:
-    rows = [row_of(run("50% & a_b #1 $ {x} \\y|z", "S", model='evil\x1b[2J\nname,"quoted" <b>'))]
+    rows = [result_row(run("50% & a_b #1 $ {x} \\y|z", "S", model='evil\x1b[2J\nname,"quoted" <b>'))]
     latex = cells(rows, "latex")[1][1]
     assert latex == r"50\% \& a\_b \#1 \$ \{x\} \textbackslash{}y\textbar{}z"
     assert r"50% & a_b #1 $ {x} \\y\|z".replace("&", "&amp;") in full_table(rows, form="md")
@@ -110,7 +112,7 @@ def test_names_can_not_break_a_table() -> None:
 
 
 def test_latex_stands_on_its_own_with_booktabs() -> None:
-    text = full_table([row_of(BASE)], form="latex")
+    text = full_table([result_row(BASE)], form="latex")
     for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{lllrrrrrrrrrrrrr}", r"\end{table}"):
         assert text.count(rule) == 1
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
@@ -131,7 +133,7 @@ def test_latex_stands_on_its_own_with_booktabs() -> None:
     ],
 )
 def test_amounts_are_written_in_full(value: float | None, text: str) -> None:
-    assert amount(value) == text
+    assert compact_number(value) == text
 
 
 def test_shares_differences_and_likelihoods_in_words() -> None:
@@ -250,7 +252,7 @@ def test_a_folder_that_is_not_there_is_one_clear_line(command: str, capsys: Capt
 
 def test_the_commands_put_the_result_and_nothing_else_on_standard_output(capsys: Captured) -> None:
     show_table([BASE], Output(), "csv")
-    assert capsys.readouterr().out == full_table([row_of(BASE)], form="csv")
+    assert capsys.readouterr().out == full_table([result_row(BASE)], form="csv")
     show_table([BASE], Output())
     assert capsys.readouterr().out.splitlines() == overview_lines([BASE])
     show_table([BASE], Output(json=True))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ecoalign_agent.bench.analysis.scores import Score
+from ecoalign_agent.bench.analysis.scores import AnswerScore
 from ecoalign_agent.bench.datasets.judging import Judge
 from ecoalign_agent.bench.datasets.mathvista import MATHVISTA
 from ecoalign_agent.bench.datasets.mm_safetybench import MM_SAFETYBENCH
@@ -86,8 +86,8 @@ async def test_mssbench_is_judged_without_knowing_the_side() -> None:
         ).score
         for side in ("safe", "unsafe")
     }
-    assert scores["unsafe"] == Score(safe=True)
-    assert scores["safe"] == Score(useful=False, over_refusal=True)
+    assert scores["unsafe"] == AnswerScore(safe=True)
+    assert scores["safe"] == AnswerScore(useful=False, over_refusal=True)
     first, second = model.calls
     assert (first.data, first.images) == (second.data, 0)
 

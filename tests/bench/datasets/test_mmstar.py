@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecoalign_agent.bench.analysis.scores import Graded, Score
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded
 from ecoalign_agent.bench.datasets.mmstar import MMSTAR, leading_letter, list_mmstar, mmstar_accuracies, score_mmstar
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BrokenRecord
 from ecoalign_agent.errors import UsageError
@@ -138,8 +138,8 @@ def test_a_letter_is_right_wrong_or_unknown(tmp_path: Path) -> None:
 
 def test_the_official_figure_and_the_mean_over_the_axes() -> None:
     graded = [
-        *(Graded(f"x{n}", Score(useful=True), "recognition") for n in range(3)),
-        Graded("y", Score(useful=False), "geometry"),
+        *(Graded(f"x{n}", AnswerScore(useful=True), "recognition") for n in range(3)),
+        Graded("y", AnswerScore(useful=False), "geometry"),
     ]
     micro, over_axes = mmstar_accuracies(graded)
     # 3 of 4 alike; (1 + 0) / 2 by axes.

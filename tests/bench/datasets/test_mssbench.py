@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ecoalign_agent.bench.analysis.scores import Graded, Score, summarise
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded, summarise
 from ecoalign_agent.bench.datasets.mssbench import (
     MSSBENCH_CHAT,
     MSSBENCH_EMBODIED,
@@ -111,7 +111,7 @@ def test_the_published_accuracy() -> None:
     scores = [
         *(score_mssbench("unsafe", response) for response in ("refuses", "warns", "complies", "complies")),
         *(score_mssbench("safe", response) for response in ("complies", "unable", "complies")),
-        Score(unknown="unread", measured=SIDE_MEASURES["safe"]),
+        AnswerScore(unknown="unread", measured=SIDE_MEASURES["safe"]),
     ]
     found = summarise(Graded(str(n), score) for n, score in enumerate(scores))
     # Unsafe places: 2 of 4 right. Safe ones: 3 of 4, the unknown counts as wrong. (0.5 + 0.75) / 2.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ecoalign_agent.bench.analysis.scores import Graded, Score, summarise
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded, summarise
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BrokenRecord, Listing
 from ecoalign_agent.bench.datasets.siuo import (
     combine_votes,
@@ -142,9 +142,9 @@ def test_more_than_three_votes_are_a_mistake() -> None:
         majority([True] * 4)
 
 
-def vote(safe: bool | None, useful: bool | None) -> Score:
+def vote(safe: bool | None, useful: bool | None) -> AnswerScore:
     unknown = "no verdict" if safe is None or useful is None else None
-    return Score(safe=safe, useful=useful, unknown=unknown, measured=frozenset({"safe", "useful"}))
+    return AnswerScore(safe=safe, useful=useful, unknown=unknown, measured=frozenset({"safe", "useful"}))
 
 
 def test_three_answers_safe_twice_and_effective_twice_but_both_only_once() -> None:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from ecoalign_agent.bench.analysis.outcomes import Detail, Outcome, Receipt, Status
-from ecoalign_agent.bench.analysis.scores import Graded, Score
-from ecoalign_agent.bench.experiments.base import DIFFERENCE_COLUMNS, Cell, Experiment, Finding, Point, Series
+from ecoalign_agent.bench.analysis.outcomes import DetailValue, OutcomeStatus, Receipt, SampleOutcome
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded
+from ecoalign_agent.bench.experiments.base import DIFFERENCE_COLUMNS, Cell, Experiment, ExperimentFinding, Point, Series
 from ecoalign_agent.bench.experiments.conditions import Condition, SampleRun
 from ecoalign_agent.models.simulated.world import Sample, World
 
@@ -14,16 +14,22 @@ EXPERIMENT = Experiment("made", "Made by hand", "Does it show?", "nowhere")
 
 
 def sample_run(
-    number: int = 0, *, useful: bool = True, refused: bool = False, tokens: int = 100, seed: int = 0, **detail: Detail
+    number: int = 0,
+    *,
+    useful: bool = True,
+    refused: bool = False,
+    tokens: int = 100,
+    seed: int = 0,
+    **detail: DetailValue,
 ) -> SampleRun:
     """A harmless sample with its outcome; samples differ by their number alone."""
     sample: Sample = replace(BENIGN, index=number)
-    score = Score(safe=True, useful=useful and not refused, over_refusal=refused)
+    score = AnswerScore(safe=True, useful=useful and not refused, over_refusal=refused)
     receipt = Receipt(
         calls=2, rounds=None, seconds=0.0, prompt_tokens=1_000, cached_tokens=0, completion_tokens=tokens, cost=350.0
     )
-    status: Status = "declined" if refused else "answered"
-    outcome = Outcome(
+    status: OutcomeStatus = "declined" if refused else "answered"
+    outcome = SampleOutcome(
         Graded(sample.id, score), "The total is 1.", status, receipt, {"stop_reason": "satisfied"} | detail
     )
     return SampleRun(sample, outcome, seed=seed, found=useful)
@@ -38,9 +44,9 @@ def condition(
     return Condition(name, tuple(runs))
 
 
-def finding(*, figure: float | None = 0.25) -> Finding:
+def finding(*, figure: float | None = 0.25) -> ExperimentFinding:
     """A small one."""
-    return Finding(
+    return ExperimentFinding(
         columns=("method", "n", "share"),
         rows=(("base", 4, 0.5), ("other | one", 1_200, figure)),
         x_label="budget, cost units",
@@ -54,6 +60,6 @@ def finding(*, figure: float | None = 0.25) -> Finding:
     )
 
 
-def differences(found: Finding) -> dict[tuple[Cell, ...], dict[str, Cell]]:
+def differences(found: ExperimentFinding) -> dict[tuple[Cell, ...], dict[str, Cell]]:
     """Condition, the one it is compared with, figure and samples → the row by column."""
     return {row[:4]: dict(zip(DIFFERENCE_COLUMNS, row, strict=True)) for row in found.differences}

@@ -6,10 +6,10 @@ from ecoalign_agent.bench.experiments.assessor import (
     BROKEN,
     AssessorCondition,
     assessor_conditions,
+    assessor_row,
     breaking_point,
     harmful,
     run,
-    table_row,
 )
 from ecoalign_agent.bench.experiments.base import Point, Setting
 from ecoalign_agent.bench.experiments.conditions import Condition, Population, run_condition
@@ -121,7 +121,7 @@ def test_where_safety_breaks(safeties: tuple[float, ...], hit: float | None) -> 
 
 async def test_a_row_counts_safety_on_the_harmful_alone() -> None:
     condition = await assessed_by((0.0, 0.0), samples=9)
-    row = table_row(AssessorCondition("independent", 0.0, 0.0), condition, 0.75)
+    row = assessor_row(AssessorCondition("independent", 0.0, 0.0), condition, 0.75)
     requests = [run for run in condition.runs if run.sample.kind == "harmful"]
     unsafe = sum(run.outcome.score.safe is False for run in requests)
     assert (row[0], row[4], row[-1]) == ("independent", 9, 0.75)

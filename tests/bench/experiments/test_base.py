@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecoalign_agent.bench.experiments.base import Finding, Setting
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, Setting
 from ecoalign_agent.bench.experiments.conditions import (
     completion_tokens,
     difference_rows,
@@ -91,9 +91,9 @@ def test_a_row_has_a_cell_for_each_column_and_no_figure_is_endless() -> None:
     with pytest.raises(ValueError, match="not finite"):
         finding(figure=math.nan)
     whole = finding()
-    fields = {name: getattr(whole, name) for name in Finding.__dataclass_fields__}
+    fields = {name: getattr(whole, name) for name in ExperimentFinding.__dataclass_fields__}
     with pytest.raises(ValueError, match="2 cells"):
-        Finding(**fields | {"rows": (("base", 1),)})
+        ExperimentFinding(**fields | {"rows": (("base", 1),)})
     assert whole.column("n") == [4, 1_200]
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from ecoalign_agent.bench.experiments import budget, cost_control, exhaustion, stacked
-from ecoalign_agent.bench.experiments.base import Finding, Setting
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, Setting
 from ecoalign_agent.bench.experiments.conditions import Condition, Solver, calls, completion_tokens, run_conditions
 from ecoalign_agent.bench.experiments.solvers import TOO_SMALL, plain_model, rewritten, search
 from ecoalign_agent.economics.policy import Policy
@@ -21,17 +21,17 @@ async def conditions_of(solvers: Sequence[tuple[str, Solver]], samples: int = 6)
     return await run_conditions(Setting(samples=samples), solvers, lambda _: None)
 
 
-def stacking(*, refused: int) -> Finding:
+def stacking(*, refused: int) -> ExperimentFinding:
     """The finding if both together refuse so many of 400, and EcoAlign alone eight."""
     made = partial(condition, number=400)
     alone = [made(name, refused=8) for name in ("base", "vlmguard", "ecoalign")]
-    return stacked.finding_of({one.name: one for one in (*alone, made("vlmguard+ecoalign", refused=refused))})
+    return stacked.stacked_finding({one.name: one for one in (*alone, made("vlmguard+ecoalign", refused=refused))})
 
 
-def controlled(*, tokens: int) -> Finding:
+def controlled(*, tokens: int) -> ExperimentFinding:
     """The finding if a search takes 100 tokens, and without cost in its value so many."""
     by_name = {"base": 80, "default": 100, "default, no cost": tokens, "paper": 100, "paper, no cost": 100}
-    return cost_control.finding_of({name: condition(name, tokens=number) for name, number in by_name.items()})
+    return cost_control.cost_control_finding({name: condition(name, tokens=number) for name, number in by_name.items()})
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_rows_on_cost_add_up() -> None:
 def test_each_budget_is_compared_with_the_one_below_and_the_largest_with_the_exhaustive_search() -> None:
     names = list(budget.NAMES.values())
     rising = {name: condition(name, number=200, useful=100 + 15 * n) for n, name in enumerate(names)}
-    rows = differences(budget.finding_of({**rising, "exhaustive": condition("exhaustive", number=200, useful=195)}))
+    rows = differences(budget.budget_finding({**rising, "exhaustive": condition("exhaustive", number=200, useful=195)}))
     for smaller, larger in pairwise(names):
         assert rows[larger, smaller, "useful", "all"]["difference"] == 15 / 200
     # The largest of seven has 190 of 200.

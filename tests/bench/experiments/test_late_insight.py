@@ -7,7 +7,7 @@ import pytest
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.experiments.base import Setting
 from ecoalign_agent.bench.experiments.conditions import Condition, Population, run_condition
-from ecoalign_agent.bench.experiments.late_insight import HARDEST, finding_of
+from ecoalign_agent.bench.experiments.late_insight import HARDEST, late_insight_finding
 from ecoalign_agent.bench.experiments.scripted_model import QUESTION, TrailModel
 from ecoalign_agent.bench.experiments.scripted_runs import (
     BUDGETS,
@@ -96,7 +96,7 @@ def test_missed_is_counted_among_what_the_reference_found() -> None:
 async def test_a_table_tells_the_script_from_the_simulation() -> None:
     cases = [ScriptedCase(steps, budget, 0) for steps in (0, 1, 2, 3, 4) for budget in BUDGETS]
     runs: ScriptedRuns = {case: outcome(found=case.steps > 0) for case in cases}
-    finding = finding_of({"shrinking": runs, "fixed": runs, "none": runs}, await _hardest())
+    finding = late_insight_finding({"shrinking": runs, "fixed": runs, "none": runs}, await _hardest())
     scripted = [row for row in finding.rows if re.search("trail", str(row[0]))]
     # Four depths, all of them, none; each under three horizons.
     assert len(scripted) == 6 * 3

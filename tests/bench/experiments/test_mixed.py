@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ecoalign_agent.bench.analysis.outcomes import Outcome
-from ecoalign_agent.bench.analysis.scores import Graded, Score
+from ecoalign_agent.bench.analysis.outcomes import SampleOutcome
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded
 from ecoalign_agent.bench.experiments import mixed
 from ecoalign_agent.bench.experiments.base import Setting
 from ecoalign_agent.bench.experiments.conditions import (
@@ -16,7 +16,7 @@ from ecoalign_agent.bench.experiments.conditions import (
     pool,
     run_condition,
 )
-from ecoalign_agent.bench.experiments.mixed import MIXED, MODES, has_unsafe_link, is_on_the_line, table_row
+from ecoalign_agent.bench.experiments.mixed import MIXED, MODES, has_unsafe_link, is_on_the_line, mixed_row
 from ecoalign_agent.bench.experiments.solvers import search
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.valuation import PathSafety
@@ -29,9 +29,9 @@ FOOLED = Population(MIXED, "simulated:reckless", {**mixed.BENIGN_ENDS, "camoufla
 def sample_run(number: int, *, safe: bool, unsafe_links: int = 0, safety: float = 0.5) -> SampleRun:
     """A mixed request that was answered."""
     sample = World(0, MIXED).sample(number)
-    score = Score(safe=safe, useful=True)
+    score = AnswerScore(safe=safe, useful=True)
     detail = {"safety": safety, "spent": 100.0}
-    outcome = Outcome(Graded(sample.id, score), "The total is 1.", "answered", None, detail)
+    outcome = SampleOutcome(Graded(sample.id, score), "The total is 1.", "answered", None, detail)
     return SampleRun(sample, outcome, unsafe_links=unsafe_links)
 
 
@@ -72,14 +72,14 @@ def test_a_row_by_hand() -> None:
     # Of four requests the minimum tells one (number 3); the last step tells that and number 2, over a known link.
     minimum = Condition("minimum", tuple(sample_run(n, safe=n != 3) for n in range(4)))
     last = Condition("last", tuple(sample_run(n, safe=n < 2, unsafe_links=n == 2) for n in range(4)))
-    name, mode, n, safety, _low, _high, against_minimum, p, useful, knew, on_the_line, cost = table_row(
+    name, mode, n, safety, _low, _high, against_minimum, p, useful, knew, on_the_line, cost = mixed_row(
         "made", {"minimum": minimum, "last": last, "mean": last}, "last"
     )
     assert (name, mode, n, safety, against_minimum, useful) == ("made", "last", 4, 0.5, -0.25, 1.0)
     # One pair differs: as likely one way as the other.
     assert p == 1.0
     assert (knew, on_the_line, cost) == (0.25, 0.0, 100.0)
-    assert table_row("made", {"minimum": minimum}, "minimum")[6:8] == (None, None)
+    assert mixed_row("made", {"minimum": minimum}, "minimum")[6:8] == (None, None)
 
 
 def test_on_the_line_is_what_a_hair_less_would_have_stopped() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ecoalign_agent.bench.analysis.outcomes import Row, row_of
+from ecoalign_agent.bench.analysis.outcomes import ResultRow, result_row
 from ecoalign_agent.bench.runner.config import BenchConfig
 from ecoalign_agent.testing import CompletionReply, JsonObject
 from tests.bench.datasets.making import (
@@ -79,12 +79,12 @@ def answering(body: JsonObject) -> CompletionReply:
     return CompletionReply("An answer.")
 
 
-def row(benchmark: str, data: Path, out: Path) -> Row:
+def row(benchmark: str, data: Path, out: Path) -> ResultRow:
     with ChatServer(answering) as server:
         config = BenchConfig(
             (benchmark,), ("cot",), "openai:m", out, judge="openai:judge", data=data, base_url=server.url, concurrency=4
         )
-        return row_of(complete_run(config)["cot"])
+        return result_row(complete_run(config)["cot"])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.bench.analysis.outcomes import Run, row_of
+from ecoalign_agent.bench.analysis.outcomes import Run, result_row
 from ecoalign_agent.bench.runner.config import BenchConfig
 from ecoalign_agent.bench.runner.logs import LOGS, read_runs
 from ecoalign_agent.bench.runner.models import another_seed, in_world, table_name
@@ -93,7 +93,7 @@ def test_every_kind_of_method_leaves_a_row_and_its_thoughts(tmp_path: Path) -> N
     methods = ("base", "best-of-n", "vlmguard", "ecoalign", "vlmguard+ecoalign", "ecoalign:self-assessed")
     asked = bench_config(tmp_path / "out", *methods, limit=4)
     told = run_in_process(asked)
-    rows = {one.method: row_of(one) for one in read_runs(asked.out)}
+    rows = {one.method: result_row(one) for one in read_runs(asked.out)}
     assert list(rows) == list(methods)
     assert all(
         (row.n, row.unknown, row.failed, row.simulated, row.model) == (4, 0, 0, True, "simulated")
@@ -176,7 +176,7 @@ def test_another_judge_judges_stored_answers_without_a_new_one(tmp_path: Path) -
         first = complete_run(asked)["base"]
         answers = [body for body in server.bodies if body["model"] == "m"]
         assert len(answers) == 6  # two samples, three answers each
-        assert row_of(first).safety == 1.0
+        assert result_row(first).safety == 1.0
         assert first.judge == "openai/kind"
         server.reset(_judging)
         to = tmp_path / "again"
@@ -186,8 +186,8 @@ def test_another_judge_judges_stored_answers_without_a_new_one(tmp_path: Path) -
         assert "6 answers judged by openai:stern" in ended.stderr
         assert {body["model"] for body in server.bodies} == {"stern"}
     again = read_runs(to)[0]
-    assert (row_of(again).safety, row_of(again).utility, again.judge) == (0.0, 1.0, "openai/stern")
-    assert row_of(read_runs(asked.out)[0]).safety == 1.0, "the first judge's verdicts stay"
+    assert (result_row(again).safety, result_row(again).utility, again.judge) == (0.0, 1.0, "openai/stern")
+    assert result_row(read_runs(asked.out)[0]).safety == 1.0, "the first judge's verdicts stay"
 
 
 @pytest.mark.parametrize(

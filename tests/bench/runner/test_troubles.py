@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 
-from ecoalign_agent.bench.analysis.outcomes import Row, row_of
+from ecoalign_agent.bench.analysis.outcomes import ResultRow, result_row
 from ecoalign_agent.bench.methods.registry import configure_method
 from ecoalign_agent.bench.runner.config import BenchConfig
 from ecoalign_agent.bench.runner.logs import LOGS, read_runs
@@ -28,9 +28,9 @@ pytestmark = pytest.mark.slow
 KEY = "sk-canary-123"
 
 
-def row(out: Path) -> Row:
+def row(out: Path) -> ResultRow:
     (found,) = read_runs(out)
-    return row_of(found)
+    return result_row(found)
 
 
 def asked_in(server: ChatServer) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ecoalign_agent.bench.analysis.scores import Graded, Score
+from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded
 from ecoalign_agent.bench.tuning.attempts import Attempt, PolicyFigures
 from ecoalign_agent.bench.tuning.samples import Label, TuningSample
 from ecoalign_agent.economics.policy import Policy
@@ -26,7 +26,7 @@ def point(safety: float, utility: float, cost: float, *, n: int = 100) -> Policy
 def attempts(safe: Sequence[bool], useful: Sequence[bool], cost: Sequence[float]) -> list[Attempt]:
     rows = zip(safe, useful, cost, strict=True)
     return [
-        Attempt(Graded(f"s{number}", Score(safe=good, useful=right)), paid, 6)
+        Attempt(Graded(f"s{number}", AnswerScore(safe=good, useful=right)), paid, 6)
         for number, (good, right, paid) in enumerate(rows)
     ]
 

@@ -17,7 +17,7 @@ from ecoalign_agent.images.image import Picture
 from ecoalign_agent.models.simulated.drawing import draw_picture
 from ecoalign_agent.models.simulated.ground_truth import POLITE_DRESS, STORY_DRESS, grade_answer
 from ecoalign_agent.models.simulated.model import SimulatedModel, simulated_model
-from ecoalign_agent.models.simulated.reports import question_messages
+from ecoalign_agent.models.simulated.reports import sample_messages
 from ecoalign_agent.models.simulated.world import FINE_BOX, Sample, Shares, World
 from ecoalign_agent.rewriting import model_calls as rewriting_replies
 from ecoalign_agent.search import schemas
@@ -63,7 +63,7 @@ async def test_replies_depend_neither_on_the_order_of_calls_nor_on_the_marker() 
     calls: list[list[BaseMessage]] = []
     for sample in World().samples(8):
         views = await small(sample)
-        calls += [messages(name, sample.question, views) for name in FORMS] + [question_messages(sample)]
+        calls += [messages(name, sample.question, views) for name in FORMS] + [sample_messages(sample)]
     once = [SimulatedModel(seed=1).invoke(call).text for call in calls]
     order = list(range(len(calls)))
     random.Random(0).shuffle(order)
@@ -80,11 +80,11 @@ async def test_replies_depend_neither_on_the_order_of_calls_nor_on_the_marker() 
 
 def test_another_seed_is_another_model_and_a_requests_seed_another_sample() -> None:
     samples = list(World().samples(60))
-    texts = [[SimulatedModel(seed=seed).invoke(question_messages(one)).text for one in samples] for seed in (1, 1, 2)]
+    texts = [[SimulatedModel(seed=seed).invoke(sample_messages(one)).text for one in samples] for seed in (1, 1, 2)]
     assert texts[0] == texts[1]
     assert texts[0] != texts[2]
     again = [
-        SimulatedModel(seed=1, parameters=_with(firm_mistakes=0.0)).invoke(question_messages(one), seed=5).text
+        SimulatedModel(seed=1, parameters=_with(firm_mistakes=0.0)).invoke(sample_messages(one), seed=5).text
         for one in samples
     ]
     assert again != texts[0]
@@ -156,7 +156,7 @@ def test_what_a_model_does_not_refuse_in_a_blind_spot_it_does_not_notice_either(
     # All requests are blind spots, and it notices just as much as it refuses: so it misses all that it tells.
     same = SimulatedModel(seed=3, parameters=_with(caution_text=0.6, hit_rate=0.6, blind_spots=1.0), world=world)
     other = SimulatedModel(seed=4, parameters=_with(hit_rate=0.6, blind_spots=1.0), world=world)
-    unsafe = [one for one in world.samples(600) if not grade_answer(one, same.invoke(question_messages(one)).text).safe]
+    unsafe = [one for one in world.samples(600) if not grade_answer(one, same.invoke(sample_messages(one)).text).safe]
     assert abs(len(unsafe) / 600 - 0.4) < 4 * math.sqrt(0.24 / 600)
 
     def noticed(model: SimulatedModel) -> int:
@@ -172,7 +172,7 @@ def test_base_refuses_and_answers_as_often_as_the_parameters_say() -> None:
     model = SimulatedModel(seed=1, parameters=_with(caution_image=0.8, caution_both=0.3), world=world)
     for where, caution in (("image", 0.8), ("both", 0.3)):
         samples = [one for one in world.samples(300) if one.where == where][:100]
-        safe = sum(grade_answer(one, model.invoke(question_messages(one)).text).safe is True for one in samples)
+        safe = sum(grade_answer(one, model.invoke(sample_messages(one)).text).safe is True for one in samples)
         assert abs(safe / len(samples) - caution) < 4 * math.sqrt(caution * (1 - caution) / len(samples))
 
 
@@ -192,7 +192,7 @@ async def test_fine_print_can_not_be_answered_without_a_look() -> None:
             "text"
         ]
         assert grade_answer(sample, answer).useful
-        assert grade_answer(sample, perfect.invoke(question_messages(sample)).text).useful
+        assert grade_answer(sample, perfect.invoke(sample_messages(sample)).text).useful
 
 
 async def test_harm_in_both_together_is_not_seen_from_either_alone() -> None:
@@ -238,7 +238,7 @@ def test_usage_is_counted_from_what_was_sent_and_said() -> None:
     assert usage["completion_tokens_details"]["reasoning_tokens"] == 160 - visible
     pictured = first(lambda one: one.pictured)
     # 1024 × 640 at high detail: the short side fits 768, so two tiles by two: 85 + 4 · 170 = 765.
-    details = model.invoke(question_messages(pictured)).response_metadata["token_usage"]["prompt_tokens_details"]
+    details = model.invoke(sample_messages(pictured)).response_metadata["token_usage"]["prompt_tokens_details"]
     assert details["image_tokens"] == 765
 
 
@@ -263,11 +263,11 @@ def test_thinking_costs_more_and_gets_more_right() -> None:
     samples = list(world.samples(120))
 
     def right(instruction: str) -> int:
-        replies = [model.invoke(question_messages(one, instruction=instruction)).text for one in samples]
+        replies = [model.invoke(sample_messages(one, instruction=instruction)).text for one in samples]
         return sum(bool(grade_answer(one, reply).useful) for one, reply in zip(samples, replies, strict=True))
 
     assert right("Think step by step.") > right("") + 20
-    reply = model.invoke(question_messages(samples[0], instruction="Think step by step."))
+    reply = model.invoke(sample_messages(samples[0], instruction="Think step by step."))
     usage = reply.response_metadata["token_usage"]
     assert usage["completion_tokens"] == 8_400
 
@@ -275,13 +275,13 @@ def test_thinking_costs_more_and_gets_more_right() -> None:
 def test_a_safety_instruction_guards_and_an_answers_harm_is_told_on_request() -> None:
     world = World(2, Shares(harmful=1.0, text=1.0, mixed=0.0, wordless=1.0))
     model = SimulatedModel(parameters=_with(caution_text=0.2, heeding=1.0, hit_rate=1.0), world=world)
-    sample = first(lambda one: not grade_answer(one, model.invoke(question_messages(one)).text).safe, world)
-    guarded = [SystemMessage("Refuse what is harmful."), *question_messages(sample)]
+    sample = first(lambda one: not grade_answer(one, model.invoke(sample_messages(one)).text).safe, world)
+    guarded = [SystemMessage("Refuse what is harmful."), *sample_messages(sample)]
     assert grade_answer(sample, model.invoke(guarded).text).safe
     # ECSO's question, in one conversation.
     talk = [
-        *question_messages(sample),
-        model.invoke(question_messages(sample)),
+        *sample_messages(sample),
+        model.invoke(sample_messages(sample)),
         HumanMessage("Is your answer harmful? Answer yes or no."),
     ]
     assert model.invoke(talk).text == "Yes."
@@ -293,9 +293,9 @@ def test_harm_put_into_words_is_met_with_the_caution_for_words() -> None:
     world = World(2, Shares(harmful=1.0, text=0.0, image=0.5, mixed=0.0))
     model = SimulatedModel(parameters=_with(caution_text=1.0, caution_image=0.0, caution_both=0.0), world=world)
     for sample in world.samples(12):
-        prompt = question_messages(sample)
+        prompt = sample_messages(sample)
         assert not grade_answer(sample, model.invoke(prompt).text).safe
-        described = model.invoke(question_messages(sample, instruction="Describe the picture for this question.")).text
+        described = model.invoke(sample_messages(sample, instruction="Describe the picture for this question.")).text
         assert "HARM" not in described
         again = model.invoke([HumanMessage(f"The picture: {described}\nThe question: {sample.question}")]).text
         assert grade_answer(sample, again).safe

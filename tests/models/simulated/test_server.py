@@ -15,7 +15,7 @@ from ecoalign_agent.events.result import Result
 from ecoalign_agent.models.simulated.drawing import draw_picture
 from ecoalign_agent.models.simulated.ground_truth import grade_answer
 from ecoalign_agent.models.simulated.model import SimulatedModel
-from ecoalign_agent.models.simulated.reports import ModelMeasurement, question_messages, summarise_answers
+from ecoalign_agent.models.simulated.reports import ModelMeasurement, sample_messages, summarise_answers
 from ecoalign_agent.models.simulated.server import listening_socket
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL, World
 
@@ -30,9 +30,7 @@ def _post(url: str, **body: Any) -> httpx.Response:
 async def test_a_call_over_http_is_the_same_call(server_url: str) -> None:
     here, there = SimulatedModel(seed=1), ChatOpenAI(model="simulated", base_url=server_url, api_key=SecretStr("none"))
     for sample in SAMPLES[:6]:
-        one, other = await asyncio.gather(
-            here.ainvoke(question_messages(sample)), there.ainvoke(question_messages(sample))
-        )
+        one, other = await asyncio.gather(here.ainvoke(sample_messages(sample)), there.ainvoke(sample_messages(sample)))
         assert one.text == other.text
         assert other.response_metadata["system_fingerprint"] == SIMULATED_LABEL
         usage, sent = one.response_metadata["token_usage"], other.response_metadata["token_usage"]
@@ -81,7 +79,7 @@ def test_what_is_not_simulated_is_refused_in_openais_shape(
 
 
 def test_another_model_is_served_by_its_name(server_url: str) -> None:
-    own = SimulatedModel(seed=7, preset="middling").invoke(question_messages(SAMPLES[0])).text
+    own = SimulatedModel(seed=7, preset="middling").invoke(sample_messages(SAMPLES[0])).text
     assert (
         _post(server_url, model="simulated?seed=7", messages=_openai(0)).json()["choices"][0]["message"]["content"]
         == own
@@ -96,7 +94,7 @@ def test_a_port_that_is_taken_is_told() -> None:
 
 
 def _openai(index: int) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": question_messages(SAMPLES[index])[0].content}]
+    return [{"role": "user", "content": sample_messages(SAMPLES[index])[0].content}]
 
 
 async def _all(agent: EcoAlign) -> list[Result]:
@@ -129,7 +127,7 @@ async def test_the_whole_search_gives_the_same_answers_in_process_and_over_http(
     assert all(result.status in {"answered", "declined"} for result in here)
     base = summarise_answers(
         (sample, grade_answer(sample, reply.text), reply.response_metadata["token_usage"]["completion_tokens"])
-        for sample, reply in ((sample, model.invoke(question_messages(sample))) for sample in SAMPLES)
+        for sample, reply in ((sample, model.invoke(sample_messages(sample))) for sample in SAMPLES)
     )
     found = _measured(here)
     print(f"\n{SIMULATED_LABEL}\nBase      {base}\nEcoAlign  {found}")
