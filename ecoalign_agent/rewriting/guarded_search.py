@@ -58,7 +58,7 @@ def rewrite_context_for(search: SearchContext, rewrite: RewriteContext) -> Rewri
     """A rewriter's context in front of a search: it spends from the search's budget, by its tariff and its clock."""
 
     async def reserve_for_search(request: Mapping[str, Any]) -> float:
-        return search.policy.budget - await min_run_cost(NodeRun(search, begin_state(request)))
+        return search.policy.budget - await min_run_cost(NodeRun(search, begin_state(request, search.policy.budget)))
 
     return replace(
         rewrite,
@@ -121,7 +121,7 @@ async def _budget_objection(run: RewriteNodeRun, search: SearchContext) -> str |
     left = Budget(search.policy.budget, run.meter.budget.spent)
     request = {"question": run.state["new_question"], "images": list(run.images), "run_id": run.run_id}
     try:
-        await min_run_cost(NodeRun(search, begin_state(request, budget=left)))
+        await min_run_cost(NodeRun(search, begin_state(request, left.total, budget=left)))
     except BudgetTooSmallError as error:
         return f"the new question is too long for what is left ({error}): the original stands"
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from ecoalign_agent.assessors.base import CallSize
-from ecoalign_agent.economics.cost import CALL_TOKENS, CompletionStats, Tariff, TokenRange, Usage
+from ecoalign_agent.economics.cost import CALL_TOKENS, CompletionStats, Tariff, TokenRange
 from ecoalign_agent.economics.reserve import AnswerReserve, assessment_share
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.meter import Meter
@@ -93,8 +93,8 @@ class CostModel:
             return self._assessment(path, tokens)
         figures = self.sizes.calls[kind]
         image = {"views": self.views, "crop": self.sizes.crop, "none": 0}[figures.pictures]
-        prompt = self.tariff.cost(Usage(text=figures.prompt + self.request + path, image=image))
-        return prompt + self.tariff.completion * tokens
+        text = figures.prompt + self.request + path
+        return self.tariff.text * text + self.tariff.image * image + self.tariff.completion * tokens
 
     def _assessment(self, path: int, tokens: float) -> float:
         texts = sum(
@@ -237,7 +237,7 @@ def build_cost_model(
 
     known = "x" * ASSUMED_CHARACTERS if scanned is None else scanned
     return CostModel(
-        replace(sizes, crop=calibration.images.of_size(TYPICAL_CROP, "high")),
+        replace(sizes, crop=calibration.images.of_size(TYPICAL_CROP, "high")) if views else sizes,
         calibrated(calibration),
         text_tokens(question) + text_tokens(known),
         calibration.images.estimate(views) if views else 0,

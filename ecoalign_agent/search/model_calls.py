@@ -129,7 +129,12 @@ class SearchModel:
             )
             for kind in kinds.values()
         }
-        self._draft_rule = _draft_rule(policy)
+        self._scan_inputs = {
+            "branching": str(policy.branching),
+            "kinds": kind_lines(kinds, policy, thoughts=0),
+            "hazards": hazard_lines(),
+            "draft_rule": _draft_rule(policy),
+        }
 
     @property
     def tasks(
@@ -147,12 +152,8 @@ class SearchModel:
         inputs = {
             "question": question,
             "pictures": {0: "no picture", 1: "one picture"}.get(len(views), f"{len(views)} pictures, numbered from 0"),
-            "branching": str(self._policy.branching),
-            "kinds": kind_lines(self._kinds, self._policy, thoughts=0),
-            "hazards": hazard_lines(),
-            "draft_rule": self._draft_rule,
         }
-        return self._call(self._scan, inputs, views, meter)
+        return self._call(self._scan, self._scan_inputs | inputs, views, meter)
 
     def plan(self, context: RequestContext, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
         """See `SearchCalls.plan`."""

@@ -60,9 +60,9 @@ class NodeRun:
     def __init__(self, context: SearchContext, state: SearchState, *, ending: bool = False) -> None:
         require_version(state)
         self.context, self.policy, self.model, self.state = context, context.policy, context.model, state
-        self.run_id = get_run_id(state)
         self.prior = find_prior(state)
         self.started = state.get("started") or time.time()
+        self.run_id = get_run_id(state)
         self.question, self.images = request_content(state)
         self.stats = state.get("completion_stats", CompletionStats())
         self.unknown_verdicts = state.get("unknown_verdicts", 0)
@@ -227,7 +227,7 @@ class NodeRun:
     async def answer_reserve(self, path: Sequence[Thought] = ()) -> AnswerReserve:
         """Reserve for the final answer, written from ``path``."""
         return (await self.costs()).answer_reserve(
-            path=text_tokens(thought_lines(path)),
+            path=text_tokens(thought_lines(path)) if path else 0,
             min_assessments=self.assessments,
             max_assessments=self.max_assessments,
         )

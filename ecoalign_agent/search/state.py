@@ -211,7 +211,22 @@ REQUEST_KEYS = ("question", "images", "messages", "run_id", "prior")
 """Keys that a request may fill; the rest is the search's own."""
 
 
-def begin_state(request: Mapping[str, Any], **changes: Any) -> SearchState:  # noqa: ANN401 - values of the state
-    """The state at the start of a run: the request alone, whatever an earlier run of the thread left."""
-    values = {key: request[key] for key in REQUEST_KEYS if key in request}
-    return SearchState(**{**values, "version": STATE_VERSION, **changes})  # type: ignore[typeddict-item] # keys of the state
+def begin_state(request: Mapping[str, Any], total: float, **changes: Any) -> SearchState:  # noqa: ANN401 - values
+    """The state at the start of a run: the request, and what was done about it before the search.
+
+    Args:
+        request: whatever else it holds, as an earlier run of the thread left it, does not count.
+        total: B_max, in cost units.
+        changes: other keys of the state.
+    """
+    values: dict[str, Any] = {key: request[key] for key in REQUEST_KEYS if key in request} | {"version": STATE_VERSION}
+    if (prior := find_prior(values)) is not None:
+        values |= {
+            "budget": Budget(total, prior.spent),
+            "ledger": prior.ledger,
+            "started": prior.started,
+            "event_count": prior.event_count,
+            "seconds_waited": prior.seconds_waited,
+            "result_notes": prior.notes,
+        }
+    return SearchState(**{**values, **changes})  # type: ignore[typeddict-item] # keys of the state

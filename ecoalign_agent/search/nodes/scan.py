@@ -9,7 +9,7 @@ from langgraph.types import Overwrite
 
 from ecoalign_agent.assessors.base import AssessmentInput
 from ecoalign_agent.economics.actions import Action
-from ecoalign_agent.economics.budget import Budget
+from ecoalign_agent.economics.reserve import AnswerReserve
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.errors import BudgetError, BudgetTooSmallError, ModelError, UsageError
@@ -25,7 +25,7 @@ from ecoalign_agent.search.request_context import RegionOfInterest, ScanFindings
 from ecoalign_agent.search.result_builder import build_result
 from ecoalign_agent.search.resume import request_fingerprint
 from ecoalign_agent.search.schemas import ScanReply
-from ecoalign_agent.search.state import SearchState, begin_state, find_prior
+from ecoalign_agent.search.state import SearchState, begin_state
 
 Node = Callable[[SearchState], Awaitable[dict[str, Any]]]
 
@@ -65,23 +65,19 @@ def scan_node(context: SearchContext) -> Node:
     """
 
     async def scan(state: SearchState) -> dict[str, Any]:
-        request = begin_state(state)
         _require_checkpointer(context)
         # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
-        pictures = await fetch_pictures(request, context.image_store)
-        prior = find_prior(request)
-        if prior is None:
+        pictures = await fetch_pictures(state, context.image_store)
+        run = NodeRun(context, begin_state(state, context.policy.budget, **pictures))
+        if run.prior is None:
             # As it was given: what an address gave is not what the same request gives again.
-            fingerprint = request_fingerprint(context, request.get("question", ""), request.get("images", []))
-            run = NodeRun(context, begin_state(request, **pictures))
+            fingerprint = request_fingerprint(context, state.get("question", ""), state.get("images", []))
         else:
-            fingerprint = prior.fingerprint
-            run = NodeRun(context, begin_state(request, **pictures, **_spent_before(context, request)))
-            run.notes.extend(prior.notes)
+            fingerprint = run.prior.fingerprint
         try:
             changes = await _first_call(run)
         except (ModelError, BudgetTooSmallError) as error:
-            if prior is None and isinstance(error, BudgetTooSmallError):
+            if run.prior is None and isinstance(error, BudgetTooSmallError):
                 raise
             changes = await _failure(run, error)
         update = _BLANK | {"fingerprint": fingerprint} | pictures | changes
@@ -92,8 +88,7 @@ def scan_node(context: SearchContext) -> Node:
 
 async def _first_call(run: NodeRun) -> dict[str, Any]:
     """The update after the scan's call."""
-    if not run.images:
-        await min_run_cost(run)  # a mistake that needs no picture to be seen
+    minimum = None if run.images else await _minimum(run)  # a mistake that needs no picture to be seen
     # Before the pictures are opened: a listener sees at once that the request has arrived.
     await run.emit(
         events.RunStarted,
@@ -103,14 +98,14 @@ async def _first_call(run: NodeRun) -> dict[str, Any]:
         tariff=run.policy.tariff.name,
         models=run.context.models,
     )
-    min_cost = await min_run_cost(run)
-    total, reserve = run.budget.total, await run.answer_reserve()
+    least, reserve = minimum or await _minimum(run)
+    total = run.budget.total
     run.set_answer_reserve(reserve.initial(total=total, left=run.budget.left))
     try:
         views = (await run.pictures()).views
         reply = await run.call(run.model.scan(run.question, views, meter=run.meter))
     except BudgetError as error:
-        advised = _round_up(min_cost * 1.25)
+        advised = _round_up(least * 1.25)
         raise BudgetTooSmallError(f"{error}: raise the budget to {advised} cost units (--budget {advised})") from error
     if reply.value is None:
         return await _fail(run, "unreadable_scan", _unreadable(run, reply.unreadable))
@@ -142,19 +137,6 @@ def _require_checkpointer(context: SearchContext) -> None:
         )
 
 
-def _spent_before(context: SearchContext, request: SearchState) -> dict[str, Any]:
-    """What was spent, booked and emitted for the request before the search."""
-    prior = find_prior(request)
-    assert prior is not None  # noqa: S101 - the caller checked; for the type checker
-    return {
-        "budget": Budget(context.policy.budget, prior.spent),
-        "ledger": prior.ledger,
-        "started": prior.started,
-        "event_count": prior.event_count,
-        "seconds_waited": prior.seconds_waited,
-    }
-
-
 async def min_run_cost(run: NodeRun) -> float:
     """The least that a scan, the final answer and its assessment cost, in cost units.
 
@@ -163,8 +145,13 @@ async def min_run_cost(run: NodeRun) -> float:
         UsageError: persons are to decide, and nothing keeps the run meanwhile.
     """
     _require_checkpointer(run.context)
-    least = (await run.costs()).min_scan() + (await run.answer_reserve()).minimum
-    budget = run.budget
+    return (await _minimum(run))[0]
+
+
+async def _minimum(run: NodeRun) -> tuple[float, AnswerReserve]:
+    """The least that the run costs, and the answer's reserve in it."""
+    costs, reserve = await run.costs(), await run.answer_reserve()
+    least, budget = costs.min_scan() + reserve.minimum, run.budget
     if budget.left < least:
         advised = _round_up(budget.spent + least * 1.05)
         before = f", {budget.spent:g} of them spent before," if budget.spent else ""
@@ -172,7 +159,7 @@ async def min_run_cost(run: NodeRun) -> float:
             f"a budget of {budget.total:g} cost units{before} can't pay for a scan and an answer to this question: "
             f"the least is about {advised} (--budget {advised})"
         )
-    return least
+    return least, reserve
 
 
 def _round_up(cost: float) -> str:
