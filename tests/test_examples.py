@@ -74,3 +74,12 @@ def test_the_guard_is_no_more_than_ten_lines() -> None:
     }
     assert all(parts.values())
     assert sum(map(len, parts.values())) <= 10
+
+
+def test_a_kind_of_action_of_ones_own_is_proposed_carried_out_and_told() -> None:
+    assert printed("action_kind") == [
+        "reason: The total reads 52.47.",
+        "check: Checked: 52.47 stands there.",
+        "answer: The total is 52.47.",
+        "answer: The total is 52.47, checked twice.",
+    ]

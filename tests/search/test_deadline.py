@@ -65,6 +65,23 @@ async def test_when_the_ending_is_slow_too_the_refusal_is_a_fixed_text() -> None
     assert result.seconds < 1.4
 
 
+async def test_a_call_that_hangs_leaves_the_time_that_the_answer_needs() -> None:
+    """The reserve of time: twice the mean call so far, at most a quarter of the deadline.
+
+    The scan takes 0.5 s, so that 1 s of 4 is reserved: the hanging call is cut off at 3 s. Without the reserve it were
+    cut off at 4 s, and nothing could be written any more.
+    """
+    result, model = await asked(
+        Policy(deadline=4.0, draft=False, forecasts="inline"),
+        scan=ScriptedReply(scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.5)]), delay=0.5),
+        reason=stuck({"text": "never"}),
+        synthesize={"text": "From 9 to 5, it seems."},
+    )
+    assert (result.status, result.answer, result.stop_reason) == ("answered", "From 9 to 5, it seems.", "deadline")
+    assert 2.9 < result.seconds < 4.0
+    assert model.cancelled_calls == 1
+
+
 async def test_where_an_answer_was_found_a_slow_rewording_is_not_waited_for() -> None:
     result, _ = await asked(
         Policy(deadline=0.6),

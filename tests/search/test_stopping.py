@@ -141,6 +141,18 @@ async def test_endpoint_three_failed_calls_are_enough() -> None:
     assert result.has_note("endpoint_failure")
 
 
+async def test_endpoint_the_search_ends_with_the_third_failure_neither_sooner_nor_later() -> None:
+    """``MAX_ENDPOINT_FAILURES``: one action a round, each of which fails."""
+    actions = [proposed_action("reason", f"read line {number}", 0.9, 0.5) for number in range(5)]
+    result, _ = await asked(
+        Policy(forecasts="inline", batch=1, branching=5),
+        scan=scan_reply(actions=actions),
+        reason=httpx.ConnectError(""),
+    )
+    assert (result.stop_reason, result.rounds) == ("endpoint", 3)
+    assert sum(note.code == "endpoint_failure" for note in result.notes) == 3
+
+
 async def test_a_branch_that_cant_win_any_more_is_pruned_and_said_so() -> None:
     # The draft: u = 0.99 for its verdict, 0.25 · 80 + 10 = 30, a rate of 0.033. However many perfect thoughts follow
     # the other one, at 40 or more each they come to less than 1 / 40 = 0.025.
