@@ -227,6 +227,5 @@ def begin_state(request: Mapping[str, Any], total: float, **changes: Any) -> Sea
             "started": prior.started,
             "event_count": prior.event_count,
             "seconds_waited": prior.seconds_waited,
-            "result_notes": prior.notes,
         }
     return SearchState(**{**values, **changes})  # type: ignore[typeddict-item] # keys of the state

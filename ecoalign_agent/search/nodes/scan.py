@@ -74,6 +74,7 @@ def scan_node(context: SearchContext) -> Node:
             fingerprint = request_fingerprint(context, state.get("question", ""), state.get("images", []))
         else:
             fingerprint = run.prior.fingerprint
+            run.notes.extend(run.prior.notes)
         try:
             changes = await _first_call(run)
         except (ModelError, BudgetTooSmallError) as error:
