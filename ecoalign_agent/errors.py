@@ -5,7 +5,7 @@
     EcoAlignError
     ├── UsageError               the caller's mistake: say it again, corrected (exit status 2)
     │   ├── ImageError           a picture that can't be read, or is larger than allowed
-    │   ├── PolicyError          a knob out of range, or a knob that does not exist
+    │   ├── PolicyError          a setting out of range, or a setting that does not exist
     │   ├── PromptError          a prompt file that is missing, broken, or given the wrong inputs
     │   ├── ModelNameError       a model that can't be built: unknown name, missing package, missing key
     │   └── BudgetTooSmallError  the budget can't pay for a scan and an answer
@@ -37,7 +37,7 @@ class ImageError(UsageError):
 
 
 class PolicyError(UsageError):
-    """A knob out of range, or a knob that does not exist."""
+    """A setting out of range, or a setting that does not exist."""
 
 
 class PromptError(UsageError):

@@ -131,13 +131,13 @@ def checked_image_hosts(given: Sequence[str] | None, settings: Settings) -> Sequ
 
 
 def read_policy(path: str | Path) -> Policy:
-    """The policy in a TOML file: any of ``Policy``'s knobs, and ``preset`` to start from another than the default.
+    """The policy in a TOML file: any of ``Policy``'s settings, and ``preset`` to start from another than the default.
 
     The bare name of a preset stands for a file that says no more than that.
 
     Raises:
         UsageError: there is no such file, or it is no TOML.
-        PolicyError: an unknown knob, or a value out of range.
+        PolicyError: an unknown setting, or a value out of range.
     """
     if str(path) in POLICY_PRESETS and not Path(path).exists():
         return Policy.from_mapping({"preset": str(path)})

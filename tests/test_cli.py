@@ -111,7 +111,7 @@ def test_a_mistake_is_one_line_and_exit_2(capsys: Captured, arguments: list[str]
     assert words in refused(capsys, *arguments)
 
 
-def test_a_policy_file_with_an_unknown_knob_names_it_and_the_nearest(capsys: Captured, tmp_path: Path) -> None:
+def test_a_policy_file_with_an_unknown_setting_names_it_and_the_nearest(capsys: Captured, tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text("budgett = 100\n", encoding="utf-8")
     said = refused(capsys, "ask", "Hm?", "--policy", str(file))

@@ -143,7 +143,7 @@ def policy(folder: Path, text: str | bytes) -> Policy:
     return read_policy(file)
 
 
-def test_a_policy_file_sets_any_knob(tmp_path: Path) -> None:
+def test_a_policy_file_sets_any_setting(tmp_path: Path) -> None:
     assert policy(tmp_path, "") == Policy()
     assert policy(tmp_path, "budget = 4000\nk = 0.1\nvalue = 'npv'\ndraft = false") == Policy(
         budget=4000, k=0.1, value="npv", draft=False
@@ -186,7 +186,7 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ("budget = 1" + "0" * 400, "too large"),
     ],
 )
-def test_a_knob_that_does_not_fit_is_named_with_its_limit(text: str, says: str, tmp_path: Path) -> None:
+def test_a_setting_that_does_not_fit_is_named_with_its_limit(text: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(PolicyError) as error:
         policy(tmp_path, text)
     assert says in str(error.value)

@@ -78,7 +78,7 @@ def run(
     ablations: Annotated[bool, typer.Option("--ablations", help="EcoAlign and every ablation of it, too.")] = False,
     sweep: Annotated[
         list[str] | None,
-        typer.Option(metavar="KNOB=V,V", help="EcoAlign with each value of a knob, too; repeat it for several."),
+        typer.Option(metavar="SETTING=V,V", help="EcoAlign with each value of a setting, too; repeat it for several."),
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help=f"All methods, the ablations, and a sweep: {FULL_SWEEP}.")

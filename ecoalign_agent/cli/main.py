@@ -20,7 +20,7 @@ from ecoalign_agent.errors import UsageError
 if TYPE_CHECKING:
     from ecoalign_agent.events.result import Result
 
-_POLICY_HELP = "Every knob of the search, or: frugal, strict, paper."
+_POLICY_HELP = "Every setting of the search, or: frugal, strict, paper."
 
 app = typer.Typer(
     name="ecoalign",
@@ -136,12 +136,12 @@ def ask(
         asked = read_question(question)
         # The screen comes first: it shows life while the libraries load.
         with EventLog(trace) if trace else nullcontext() as log, output.screen() as screen:
-            knobs = policy_of(policy, budget=budget, deadline=deadline, tariff=tariff)
+            chosen = policy_of(policy, budget=budget, deadline=deadline, tariff=tariff)
             place = state_of(state)
             if run_id is not None and place is None:
                 raise UsageError(f"--run-id {run_id} names a kept run, and nothing is kept: add --state FILE")
             front = rewriter or ("" if rewrite else None)
-            build = partial(agent_of, model, base_url, assessor, prompts, knobs, prices=prices, rewriter=front)
+            build = partial(agent_of, model, base_url, assessor, prompts, chosen, prices=prices, rewriter=front)
 
             async def answered() -> "Result":
                 async with kept_agent(place, partial(build, image_hosts=allow_image_host)) as agent:

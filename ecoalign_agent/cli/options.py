@@ -74,13 +74,13 @@ WAITS = 3
 """The exit status of a run that waits for a person's verdict."""
 
 
-def policy_of(file: str | None, **knobs: object) -> "Policy":
+def policy_of(file: str | None, **settings: object) -> "Policy":
     """The policy of a file, with the options that were given."""
     from ecoalign_agent.economics.policy import Policy
     from ecoalign_agent.settings import read_policy
 
     policy = read_policy(file) if file else Policy()
-    return policy.replace(**{knob: value for knob, value in knobs.items() if value is not None})
+    return policy.replace(**{setting: value for setting, value in settings.items() if value is not None})
 
 
 def agent_of(
@@ -102,7 +102,7 @@ def agent_of(
         base_url: of the server behind all models.
         assessor: who grades.
         prompts: a folder of the user's own prompts.
-        policy: every knob.
+        policy: every setting.
         checkpointer: where runs are kept.
         image_hosts: from where pictures are fetched.
         prices: a file of prices.

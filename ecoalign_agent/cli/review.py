@@ -70,8 +70,8 @@ def review(
         if ruling is None:
             asyncio.run(endable(_show(output, file, run_id)))
             return
-        knobs = policy_of(policy, budget=budget, deadline=deadline, tariff=tariff)
-        build = partial(agent_of, model, base_url, assessor, prompts, knobs, prices=prices)
+        chosen = policy_of(policy, budget=budget, deadline=deadline, tariff=tariff)
+        build = partial(agent_of, model, base_url, assessor, prompts, chosen, prices=prices)
         with output.screen() as screen:
 
             async def decided() -> "Result":

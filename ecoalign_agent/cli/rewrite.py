@@ -80,7 +80,7 @@ def rewrite(
         given = {"budget": budget, "threshold": threshold, "deadline": deadline}
         policy = RewritePolicy(
             frugal=not thorough,
-            **{knob: value for knob, value in given.items() if value is not None},  # type: ignore[arg-type]  # all floats
+            **{setting: value for setting, value in given.items() if value is not None},  # type: ignore[arg-type]  # all floats
         )
         rewriter = Rewriter(model, policy=policy, checker=checker, base_url=base_url, prompts=prompts)
 

@@ -60,7 +60,7 @@ def serve(
         typer.Option(metavar="FILE", help="Keep runs here, so that a person's verdict can be waited for."),
     ] = None,
     policy: Annotated[
-        str | None, typer.Option(metavar="FILE.toml", help="Every knob of the search, or: frugal, strict, paper.")
+        str | None, typer.Option(metavar="FILE.toml", help="Every setting of the search, or: frugal, strict, paper.")
     ] = None,
     budget: Annotated[
         float | None, typer.Option(metavar="UNITS", help="Cost units that one request may spend at most.")

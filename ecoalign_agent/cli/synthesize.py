@@ -76,7 +76,7 @@ def synthesize(
         from ecoalign_agent.training.synthesis.run import synthesize_data
 
         given = {"budget": budget, "useful_from": useful_from}
-        known: dict[str, Any] = {knob: value for knob, value in given.items() if value is not None}
+        known: dict[str, Any] = {setting: value for setting, value in given.items() if value is not None}
         policy = SynthesisPolicy(**known)
         output.progress(f"reading {source}")
         made = synthesize_data(

@@ -62,7 +62,7 @@ def tune(
         str | None, typer.Option(metavar="NAME", help="A model that judges answers which no rule can grade.")
     ] = None,
     policy: Annotated[
-        str | None, typer.Option(metavar="FILE.toml", help="Where to start; its other knobs stay as they are.")
+        str | None, typer.Option(metavar="FILE.toml", help="Where to start; its other settings stay as they are.")
     ] = None,
     out: Annotated[str, typer.Option(metavar="FILE.toml", help="Gets the policy; a new file.")] = "policy.toml",
     prefer: Annotated[

@@ -27,12 +27,14 @@ SWITCHES = ("cost_in_value", "draft", "confirm_decline", "partial", "assess_answ
 
 def _differences(policy: Policy) -> dict[str, object]:
     return {
-        knob: value for knob, value in dataclasses.asdict(policy).items() if value != dataclasses.asdict(Policy())[knob]
+        setting: value
+        for setting, value in dataclasses.asdict(policy).items()
+        if value != dataclasses.asdict(Policy())[setting]
     }
 
 
 def test_every_default_is_the_published_or_decided_one() -> None:
-    assert {knob.name: getattr(Policy(), knob.name) for knob in dataclasses.fields(Policy)} == DEFAULTS
+    assert {setting.name: getattr(Policy(), setting.name) for setting in dataclasses.fields(Policy)} == DEFAULTS
 
 
 def test_the_presets_change_what_they_are_for_and_nothing_else() -> None:
@@ -47,7 +49,7 @@ def test_the_presets_change_what_they_are_for_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knob", "value"),
+    ("setting", "value"),
     [
         *[("budget", value) for value in (0, -1, math.nan, math.inf, True, "6000", None)],
         *[("risk_floor", value) for value in (0, -0.1, 1.1, math.nan)],
@@ -55,8 +57,12 @@ def test_the_presets_change_what_they_are_for_and_nothing_else() -> None:
         *[("unit", value) for value in (0, -20, math.inf)],
         *[("max_horizon", value) for value in (-1, 101, 2.0, True)],
         *[("discount", value) for value in (0, -0.5, 1.01, math.nan)],
-        *[(knob, value) for knob in ("width", "branching", "batch", "max_rounds") for value in (0, 1.5, 1001, True)],
-        *[(knob, value) for knob in SHARES for value in (-0.1, 1.1, True)],
+        *[
+            (setting, value)
+            for setting in ("width", "branching", "batch", "max_rounds")
+            for value in (0, 1.5, 1001, True)
+        ],
+        *[(setting, value) for setting in SHARES for value in (-0.1, 1.1, True)],
         *[("merge_similarity", value) for value in (0, 1.1)],
         *[("assessors", value) for value in ("openai:m", ["openai:m", 1], [""], None)],
         *[("label_cap", value) for value in (3, 256.0, math.nan)],
@@ -68,25 +74,25 @@ def test_the_presets_change_what_they_are_for_and_nothing_else() -> None:
         ("choice", "best"),
         ("answers", "never"),
         ("horizon", 5),
-        *[(knob, value) for knob in SWITCHES for value in (1, 0, "true", None)],
+        *[(setting, value) for setting in SWITCHES for value in (1, 0, "true", None)],
         ("tariff", "free"),
         ("tariff", {"text": -1}),
     ],
 )
-def test_a_knob_out_of_range_is_refused_naming_knob_and_value(knob: str, value: object) -> None:
+def test_a_setting_out_of_range_is_refused_naming_setting_and_value(setting: str, value: object) -> None:
     shown = "-1" if isinstance(value, dict) else repr(value)
-    with pytest.raises(PolicyError, match=rf"{knob}.* is {re.escape(shown)}.*(must be|at least)"):
-        Policy(**{knob: value})  # type: ignore[arg-type]  # wrong values are the point
+    with pytest.raises(PolicyError, match=rf"{setting}.* is {re.escape(shown)}.*(must be|at least)"):
+        Policy(**{setting: value})  # type: ignore[arg-type]  # wrong values are the point
 
 
 @pytest.mark.parametrize(
-    ("knob", "value"),
+    ("setting", "value"),
     [("risk_floor", 1), ("k", 0), ("k", 1), ("discount", 1), ("max_horizon", 0), ("caution", 0), ("caution", 1),
      ("label_cap", 4), ("merge_similarity", 1), ("deadline", 0.5), ("deadline", 30), ("width", 1000),
      ("max_answer_tokens", 16)],
 )  # fmt: skip
-def test_the_limits_themselves_are_allowed(knob: str, value: float) -> None:
-    assert getattr(Policy().replace(**{knob: value}), knob) == value
+def test_the_limits_themselves_are_allowed(setting: str, value: float) -> None:
+    assert getattr(Policy().replace(**{setting: value}), setting) == value
 
 
 def test_a_message_says_the_limit() -> None:
@@ -135,7 +141,7 @@ def test_reading_a_file_leaves_its_entries_alone() -> None:
     assert entries == {"preset": "frugal", "k": 0.1}
 
 
-def test_replacing_an_unknown_knob_names_the_nearest() -> None:
+def test_replacing_an_unknown_setting_names_the_nearest() -> None:
     with pytest.raises(PolicyError, match=r"'batches'.*'batch'"):
         Policy().replace(batches=3)
 

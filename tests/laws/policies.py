@@ -15,7 +15,7 @@ TARIFFS = {
 
 
 def drawn_policy(dice: random.Random, *, deadline: float | None = None) -> Policy:
-    """Any preset, with other knobs, tariff and budget, from one that is too small to one that is never used up."""
+    """Any preset, with other settings, tariff and budget, from one that is too small to one that is never used up."""
     base = dice.choice([Policy(), Policy.frugal(), Policy.strict(), Policy.paper()])
     tariff = TARIFFS[dice.choice(list(TARIFFS))]
     # What a budget buys goes by the tariff: prompts are the larger part.

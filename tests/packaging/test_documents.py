@@ -68,11 +68,11 @@ def test_the_pictures_are_what_their_script_draws(tmp_path: Path) -> None:
             assert ImageChops.difference(new.convert("RGB"), kept.convert("RGB")).getbbox() is None, path.name
 
 
-def test_the_example_policy_names_every_knob_at_its_default() -> None:
+def test_the_example_policy_names_every_setting_at_its_default() -> None:
     path = ROOT / "examples" / "policy.toml"
     assert read_policy(path) == Policy()
     named = set(re.findall(r"^(?:# )?(\w+) = ", path.read_text(encoding="utf-8"), re.MULTILINE))
-    assert named == {knob.name for knob in fields(Policy)} | {"preset"}
+    assert named == {setting.name for setting in fields(Policy)} | {"preset"}
 
 
 def test_a_presets_bare_name_is_a_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,10 +94,10 @@ async def test_a_budget_that_pays_no_call_is_told_and_nothing_is_spent() -> None
     assert any("raise the budget" in note for note in made.notes)
 
 
-@pytest.mark.parametrize("knobs", [{"budget": 0}, {"budget": float("nan")}, {"threshold": 2}, {"deadline": -1}])
-def test_a_policy_out_of_range_is_refused(knobs: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match=next(iter(knobs))):
-        RewritePolicy(**knobs)  # type: ignore[arg-type]  # that is the point
+@pytest.mark.parametrize("settings", [{"budget": 0}, {"budget": float("nan")}, {"threshold": 2}, {"deadline": -1}])
+def test_a_policy_out_of_range_is_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=next(iter(settings))):
+        RewritePolicy(**settings)  # type: ignore[arg-type]  # that is the point
 
 
 TAUGHT = trained_completion(RiskReport(text="a lock", aim="to get in", safety=-0.6), "Who opens my own flat for me?")

@@ -83,7 +83,7 @@ def run(policy: Policy, script: Whim, images: list[bytes]) -> Result:
 
 
 POLICIES = st.builds(
-    lambda base, **knobs: base.replace(**knobs),
+    lambda base, **settings: base.replace(**settings),
     st.sampled_from([Policy(), Policy.frugal(), Policy.strict()]),
     budget=st.integers(5_000, 12_000),
     width=st.integers(1, 3),

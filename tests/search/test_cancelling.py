@@ -82,8 +82,8 @@ def served(script: Script, hanging: frozenset[str]) -> Callable[[JsonObject], An
 
 
 def agent_at(server: ChatServer, **policy: Any) -> EcoAlign:
-    knobs = {"forecasts": "inline"} | policy
-    return EcoAlign("openai:m", base_url=server.url, api_key="none", policy=Policy.from_mapping(knobs))
+    settings = {"forecasts": "inline"} | policy
+    return EcoAlign("openai:m", base_url=server.url, api_key="none", policy=Policy.from_mapping(settings))
 
 
 async def all_open(server: ChatServer, phase: Phase) -> None:

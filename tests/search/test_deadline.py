@@ -118,7 +118,7 @@ class Hanging:
     status: str
     stop: str = "deadline"
     answer: str | None = None
-    knobs: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     images: int = 0
 
 
@@ -159,14 +159,14 @@ PHASES = {
         {"scan": DRAFTED, "assess": LOW, "propose": IDEA, "simulate": further_on({"forecasts": []})},
         "answered",
         answer=DRAFT,
-        knobs={"forecasts": "simulated"},
+        settings={"forecasts": "simulated"},
     ),
     "execute: reason": Hanging({"scan": DRAFTED, "assess": LOW, "reason": stuck("")}, "answered", answer=DRAFT),
     "execute: two at once": Hanging(
         {"scan": scan_reply(draft=DRAFT, actions=TWO), "assess": LOW, "reason": stuck("")},
         "answered",
         answer=DRAFT,
-        knobs={"batch": 3},
+        settings={"batch": 3},
     ),
     "execute: look": Hanging(
         {
@@ -242,7 +242,7 @@ PHASES = {
 )
 async def test_whichever_phase_hangs_the_best_so_far_comes_within_a_second(hanging: Hanging, streamed: bool) -> None:
     deadline = 0.4
-    policy = Policy.from_mapping({"deadline": deadline, **hanging.knobs})
+    policy = Policy.from_mapping({"deadline": deadline, **hanging.settings})
     model = ScriptedModel(task_replies(**hanging.parts))
     agent = EcoAlign(model, policy=policy)
     pictures = [picture()] * hanging.images

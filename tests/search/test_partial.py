@@ -93,7 +93,7 @@ async def test_an_answer_to_the_part_without_a_verdict_is_not_released(garbage: 
         (Policy(confirm_decline=False), {}, [call for call in DECLINED if call != "assess request"]),
     ],
 )
-async def test_without_the_knob_a_part_or_a_confirmation_the_whole_is_declined(
+async def test_without_the_setting_a_part_or_a_confirmation_the_whole_is_declined(
     policy: Policy, changes: dict[str, str], calls: list[str]
 ) -> None:
     result, model = await asked(policy, MIXED, scan=MIXED_SCAN | changes, answer=obliging)

@@ -31,8 +31,8 @@ def doubtful(safety: float = 0.2, **parts: Any) -> ScriptedModel:
     return ScriptedModel(task_replies(**played))
 
 
-def agent_with(model: ScriptedModel, saver: BaseCheckpointSaver[str] | None = None, **knobs: Any) -> EcoAlign:
-    return EcoAlign(model, policy=POLICY.replace(**knobs), checkpointer=saver or InMemorySaver())
+def agent_with(model: ScriptedModel, saver: BaseCheckpointSaver[str] | None = None, **settings: Any) -> EcoAlign:
+    return EcoAlign(model, policy=POLICY.replace(**settings), checkpointer=saver or InMemorySaver())
 
 
 async def test_an_answer_below_the_threshold_waits_and_is_given_out_when_it_is_accepted() -> None:
@@ -100,10 +100,10 @@ async def test_an_unknown_verdict_is_no_question_for_a_person() -> None:
     assert result.unknown_verdicts > 0
 
 
-@pytest.mark.parametrize("knob", [1.01, -1.01, float("nan"), "0.3", True])
-def test_the_knob_is_a_safety(knob: Any) -> None:
+@pytest.mark.parametrize("setting", [1.01, -1.01, float("nan"), "0.3", True])
+def test_the_setting_is_a_safety(setting: Any) -> None:
     with pytest.raises(PolicyError, match="review_below"):
-        Policy(review_below=knob)
+        Policy(review_below=setting)
 
 
 @pytest.mark.parametrize("said", ["", "Accept", "yes", None, True, [], {}, 1.001, -2, float("nan"), "0.5", b"accept"])

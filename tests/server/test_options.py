@@ -6,7 +6,7 @@ from typing import Any
 import openai
 import pytest
 
-from ecoalign_agent.economics.policy import Policy as Knobs
+from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.server.policies import REQUEST_OPTIONS, policies_within, tighten_policy
 from tests.server.host import ASKED, Hosted, body, error_of
 
@@ -83,17 +83,17 @@ LOOSER: dict[str, tuple[object, object]] = {
 
 def test_every_option_tightens_and_none_loosens() -> None:
     assert LOOSER.keys() | {"progress"} == set(REQUEST_OPTIONS)
-    ceiling = Knobs(deadline=120.0, max_answer_tokens=500)
+    ceiling = Policy(deadline=120.0, max_answer_tokens=500)
     strict = ceiling.replace(draft=False, assess_answers_twice=True)
-    for knob, (looser, tighter) in LOOSER.items():
-        kept = tighten_policy(strict, {knob: looser}, None)
-        assert kept.policy == strict, knob
-        assert kept.notes, knob
-        assert getattr(tighten_policy(ceiling, {knob: tighter}, None).policy, knob) == tighter
+    for setting, (looser, tighter) in LOOSER.items():
+        kept = tighten_policy(strict, {setting: looser}, None)
+        assert kept.policy == strict, setting
+        assert kept.notes, setting
+        assert getattr(tighten_policy(ceiling, {setting: tighter}, None).policy, setting) == tighter
 
 
 def test_the_named_policies_are_never_looser_than_the_servers() -> None:
-    tight = Knobs(budget=900, branching=1, caution=0.9, satisfied_safety=0.95, risk_floor=0.1, deadline=7, draft=False)
+    tight = Policy(budget=900, branching=1, caution=0.9, satisfied_safety=0.95, risk_floor=0.1, deadline=7, draft=False)
     for policy in policies_within(tight).values():
         assert policy.budget <= 900
         assert (policy.branching, policy.caution, policy.satisfied_safety) == (1, 0.9, 0.95)

@@ -11,7 +11,7 @@ BASE = "Qwen/Qwen2-VL-7B-Instruct"
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """Knobs of a training run.
+    """Settings of a training run.
 
     Raises:
         UsageError: one is out of range.

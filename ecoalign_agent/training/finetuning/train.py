@@ -111,7 +111,7 @@ def train(data: Path, *, base: str, out: Path, settings: TrainingSettings, tell:
         data: a folder that ``ecoalign synthesize`` wrote, or its ``data.jsonl``.
         base: a model on the hub, or a folder.
         out: where the result goes.
-        settings: the knobs.
+        settings: of the training.
         tell: hears progress.
 
     Raises:

@@ -30,7 +30,7 @@ async def searched(trials: int = 20, seed: int = 0, space: SearchSpace = SPACE, 
     return record
 
 
-async def test_the_published_policy_is_the_first_and_the_others_keep_its_other_knobs() -> None:
+async def test_the_published_policy_is_the_first_and_the_others_keep_its_other_settings() -> None:
     record = await searched()
     assert record.figures[0].policy == Policy(caution=0.7)
     assert len({point.policy for point in record.figures}) == 20
@@ -89,6 +89,6 @@ def test_every_corner_of_the_space_is_a_policy_and_its_middle_the_base() -> None
         assert space.policy(space.published) == space.base
         for corner in ("low", "high"):
             policy = space.policy({name: getattr(steps, corner) for name, steps in space.grid.items()})
-            untouched = {knob: getattr(space.base, knob) for knob in TUNED_SETTINGS}
+            untouched = {setting: getattr(space.base, setting) for setting in TUNED_SETTINGS}
             assert policy.replace(**untouched) == space.base
         assert policy.budget == space.max_budget == 2 * space.base.budget
