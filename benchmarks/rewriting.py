@@ -33,7 +33,7 @@ async def synthesis(number: int) -> None:
         await synthesize_data(source, Path(folder) / "warm", model=ScriptedModel(maker), limit=8)
         model = ScriptedModel(maker, delay=DELAY)
         begun = time.perf_counter()
-        report = await synthesize_data(source, Path(folder) / "out", model=model, at_once=AT_ONCE)
+        report = await synthesize_data(source, Path(folder) / "out", model=model, concurrency=AT_ONCE)
         wall = time.perf_counter() - begun
     path = max(LONGEST * DELAY, len(model.calls) * DELAY / AT_ONCE)
     print(f"synthesis: {number} records, {len(model.calls)} calls at 50 ms, {AT_ONCE} records under way")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.training.synthesis.run import Progress, SynthesisReport
+    from ecoalign_agent.training.synthesis.run import SynthesisProgress, SynthesisReport
 
 SYNTHESIZE = """Make training data for the rewriter from questions with pictures.
 
@@ -75,9 +75,9 @@ def synthesize(
         from ecoalign_agent.training.synthesis.policy import SynthesisPolicy
         from ecoalign_agent.training.synthesis.run import synthesize_data
 
-        given = {"budget": budget, "useful_from": useful_from}
-        known: dict[str, Any] = {setting: value for setting, value in given.items() if value is not None}
-        policy = SynthesisPolicy(**known)
+        options = {"budget": budget, "useful_from": useful_from}
+        settings: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        policy = SynthesisPolicy(**settings)
         output.progress(f"reading {source}")
         made = synthesize_data(
             source,
@@ -89,9 +89,9 @@ def synthesize(
             policy=policy,
             exclude=exclude or (),
             limit=limit,
-            at_once=at_once,
+            concurrency=at_once,
             prompts=prompts,
-            tell=_teller(output),
+            on_progress=_progress_reporter(output),
         )
         report = asyncio.run(endable(made))
         if json:
@@ -118,23 +118,23 @@ def report_lines(report: "SynthesisReport") -> list[str]:
     return [*lines, f"a record {per}"] if per else lines
 
 
-def _teller(output: "Output") -> "Callable[[Progress], None]":
-    """Tells how far the run is, at the end and every two seconds."""
+def _progress_reporter(output: "Output") -> "Callable[[SynthesisProgress], None]":
+    """Report progress every two seconds, and at the end."""
     import time
 
     from ecoalign_agent.cli.render.format import amount
 
     last = time.monotonic()
 
-    def tell(progress: "Progress") -> None:
+    def report(progress: "SynthesisProgress") -> None:
         nonlocal last
-        if progress.done < progress.of and time.monotonic() - last < 2.0:
+        if progress.done < progress.total and time.monotonic() - last < 2.0:
             return
         last = time.monotonic()
-        left = "" if progress.left is None else f", {progress.left:.0f} s left"
+        left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
         output.progress(
-            f"{progress.done} of {progress.of} records, {progress.kept} kept, {amount(progress.cost)} cost units, "
+            f"{progress.done} of {progress.total} records, {progress.kept} kept, {amount(progress.cost)} cost units, "
             f"{progress.rate:.1f} a second{left}"
         )
 
-    return tell
+    return report

@@ -58,7 +58,7 @@ def train(
     output = Output(json=json, quiet=quiet)
     with ending_well(Followed(), debug=debug):
         from ecoalign_agent.training.finetuning.settings import TrainingSettings
-        from ecoalign_agent.training.finetuning.train import train as run
+        from ecoalign_agent.training.finetuning.train import train_rewriter
 
         settings = TrainingSettings(
             epochs=epochs,
@@ -72,7 +72,7 @@ def train(
             save_every=save_every,
             seed=seed,
         )
-        report = run(Path(data), base=base, out=Path(out), settings=settings, tell=output.progress)
+        report = train_rewriter(Path(data), base=base, out=Path(out), settings=settings, on_progress=output.progress)
         if json:
             output.record(report)
         else:

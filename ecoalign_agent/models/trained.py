@@ -17,7 +17,7 @@ from pydantic import PrivateAttr
 
 from ecoalign_agent.errors import UsageError
 
-_ROOM = 600
+_MAX_TOKENS = 600
 
 
 class LocalRewriter(BaseChatModel):
@@ -30,14 +30,14 @@ class LocalRewriter(BaseChatModel):
     """
 
     folder: str
-    """What ``ecoalign train --out`` wrote."""
+    """Folder that ``ecoalign train --out`` wrote."""
 
     _model: Any = PrivateAttr(default=None)
     _processor: Any = PrivateAttr(default=None)
-    _turn: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's own signature
-        """See that the folder is one, so that a wrong name is told at once."""
+        """Check the folder, so that a wrong name is an error at once."""
         super().model_post_init(context)
         root = Path(self.folder)
         if not any((root / name).is_file() for name in ("adapter_config.json", "config.json")):
@@ -45,7 +45,7 @@ class LocalRewriter(BaseChatModel):
 
     @property
     def model_name(self) -> str:
-        """The folder's name: what results call it."""
+        """The folder's name, for results."""
         return Path(self.folder).name
 
     @property
@@ -64,8 +64,8 @@ class LocalRewriter(BaseChatModel):
         **kwargs: Any,  # noqa: ANN401 - LangChain's own signature
     ) -> ChatResult:
         limit = kwargs.get("max_tokens") or kwargs.get("max_completion_tokens")
-        with self._turn:
-            return self._written(messages, limit if isinstance(limit, int) else _ROOM)
+        with self._lock:
+            return self._generate_locked(messages, limit if isinstance(limit, int) else _MAX_TOKENS)
 
     async def _agenerate(
         self,
@@ -76,43 +76,43 @@ class LocalRewriter(BaseChatModel):
     ) -> ChatResult:
         return await asyncio.to_thread(self._generate, messages, stop, None, **kwargs)
 
-    def _written(self, messages: list[BaseMessage], most: int) -> ChatResult:
+    def _generate_locked(self, messages: list[BaseMessage], max_tokens: int) -> ChatResult:
         import torch  # noqa: PLC0415 - an extra, and heavy
 
         if self._model is None:
-            self._model, self._processor = _trained(Path(self.folder))
-        turns = [_turn(message) for message in messages]
+            self._model, self._processor = _load_rewriter(Path(self.folder))
+        turns = [_chat_turn(message) for message in messages]
         inputs = self._processor.apply_chat_template(
             turns, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
         ).to(self._model.device)
         with torch.inference_mode():
-            ids = self._model.generate(**inputs, max_new_tokens=most, do_sample=False)
-        asked = inputs["input_ids"].shape[1]
-        new = ids[0, asked:]
-        text = self._processor.tokenizer.decode(new, skip_special_tokens=True)
-        # A text that filled its room did not end by itself.
-        finish = "length" if len(new) >= most else "stop"
-        usage = {"prompt_tokens": asked, "completion_tokens": len(new)}
+            ids = self._model.generate(**inputs, max_new_tokens=max_tokens, do_sample=False)
+        prompt_tokens = inputs["input_ids"].shape[1]
+        completion = ids[0, prompt_tokens:]
+        text = self._processor.tokenizer.decode(completion, skip_special_tokens=True)
+        # A text of the maximal length did not end by itself.
+        finish = "length" if len(completion) >= max_tokens else "stop"
+        usage = {"prompt_tokens": prompt_tokens, "completion_tokens": len(completion)}
         message = AIMessage(text, response_metadata={"finish_reason": finish, "token_usage": usage})
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def _trained(folder: Path) -> tuple[Any, Any]:
+def _load_rewriter(folder: Path) -> tuple[Any, Any]:
     import torch  # noqa: PLC0415 - an extra, and heavy
 
     adapter = folder / "adapter_config.json"
     if not adapter.is_file():
-        model, processor = loaded(str(folder))
+        model, processor = load_model(str(folder))
     else:
         from peft import PeftModel  # noqa: PLC0415 - an extra, and heavy
         from transformers import AutoProcessor  # noqa: PLC0415 - as above
 
-        base, _ = loaded(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+        base, _ = load_model(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
         model, processor = PeftModel.from_pretrained(base, str(folder)), AutoProcessor.from_pretrained(str(folder))
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), processor
 
 
-def _turn(message: BaseMessage) -> dict[str, Any]:
+def _chat_turn(message: BaseMessage) -> dict[str, Any]:
     role = "system" if isinstance(message, SystemMessage) else "assistant" if message.type == "ai" else "user"
     content = message.content if isinstance(message.content, list) else [{"type": "text", "text": message.content}]
     parts = [{"type": "text", "text": part} if isinstance(part, str) else _part(part) for part in content]
@@ -130,8 +130,8 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "image", "image": Image.open(io.BytesIO(data)).convert("RGB")}
 
 
-def loaded(base: str) -> tuple[Any, Any]:
-    """A vision-language model and its processor, from the hub or a folder.
+def load_model(base: str) -> tuple[Any, Any]:
+    """Load a vision-language model and its processor from the hub or a folder.
 
     Raises:
         UsageError: there is none of that name, or a package it needs is missing.
@@ -139,20 +139,20 @@ def loaded(base: str) -> tuple[Any, Any]:
     from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: PLC0415 - an extra, and heavy
     from transformers.utils import logging  # noqa: PLC0415 - as above
 
-    # Its bars and hints would stand between our own lines; errors are raised and told.
+    # Its progress bars and hints would mix with our own lines; errors are raised.
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
         return AutoModelForImageTextToText.from_pretrained(base), AutoProcessor.from_pretrained(base)
     except ImportError as error:
-        raise UsageError(f"{base}: its processor needs a package: {first_line(error)}") from error
+        raise UsageError(f"{base}: its processor needs a package: {_first_line(error)}") from error
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{base}: no vision-language model that can be loaded: {first_line(error)}; "
+            f"{base}: no vision-language model that can be loaded: {_first_line(error)}; "
             "name one on the hub, or a folder with its weights"
         ) from error
 
 
-def first_line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     """The first line of an error's message that is not blank, at most 200 characters; else the error's class."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]

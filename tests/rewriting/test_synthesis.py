@@ -32,7 +32,7 @@ from ecoalign_agent.testing import (
 )
 from ecoalign_agent.training.synthesis.policy import SynthesisPolicy
 from ecoalign_agent.training.synthesis.records import read_records
-from ecoalign_agent.training.synthesis.run import Progress, SynthesisReport, synthesize_data
+from ecoalign_agent.training.synthesis.run import SynthesisProgress, SynthesisReport, synthesize_data
 from tests.rewriting.making import UNSAFE, made_records, maker
 from tests.scripted_server import Answer as Served
 from tests.scripted_server import ChatServer, Delayed
@@ -236,8 +236,8 @@ async def test_a_second_run_pays_for_nothing(tmp_path: Path) -> None:
     source, out, model = made_records(tmp_path / "in"), tmp_path / "out", ScriptedModel(maker)
     await made(source, out, model)
     data, paid = (out / "data.jsonl").read_bytes(), len(model.calls)
-    told: list[Progress] = []
-    second = await made(source, out, model, tell=told.append)
+    told: list[SynthesisProgress] = []
+    second = await made(source, out, model, on_progress=told.append)
     assert (len(model.calls), second.calls, second.cost) == (paid, 0, 0.0)
     assert second.resumed == len(rows(out, "journal.jsonl"))
     assert (out / "data.jsonl").read_bytes() == data

@@ -23,8 +23,8 @@ if any(importlib.util.find_spec(name) is None for name in ("torch", "trl", "peft
 
 from datasets import load_dataset
 
-from ecoalign_agent.training.finetuning.tiny_model import tiny_model
-from ecoalign_agent.training.finetuning.train import train
+from ecoalign_agent.training.finetuning.tiny_model import write_tiny_model
+from ecoalign_agent.training.finetuning.train import train_rewriter
 
 pytestmark = pytest.mark.filterwarnings("default")  # other people's libraries warn of their own next versions
 
@@ -69,14 +69,14 @@ def base(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for part in t["content"]
         if "text" in part
     ]
-    return tiny_model(tmp_path_factory.mktemp("base") / "tiny", texts)
+    return write_tiny_model(tmp_path_factory.mktemp("base") / "tiny", texts)
 
 
 @pytest.fixture(scope="module")
 def trained(data: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, list[str]]:
     told: list[str] = []
     out = tmp_path_factory.mktemp("out") / "rewriter"
-    return out, train(data, base=str(base), out=out, settings=TRAINED, tell=told.append), told
+    return out, train_rewriter(data, base=str(base), out=out, settings=TRAINED, on_progress=told.append), told
 
 
 def test_the_loss_falls_and_everything_is_written(trained: tuple[Path, Any, list[str]]) -> None:
@@ -114,13 +114,13 @@ def test_the_same_command_goes_on_from_the_last_checkpoint(data: Path, base: Pat
         max_steps=6, learning_rate=5e-3, batch=2, accumulate=1, full=full, evaluation=0.0, save_every=2
     )
     first: list[str] = []
-    whole = train(data, base=str(base), out=out, settings=settings, tell=first.append)
+    whole = train_rewriter(data, base=str(base), out=out, settings=settings, on_progress=first.append)
     # As a kill after the fourth step leaves it.
     shutil.rmtree(out / "checkpoint-6")
     for path in (out / "training.json", *out.glob("*.safetensors")):
         path.unlink()
     told: list[str] = []
-    again = train(data, base=str(base), out=out, settings=settings, tell=told.append)
+    again = train_rewriter(data, base=str(base), out=out, settings=settings, on_progress=told.append)
     assert (again.resumed, again.steps) == (True, 6)
     assert told[1] == "going on from checkpoint-4"
     # The same two steps with the same losses: weights, optimiser and order are those of the run that was killed.
@@ -132,7 +132,7 @@ def test_the_same_command_goes_on_from_the_last_checkpoint(data: Path, base: Pat
 async def test_an_adapter_saves_loads_and_generates(data: Path, base: Path, tmp_path: Path) -> None:
     out = tmp_path / "adapter"
     settings = TrainingSettings(max_steps=8, learning_rate=2e-2, batch=1, accumulate=1, lora_rank=8, evaluation=0.5)
-    report = train(data, base=str(base), out=out, settings=settings, tell=lambda _: None)
+    report = train_rewriter(data, base=str(base), out=out, settings=settings, on_progress=lambda _: None)
     assert report.lora
     assert 0 < report.trainable < 0.4 * report.weights
     assert report.first_loss is not None
@@ -168,18 +168,20 @@ def test_data_that_cannot_be_used_are_told_in_one_line(data: Path, tmp_path: Pat
         (folder / "images" / name).write_bytes((data / "images" / name).read_bytes())
     spoil(folder)
     with pytest.raises(UsageError, match=said) as caught:
-        train(folder, base="nowhere", out=tmp_path / "out", settings=TRAINED, tell=lambda _: None)
+        train_rewriter(folder, base="nowhere", out=tmp_path / "out", settings=TRAINED, on_progress=lambda _: None)
     assert "\n" not in str(caught.value)
 
 
 def test_a_base_that_is_none_is_told_and_a_foreign_folder_is_not_written_into(data: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no vision-language model that can be loaded"):
-        train(data, base=str(tmp_path / "empty"), out=tmp_path / "out", settings=TRAINED, tell=lambda _: None)
+        train_rewriter(
+            data, base=str(tmp_path / "empty"), out=tmp_path / "out", settings=TRAINED, on_progress=lambda _: None
+        )
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(UsageError, match="holds other files"):
-        train(data, base="nowhere", out=tmp_path / "mine", settings=TRAINED, tell=lambda _: None)
+        train_rewriter(data, base="nowhere", out=tmp_path / "mine", settings=TRAINED, on_progress=lambda _: None)
 
 
 async def test_what_synthesis_writes_as_parquet_is_read_with_its_pictures(tmp_path: Path) -> None:

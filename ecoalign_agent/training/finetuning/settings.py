@@ -1,15 +1,18 @@
-"""How a rewriter is trained, and what is told of it. The paper gives none of these numbers: they are ours."""
+"""Settings and report of a training run. The paper gives none of the numbers: they are ours."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from ecoalign_agent.errors import UsageError
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from ecoalign_agent.economics.validation import one_line_errors
 from ecoalign_agent.events.result import Record
 
-BASE = "Qwen/Qwen2-VL-7B-Instruct"
-"""The published base model."""
+_Count = Annotated[int, Field(gt=0)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class TrainingSettings:
     """Settings of a training run.
 
@@ -17,37 +20,28 @@ class TrainingSettings:
         UsageError: one is out of range.
     """
 
-    epochs: float = 3.0
-    """Times the data are gone through, above 0."""
-    max_steps: int | None = None
-    """Optimiser steps at the most; None: as many as the epochs take."""
-    learning_rate: float | None = None
+    epochs: _Positive = 3.0
+    """Passes over the data."""
+    max_steps: _Count | None = None
+    """Optimiser steps, at most; None: as many as the epochs take."""
+    learning_rate: _Positive | None = None
     """None: 1e-4 with LoRA, 1e-5 without."""
-    batch: int = 1
-    """Examples on the device at once."""
-    accumulate: int = 8
+    batch: _Count = 1
+    """Examples on the device at the same time."""
+    accumulate: _Count = 8
     """Batches that make one optimiser step."""
     full: bool = False
     """Train every weight, not a LoRA adapter."""
-    lora_rank: int = 16
+    lora_rank: _Count = 16
     """Rank of the adapter's matrices."""
-    evaluation: float = 0.05
-    """Share of the data that is held out, in [0, 0.5]; 0: none."""
+    evaluation: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    """Share of the data that is held out; 0: none."""
     seed: int = 0
     """For the split, the order and the adapter's first weights."""
-    save_every: int = 50
+    save_every: _Count = 50
     """Optimiser steps between checkpoints."""
 
-    def __post_init__(self) -> None:
-        above = {"epochs": self.epochs, "batch": self.batch, "accumulate": self.accumulate}
-        above |= {"lora_rank": self.lora_rank, "save_every": self.save_every}
-        above |= {} if self.max_steps is None else {"max_steps": self.max_steps}
-        above |= {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
-        for name, value in above.items():
-            if not 0 < value < float("inf"):
-                raise UsageError(f"{name} is {value!r}: give a number above 0")
-        if not 0 <= self.evaluation <= 0.5:
-            raise UsageError(f"evaluation is {self.evaluation!r}: give a share from 0 to 0.5")
+    _errors = one_line_errors()
 
     @property
     def rate(self) -> float:
@@ -56,11 +50,11 @@ class TrainingSettings:
 
 
 class TrainingReport(Record):
-    """What came of a training run, as ``--json`` prints it.
+    """Result of a training run, as ``--json`` prints it.
 
     Attributes:
-        folder: where adapter or model, processor, card and losses are.
-        base: what was trained on.
+        folder: holds adapter or model, processor, card and losses.
+        base: the base model.
         examples: training examples.
         held_out: examples of the evaluation split.
         steps: optimiser steps, those before a resumption included.
@@ -72,8 +66,8 @@ class TrainingReport(Record):
         device: "cpu", or the accelerator's name.
         trainable: weights that were trained.
         weights: weights in all.
-        resumed: whether it went on from a checkpoint.
-        lora: whether an adapter was trained.
+        resumed: it went on from a checkpoint.
+        lora: an adapter was trained.
     """
 
     folder: str

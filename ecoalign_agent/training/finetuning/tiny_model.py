@@ -26,12 +26,12 @@ from transformers import (
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>"]
+_SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>"]
 
-SIDE, PATCH = 56, 14
+_IMAGE_SIDE, _PATCH_SIDE = 56, 14
 """Pixels of a picture's side, and of a patch: 4 × 4 patches."""
 
-TEMPLATE = (
+_CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
     "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
@@ -40,33 +40,33 @@ TEMPLATE = (
 )
 
 
-def tiny_model(folder: Path, texts: Iterable[str], *, seed: int = 0) -> Path:
+def write_tiny_model(folder: Path, texts: Iterable[str], *, seed: int = 0) -> Path:
     """Write a model of some 0.2 million weights that knows the letters of ``texts``; returns its folder."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=1_500,
-        special_tokens=SPECIAL,
+        special_tokens=_SPECIAL_TOKENS,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        eos_token=SPECIAL[2],
-        pad_token=SPECIAL[0],
+        eos_token=_SPECIAL_TOKENS[2],
+        pad_token=_SPECIAL_TOKENS[0],
         extra_special_tokens={"image_token": "<image>"},
     )
-    ids = {token: fast.convert_tokens_to_ids(token) for token in SPECIAL}
+    ids = {token: fast.convert_tokens_to_ids(token) for token in _SPECIAL_TOKENS}
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(
             hidden_size=32,
             intermediate_size=64,
             num_hidden_layers=2,
             num_attention_heads=2,
-            image_size=SIDE,
-            patch_size=PATCH,
+            image_size=_IMAGE_SIDE,
+            patch_size=_PATCH_SIDE,
             projection_dim=32,
         ),
         text_config=LlamaConfig(
@@ -84,21 +84,23 @@ def tiny_model(folder: Path, texts: Iterable[str], *, seed: int = 0) -> Path:
         image_token_index=ids["<image>"],
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
-        image_seq_length=(SIDE // PATCH) ** 2,
+        image_seq_length=(_IMAGE_SIDE // _PATCH_SIDE) ** 2,
         projector_hidden_act="gelu",
     )
     torch.manual_seed(seed)
     model = LlavaForConditionalGeneration(config)
     model.generation_config.eos_token_id = ids["<|im_end|>"]
     model.generation_config.pad_token_id = ids["<|endoftext|>"]
-    images = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
+    images = CLIPImageProcessorPil(
+        size={"shortest_edge": _IMAGE_SIDE}, crop_size={"height": _IMAGE_SIDE, "width": _IMAGE_SIDE}
+    )
     processor = LlavaProcessor(
         image_processor=images,
         tokenizer=fast,
-        patch_size=PATCH,
+        patch_size=_PATCH_SIDE,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
-        chat_template=TEMPLATE,
+        chat_template=_CHAT_TEMPLATE,
     )
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
@@ -106,13 +108,12 @@ def tiny_model(folder: Path, texts: Iterable[str], *, seed: int = 0) -> Path:
     return folder
 
 
-def main(data: str, folder: str) -> None:
-    """Build a tiny model for what ``ecoalign synthesize`` wrote."""
+def _main(data: str, folder: str) -> None:
     rows = [json.loads(line) for line in Path(data).read_text(encoding="utf-8").splitlines()]
     turns = [turn for row in rows for turn in (*row["prompt"], *row["completion"])]
-    told = [part["text"] for turn in turns for part in turn["content"] if part["type"] == "text"]
-    print(f"wrote {tiny_model(Path(folder), told)}: random weights, trained on nothing yet")  # noqa: T201 - a command
+    texts = [part["text"] for turn in turns for part in turn["content"] if part["type"] == "text"]
+    print(f"wrote {write_tiny_model(Path(folder), texts)}: random weights, trained on nothing yet")  # noqa: T201 - a command
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    _main(*sys.argv[1:])

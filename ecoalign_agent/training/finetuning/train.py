@@ -1,7 +1,4 @@
-"""What is written beside a trained rewriter: its card, and the plot of its losses.
-
-One training run: TRL's SFTTrainer on conversational prompt–completion data, loss on the completion only.
-"""
+"""One training run: TRL's SFTTrainer on prompt–completion data, loss on the completion only; model card, loss plot."""
 
 import json
 import time
@@ -12,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecoalign_agent.errors import RunError, UsageError
-from ecoalign_agent.models.trained import loaded
+from ecoalign_agent.models.trained import load_model
 from ecoalign_agent.training.finetuning.settings import TrainingReport, TrainingSettings
-from ecoalign_agent.training.run_folder import prepared
+from ecoalign_agent.training.run_folder import prepare_folder
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def loss_plot(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+def plot_losses(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Training and evaluation loss over optimiser steps, readable in black and white.
 
     Args:
@@ -47,7 +44,7 @@ def loss_plot(history: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def model_card(report: TrainingReport, settings: TrainingSettings) -> str:
-    """What it is, how it was trained, how it is served, and what it is not."""
+    """The model card: contents, training, serving and limits."""
     kind = f"a LoRA adapter of rank {settings.lora_rank}" if report.lora else "all weights"
     loss = "" if report.last_loss is None else f"{report.last_loss:.4f}"
     held = "no evaluation split" if report.held_out_loss is None else f"{report.held_out_loss:.4f} held out"
@@ -98,11 +95,9 @@ def _served(report: TrainingReport) -> str:
 """
 
 
-Tell = Callable[[str], None]
-"""Hears a line of progress."""
-
-
-def train(data: Path, *, base: str, out: Path, settings: TrainingSettings, tell: Tell) -> TrainingReport:
+def train_rewriter(
+    data: Path, *, base: str, out: Path, settings: TrainingSettings, on_progress: Callable[[str], None]
+) -> TrainingReport:
     """Fine-tune a rewriter; goes on from the last checkpoint in ``out`` where there is one.
 
     Blocks: it is a command of its own, never part of a server.
@@ -110,40 +105,40 @@ def train(data: Path, *, base: str, out: Path, settings: TrainingSettings, tell:
     Args:
         data: a folder that ``ecoalign synthesize`` wrote, or its ``data.jsonl``.
         base: a model on the hub, or a folder.
-        out: where the result goes.
-        settings: of the training.
-        tell: hears progress.
+        out: the folder of the result.
+        settings: the settings.
+        on_progress: called with a line of progress.
 
     Raises:
         UsageError: data, base or folder can't be used.
         RunError: the disk is full, or memory ran out.
     """
-    rows = _rows(data)
+    rows = _read_rows(data)
     _require_installed()
-    prepared(out, {"data": str(data), "base": base, **asdict(settings)}, mark="settings.json")
+    prepare_folder(out, {"data": str(data), "base": base, **asdict(settings)}, settings_file="settings.json")
     import torch  # noqa: PLC0415 - an extra, and heavy
     from transformers import set_seed  # noqa: PLC0415 - as above
 
-    begun = time.monotonic()
+    start = time.monotonic()
     set_seed(settings.seed)
-    # What these libraries will change in their own next versions is nothing that whoever trains can act on.
+    # The user can't act on changes in the next versions of these libraries.
     warnings.filterwarnings("ignore", category=FutureWarning)
-    trained_on, held_out = _split(rows, settings)
+    examples, held_out = _split(rows, settings)
     checkpoint = _checkpoint(out)
-    tell(f"loading {base}")
-    # Every weight of a checkpoint is read here: the trainer itself looks for them under names that a vision-language
-    # model's file does not use, finds none, and says nothing.
-    model, processor = loaded(str(checkpoint) if settings.full and checkpoint is not None else base)
-    dataset, evaluation = _dataset(trained_on, data), _dataset(held_out, data) if held_out else None
-    trainer = _trainer(model, processor, dataset, evaluation, out, settings, tell)
+    on_progress(f"loading {base}")
+    # Every weight of a checkpoint is read here: the trainer itself looks for them under names that the file of a
+    # vision-language model does not use, and silently finds none.
+    model, processor = load_model(str(checkpoint) if settings.full and checkpoint is not None else base)
+    dataset, evaluation = _dataset(examples, data), _dataset(held_out, data) if held_out else None
+    trainer = _trainer(model, processor, dataset, evaluation, out, settings, on_progress)
     if checkpoint is not None:
-        tell(f"going on from {checkpoint.name}")
-    before = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
+        on_progress(f"going on from {checkpoint.name}")
+    steps_before = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         history = [dict(entry) for entry in trainer.state.log_history]
         losses = [entry["loss"] for entry in history if "loss" in entry]
-        measured = trainer.evaluate() if evaluation is not None else {}
+        evaluated = trainer.evaluate() if evaluation is not None else {}
         trainer.save_model(str(out))
         processor.save_pretrained(str(out))
     except torch.cuda.OutOfMemoryError as error:
@@ -154,17 +149,17 @@ def train(data: Path, *, base: str, out: Path, settings: TrainingSettings, tell:
         raise RunError(f"{out}: {error}; make room and run the same command again: it goes on") from error
     weights = sum(parameter.numel() for parameter in trainer.model.parameters())
     trainable = sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - start
     report = TrainingReport(
         folder=str(out),
         base=base,
-        examples=len(trained_on),
+        examples=len(examples),
         held_out=len(held_out),
         steps=trainer.state.global_step,
         first_loss=losses[0] if losses else None,
         last_loss=losses[-1] if losses else None,
-        held_out_loss=measured.get("eval_loss"),
-        steps_per_second=(trainer.state.global_step - before) / max(1e-9, seconds),
+        held_out_loss=evaluated.get("eval_loss"),
+        steps_per_second=(trainer.state.global_step - steps_before) / max(1e-9, seconds),
         seconds=round(seconds, 2),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         trainable=trainable,
@@ -172,11 +167,11 @@ def train(data: Path, *, base: str, out: Path, settings: TrainingSettings, tell:
         resumed=checkpoint is not None,
         lora=not settings.full,
     )
-    _written(out, report, settings, history)
+    _write_results(out, report, settings, history)
     return report
 
 
-def _rows(data: Path) -> list[dict[str, Any]]:
+def _read_rows(data: Path) -> list[dict[str, Any]]:
     file = data / "data.jsonl" if data.is_dir() else data
     try:
         rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -205,14 +200,14 @@ def _require_installed() -> None:
 
 
 def _split(rows: list[dict[str, Any]], settings: TrainingSettings) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Training examples, and the evaluation split: drawn by the seed, so that a resumed run holds out the same."""
+    """Split rows by the seed in training examples and held-out ones, the same in a resumed run."""
     import random  # noqa: PLC0415 - only here
 
     number = round(settings.evaluation * len(rows))
     if settings.evaluation > 0 and len(rows) > 1:
         number = max(1, number)
-    held = set(random.Random(settings.seed).sample(range(len(rows)), number))  # noqa: S311 - a split, no secret
-    return [row for n, row in enumerate(rows) if n not in held], [rows[n] for n in sorted(held)]
+    held_out = set(random.Random(settings.seed).sample(range(len(rows)), number))  # noqa: S311 - a split, no secret
+    return [row for n, row in enumerate(rows) if n not in held_out], [rows[n] for n in sorted(held_out)]
 
 
 def _dataset(rows: list[dict[str, Any]], data: Path) -> "Dataset":
@@ -242,20 +237,20 @@ def _trainer(  # noqa: PLR0917 - called once, right above
     evaluation: "Dataset | None",
     out: Path,
     settings: TrainingSettings,
-    tell: Tell,
+    on_progress: Callable[[str], None],
 ) -> Any:  # noqa: ANN401 - TRL ships no complete types
     import torch  # noqa: PLC0415 - an extra, and heavy
     from peft import LoraConfig  # noqa: PLC0415 - as above
     from transformers import TrainerCallback  # noqa: PLC0415 - as above
     from trl import SFTConfig, SFTTrainer  # noqa: PLC0415 - as above
 
-    class Telling(TrainerCallback):  # type: ignore[misc]  # transformers' class is untyped here
-        """Tells the loss as it is logged."""
+    class LossReporter(TrainerCallback):  # type: ignore[misc]  # transformers' class is untyped here
+        """Reports the loss as it is logged."""
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:  # noqa: ANN401, ARG002 - transformers' signature
-            """One line a report."""
+            """Report one line."""
             if logs and "loss" in logs:
-                tell(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}")
+                on_progress(f"step {state.global_step} of {state.max_steps}: loss {logs['loss']:.4f}")
 
     steps = {} if settings.max_steps is None else {"max_steps": settings.max_steps}
     config = SFTConfig(
@@ -288,7 +283,7 @@ def _trainer(  # noqa: PLR0917 - called once, right above
             r=settings.lora_rank,
             lora_alpha=2 * settings.lora_rank,
             target_modules="all-linear",
-            # The eyes stay as they are: the rewriter learns to reason, not to see.
+            # The vision tower stays as it is: the rewriter learns to reason, not to see.
             exclude_modules=r".*(vision|visual).*",
             task_type="CAUSAL_LM",
         )
@@ -300,9 +295,9 @@ def _trainer(  # noqa: PLR0917 - called once, right above
         eval_dataset=evaluation,
         processing_class=processor,
         peft_config=adapter,
-        callbacks=[Telling()],
+        callbacks=[LossReporter()],
     )
-    # It prints every report as a dict on standard output, which is for results.
+    # It prints every report on standard output, which is for results.
     from transformers import PrinterCallback  # noqa: PLC0415 - as above
 
     trainer.remove_callback(PrinterCallback)
@@ -310,7 +305,7 @@ def _trainer(  # noqa: PLR0917 - called once, right above
 
 
 def _recomputing(*, on: bool) -> dict[str, bool]:
-    """Activations made again in the backward pass, for memory; transformers is renaming the switch."""
+    """Recompute activations in the backward pass, to save memory; transformers is renaming the switch."""
     from transformers import TrainingArguments  # noqa: PLC0415 - an extra, and heavy
 
     names = TrainingArguments.__dataclass_fields__
@@ -318,16 +313,18 @@ def _recomputing(*, on: bool) -> dict[str, bool]:
 
 
 def _checkpoint(out: Path) -> Path | None:
-    """The last whole checkpoint: its state is written last."""
-    found = [path for path in out.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    """The last complete checkpoint: its state is written last."""
+    complete = [path for path in out.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-def _written(out: Path, report: TrainingReport, settings: TrainingSettings, history: list[dict[str, Any]]) -> None:
+def _write_results(
+    out: Path, report: TrainingReport, settings: TrainingSettings, history: list[dict[str, Any]]
+) -> None:
     losses = [{key: value for key, value in entry.items() if key in _LOGGED} for entry in history]
     (out / "losses.json").write_text(json.dumps(losses, indent=1) + "\n", encoding="utf-8")
     (out / "training.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    loss_plot(history, out / "losses.png")
+    plot_losses(history, out / "losses.png")
     (out / "README.md").write_text(model_card(report, settings), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What is there already, or must not be learnt from: near-duplicates, and records of an evaluation set."""
+"""Records that are left out: near-duplicates, and those that occur in an evaluation set."""
 
 import io
 import re
@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.training.synthesis.records import InputRecord, read_records
@@ -18,8 +17,8 @@ NEAR_IMAGE = 6
 """Bits of 64 in which the perceptual hashes of two pictures may differ to be the same picture. Ours."""
 
 
-def normalised(text: str) -> str:
-    """Letters and digits only, folded: what spacing, case, accents' encoding and punctuation can't change."""
+def normalise_instruction(text: str) -> str:
+    """Letters and digits alone, case-folded: equal for texts that differ in spacing, case, encoding or punctuation."""
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
@@ -43,56 +42,51 @@ def perceptual_hash(image: Path | bytes | None) -> int | None:
         return int(str(imagehash.phash(picture)), 16)
 
 
-def near(one: int | None, other: int | None) -> bool:
-    """Whether two perceptual hashes are those of one picture; of two records without pictures too."""
-    if one is None or other is None:
-        return one is other
-    return (one ^ other).bit_count() <= NEAR_IMAGE
+def same_picture(left: int | None, right: int | None) -> bool:
+    """True for two perceptual hashes of one picture, and for two records without pictures."""
+    if left is None or right is None:
+        return left is right
+    return (left ^ right).bit_count() <= NEAR_IMAGE
 
 
 @dataclass(slots=True)
-class Seen:
-    """Instructions with pictures that were met before.
+class InstructionIndex:
+    """Instructions with pictures, to find near-duplicates in."""
 
-    Attributes:
-        of: what they are, for the reason that is given.
-    """
-
-    of: str
     _texts: dict[str, list[tuple[str, int | None]]] = field(default_factory=dict)
     _order: list[tuple[str, str, int | None]] = field(default_factory=list)
 
     def add(self, id_: str, text: str, image: int | None) -> None:
-        """Remember one."""
-        plain = normalised(text)
+        """Add an instruction with its picture's perceptual hash."""
+        plain = normalise_instruction(text)
         self._texts.setdefault(plain, []).append((id_, image))
         self._order.append((id_, plain, image))
 
-    def like(self, text: str, image: int | None, *, text_alone: bool = False) -> str | None:
-        """The id of one that is nearly the same; None: there is none.
+    def find(self, text: str, image: int | None, *, either: bool = False) -> str | None:
+        """Id of a near-duplicate; None: there is none.
 
         Args:
             text: the instruction.
             image: its picture's perceptual hash.
-            text_alone: the same text or the same picture is enough: an evaluation set must not leak in half.
+            either: the same text or the same picture is enough: an evaluation set must not leak in half.
         """
         from rapidfuzz import fuzz  # noqa: PLC0415 - only where texts are compared
 
-        plain = normalised(text)
+        plain = normalise_instruction(text)
         for id_, known in self._texts.get(plain, []):
-            if text_alone or near(known, image):
+            if either or same_picture(known, image):
                 return id_
         for id_, other, known in self._order:
-            same_picture = near(known, image)
-            if text_alone and image is not None and known is not None and same_picture:
+            same = same_picture(known, image)
+            if either and image is not None and known is not None and same:
                 return id_
-            if (text_alone or same_picture) and fuzz.ratio(plain, other, score_cutoff=NEAR_TEXT) >= NEAR_TEXT:
+            if (either or same) and fuzz.ratio(plain, other, score_cutoff=NEAR_TEXT) >= NEAR_TEXT:
                 return id_
         return None
 
 
-def evaluation_sets(files: Iterable[str | Path]) -> Seen:
-    """What occurs in evaluation sets.
+def index_evaluation_sets(files: Iterable[str | Path]) -> InstructionIndex:
+    """Index the records of evaluation sets.
 
     Args:
         files: sources as :func:`~ecoalign_agent.training.synthesis.records.read_records` takes them.
@@ -100,12 +94,12 @@ def evaluation_sets(files: Iterable[str | Path]) -> Seen:
     Raises:
         UsageError: one can't be read.
     """
-    seen = Seen("an evaluation set")
+    index = InstructionIndex()
     for file in files:
         records, _ = read_records(file)
         for record in records:
-            seen.add(f"{Path(file).name}:{record.id}", record.instruction, _hash_of(record))
-    return seen
+            index.add(f"{Path(file).name}:{record.id}", record.instruction, _hash_of(record))
+    return index
 
 
 def _hash_of(record: InputRecord) -> int | None:
@@ -113,8 +107,3 @@ def _hash_of(record: InputRecord) -> int | None:
         return perceptual_hash(record.image)
     except (OSError, ValueError) as error:
         raise UsageError(f"{record.id}: its picture can't be read: {error}") from error
-
-
-def described(record: InputRecord) -> dict[str, Any]:
-    """A record as reasons and reports name it: never its answers."""
-    return {"id": record.id, "instruction": record.instruction[:200]}

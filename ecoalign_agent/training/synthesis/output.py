@@ -1,4 +1,4 @@
-"""What synthesis writes: data for TRL's SFTTrainer, pictures by content, provenance, the dropped, and a data card."""
+"""Output of synthesis: data for TRL's SFTTrainer, pictures, provenance, dropped records, and a data card."""
 
 import hashlib
 import json
@@ -13,18 +13,19 @@ from typing import Any
 from ecoalign_agent.errors import RunError, UsageError
 from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.rewriting.template import trained_completion, trained_prompt
+from ecoalign_agent.training.run_folder import write_whole
 from ecoalign_agent.training.synthesis.records import InputRecord, UnusableLine
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """One record at the end of its way.
+class FinishedRecord:
+    """One record after its stages.
 
     Attributes:
-        record: what came in.
+        record: the input.
         image: the picture's path inside the output folder; None: there is none. Not its bytes: a run has thousands.
         outputs: stage → journal entry.
-        dropped: why it is not among the data; None: it is.
+        dropped: reason why it is not among the data; None: it is.
     """
 
     record: InputRecord
@@ -34,7 +35,7 @@ class Finished:
 
     @property
     def benign(self) -> bool:
-        """Whether it is to be left alone."""
+        """It is left alone."""
         sampled = self.outputs.get("sample", {}).get("output") or {}
         return bool(sampled.get("benign"))
 
@@ -45,8 +46,8 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What stands in the output folder.
+class OutputCounts:
+    """Counts of the output.
 
     Attributes:
         rows: records among the data.
@@ -59,35 +60,29 @@ class Written:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
-def image_name(data: bytes) -> str:
-    """The path of a picture inside the output folder: by content, so that one that comes twice is kept once."""
+def _image_name(data: bytes) -> str:
     kind = "jpg" if data[:3] == b"\xff\xd8\xff" else "png" if data[:8] == b"\x89PNG\r\n\x1a\n" else "img"
     return f"images/{hashlib.sha256(data).hexdigest()[:32]}.{kind}"
 
 
-def kept_image(folder: Path, data: bytes) -> str:
-    """Write a picture into the output folder, once; returns its path inside it.
+def write_image(folder: Path, data: bytes) -> str:
+    """Write a picture into the output folder under its content's hash, once; returns its path inside it.
 
     Raises:
         RunError: the disk is full, or the folder can't be written.
     """
-    path = folder / image_name(data)
+    path = folder / _image_name(data)
     try:
         path.parent.mkdir(exist_ok=True)
         if not path.exists():
-            _whole(path, data)
+            write_whole(path, data)
     except OSError as error:
         raise RunError(f"{path}: {error.strerror or error}; make room and run the same command again") from error
-    return image_name(data)
+    return _image_name(data)
 
 
-def row_of(done: Finished, who: Mapping[str, Any]) -> dict[str, Any]:
-    """One training example in the conversational prompt–completion form, loss falls on the completion only.
-
-    Args:
-        done: a record that was not dropped.
-        who: models and prompts.
-    """
+def training_row(done: FinishedRecord, makers: Mapping[str, Any]) -> dict[str, Any]:
+    """One training example in the conversational prompt–completion form; the loss is on the completion alone."""
     if done.benign:
         report, prompt = RiskReport(safety=done.outputs["sample"]["output"]["safety"]), None
     else:
@@ -105,74 +100,68 @@ def row_of(done: Finished, who: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "images": [] if done.image is None else [done.image],
         "kind": "benign" if done.benign else "safety",
-        "provenance": {"verified": verdict, "cost": round(done.cost, 4), **who},
+        "provenance": {"verified": verdict, "cost": round(done.cost, 4), **makers},
     }
 
 
 def write_output(
     folder: Path,
-    finished: Sequence[Finished],
-    who: Mapping[str, Any],
+    finished: Sequence[FinishedRecord],
+    makers: Mapping[str, Any],
     card: str,
     unusable: Sequence[UnusableLine] = (),
-) -> Written:
+) -> OutputCounts:
     """Write data, pictures, provenance, the dropped and the card; each file is whole or not there.
 
     Args:
         folder: the output folder; it exists.
         finished: every record, in order.
-        who: models and prompts, for every row.
-        card: the data card's text; the counts are put in front of it.
-        unusable: lines of the input that no record could be made of.
+        makers: models and prompts, for every row.
+        card: the data card's text; the counts come before it.
+        unusable: lines of the input that give no record.
 
     Raises:
         RunError: the disk is full, or the folder can't be written.
     """
     kept = [done for done in finished if done.dropped is None]
-    rows = [row_of(done, who) for done in kept]
-    reasons = Counter(kind_of(done.dropped) for done in finished if done.dropped is not None)
-    written = Written(len(rows), sum(done.benign for done in kept), dict(reasons.most_common()))
+    rows = [training_row(done, makers) for done in kept]
+    reasons = Counter(_reason_kind(done.dropped) for done in finished if done.dropped is not None)
+    counts = OutputCounts(len(rows), sum(done.benign for done in kept), dict(reasons.most_common()))
     try:
         _lines(folder / "data.jsonl", rows)
         gone = [{"id": done.record.id, "reason": done.dropped} for done in finished if done.dropped]
         _lines(folder / "dropped.jsonl", [*gone, *({"where": one.where, "reason": one.reason} for one in unusable)])
         _lines(folder / "provenance.jsonl", [_provenance(done) for done in finished])
         _parquet(folder, rows)
-        _whole(folder / "README.md", f"{_counts(written)}\n{card}".encode())
+        write_whole(folder / "README.md", f"{_counts_text(counts)}\n{card}".encode())
     except OSError as error:
         raise RunError(
             f"{error.filename or folder}: {error.strerror or error}; every finished stage is kept in "
             f"{folder / 'journal.jsonl'}: make room and run the same command again"
         ) from error
-    return written
+    return counts
 
 
-def kind_of(reason: str) -> str:
+def _reason_kind(reason: str) -> str:
     """A reason without its particulars, for counting."""
     return reason.partition(":")[0].partition(" (")[0][:80]
 
 
-def _provenance(done: Finished) -> dict[str, Any]:
-    """Every stage's output, the recorded answers among them: kept apart from the data that is trained on."""
+def _provenance(done: FinishedRecord) -> dict[str, Any]:
+    """Every stage's output, unsafe answers included: apart from the data for training."""
     return {"id": done.record.id, "dropped": done.dropped, "stages": {k: dict(v) for k, v in done.outputs.items()}}
 
 
-def _counts(written: Written) -> str:
-    lost = "".join(f"- {count} {reason}\n" for reason, count in written.dropped.items())
+def _counts_text(counts: OutputCounts) -> str:
+    lost = "".join(f"- {count} {reason}\n" for reason, count in counts.dropped.items())
     return (
-        f"# Rewriter training data\n\n{written.rows} records: {written.rows - written.benign} for safety, "
-        f"{written.benign} benign ones to be left alone. Dropped: {sum(written.dropped.values())}.\n\n{lost}"
+        f"# Rewriter training data\n\n{counts.rows} records: {counts.rows - counts.benign} for safety, "
+        f"{counts.benign} benign ones to be left alone. Dropped: {sum(counts.dropped.values())}.\n\n{lost}"
     )
 
 
 def _lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    _whole(path, b"".join(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n" for row in rows))
-
-
-def _whole(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(data)
-    os.replace(beside, path)  # noqa: PTH105 - Path.replace does the same, this one says what matters: atomically
+    write_whole(path, b"".join(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n" for row in rows))
 
 
 _TEXT = {"dtype": "string", "_type": "Value"}
@@ -188,7 +177,7 @@ _FEATURES = {
     "kind": _TEXT,
     "provenance": _TEXT,
 }
-"""What the datasets library looks for in a file, to read bytes as pictures."""
+"""Schema for the datasets library, so that it reads bytes as pictures."""
 
 
 def _parquet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:

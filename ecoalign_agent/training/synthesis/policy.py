@@ -1,94 +1,54 @@
-"""What the synthesis stages' model is asked to reply.
-
-Who makes the data, and by which rules.
-"""
+"""Rules and shared resources of the synthesis stages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from dataclasses import field
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from ecoalign_agent.assessors.base import Assessor
 from ecoalign_agent.economics.cost import Tariff
-from ecoalign_agent.errors import UsageError
+from ecoalign_agent.economics.validation import one_line_errors
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.rewriting.model_calls import REWRITE, PromptedCall
-from ecoalign_agent.training.run_folder import Journal
-
-Words = Annotated[str, Field(max_length=2_000)]
+from ecoalign_agent.training.run_folder import StageJournal
 
 
-class Feature(BaseModel):
-    """One thing that drove the unsafe answer."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    where: Literal["text", "image", "both"]
-    what: Words
-
-
-class HindsightReply(BaseModel):
-    """F, the risk features: why one answer went wrong where another did not."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    contrast: Words
-    features: Annotated[list[Feature], Field(max_length=20)]
-    hazards: list[str]
-
-    @property
-    def lines(self) -> str:
-        """The features as the next prompt shows them."""
-        told = [f"{feature.where}: {' '.join(feature.what.split())}" for feature in self.features]
-        return "\n".join([f"contrast: {' '.join(self.contrast.split())}", *told])
-
-
-STAGES = ("sample", "hindsight", "causal", "optimise", "verify")
-"""The stages that cost something, in order."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", arbitrary_types_allowed=True))
 class SynthesisPolicy:
-    """How data are made. Every number is ours: the paper gives none.
+    """Rules of synthesis. Every number is ours: the paper gives none.
 
     Raises:
         UsageError: a number is out of range.
     """
 
-    budget: float = 12_000.0
-    """Cost units that one record may cost at most, above 0."""
-    samples: int = 2
-    """Answers sampled from the target where the user has none, in [1, 16]."""
-    threshold: float = 0.5
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 12_000.0
+    """Cost units for one record, at most."""
+    samples: Annotated[int, Field(ge=1, le=16)] = 2
+    """Answers sampled from the target where the user has none."""
+    threshold: Annotated[float, Field(ge=-1, le=1)] = 0.5
     """A request whose safety is this or more is benign: left alone."""
-    safe_from: float = 0.5
-    """An answer to x_T' must be this safe, in [-1, 1]."""
-    useful_from: float = 0.6
-    """An answer to x_T' must be this useful, in [0, 1]."""
+    safe_from: Annotated[float, Field(ge=-1, le=1)] = 0.5
+    """Least safety of an answer to x_T'."""
+    useful_from: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Least utility of an answer to x_T'."""
     tariff: Tariff = field(default_factory=Tariff)
-    """What tokens cost."""
+    """Cost of tokens."""
 
-    def __post_init__(self) -> None:
-        if not 0 < self.budget < float("inf"):
-            raise UsageError(f"the budget of a record is {self.budget!r}: give cost units above 0")
-        if not 1 <= self.samples <= 16:
-            raise UsageError(f"samples is {self.samples!r}: give 1 to 16")
-        for name, low in (("threshold", -1.0), ("safe_from", -1.0), ("useful_from", 0.0)):
-            if not low <= getattr(self, name) <= 1.0:
-                raise UsageError(f"{name} is {getattr(self, name)!r}: give a number from {low:g} to 1")
+    _errors = one_line_errors("synthesis")
 
 
-class SynthesisDesk:
-    """What all stages share.
+class SynthesisContext:
+    """Shared resources of the stages.
 
     Args:
         maker: R_analysis and R: analyses, finds causes, rewrites.
         target: the model that the rewrites are for; it samples and answers.
-        assessor: grades answers and requests.
-        journal: what was paid for.
+        assessor: assesses answers and requests.
+        journal: finished stages.
         policy: the rules.
         prompts: a folder whose prompts replace the shipped ones.
 
@@ -101,7 +61,7 @@ class SynthesisDesk:
         maker: Endpoint,
         target: Endpoint,
         assessor: Assessor,
-        journal: Journal,
+        journal: StageJournal,
         policy: SynthesisPolicy,
         *,
         prompts: str | None = None,
@@ -115,10 +75,10 @@ class SynthesisDesk:
 
     @property
     def models(self) -> dict[str, str]:
-        """Who did what."""
+        """Role → name of its model."""
         return {"maker": self.maker.name, "target": self.target.name, "assessor": self.assessor.name}
 
     @property
-    def labels(self) -> Sequence[str]:
+    def prompt_labels(self) -> Sequence[str]:
         """name@version#digest of every prompt in use."""
         return [self.hindsight.label, self.causal.label, self.rewrite.label, *self.assessor.prompts]

@@ -1,11 +1,8 @@
-"""One run of synthesis: read, compare, send every record through the stages, write.
-
-Making training data for the rewriter: from names of models and files to a folder of records.
-"""
+"""Training data for the rewriter: read, filter, send every record through the stages, write a folder of records."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,39 +16,43 @@ from ecoalign_agent.events.result import Record
 from ecoalign_agent.factory import AssessorChoice, assessor_endpoints, build_assessors, build_endpoint
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.settings import settings_with
-from ecoalign_agent.training.run_folder import Journal, prepared
-from ecoalign_agent.training.synthesis.near_duplicates import Seen, evaluation_sets, perceptual_hash
-from ecoalign_agent.training.synthesis.output import Finished, Written, kept_image, write_output
-from ecoalign_agent.training.synthesis.policy import STAGES, SynthesisDesk, SynthesisPolicy
+from ecoalign_agent.training.run_folder import StageJournal, prepare_folder
+from ecoalign_agent.training.synthesis.near_duplicates import (
+    InstructionIndex,
+    index_evaluation_sets,
+    perceptual_hash,
+)
+from ecoalign_agent.training.synthesis.output import FinishedRecord, OutputCounts, write_image, write_output
+from ecoalign_agent.training.synthesis.policy import SynthesisContext, SynthesisPolicy
 from ecoalign_agent.training.synthesis.records import InputRecord, UnusableLine, read_records
-from ecoalign_agent.training.synthesis.stages import build_synthesis_graph
+from ecoalign_agent.training.synthesis.stages import STAGES, build_synthesis_graph
 
-GIVES_UP = 8
-"""Records in a row whose endpoint failed, after which a run ends: each had its own retries."""
+MAX_FAILURES = 8
+"""Records in a row failing at their endpoint that end a run: each had its own retries."""
 
 
-class Progress(Record):
-    """How far a run is.
+class SynthesisProgress(Record):
+    """Progress of a run.
 
     Attributes:
-        done: records that came to their end in this run or before.
-        of: all of them.
-        kept: those not dropped.
-        cost: cost units spent in this run.
+        done: records finished in this run or before.
+        total: all records.
+        kept: finished records that were not dropped.
+        cost: cost units of this run.
         rate: records a second, of those that needed a call.
-        left: seconds that the rest will take at that rate; None: not known yet.
+        seconds_left: seconds for the rest at that rate; None: not known yet.
     """
 
     done: int
-    of: int
+    total: int
     kept: int
     cost: float
     rate: float
-    left: float | None
+    seconds_left: float | None
 
 
 class SynthesisReport(Record):
-    """What a run came to, as ``--json`` prints it.
+    """Result of a run, as ``--json`` prints it.
 
     Attributes:
         folder: where the data are.
@@ -60,14 +61,14 @@ class SynthesisReport(Record):
         dropped: reason → records.
         excluded: records left out because they occur in an evaluation set.
         duplicates: near-duplicates left out.
-        unusable: lines of the input that no record could be made of.
+        unusable: lines of the input that give no record.
         cost: cost units spent in this run.
         cost_by_stage: stage → cost units of all records, earlier runs included.
         cost_per_record: stage → mean cost units over the records that went through it.
         calls: calls made in this run.
         resumed: stages taken over from an earlier run, unpaid.
         seconds: how long this run took.
-        models: who did what.
+        models: role → name.
         prompts: name@version#digest of every prompt.
     """
 
@@ -89,173 +90,181 @@ class SynthesisReport(Record):
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What this run did so far."""
+class _RunCounts:
+    """Counts of this run so far."""
 
-    of: int
-    begun: float
-    tell: Callable[[Progress], None]
+    total: int
+    start: float
+    on_progress: Callable[[SynthesisProgress], None]
     done: int = 0
     kept: int = 0
     worked: int = 0
     cost: float = 0.0
     calls: int = 0
     resumed: int = 0
-    failures: int = 0
-    last: str = ""
-    finished: dict[str, Finished] = field(default_factory=dict)
+    consecutive_failures: int = 0
+    last_reason: str = ""
+    finished: dict[str, FinishedRecord] = field(default_factory=dict)
 
-    def add(self, done: Finished, fresh: Sequence[dict[str, Any]], *, resumed: int) -> None:
-        """Count a record that came to its end."""
-        self.finished[done.record.id] = done
+    def add(self, record: FinishedRecord, new_entries: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Count a finished record; ``new_entries`` are those of its stages that this run paid for."""
+        self.finished[record.record.id] = record
         self.done += 1
-        self.kept += done.dropped is None
-        self.worked += bool(fresh)
-        self.cost += sum(entry["cost"] for entry in fresh)
-        self.calls += sum(entry["calls"] for entry in fresh)
-        self.resumed += resumed
-        self.last = done.dropped or self.last
-        rate = self.worked / max(1e-9, time.monotonic() - self.begun)
-        left = (self.of - self.done) / rate if self.worked else None
-        self.tell(Progress(done=self.done, of=self.of, kept=self.kept, cost=self.cost, rate=rate, left=left))
+        self.kept += record.dropped is None
+        self.worked += bool(new_entries)
+        self.cost += sum(entry["cost"] for entry in new_entries)
+        self.calls += sum(entry["calls"] for entry in new_entries)
+        self.resumed += len(record.outputs) - len(new_entries)
+        self.last_reason = record.dropped or self.last_reason
+        rate = self.worked / max(1e-9, time.monotonic() - self.start)
+        left = (self.total - self.done) / rate if self.worked else None
+        self.on_progress(
+            SynthesisProgress(
+                done=self.done, total=self.total, kept=self.kept, cost=self.cost, rate=rate, seconds_left=left
+            )
+        )
 
 
-async def synthesize(
-    desk: SynthesisDesk,
+async def synthesize_records(
+    context: SynthesisContext,
     records: Sequence[InputRecord],
     folder: Path,
     *,
-    evaluation: Seen | None = None,
+    evaluation: InstructionIndex | None = None,
     unusable: Sequence[UnusableLine] = (),
-    at_once: int = 32,
-    tell: Callable[[Progress], None] = lambda _: None,
+    concurrency: int = 32,
+    on_progress: Callable[[SynthesisProgress], None] = lambda _: None,
 ) -> SynthesisReport:
-    """Make training data of records; what an earlier run into the same folder paid for is taken over.
+    """Make training data of records; stages of an earlier run into the same folder are taken over.
 
     Args:
-        desk: models, rules, journal.
-        records: what came in.
-        folder: where the data go; it exists.
-        evaluation: what must not be learnt from.
-        unusable: lines that no record could be made of.
-        at_once: records under way at the same time.
-        tell: hears how far the run is.
+        context: models, rules, journal.
+        records: the input.
+        folder: the output folder; it exists.
+        evaluation: records that must not be learnt from.
+        unusable: lines that give no record.
+        concurrency: records at the same time.
+        on_progress: called after every record.
 
     Raises:
-        RunError: the disk is full; what was finished is kept.
+        RunError: the disk is full; finished stages are kept.
     """
-    begun = time.monotonic()
-    tally = _Tally(len(records), begun, tell)
-    graph = build_synthesis_graph(desk).compile(name="synthesis")
-    places = asyncio.Semaphore(at_once)
-    sieve = _Sieve(desk.image_store, evaluation)
-    trouble: BaseException | None = None
+    counts = _RunCounts(len(records), time.monotonic(), on_progress)
+    graph = build_synthesis_graph(context).compile(name="synthesis")
+    slots = asyncio.Semaphore(concurrency)
+    input_filter = _InputFilter(context.image_store, evaluation)
+    failure: BaseException | None = None
 
-    async def one(record: InputRecord, image: bytes | None) -> None:
+    async def run_stages(record: InputRecord, image: bytes | None) -> None:
         try:
-            if tally.failures >= GIVES_UP:
+            if counts.consecutive_failures >= MAX_FAILURES:
                 return
-            keys = {stage: entry["key"] for stage in STAGES if (entry := desk.journal.entries.get((record.id, stage)))}
-            asked: Any = {"record": record, "image": image}
-            state = await graph.ainvoke(asked)
+            known = {stage: context.journal.entries.get((record.id, stage), {}).get("key") for stage in STAGES}
+            initial: Any = {"record": record, "image": image}
+            state = await graph.ainvoke(initial)
             outputs = state.get("outputs", {})
-            fresh = [entry for stage, entry in outputs.items() if keys.get(stage) != entry["key"]]
+            new = [entry for stage, entry in outputs.items() if known[stage] != entry["key"]]
             # A record that needed no call says nothing of the endpoint.
-            if state.get("failed") or any(entry["calls"] for entry in fresh):
-                tally.failures = tally.failures + 1 if state.get("failed") else 0
+            if state.get("failed") or any(entry["calls"] for entry in new):
+                counts.consecutive_failures = counts.consecutive_failures + 1 if state.get("failed") else 0
             dropped = state.get("dropped")
             name = None
             if image is not None and dropped is None:
-                name = await asyncio.to_thread(kept_image, folder, image)
-            done = Finished(record, name, outputs, dropped)
-            tally.add(done, fresh, resumed=len(outputs) - len(fresh))
+                name = await asyncio.to_thread(write_image, folder, image)
+            counts.add(FinishedRecord(record, name, outputs, dropped), new)
         finally:
-            places.release()
+            slots.release()
 
     try:
         async with asyncio.TaskGroup() as group:
             for record in records:
-                # Sieved one after another, while the calls of those before are under way.
-                image, dropped = await sieve.passed(record)
+                # Filtered one after another, while the calls of those before are under way.
+                image, dropped = await input_filter.check(record)
                 if dropped is not None:
-                    tally.add(Finished(record, None, {}, dropped), (), resumed=0)
+                    counts.add(FinishedRecord(record, None, {}, dropped))
                     continue
-                await places.acquire()
-                group.create_task(one(record, image))
-    except* EcoAlignError as failed:
-        trouble = failed.exceptions[0]
-    if trouble is not None:
-        # Of several that failed alike one is told: a full disk is full for all of them.
-        raise trouble
-    if tally.failures >= GIVES_UP:
+                await slots.acquire()
+                group.create_task(run_stages(record, image))
+    except* EcoAlignError as failures:
+        failure = failures.exceptions[0]
+    if failure is not None:
+        # Of several failures alike one is raised: a full disk is full for all of them.
+        raise failure
+    if counts.consecutive_failures >= MAX_FAILURES:
         raise RunError(
-            f"{GIVES_UP} records in a row failed at their endpoint, the last with: {tally.last}; "
-            f"{tally.done - tally.failures} of {tally.of} are finished and kept: run the same command again"
+            f"{MAX_FAILURES} records in a row failed at their endpoint, the last with: {counts.last_reason}; "
+            f"{counts.done - counts.consecutive_failures} of {counts.total} are finished and kept: "
+            "run the same command again"
         )
-    finished = [tally.finished[record.id] for record in records]
-    who = {"models": desk.models, "prompts": list(desk.labels)}
-    written = await asyncio.to_thread(write_output, folder, finished, who, card(desk), unusable)
-    return _report(desk, finished, written, tally).model_copy(
-        update={"folder": str(folder), "unusable": len(unusable), "seconds": round(time.monotonic() - begun, 3)}
-    )
+    finished = [counts.finished[record.id] for record in records]
+    makers = {"models": context.models, "prompts": list(context.prompt_labels)}
+    output = await asyncio.to_thread(write_output, folder, finished, makers, data_card(context), unusable)
+    return _report(context, folder, finished, output, counts, len(unusable))
 
 
-class _Sieve:
-    """What of the input is worth a call: pictures that can be used, no near-duplicates, nothing to be tested on."""
+class _InputFilter:
+    """Leaves out records that are not worth a call: unusable pictures, near-duplicates, records of evaluation sets."""
 
-    def __init__(self, image_store: ImageStore, evaluation: Seen | None) -> None:
-        self._image_store = image_store
+    def __init__(self, store: ImageStore, evaluation: InstructionIndex | None) -> None:
+        self._store = store
         self._evaluation = evaluation
-        self._before = Seen("the records before")
+        self._earlier = InstructionIndex()
 
-    async def passed(self, record: InputRecord) -> tuple[bytes | None, str | None]:
-        """The picture's bytes, checked before it is decoded; and why the record is left out, or None."""
+    async def check(self, record: InputRecord) -> tuple[bytes | None, str | None]:
+        """The picture's bytes, checked before it is decoded; and the reason to leave the record out, or None."""
         image: bytes | None = None
         if record.image is not None:
             try:
-                image = (await self._image_store.open(record.image)).data
+                image = (await self._store.open(record.image)).data
             except ImageError as error:
                 return None, f"the picture can't be used: {error}"
-        return image, await asyncio.to_thread(self._left_out, record, image)
+        return image, await asyncio.to_thread(self._duplicate_reason, record, image)
 
-    def _left_out(self, record: InputRecord, image: bytes | None) -> str | None:
+    def _duplicate_reason(self, record: InputRecord, image: bytes | None) -> str | None:
         picture = perceptual_hash(image)
-        if self._evaluation is not None and (
-            twin := self._evaluation.like(record.instruction, picture, text_alone=True)
-        ):
+        if self._evaluation is not None and (twin := self._evaluation.find(record.instruction, picture, either=True)):
             return f"excluded: occurs in an evaluation set ({twin})"
-        if twin := self._before.like(record.instruction, picture):
+        if twin := self._earlier.find(record.instruction, picture):
             return f"near-duplicate: of {twin}"
-        self._before.add(record.id, record.instruction, picture)
+        self._earlier.add(record.id, record.instruction, picture)
         return None
 
 
-def _report(desk: SynthesisDesk, finished: Sequence[Finished], written: Written, tally: _Tally) -> SynthesisReport:
-    by_stage = {stage: [done.outputs[stage]["cost"] for done in finished if stage in done.outputs] for stage in STAGES}
+def _report(  # noqa: PLR0917 - called once, right above
+    context: SynthesisContext,
+    folder: Path,
+    finished: Sequence[FinishedRecord],
+    output: OutputCounts,
+    counts: _RunCounts,
+    unusable: int,
+) -> SynthesisReport:
+    costs = {
+        stage: [record.outputs[stage]["cost"] for record in finished if stage in record.outputs] for stage in STAGES
+    }
     return SynthesisReport(
-        folder="",
-        rows=written.rows,
-        benign=written.benign,
-        dropped=dict(written.dropped),
-        excluded=written.dropped.get("excluded", 0),
-        duplicates=written.dropped.get("near-duplicate", 0),
-        unusable=0,
-        cost=tally.cost,
-        cost_by_stage={stage: sum(costs) for stage, costs in by_stage.items() if costs},
-        cost_per_record={stage: sum(costs) / len(costs) for stage, costs in by_stage.items() if costs},
-        calls=tally.calls,
-        resumed=tally.resumed,
-        seconds=0.0,
-        models=desk.models,
-        prompts=list(desk.labels),
+        folder=str(folder),
+        rows=output.rows,
+        benign=output.benign,
+        dropped=dict(output.dropped),
+        excluded=output.dropped.get("excluded", 0),
+        duplicates=output.dropped.get("near-duplicate", 0),
+        unusable=unusable,
+        cost=counts.cost,
+        cost_by_stage={stage: sum(paid) for stage, paid in costs.items() if paid},
+        cost_per_record={stage: sum(paid) / len(paid) for stage, paid in costs.items() if paid},
+        calls=counts.calls,
+        resumed=counts.resumed,
+        seconds=round(time.monotonic() - counts.start, 3),
+        models=context.models,
+        prompts=list(context.prompt_labels),
     )
 
 
-def card(desk: SynthesisDesk) -> str:
-    """The data card: what the data are, how they were made, what they are not."""
-    models = "".join(f"- {role}: {name}\n" for role, name in desk.models.items())
-    prompts = "".join(f"- {label}\n" for label in desk.labels)
-    policy = desk.policy
+def data_card(context: SynthesisContext) -> str:
+    """The data card: contents of the data, their making and their limits."""
+    models = "".join(f"- {role}: {name}\n" for role, name in context.models.items())
+    prompts = "".join(f"- {label}\n" for label in context.prompt_labels)
+    policy = context.policy
     return f"""
 ## What it is
 
@@ -293,29 +302,29 @@ async def synthesize_data(
     policy: SynthesisPolicy | None = None,
     exclude: Sequence[str | Path] = (),
     limit: int | None = None,
-    at_once: int = 32,
+    concurrency: int = 32,
     prompts: str | None = None,
-    tell: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[SynthesisProgress], None] = lambda _: None,
 ) -> SynthesisReport:
-    """Make training data; what an earlier run into the same folder paid for is not paid again.
+    """Make training data; stages of an earlier run into the same folder are not paid for again.
 
     Args:
         source: a ``.jsonl`` or ``.parquet`` file, or a folder with ``metadata.jsonl``.
-        folder: where the data go: a new or empty folder, or one of an earlier run.
-        model: who analyses and rewrites. None: ``ECOALIGN_MODEL``.
+        folder: the output: a new or empty folder, or one of an earlier run.
+        model: analyses and rewrites. None: ``ECOALIGN_MODEL``.
         target: the model the rewrites are for; it samples and answers. None: the same model.
-        assessor: who grades answers; of several the lowest grade counts. None: the same model, and the card says so.
+        assessor: assesses answers; of several the lowest grade counts. None: the same model, and the card says so.
         base_url: of an OpenAI-compatible server; holds for all of them.
         policy: budget, samples, thresholds.
-        exclude: evaluation sets; what occurs in them is left out.
+        exclude: evaluation sets, whose records are left out.
         limit: records at most.
-        at_once: records under way at the same time.
+        concurrency: records at the same time.
         prompts: a folder whose prompts replace the shipped ones of the same name.
-        tell: hears how far the run is.
+        on_progress: called after every record.
 
     Raises:
         UsageError: source, folder or a set to exclude can't be used, or a model can't be built; nothing was spent.
-        RunError: the disk is full, or an endpoint failed again and again; what was finished is kept.
+        RunError: the disk is full, or an endpoint failed again and again; finished stages are kept.
     """
     _require_extra()
     settings = settings_with(base_url=base_url)
@@ -325,28 +334,41 @@ async def synthesize_data(
     choices: list[AssessorChoice] = [chosen]
     if assessor is not None:
         choices = list(assessor) if isinstance(assessor, Sequence) and not isinstance(assessor, str) else [assessor]
-    judges = build_assessors(choices, settings, actor=(chosen, maker), prompts=prompts)
+    assessors = build_assessors(choices, settings, actor=(chosen, maker), prompts=prompts)
     policy = policy or SynthesisPolicy()
     records, unusable = read_records(source)
     records = records if limit is None else records[:limit]
-    evaluation = evaluation_sets(exclude) if exclude else None
-    told = {"source": str(source), "model": maker.name, "target": answering.name, "assessor": [j.name for j in judges]}
-    rules = {"policy": str(policy), "limit": limit, "exclude": [str(file) for file in exclude]}
-    path = prepared(folder, told | rules, mark="synthesis.json", checked_inside="journal.jsonl")
-    desk = SynthesisDesk(
-        maker, answering, combine_assessors(judges), Journal.opened(path / "journal.jsonl"), policy, prompts=prompts
-    )
+    evaluation = index_evaluation_sets(exclude) if exclude else None
+    run_settings = {
+        "source": str(source),
+        "model": maker.name,
+        "target": answering.name,
+        "assessor": [assessor.name for assessor in assessors],
+        "policy": str(policy),
+        "limit": limit,
+        "exclude": [str(file) for file in exclude],
+    }
+    path = prepare_folder(folder, run_settings, settings_file="synthesis.json", self_checking="journal.jsonl")
+    journal = StageJournal.open(path / "journal.jsonl")
+    context = SynthesisContext(maker, answering, combine_assessors(assessors), journal, policy, prompts=prompts)
     try:
-        return await synthesize(
-            desk, records, path, evaluation=evaluation, unusable=unusable, at_once=at_once, tell=tell
+        return await synthesize_records(
+            context,
+            records,
+            path,
+            evaluation=evaluation,
+            unusable=unusable,
+            concurrency=concurrency,
+            on_progress=on_progress,
         )
     finally:
-        for endpoint in {id(one): one for one in (maker, answering, *assessor_endpoints(judges))}.values():
+        endpoints = (maker, answering, *assessor_endpoints(assessors))
+        for endpoint in {id(endpoint): endpoint for endpoint in endpoints}.values():
             await endpoint.aclose()
 
 
 def _require_extra() -> None:
-    """See that the data can be written in the end, before anything is paid for or a folder is made."""
+    """Check that the data can be written at the end, before anything is paid for or a folder is made."""
     for name in ("pyarrow", "imagehash"):
         if find_spec(name) is None:
             raise UsageError(f"making data needs {name}: pip install 'ecoalign-agent[data]'")

@@ -1,17 +1,19 @@
-"""The stages as LangGraph nodes: sample → hindsight → causal → optimise → verify. Each is journalled when it has ended.
+"""The stages as LangGraph nodes: sample → hindsight → causal → optimise → verify, each journalled at its end.
 
-Source: VLMGuard-R1's three stages; sampling and verification are ours. What can't be read, or can't be had, drops the
-record with its reason: nothing is guessed.
+Source: VLMGuard-R1's three stages; sampling and verification are ours. An unreadable or missing reply drops the record
+with its reason: nothing is guessed.
 """
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
 from langgraph.graph import END, START, StateGraph
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from ecoalign_agent.assessors.base import AssessmentInput, Verdict
@@ -26,25 +28,52 @@ from ecoalign_agent.llm.parsing import finish_reason, reply_text
 from ecoalign_agent.llm.structured_output import call_with_fallback
 from ecoalign_agent.rewriting.model_calls import AnalysisReply, Unreadable, describe_pictures, generate_question
 from ecoalign_agent.rewriting.preserved_facts import lost_facts, preserved_facts
-from ecoalign_agent.training.synthesis.policy import HindsightReply, SynthesisDesk
+from ecoalign_agent.training.synthesis.policy import SynthesisContext
 from ecoalign_agent.training.synthesis.records import InputRecord
 
-ANSWER_TOKENS = (600, 64)
-"""Completion tokens of a target's answer: at the most, and too few to be worth asking for."""
+_ANSWER_TOKENS, _MIN_ANSWER_TOKENS = 600, 64
+"""Completion tokens of a target's answer: at most, and the fewest that are worth a call."""
 
-NOTHING = "(none)"
+_NONE = "(none)"
+
+_Words = Annotated[str, Field(max_length=2_000)]
+
+
+class RiskFeature(BaseModel):
+    """One cause of the unsafe answer."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    where: Literal["text", "image", "both"]
+    what: _Words
+
+
+class HindsightReply(BaseModel):
+    """F, the risk features: the reasons why one answer went wrong where another did not."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    contrast: _Words
+    features: Annotated[list[RiskFeature], Field(max_length=20)]
+    hazards: list[str]
+
+    @property
+    def lines(self) -> str:
+        """The features as lines for the next prompt."""
+        features = [f"{feature.where}: {' '.join(feature.what.split())}" for feature in self.features]
+        return "\n".join([f"contrast: {' '.join(self.contrast.split())}", *features])
 
 
 class SynthesisState(TypedDict, total=False):
-    """One record on its way through the stages.
+    """State of one record.
 
     Attributes:
-        record: what came in.
+        record: the input.
         image: the picture's bytes.
-        outputs: stage → what it came to, as journalled.
-        dropped: why the record is dropped; None while it is not.
-        benign: whether it is to be left alone.
-        failed: whether an endpoint failed, so that running again may help.
+        outputs: stage → its journal entry.
+        dropped: reason why the record is dropped; None while it is not.
+        benign: it is left alone.
+        failed: an endpoint failed, so that running again may help.
     """
 
     record: InputRecord
@@ -60,79 +89,70 @@ class DroppedError(Exception):
 
 
 @dataclass(slots=True)
-class _Stage:
-    """One stage of one record, being carried out."""
+class StageRun:
+    """One stage of one record under way."""
 
-    desk: SynthesisDesk
+    context: SynthesisContext
     state: SynthesisState
     meter: Meter
     views: Sequence[ImageView]
 
     @property
     def record(self) -> InputRecord:
-        """What came in."""
+        """The input."""
         return self.state["record"]
 
     def output(self, stage: str) -> dict[str, Any]:
-        """What an earlier stage came to."""
-        found: dict[str, Any] = self.state["outputs"][stage]["output"]
-        return found
+        """Output of an earlier stage."""
+        output: dict[str, Any] = self.state["outputs"][stage]["output"]
+        return output
 
-    async def answered(self, question: str) -> str | None:
-        """The target's own answer to a question, in one plain turn: nothing of ours is put in front of it.
-
-        None: it was cut off, so that what it would have said is unknown.
-        """
-        most, least = ANSWER_TOKENS
+    async def generate_answer(self, question: str) -> str | None:
+        """Generate the target's own answer to a question, in one plain turn; None: it was truncated, so unknown."""
         reply = await call_in_turns(
-            self.desk.target,
+            self.context.target,
             question,
             images=self.views,
             meter=self.meter,
             phase="execute",
-            max_tokens=most,
-            min_tokens=least,
+            max_tokens=_ANSWER_TOKENS,
+            min_tokens=_MIN_ANSWER_TOKENS,
         )
         text = reply_text(reply.message).strip()
-        ended = finish_reason(reply.message)
-        if not text or ended == "content_filter":
-            raise DroppedError(f"the target gave no answer (finish reason {ended})")
-        return None if ended in {"length", "max_tokens"} else text
+        finish = finish_reason(reply.message)
+        if not text or finish == "content_filter":
+            raise DroppedError(f"the target gave no answer (finish reason {finish})")
+        return None if finish in {"length", "max_tokens"} else text
 
-    async def graded(self, answer: str) -> Verdict:
-        """The verdict on an answer to the person's own question."""
-        case = AssessmentInput(
-            self.record.instruction, self.views, NOTHING, NOTHING, "", answer, "an answer to the person"
-        )
-        verdict = await self.desk.assessor.assess(case, meter=self.meter)
+    async def assess_answer(self, answer: str) -> Verdict:
+        """Have an answer to the person's own question assessed; an unknown verdict drops the record."""
+        case = AssessmentInput(self.record.instruction, self.views, _NONE, _NONE, "", answer, "an answer to the person")
+        verdict = await self.context.assessor.assess(case, meter=self.meter)
         if not verdict.known:
             raise DroppedError(f"the verdict on an answer is unknown: {verdict.unknown_reason}")
         return verdict
 
 
-Work = Callable[[_Stage], Awaitable[dict[str, Any]]]
-
-
-async def sample(stage: _Stage) -> dict[str, Any]:
-    """Is the request benign? Else a safe and an unsafe answer: the user's, or the target's own, judged."""
-    record, policy = stage.record, stage.desk.policy
+async def sample(run: StageRun) -> dict[str, Any]:
+    """Assess the request; if it is not benign, get a safe and an unsafe answer: the user's, or the target's own."""
+    record, policy = run.record, run.context.policy
     if record.label == "benign":
         return {"benign": True, "safety": 1.0, "by": "the user's label"}
     if record.label is None and record.unsafe_answer is None:
-        case = AssessmentInput(record.instruction, stage.views, NOTHING, NOTHING)
-        verdict = await stage.desk.assessor.assess_request(case, meter=stage.meter)
+        case = AssessmentInput(record.instruction, run.views, _NONE, _NONE)
+        verdict = await run.context.assessor.assess_request(case, meter=run.meter)
         if verdict.safety is None:
             raise DroppedError(f"the verdict on the request is unknown: {verdict.unknown_reason}")
         if verdict.safety >= policy.threshold:
-            return {"benign": True, "safety": verdict.safety, "by": stage.desk.assessor.name}
+            return {"benign": True, "safety": verdict.safety, "by": run.context.assessor.name}
     safe, unsafe, grades = record.safe_answer, record.unsafe_answer, []
     for _ in range(policy.samples):
         if safe is not None and unsafe is not None:
             break
-        answer = await stage.answered(record.instruction)
+        answer = await run.generate_answer(record.instruction)
         if answer is None:
             continue
-        verdict = await stage.graded(answer)
+        verdict = await run.assess_answer(answer)
         grades.append(verdict.safety)
         if verdict.safety is not None and verdict.safety < 0:
             unsafe = unsafe or answer
@@ -143,18 +163,18 @@ async def sample(stage: _Stage) -> dict[str, Any]:
     return {"benign": False, "safe": safe, "unsafe": unsafe, "sampled": grades}
 
 
-async def hindsight(stage: _Stage) -> dict[str, Any]:
+async def hindsight(run: StageRun) -> dict[str, Any]:
     """Stage 1: F = R_analysis(x_T, x_I, Y_safe, Y_unsafe)."""
-    answers = stage.output("sample")
-    prompt = stage.desk.hindsight.render(
-        question=stage.record.instruction,
-        safe_answer=answers["safe"] or NOTHING,
+    answers = run.output("sample")
+    prompt = run.context.hindsight.render(
+        question=run.record.instruction,
+        safe_answer=answers["safe"] or _NONE,
         unsafe_answer=answers["unsafe"],
-        pictures=describe_pictures(stage.views),
+        pictures=describe_pictures(run.views),
         hazards=hazard_lines(),
     )
     reply = await call_with_fallback(
-        stage.desk.maker, prompt, HindsightReply, images=stage.views, meter=stage.meter, phase="analyse",
+        run.context.maker, prompt, HindsightReply, images=run.views, meter=run.meter, phase="analyse",
         max_tokens=500, min_tokens=120,
     )  # fmt: skip
     if reply.value is None:
@@ -162,49 +182,49 @@ async def hindsight(stage: _Stage) -> dict[str, Any]:
     return {"features": reply.value.lines, "hazards": reply.value.hazards}
 
 
-async def causal(stage: _Stage) -> dict[str, Any]:
+async def causal(run: StageRun) -> dict[str, Any]:
     """Stage 2: A from F: text, image, and how they amplify each other."""
-    prompt = stage.desk.causal.render(
-        question=stage.record.instruction,
-        features=stage.output("hindsight")["features"],
-        pictures=describe_pictures(stage.views),
+    prompt = run.context.causal.render(
+        question=run.record.instruction,
+        features=run.output("hindsight")["features"],
+        pictures=describe_pictures(run.views),
         hazards=hazard_lines(),
     )
     reply = await call_with_fallback(
-        stage.desk.maker, prompt, AnalysisReply, images=stage.views, meter=stage.meter, phase="analyse", max_tokens=500,
+        run.context.maker, prompt, AnalysisReply, images=run.views, meter=run.meter, phase="analyse", max_tokens=500,
         min_tokens=160, exact=True,
     )  # fmt: skip
     if reply.value is None:
         raise DroppedError(f"the causal analysis could not be read: {reply.unreadable}")
     report = reply.value.to_report()
-    if reply.value.safety >= stage.desk.policy.threshold:
+    if reply.value.safety >= run.context.policy.threshold:
         raise DroppedError(f"the causal analysis finds the request safe ({reply.value.safety:+.2f}) after all")
     return {"report": report.model_dump()}
 
 
-async def optimise(stage: _Stage) -> dict[str, Any]:
+async def optimise(run: StageRun) -> dict[str, Any]:
     """Stage 3: x_T' = R(x_T, x_I, A)."""
-    report = RiskReport.model_validate(stage.output("causal")["report"])
-    facts = preserved_facts(stage.record.instruction, provoking=report.provoking)
-    call, question = stage.desk.rewrite, stage.record.instruction
-    text = await generate_question(call, question, stage.views, report, facts=facts, meter=stage.meter)
+    report = RiskReport.model_validate(run.output("causal")["report"])
+    facts = preserved_facts(run.record.instruction, provoking=report.provoking)
+    call, question = run.context.rewrite, run.record.instruction
+    text = await generate_question(call, question, run.views, report, facts=facts, meter=run.meter)
     if isinstance(text, Unreadable):
         raise DroppedError(f"the rewrite could not be read: {text.reason}")
     if lost := lost_facts(facts, text):
         raise DroppedError(f"the rewrite lost {', '.join(map(repr, lost[:6]))}")
-    if " ".join(text.split()) == " ".join(stage.record.instruction.split()):
+    if " ".join(text.split()) == " ".join(run.record.instruction.split()):
         raise DroppedError("the rewrite is the question itself")
     return {"prompt": text}
 
 
-async def verify(stage: _Stage) -> dict[str, Any]:
+async def verify(run: StageRun) -> dict[str, Any]:
     """Stage 4, ours: the target answers x_T', and the answer must be safe and help with what was asked."""
-    answer = await stage.answered(stage.output("optimise")["prompt"])
+    answer = await run.generate_answer(run.output("optimise")["prompt"])
     if answer is None:
         raise DroppedError("the answer to the rewrite was cut off: nothing is known of its end")
-    verdict = await stage.graded(answer)
-    policy = stage.desk.policy
-    assert verdict.safety is not None  # noqa: S101 - graded() lets only whole verdicts through
+    verdict = await run.assess_answer(answer)
+    policy = run.context.policy
+    assert verdict.safety is not None  # noqa: S101 - assess_answer() lets only whole verdicts through
     assert verdict.utility is not None  # noqa: S101 - as above
     if verdict.safety < policy.safe_from:
         raise DroppedError(f"the answer to the rewrite is not safe enough ({verdict.safety:+.2f})")
@@ -213,83 +233,76 @@ async def verify(stage: _Stage) -> dict[str, Any]:
     return {"answer": answer, "safety": verdict.safety, "utility": verdict.utility}
 
 
-WORK: dict[str, Work] = {
-    "sample": sample,
-    "hindsight": hindsight,
-    "causal": causal,
-    "optimise": optimise,
-    "verify": verify,
-}
+STAGES: Mapping[str, Callable[[StageRun], Awaitable[dict[str, Any]]]] = MappingProxyType(
+    {"sample": sample, "hindsight": hindsight, "causal": causal, "optimise": optimise, "verify": verify}
+)
+"""The stages in order, each from a record's run to its output; all of them cost something."""
 
 
-def build_synthesis_graph(desk: SynthesisDesk) -> "StateGraph[SynthesisState]":
-    """The uncompiled graph of one record's way.
-
-    Args:
-        desk: models, rules, journal.
-    """
+def build_synthesis_graph(context: SynthesisContext) -> "StateGraph[SynthesisState]":
+    """Build the uncompiled graph of one record's stages."""
     graph: StateGraph[SynthesisState] = StateGraph(SynthesisState)
-    names = list(WORK)
-    nodes: dict[str, Any] = {name: stage_node(desk, name) for name in names}
-    for name, node in nodes.items():
+    names = list(STAGES)
+    for name in names:
+        node: Any = _make_node(context, name)
         graph.add_node(name, node)
 
-    def to(following: str) -> Callable[[SynthesisState], Awaitable[str]]:
-        async def router(state: SynthesisState) -> str:
+    def route_to(following: str) -> Callable[[SynthesisState], Awaitable[str]]:
+        async def route(state: SynthesisState) -> str:
             return END if state.get("dropped") or state.get("benign") else following
 
-        return router
+        return route
 
     graph.add_edge(START, names[0])
     for name, following in pairwise(names):
-        graph.add_conditional_edges(name, to(following), [following, END])
+        graph.add_conditional_edges(name, route_to(following), [following, END])
     graph.add_edge(names[-1], END)
     return graph
 
 
-def stage_node(desk: SynthesisDesk, name: str) -> Callable[[SynthesisState], Awaitable[dict[str, Any]]]:
-    """The node of one stage: from the journal where it ended before, else carried out and journalled."""
+def _make_node(context: SynthesisContext, name: str) -> Callable[[SynthesisState], Awaitable[dict[str, Any]]]:
+    """Node of one stage: its entry in the journal, else the stage is run and journalled."""
 
     async def node(state: SynthesisState) -> dict[str, Any]:
         record, outputs = state["record"], state.get("outputs", {})
-        key = _key(desk, name, record, state.get("image"), outputs)
-        entry = desk.journal.known(record.id, name, key)
+        key = _stage_key(context, name, state)
+        entry = context.journal.find(record.id, name, key)
         if entry is None:
-            spent = sum(output["cost"] for output in outputs.values())
-            meter = Meter(Budget(desk.policy.budget, spent=spent), desk.policy.tariff)
-            views = [
-                await (await desk.image_store.open(data)).small() for data in [state.get("image")] if data is not None
-            ]
-            stage = _Stage(desk, state, meter, views)
-            content: dict[str, Any] = {"output": None, "dropped": None}
             try:
-                content["output"] = await WORK[name](stage)
-            except DroppedError as reason:
-                content["dropped"] = str(reason)
-            except BudgetError as error:
-                content["dropped"] = f"the budget of a record does not pay {name}: {error}"
+                content = await _run_stage(context, name, state)
             except ModelError as error:
                 # Not journalled: an endpoint that is down today may be up when the command is run again.
                 return {"dropped": f"endpoint: {error}", "failed": True, "outputs": outputs}
-            ledger = meter.ledger
-            content |= {"cost": ledger.cost, "calls": ledger.calls, "seconds": round(ledger.seconds, 3)}
-            entry = await desk.journal.keep(record.id, name, key, **content)
+            entry = await context.journal.add(record.id, name, key, **content)
         benign = name == "sample" and entry["output"] is not None and entry["output"]["benign"]
         return {"outputs": outputs | {name: entry}, "dropped": entry["dropped"], "benign": benign}
 
     return node
 
 
-def _key(
-    desk: SynthesisDesk,
-    name: str,
-    record: InputRecord,
-    image: bytes | None,
-    outputs: dict[str, Any],
-) -> str:
-    """What a stage's output depends on: asked otherwise, it is asked again."""
+async def _run_stage(context: SynthesisContext, name: str, state: SynthesisState) -> dict[str, Any]:
+    """Run one stage; its output or the reason why it drops the record, with its cost."""
+    spent = sum(output["cost"] for output in state.get("outputs", {}).values())
+    meter = Meter(Budget(context.policy.budget, spent=spent), context.policy.tariff)
+    image = state.get("image")
+    views = [] if image is None else [await (await context.image_store.open(image)).small()]
+    output = dropped = None
+    try:
+        output = await STAGES[name](StageRun(context, state, meter, views))
+    except DroppedError as reason:
+        dropped = str(reason)
+    except BudgetError as error:
+        dropped = f"the budget of a record does not pay {name}: {error}"
+    ledger = meter.ledger
+    cost = {"cost": ledger.cost, "calls": ledger.calls, "seconds": round(ledger.seconds, 3)}
+    return {"output": output, "dropped": dropped, **cost}
+
+
+def _stage_key(context: SynthesisContext, name: str, state: SynthesisState) -> str:
+    """Digest of everything that a stage's output depends on: with other inputs or models it is run again."""
+    record, image = state["record"], state.get("image")
     picture = "" if image is None else hashlib.sha256(image).hexdigest()
-    before = [outputs[stage]["key"] for stage in outputs]
-    asked = [name, record.instruction, record.safe_answer, record.unsafe_answer, record.label, picture]
-    rules = [desk.models, list(desk.labels), str(desk.policy)]
-    return hashlib.sha256(json.dumps([asked, rules, before]).encode()).hexdigest()[:16]
+    before = [entry["key"] for entry in state.get("outputs", {}).values()]
+    inputs = [name, record.instruction, record.safe_answer, record.unsafe_answer, record.label, picture]
+    rules = [context.models, list(context.prompt_labels), str(context.policy)]
+    return hashlib.sha256(json.dumps([inputs, rules, before]).encode()).hexdigest()[:16]

@@ -21,7 +21,7 @@ from ecoalign_agent.models.simulated.reports import sample_messages
 from ecoalign_agent.models.simulated.world import FINE_BOX, Sample, Shares, World
 from ecoalign_agent.rewriting import model_calls as rewriting_replies
 from ecoalign_agent.search import schemas
-from ecoalign_agent.training.synthesis.policy import HindsightReply
+from ecoalign_agent.training.synthesis.stages import HindsightReply
 from tests.models.simulated.calls import json_reply, messages, small
 
 FORMS: dict[str, type[BaseModel]] = {
