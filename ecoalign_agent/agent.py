@@ -243,7 +243,7 @@ class EcoAlign:
                 yield event
 
     async def under_review(self, run_id: str) -> dict[str, Any] | None:
-        """What a person has to decide in a kept run: id, kind, text, safety and utility of a thought, and the question.
+        """The decision that a stored run waits for: id, kind, text, safety and utility of a thought, and the question.
 
         Returns:
             Plain values, for the reviewer's eyes: the text is no answer yet. None: nothing is waited for.

@@ -1,1 +1,1 @@
-"""What a run tells while it thinks, and what it holds in the end."""
+"""Events of a run while it is under way, and its result."""

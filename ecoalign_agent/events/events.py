@@ -1,11 +1,10 @@
-"""What a run tells while it thinks: typed, versioned events.
+"""Typed, versioned events of a run.
 
 Every event carries ``kind``, ``version``, the run's id, its number in the run (from 0) and the seconds since the run
-began. Text of a thought is told only after its verdict, and only when the thought is safe: an unsafe thought's text
-is withheld.
+began. The text of a thought is in an event only after its verdict, and only when the thought is safe.
 
-``schema.py`` writes these models down as JSON Schema; ``docs/events.md`` tells when each comes. Within a version a kind
-may come to be, and a field that has a default; a reader passes over kinds that it does not know.
+``schema.py`` publishes these models as JSON Schema; ``docs/events.md`` says when each comes. Within a version a kind
+may be added, and a field that has a default; a reader passes over kinds that it does not know.
 """
 
 from typing import Annotated, Literal
@@ -17,7 +16,7 @@ from ecoalign_agent.events.result import FrontierPoint, Models, Record, Result, 
 EVENT_VERSION = 1
 
 HEARTBEAT = 5.0
-"""Seconds after which a run that waits for a model tells that it is still there. Ours: half of what is promised."""
+"""Seconds between heartbeats of a run that waits for a model. Ours: half of what is promised."""
 
 
 class _Event(Record):
@@ -56,7 +55,7 @@ class Analysed(_Event):
 class Rewritten(_Event):
     """The rewrite ended: the last event of one that stands alone.
 
-    ``rewrite.prompt`` is what the target model is to be asked: told only after the check. A new question that was
+    ``rewrite.prompt`` is what the target model is to be asked: present only after the check. A new question that was
     rejected is withheld.
     """
 
@@ -191,7 +190,7 @@ class Merged(_Event):
 
 
 class BudgetMoved(_Event):
-    """What is left, in cost units, and how far ahead it pays to look."""
+    """Budget left, in cost units, and the look-ahead horizon."""
 
     kind: Literal["budget"] = "budget"
     total: float
@@ -225,9 +224,9 @@ class Heartbeat(_Event):
 
 
 class ReviewAsked(_Event):
-    """The run waits for a person's verdict on ``result.waiting``, and tells nothing more until it is there.
+    """The run waits for a person's verdict on ``result.waiting``, and emits nothing more until it is there.
 
-    The thought's text is not told: whoever reviews it reads it in the kept run.
+    The thought's text is withheld: the reviewer reads it in the stored run.
     """
 
     kind: Literal["review_asked"] = "review_asked"

@@ -1,4 +1,4 @@
-"""A run on file: its events as JSON Lines, one event a line, in the order in which they were told."""
+"""Traces: the events of runs as JSON Lines, one event a line, in order."""
 
 import json
 import os

@@ -1,9 +1,4 @@
-"""What every record that is told or handed out has in common.
-
-What a rewriter hands back, alone and as part of a run's result.
-
-What a run holds in the end: the object that ``ask`` returns and ``--json`` prints.
-"""
+"""The result of a run, the outcome of a rewrite that is part of it, and the base of every record."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Record(BaseModel):
-    """Base of everything a run tells: frozen, JSON-safe, unknown keys refused."""
+    """Base of all events and results: frozen, JSON-safe, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -31,11 +26,11 @@ class Tokens(Record):
 
 
 RewriteStatus = Literal["unchanged", "rewritten", "kept", "unknown", "failed"]
-"""How a rewrite ended.
+"""End of a rewrite.
 
-``unchanged``: the question is harmless and comes back word for word. ``rewritten``: written anew, and the check agreed.
-``kept``: written anew, but the check or the rules found that the aim got lost or the danger did not: the original comes
-back. ``unknown``: a reply could not be read, so nothing is known of the question's safety: the original comes back.
+``unchanged``: the question is harmless and comes back word for word. ``rewritten``: a new question passed the check.
+``kept``: it did not, by the check or the rules: the aim got lost or the danger did not; the original comes back.
+``unknown``: a reply could not be read, so nothing is known of the question's safety: the original comes back.
 ``failed``: the endpoint failed, or the budget or the deadline did not allow the calls: the original comes back.
 """
 
@@ -44,13 +39,13 @@ class RiskReport(Record):
     """A, the risk report: what could go wrong between text and image. Source: VLMGuard-R1, causal analysis."""
 
     text: str = ""
-    """What in the wording provokes harm; "" for nothing."""
+    """Wording that provokes harm; "" for nothing."""
     image: str = ""
-    """What in the pictures provokes harm."""
+    """Content of the pictures that provokes harm."""
     both: str = ""
-    """How the two amplify each other."""
+    """Effect of the two together."""
     aim: str = ""
-    """What the person may legitimately want."""
+    """A legitimate aim of the person."""
     provoking: list[str] = Field(default_factory=list)
     """The words of the question that provoke harm."""
     hazards: list[str] = Field(default_factory=list)
@@ -65,7 +60,7 @@ class RiskReport(Record):
 
 
 class RewriteCost(Record):
-    """What a rewrite cost."""
+    """Cost of a rewrite."""
 
     budget: float
     """Cost units it might have spent."""
@@ -82,7 +77,7 @@ class RewriteCost(Record):
     overrun: float
     """Cost units beyond the budget: 0 unless a provider counted more than was reserved."""
     tariff: str
-    """What one cost unit is."""
+    """Meaning of one cost unit."""
 
 
 class Rewrite(Record):
@@ -93,28 +88,28 @@ class Rewrite(Record):
     original: str
     """x_T: the person's question."""
     changed: bool
-    """Whether the two differ."""
+    """True: the two differ."""
     report: RiskReport
     """A: why."""
     status: RewriteStatus
-    """How it ended."""
+    """Its end."""
     rejected: str | None = None
     """The new question that was not used, where ``status`` is "kept"."""
     cost: RewriteCost
-    """What it cost."""
+    """Its cost."""
     seconds: float
-    """How long it took."""
+    """Duration."""
     models: list[str]
-    """Who analysed, rewrote and checked."""
+    """Models that analysed, rewrote and checked."""
     prompts: list[str]
     """name@version#digest of every prompt in use."""
     notes: list[str] = Field(default_factory=list)
-    """What the caller has to know, one line each."""
+    """Notes for the caller, one line each."""
     run_id: str
     """The run's name."""
 
     @property
-    def told(self) -> "Rewrite":
+    def without_rejected(self) -> "Rewrite":
         """The same for events and results: a new question that failed its check is withheld."""
         return self.model_copy(update={"rejected": None})
 
@@ -167,7 +162,7 @@ class Note(Record):
     """One thing that a reader must know to weigh a result."""
 
     code: NoteCode
-    """Which kind of note it is."""
+    """Kind of the note."""
     text: str
     """One sentence, for people."""
 
@@ -215,7 +210,7 @@ class PrunedThought(Record):
 
 
 class Money(Record):
-    """What a run cost in money.
+    """Cost of a run in money.
 
     Attributes:
         amount: of all models together, in ``currency``; an estimate where usage is.
@@ -278,7 +273,7 @@ class Time(Record):
 
 
 class Models(Record):
-    """Who answered and who graded; ``independent``: whether they are two."""
+    """Actor and assessor; ``independent``: they are two models."""
 
     actor: str
     assessor: str
@@ -286,7 +281,7 @@ class Models(Record):
 
 
 class Waiting(Record):
-    """What waits for a person's verdict. Its text is shown to that person alone, not here.
+    """A thought that waits for a person's verdict. Its text is shown to that person alone, not here.
 
     Attributes:
         id: of the thought.
@@ -320,7 +315,7 @@ class Review(Record):
 
 
 class Result(Record):
-    """What a run holds in the end.
+    """Result of a run.
 
     Attributes:
         answer: the answer, or the refusal of a declined run; None of a failed one.
@@ -372,5 +367,5 @@ class Result(Record):
     reviews: list[Review] = Field(default_factory=list)
 
     def has_note(self, code: NoteCode) -> bool:
-        """Whether there is a note of this kind."""
+        """True if there is a note of this kind."""
         return any(note.code == code for note in self.notes)

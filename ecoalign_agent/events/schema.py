@@ -10,20 +10,20 @@ from ecoalign_agent.events.events import EVENT_VERSION, event_adapter
 def event_schema() -> str:
     """The JSON Schema of an event, as it stands in ``docs/events.schema.json``.
 
-    It describes what is told, so that every field is there; and it allows fields that it does not name, so that a
+    It describes events as they are written, so that every field is there; and it allows fields that it does not name, so that a
     reader built from it can read a later minor version. Reading here, by ``event_adapter``, is strict.
     """
     schema = event_adapter.json_schema(mode="serialization")
-    _as_told(schema)
+    _require_all_fields(schema)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"EcoAlign event, version {EVENT_VERSION}",
-        "description": "What a run tells while it thinks; docs/events.md says when each kind comes.",
+        "description": "Events of a run; docs/events.md says when each kind comes.",
     }
     return json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _as_told(node: Any) -> None:  # noqa: ANN401 - any JSON value
+def _require_all_fields(node: Any) -> None:  # noqa: ANN401 - any JSON value
     """Say of every object that all its fields are there, and let it have more than are named.
 
     Only for whoever reads: defaults and titles, which help to write one, go.
@@ -36,10 +36,10 @@ def _as_told(node: Any) -> None:  # noqa: ANN401 - any JSON value
                 field.pop("default", None)
                 field.pop("title", None)
         for part in node.values():
-            _as_told(part)
+            _require_all_fields(part)
     elif isinstance(node, list):
         for part in node:
-            _as_told(part)
+            _require_all_fields(part)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def handover_node(
             strategy=strategy_from(record.report) if record.changed else "",
             notes=_notes(record),
             fingerprint=request_fingerprint(search, state.get("question", ""), state.get("images", [])),
-            rewrite=record.told,
+            rewrite=record.without_rejected,
         )
         # The pictures stand beside the question now, also where both came as messages.
         return {"question": record.prompt, "images": list(run.images), "prior": prior}

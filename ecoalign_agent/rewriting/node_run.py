@@ -111,7 +111,7 @@ class RewriteNodeRun:
             notes=self.notes,
             run_id=self.run_id,
         )
-        await self.emitter.emit(events.Rewritten, rewrite=record.told)
+        await self.emitter.emit(events.Rewritten, rewrite=record.without_rejected)
         return record
 
     def _cost(self) -> RewriteCost:

@@ -64,11 +64,11 @@ class ActionKind:
     pictures: Pictures = "none"
     """Pictures that `inputs` sends, for the cost forecast."""
     needs_region: bool = False
-    """Whether it looks at a region of one picture."""
+    """True: it looks at a region of one picture."""
     min_parents: int = 1
     """Thoughts that it builds on, at least; above 1 it joins several."""
     is_answer: bool = False
-    """Whether its thought is an answer to the question, assessed as one."""
+    """True: its thought is an answer to the question, assessed as one."""
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or self.name in {"root", "strategy", *CALL_TOKENS}:

@@ -29,7 +29,7 @@ MIN_THOUGHT_COST = 1e-6
 """Cost of a thought that cost nothing, in cost units: a return needs a cost above 0."""
 
 
-async def assessment_share(
+async def hold_for_assessments(
     run: NodeRun, kind: str, path: Sequence[Thought] = (), *, assessments: int = 1, final: bool = False
 ) -> float | None:
     """Amount to hold for the assessments of a text while it is written. None: text and assessments do not fit.
@@ -68,14 +68,14 @@ async def generate_text(
 
     The other parameters are those of :func:`assessment_share`. None: it does not fit, or the endpoint failed.
     """
-    share = await assessment_share(run, kind, path, assessments=assessments, final=final)
+    share = await hold_for_assessments(run, kind, path, assessments=assessments, final=final)
     if share is None:
         return None
     with run.reserve(share):
         return await run.try_call(write())
 
 
-async def assess(
+async def assess_candidate(
     run: NodeRun, request: RequestContext, text: str, *, role: Role, path: Sequence[Thought] = (), times: int = 1
 ) -> Verdict | None:
     """The verdict on a text; of several, the weakest. None: the assessor could not be asked.

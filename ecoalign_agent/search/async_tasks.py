@@ -1,10 +1,8 @@
-"""Running a stream in a task of its own, apart from whoever waits for it.
+"""Streams in a task of their own, and the refusal of synchronous calls.
 
 A graph that is streamed and cancelled has to cancel its nodes and wait for them. Under anyio, in which Starlette's
 streaming responses run, whoever is cancelled is cancelled again at every further ``await``: LangGraph's clean-up would
-be cut off, and the nodes would go on, and go on paying, with nobody to hear them. A task of its own is cancelled once.
-
-Synchronous callers of the graph: one clear sentence instead of a search. Ours.
+be cut off, and the nodes would go on, and go on paying. A task of its own is cancelled once. Ours.
 """
 
 import asyncio
@@ -60,7 +58,7 @@ async def run_in_task(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]
 
 
 def async_only_message(who: str, *, asynchronous: str = "ainvoke or astream") -> str:
-    """What a synchronous caller is told.
+    """Message for a synchronous caller.
 
     Args:
         who: was called.

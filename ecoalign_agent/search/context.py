@@ -17,7 +17,7 @@ from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.tokens import TokenCalibration, text_tokens
 from ecoalign_agent.search.actions import ActionKind, resolve_kinds
 from ecoalign_agent.search.cost_model import TYPICAL_CROP, CallFigures, PromptSizes
-from ecoalign_agent.search.model_calls import SearchCalls, SearchModel
+from ecoalign_agent.search.model_calls import SearchModel
 
 _OPEN_RUNS = 256
 """Runs whose opened pictures are kept at once; the least recently used goes first."""
@@ -36,7 +36,7 @@ class RequestPictures:
 class SearchContext:
     """Values that all nodes of one compiled graph share."""
 
-    model: SearchCalls
+    model: SearchModel
     """The calls to the actor."""
     assessor: Assessor
     """Grades thoughts and requests."""
@@ -47,7 +47,7 @@ class SearchContext:
     models: Models
     """Actor and assessor, for the result."""
     calibration: TokenCalibration
-    """How the actor counts prompts."""
+    """Calibration of the actor's token counts."""
     sizes: PromptSizes
     """Tokens of the prompts, and the calls of an assessment."""
     prompts: Sequence[str]

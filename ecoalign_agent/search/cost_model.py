@@ -29,7 +29,7 @@ ASSUMED_CHARACTERS = 600
 
 
 class CallFigures(NamedTuple):
-    """What is known of one kind of call before a run."""
+    """Figures of one kind of call that are known before a run."""
 
     prompt: int
     """Tokens of the prompt with its schema."""
@@ -68,7 +68,7 @@ class CostModel:
     stats: CompletionStats = field(default_factory=CompletionStats)
     """Completion tokens by kind of call so far."""
     pictures: int = 0
-    """How many there are."""
+    """Number of pictures."""
     assessor_tariffs: Sequence[Tariff] = ()
     """Like `tariff`, for each of the calls of an assessment; empty: all have the actor's."""
 
@@ -156,7 +156,7 @@ class CostModel:
         )
 
     def longer_path(self, tokens: int, *, assessments: int = 1) -> float:
-        """What the final answer costs more when its path is longer by `tokens`: answer and assessments read them."""
+        """Extra cost of the final answer when its path is longer by `tokens`: answer and assessments read them."""
         return (self.tariff.text + self._reread(assessments)) * tokens
 
     def assessment_share(

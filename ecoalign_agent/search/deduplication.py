@@ -1,4 +1,4 @@
-"""Which thoughts say the same.
+"""Similarity of thoughts.
 
 Similarity is a ratio on normalised text. Ours, and stricter than a token *set* ratio, for which "the water is safe to
 drink" and "the water is not safe to drink" are alike to 100 %, and so are a price and the same sentence with a further
@@ -31,7 +31,7 @@ def normalized_words(text: str) -> str:
 
 
 def similarity(first: str, second: str) -> float:
-    """How alike two texts are, in [0, 1]; 0 where they differ in a number, in what it counts, or in a negation.
+    """Similarity of two texts, in [0, 1]; 0 where they differ in a number, in what it counts, or in a negation.
 
     Source: ours.
     """
@@ -56,12 +56,12 @@ def find_duplicate(thought: Thought, others: Iterable[Thought], threshold: float
 
 @lru_cache(maxsize=4096)
 def _compared(text: str) -> tuple[str, list[str]]:
-    """What two texts are compared by; a thought is compared with every later one."""
+    """Normalised words and hinges of a text; cached, since a thought is compared with every later one."""
     return normalized_words(text), _hinges(text)
 
 
 def _hinges(text: str) -> list[str]:
-    """What turns a sentence into another one however alike the rest is, in order."""
+    """Numbers and negations, in order: they turn a sentence into another one however similar the rest is."""
     found = ("".join(match.split()) for match in _HINGE.findall(_lowered(text)))
     return [word for word in found if not word.isalpha() or _NEGATION.fullmatch(word) or _NUMBER_WORD.fullmatch(word)]
 

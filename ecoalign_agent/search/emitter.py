@@ -52,7 +52,7 @@ def heartbeat_interval(configurable: Mapping[str, Any]) -> float:
 
 
 def is_inside_run() -> bool:
-    """Whether this is called from a node, a tool or a chain, whose listeners receive the events, too."""
+    """True inside a node, a tool or a chain, whose listeners receive the events, too."""
     try:
         get_config()
     except RuntimeError:

@@ -108,12 +108,12 @@ async def route_execute(state: SearchState) -> Literal["review", "propose", "ext
 
 
 async def route_extract(state: SearchState) -> Literal["synthesize", "decline"]:
-    """Whether there is a safe path to answer from."""
+    """The answer, if there is a safe path to write it from; else a refusal."""
     return "synthesize" if state.get("answer_paths") else "decline"
 
 
 async def route_synthesize(state: SearchState) -> Literal["review", "decline", "__end__"]:
-    """Whether an answer passed its assessment; a person's decision first, where one is wanted."""
+    """The end, if an answer passed its assessment; a person's decision first, where one is wanted."""
     if state.get("reviewing"):
         return "review"
     return "__end__" if state.get("status") == "answered" else "decline"

@@ -44,7 +44,7 @@ def parse_decision(value: object) -> Decision:
 
 
 def needs_review(thought: Thought, policy: Policy) -> bool:
-    """Whether a person decides: it was found safe, and less safe than ``review_below``."""
+    """True if a person decides: the thought was found safe, and less safe than ``review_below``."""
     return policy.review_below is not None and not thought.unassessed and 0.0 <= thought.safety < policy.review_below
 
 
@@ -79,7 +79,7 @@ async def request_review(run: NodeRun, held: Sequence[Thought], thought_id: str)
 
 
 def review_question(state: SearchState, thought: Thought, policy: Policy, problem: str = "") -> dict[str, Any]:
-    """What the person sees: plain values, for every front end.
+    """The question to the person, in plain values for every front end.
 
     Args:
         state: of the run.

@@ -6,7 +6,7 @@ A call books what it spends on the `meter`, and raises `BudgetError` when it doe
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -31,39 +31,6 @@ from ecoalign_agent.search.schemas import ProposeReply, ScanReply, SimulateReply
 T = TypeVar("T", bound=BaseModel)
 
 
-class SearchCalls(Protocol):
-    """The calls of a search, for a double of `SearchModel`."""
-
-    def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> Awaitable[ModelReply[ScanReply]]:
-        """Global scanner: caption, text, regions, risk s0, first actions, and a draft where one is allowed."""
-
-    def plan(self, context: RequestContext, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
-        """Strategy for a sensitive request, in words only."""
-
-    def propose(
-        self, context: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, meter: Meter
-    ) -> Awaitable[ModelReply[ProposeReply]]:
-        """Next actions from the last thought of `path`; `others` are other live thoughts."""
-
-    def simulate(
-        self, context: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
-    ) -> Awaitable[ModelReply[SimulateReply]]:
-        """One or two futures of at most `horizon` steps for each action; actions are numbered from 1."""
-
-    def execute(
-        self, context: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
-    ) -> Awaitable[ModelReply[TextReply]]:
-        """Text of the thought that an action makes; of one that joins thoughts, `path` holds those."""
-
-    def synthesize(
-        self, context: RequestContext, path: Sequence[Thought], *, meter: Meter
-    ) -> Awaitable[ModelReply[TextReply]]:
-        """Answer from the chosen path."""
-
-    def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
-        """Refusal that says what can be done instead."""
-
-
 @dataclass(frozen=True, slots=True)
 class ModelTask(Generic[T]):
     """A kind of call: prompt, reply, tokens."""
@@ -73,7 +40,7 @@ class ModelTask(Generic[T]):
     prompt: Prompt
     schema: type[T]
     phase: Phase
-    """Where its cost is booked."""
+    """Phase that its cost is booked under."""
     tokens: TokenRange
     pictures: Pictures = "none"
     max_text_tokens: int | None = None
@@ -148,7 +115,7 @@ class SearchModel:
         ]
 
     def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> Awaitable[ModelReply[ScanReply]]:
-        """See `SearchCalls.scan`."""
+        """Global scanner: caption, text, regions, risk s0, first actions, and a draft where one is allowed."""
         inputs = {
             "question": question,
             "pictures": {0: "no picture", 1: "one picture"}.get(len(views), f"{len(views)} pictures, numbered from 0"),
@@ -156,7 +123,7 @@ class SearchModel:
         return self._call(self._scan, self._scan_inputs | inputs, views, meter)
 
     def plan(self, context: RequestContext, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
-        """See `SearchCalls.plan`."""
+        """Strategy for a sensitive request, in words only."""
         inputs = {
             "question": context.question,
             "caption": context.caption,
@@ -168,7 +135,7 @@ class SearchModel:
     def propose(
         self, context: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, meter: Meter
     ) -> Awaitable[ModelReply[ProposeReply]]:
-        """See `SearchCalls.propose`. Source: EcoAlign, Propose."""
+        """Next actions from the last thought of `path`; `others` are other live thoughts. Source: EcoAlign."""
         thoughts = sum(thought.kind not in {"root", "strategy"} for thought in (*path, *others))
         inputs = {
             "question": context.question,
@@ -186,7 +153,7 @@ class SearchModel:
     def simulate(
         self, context: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
     ) -> Awaitable[ModelReply[SimulateReply]]:
-        """See `SearchCalls.simulate`. Source: EcoAlign, Simulate."""
+        """One or two futures of at most `horizon` steps for each action, numbered from 1. Source: EcoAlign."""
         inputs = {
             "question": context.question,
             "caption": context.caption,
@@ -201,14 +168,14 @@ class SearchModel:
     async def execute(
         self, context: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
     ) -> ModelReply[TextReply]:
-        """See `SearchCalls.execute`. Source: EcoAlign, Execute."""
+        """Text of the thought that an action makes; of one that joins thoughts, `path` holds those."""
         inputs = await self._kinds[action.kind].inputs(context, action, path)
         return await self._call(self._actions[action.kind], inputs.texts, inputs.images, meter)
 
     def synthesize(
         self, context: RequestContext, path: Sequence[Thought], *, meter: Meter
     ) -> Awaitable[ModelReply[TextReply]]:
-        """See `SearchCalls.synthesize`. Source: EcoAlign, the answer from P*."""
+        """Answer from the chosen path. Source: EcoAlign, the answer from P*."""
         inputs = {
             "question": context.question,
             "caption": context.caption,
@@ -218,7 +185,7 @@ class SearchModel:
         return self._call(self._synthesize, inputs, context.views, meter)
 
     def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
-        """See `SearchCalls.decline`. Source: ours."""
+        """Refusal that says what can be done instead. Source: ours."""
         inputs = {"question": question, "caption": caption or EMPTY_TEXT, "reason": reason}
         return self._call(self._decline, inputs, (), meter)
 
@@ -250,7 +217,6 @@ def max_words(tokens: int) -> int:
 
 
 def _draft_rule(policy: Policy) -> str:
-    """What the scan is told of its draft."""
     if not policy.draft or policy.answers == "end":
         return 'always ""'
     limit = policy.max_answer_tokens

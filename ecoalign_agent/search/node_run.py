@@ -108,8 +108,6 @@ class NodeRun:
             budget = budget.release_answer_reserve()
         return Meter(budget, self.policy.tariff, deadline=deadline, tariffs=self.context.tariffs, journal=journal)
 
-    # The state, opened up.
-
     @property
     def graph(self) -> ThoughtGraph:
         """The thought graph, replayed from the journal once a node."""
@@ -178,8 +176,6 @@ class NodeRun:
         text = "" if strategy is None else strategy.text
         return RequestContext(question, pictures.pictures, pictures.views, self.state["findings"], text)
 
-    # Costs, budget and time.
-
     @property
     def budget(self) -> Budget:
         """The budget as it stands in this moment."""
@@ -197,12 +193,12 @@ class NodeRun:
 
     @property
     def assessments(self) -> int:
-        """How often an answer is assessed as it stands."""
+        """Number of assessments of an answer as it stands."""
         return 2 if self.policy.assess_answers_twice else 1
 
     @property
     def max_assessments(self) -> int:
-        """How often an answer is assessed at most: as it stands, and once without its disclaimers."""
+        """Maximum number of assessments of an answer: as it stands, and once without its disclaimers."""
         return self.assessments + 1
 
     async def costs(self, findings: ScanFindings | None = None) -> CostModel:
@@ -299,15 +295,13 @@ class NodeRun:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the time for this node's calls is up: then a call that failed was cut off."""
+        """True if the time for this node's calls is up: then a call that failed was cut off."""
         left = self.meter.seconds_left()
         return left is not None and left <= _CLOCK_TOLERANCE
 
     def answer_seconds(self) -> float:
         """Seconds of the deadline reserved for the final answer and its assessment."""
         return seconds_for_answer(self.policy.deadline, calls=self._ledger.calls, seconds=self._ledger.seconds)
-
-    # Calls and what comes of them.
 
     async def try_call(self, call: Awaitable[T]) -> T | None:
         """Await a model call. None: it did not fit, its endpoint failed (which is recorded), or time is up."""
@@ -358,8 +352,6 @@ class NodeRun:
         """An id for the next action; with "t" in place of "a" that of the thought that it becomes."""
         self._action_count += 1
         return f"a{self._action_count}"
-
-    # The update.
 
     def update(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - LangGraph's update is a plain dict
         """The node's update: ``changes``, and all that this run of it booked, recorded and emitted."""

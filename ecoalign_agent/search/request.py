@@ -91,7 +91,7 @@ def request_content(state: Mapping[str, Any], *, addresses: bool = False) -> tup
 
 
 async def fetch_pictures(state: Mapping[str, Any], image_store: ImageStore) -> dict[str, Any]:
-    """What changes in a request that names pictures by their URLs: they are fetched once, and go on as bytes.
+    """The changes of a request that names pictures by their URLs: they are fetched once, and go on as bytes.
 
     Raises:
         UsageError: as in :func:`request_of`; a URL that may not be fetched, or did not give a picture; or more than

@@ -24,7 +24,7 @@ class ScanFindings:
     """Findings of the scan."""
 
     caption: str
-    """What the pictures show."""
+    """Description of the pictures."""
     seen_text: str
     """The text read in them."""
     hazard: str
@@ -32,7 +32,7 @@ class ScanFindings:
     safety: float
     """s0 in [-1, 1], after a confirmation where there was one."""
     regions: list[RegionOfInterest] = field(default_factory=list)
-    """Where a closer look is worth it."""
+    """Regions worth a closer look."""
     harmless_part: str = ""
     """Part of a harmful request that could be answered on its own, in the scan's words; "": none."""
     partial: bool = False

@@ -122,7 +122,7 @@ def _cost(run: NodeRun, path: Sequence[Thought]) -> Cost:
 
 
 def _money(ledger: Ledger, prices: Mapping[str, Price]) -> Money | None:
-    """What the tokens cost in money; None: not every price is known, or nothing was used."""
+    """Cost of the tokens in money; None: not every price is known, or nothing was used."""
     if not ledger.by_endpoint or _unpriced(ledger, prices):
         return None
     called = {name: prices[name] for name in ledger.by_endpoint}

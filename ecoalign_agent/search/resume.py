@@ -44,11 +44,11 @@ class StoredRun:
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     """Digests of its request and of how it is carried out; see `request_fingerprint`."""
     result: Result | None = None
-    """How it ended, or that it waits; None: it is under way."""
+    """Its end, or its pause for a person; None: it is under way."""
     under_way: bool = False
     """It has not ended."""
     review_question: Mapping[str, Any] | None = None
-    """What a person is asked, with the text; None: nothing is waited for."""
+    """The question to a person, with the text; None: nothing is waited for."""
 
     def require_same(self, run_id: str, fingerprint: Mapping[str, str]) -> None:
         """Check that a request is the one of this run; parts missing on either side do not count.

@@ -38,13 +38,13 @@ def _valid_items(item: type[_Item]) -> Callable[[object], object]:
     return drop_invalid
 
 
-Safety = Annotated[float, Field(ge=-1.0, le=1.0)]
+SafetyGrade = Annotated[float, Field(ge=-1.0, le=1.0)]
 """A forecast or a grade of safety, in [-1, 1]."""
 
 RawUtility = Annotated[float, Field(ge=-1.0, le=1.0)]
 """A raw grade of utility r, in [-1, 1]; u = (1 + r) / 2."""
 
-Box = Annotated[list[float], Field(min_length=4, max_length=4)]
+RegionBox = Annotated[list[float], Field(min_length=4, max_length=4)]
 """left, top, right, bottom as fractions of the picture."""
 
 
@@ -52,7 +52,7 @@ class NextStep(ReplyModel):
     """One imagined further step of an action."""
 
     kind: str
-    safety: Safety
+    safety: SafetyGrade
     utility: RawUtility
 
 
@@ -62,9 +62,9 @@ class ProposedAction(ReplyModel):
     kind: str
     aim: Annotated[str, Field(min_length=1, max_length=2_000)]
     picture: int = 0
-    box: Box | None = None
+    box: RegionBox | None = None
     parents: list[str] = []
-    safety: Safety
+    safety: SafetyGrade
     utility: RawUtility
     next: Annotated[list[NextStep], BeforeValidator(_valid_items(NextStep))] = []
 
@@ -74,7 +74,7 @@ class SeenRegion(ReplyModel):
 
     picture: int = 0
     what: str
-    box: Box
+    box: RegionBox
 
 
 MAX_PART_CHARACTERS = 200
@@ -97,7 +97,7 @@ class ScanReply(ReplyModel):
     seen_text: str = ""
     regions: Annotated[list[SeenRegion], BeforeValidator(_valid_items(SeenRegion))] = []
     hazard: str = "none"
-    safety: Safety
+    safety: SafetyGrade
     harmless_part: Annotated[str, BeforeValidator(_short)] = ""
     draft: str = ""
     actions: Annotated[list[ProposedAction], BeforeValidator(_valid_items(ProposedAction))]
@@ -129,7 +129,7 @@ class Forecast(ReplyModel):
     """One imagined future of an action."""
 
     action: int
-    safety: Safety
+    safety: SafetyGrade
     utility: RawUtility
     steps: Annotated[list[NextStep], BeforeValidator(_valid_items(NextStep))] = []
 

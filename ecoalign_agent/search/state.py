@@ -48,7 +48,7 @@ def _append(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
 
 
 def _last_write(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
-    """The last list written: pictures that a run which never ended has left behind are not those of the next."""
+    """The last list written: a run that never ended may have left pictures behind."""
     return writes[-1] if writes else before
 
 
@@ -56,7 +56,7 @@ def _last_write(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
 _APPENDED: DeltaChannel[Any] = DeltaChannel(_append)
 _STORED_ONCE: DeltaChannel[Any] = DeltaChannel(_last_write)
 
-Journal = Annotated[list[Thought | Prune | Merge | Expansion], _APPENDED]
+ThoughtJournal = Annotated[list[Thought | Prune | Merge | Expansion], _APPENDED]
 """Every change that the thought graph underwent, in order."""
 
 Images = Annotated[list[bytes | str], _STORED_ONCE]
@@ -65,7 +65,7 @@ Images = Annotated[list[bytes | str], _STORED_ONCE]
 
 @dataclass(frozen=True, slots=True)
 class PriorStage:
-    """What was done about a request before the search began, in the same run and out of the same budget.
+    """Work on a request before the search began, in the same run and out of the same budget.
 
     A node in front of the search hands it on. It is in no input schema and counts only as this very type, so that
     nobody who sends JSON can give one. Ours.
@@ -90,11 +90,11 @@ class PriorStage:
     fingerprint: dict[str, str] = field(default_factory=dict)
     """Digests of the request as it was made; see `request_fingerprint`."""
     rewrite: Rewrite | None = None
-    """What a rewriter made of the question; None: there was none."""
+    """Outcome of a rewriter; None: there was none."""
 
 
 def find_prior(state: Mapping[str, Any]) -> PriorStage | None:
-    """What was done before the search in the run that ``state`` belongs to; None: nothing."""
+    """The work before the search in the run that ``state`` belongs to; None: there was none."""
     prior = state.get("prior")
     return prior if isinstance(prior, PriorStage) and prior.run_id == state.get("run_id") else None
 
@@ -115,7 +115,7 @@ inner graph's: a graph that holds EcoAlign as a node gives its checkpointer ``.w
 
 
 class SearchInput(TypedDict, total=False):
-    """What a caller gives: a question with pictures, or a conversation whose last human message holds both.
+    """Input of the graph: a question with pictures, or a conversation whose last human message holds both.
 
     ``run_id`` names the run in events and result, in at most 128 of A-Z, a-z, 0-9, _ and -; one is drawn when it is
     missing.
@@ -128,7 +128,7 @@ class SearchInput(TypedDict, total=False):
 
 
 class SearchOutput(TypedDict, total=False):
-    """What a caller gets: the result, its answer, and the answer as a message."""
+    """Output of the graph: the result, its answer, and the answer as a message."""
 
     result: Result
     answer: str | None
@@ -178,7 +178,7 @@ class SearchState(TypedDict, total=False):
     prior: PriorStage | None
     started: float
     findings: ScanFindings
-    journal: Journal
+    journal: ThoughtJournal
     candidates: list[Action]
     selected: list[str]
     simulated: bool

@@ -1,4 +1,4 @@
-"""When the search ends, and which branches can't win any more."""
+"""Reasons to stop, and pruning of branches that can't win any more."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,6 @@ async def stop_reason(
 
 
 async def _nothing_affordable(run: NodeRun, candidates: Sequence[Action]) -> StopReason | None:
-    """Whether there is no candidate and no open tip, or what is left pays for none of them."""
     needed = [await run.max_action_cost(action) for action in candidates]
     if open_tips(run.graph, run.frontier, width=1, candidate_tips={action.tip for action in candidates}):
         kinds = run.context.answer_kinds or list(run.context.kinds)
@@ -79,7 +78,7 @@ async def prune_dominated(run: NodeRun, best: FrontierPath | None) -> bool:
 
 
 def _time_is_up(run: NodeRun, deadline: float) -> bool:
-    """Whether another round would run into the time that is reserved for the answer."""
+    """True if another round would run into the time that is reserved for the answer."""
     calls = run.ledger.calls
     mean = run.ledger.seconds / calls if calls else 0.0
     return run.elapsed + mean + run.answer_seconds() >= deadline

@@ -6,10 +6,10 @@ from ecoalign_agent.assessors.disclaimers import MAX_ASSESSMENTS_PER_TEXT
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import StopReason
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.assessment import FINAL_ANSWER, assess, generate_text
+from ecoalign_agent.search.assessment import FINAL_ANSWER, assess_candidate, generate_text
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.scan import Node
+from ecoalign_agent.search.nodes.scan import SearchNode
 from ecoalign_agent.search.result_builder import build_result
 from ecoalign_agent.search.state import SearchState
 
@@ -26,7 +26,7 @@ SHORT_REFUSAL = "I found no answer that I can stand behind."
 """The same within 16 tokens, where an answer may have no more than a few."""
 
 
-def decline_node(context: SearchContext) -> Node:
+def decline_node(context: SearchContext) -> SearchNode:
     """The node ``decline``: at most one call for the text, and one assessment; else a fixed text."""
 
     async def decline(state: SearchState) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def decline_node(context: SearchContext) -> Node:
 
 
 def _found_unsafe(run: NodeRun) -> bool:
-    """Whether an assessor found some thought unsafe: then declining is a judgement, not the silence of a server."""
+    """True if an assessor found a thought unsafe: then the refusal is a judgement."""
     return any(run.graph.pruned(t.id) and not t.unassessed and t.safety < 0 for t in run.graph)
 
 
@@ -72,7 +72,7 @@ async def _refusal(run: NodeRun, stop: StopReason) -> str | None:
     )
     if reply is None or reply.value is None:
         return None
-    verdict = await assess(run, await run.request(), reply.value.text, role=FINAL_ANSWER)
+    verdict = await assess_candidate(run, await run.request(), reply.value.text, role=FINAL_ANSWER)
     # No person is asked about a refusal: the fixed one says as much.
     least = max(0.0, run.policy.review_below or 0.0)
     safe = verdict is not None and verdict.safety is not None and verdict.safety >= least

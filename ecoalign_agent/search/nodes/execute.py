@@ -11,7 +11,7 @@ from ecoalign_agent.search.actions import remaining_candidates
 from ecoalign_agent.search.assessment import (
     FINAL_ANSWER,
     INNER_NOTE,
-    assess,
+    assess_candidate,
     cap_safety,
     generate_text,
     make_thought,
@@ -27,13 +27,13 @@ from ecoalign_agent.search.graph_updates import (
 )
 from ecoalign_agent.search.human_review import REVIEW_DONE, pause_for_review, reviewed_thoughts
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.scan import Node
+from ecoalign_agent.search.nodes.scan import SearchNode
 from ecoalign_agent.search.request_context import RequestContext
 from ecoalign_agent.search.state import SearchState
 from ecoalign_agent.search.stopping import best_path, prune_dominated, stop_reason
 
 
-def execute_node(context: SearchContext) -> Node:
+def execute_node(context: SearchContext) -> SearchNode:
     """The node ``execute``. An unreadable thought costs its round and is lost; an unknown verdict prunes."""
 
     async def execute(state: SearchState) -> dict[str, Any]:
@@ -104,7 +104,7 @@ async def _thought(run: NodeRun, request: RequestContext, action: Action, round_
         text, cost = reply.value.text, reply.cost
         run.record_completion(action.kind, reply.usage.completion)
     role, times = (FINAL_ANSWER, run.assessments) if action.is_answer else (INNER_NOTE, 1)
-    verdict = await assess(run, request, text, role=role, path=path, times=times)
+    verdict = await assess_candidate(run, request, text, role=role, path=path, times=times)
     if verdict is None and cost == 0.0:
         return None
     if joins and verdict is not None:

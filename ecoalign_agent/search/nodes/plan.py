@@ -6,18 +6,18 @@ from typing import Any
 from ecoalign_agent.assessors.base import Role
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.events import events
-from ecoalign_agent.search.assessment import assess, assessment_share, generate_text, make_thought
+from ecoalign_agent.search.assessment import assess_candidate, generate_text, hold_for_assessments, make_thought
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.graph_updates import add_thought
 from ecoalign_agent.search.human_review import REVIEW_DONE, pause_for_review, reviewed_thoughts
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.scan import Node
+from ecoalign_agent.search.nodes.scan import SearchNode
 from ecoalign_agent.search.state import SearchState
 
 _STRATEGY: Role = "a strategy of the assistant"
 
 
-def plan_node(context: SearchContext) -> Node:
+def plan_node(context: SearchContext) -> SearchNode:
     """The node ``plan``. Without a strategy (unreadable, unsafe, or too expensive) the search goes on from the root.
 
     Where one was given before the search, no planner is asked.
@@ -49,7 +49,7 @@ async def _strategy(run: NodeRun) -> Thought | None:
     """The strategy, assessed; None: none could be had."""
     request = await run.request()
     text, cost = "" if run.prior is None else run.prior.strategy, 0.0
-    if text and await assessment_share(run, "plan") is None:
+    if text and await hold_for_assessments(run, "plan") is None:
         run.note("no_strategy", "no strategy could be used; the search went on without one")
         return None
     if not text:
@@ -59,5 +59,5 @@ async def _strategy(run: NodeRun) -> Thought | None:
             return None
         text, cost = reply.value.text, reply.cost
         run.record_completion("plan", reply.usage.completion)
-    verdict = await assess(run, request, text, role=_STRATEGY)
+    verdict = await assess_candidate(run, request, text, role=_STRATEGY)
     return make_thought("strategy", "strategy", text, ("root",), cost, verdict, round_=0)

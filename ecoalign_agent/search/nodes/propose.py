@@ -13,7 +13,7 @@ from ecoalign_agent.search.actions import remaining_candidates
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.graph_updates import emit_proposed, merge_thoughts, prune_thought
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.scan import Node
+from ecoalign_agent.search.nodes.scan import SearchNode
 from ecoalign_agent.search.request_context import thought_lines
 from ecoalign_agent.search.schemas import ProposeReply, SuggestedMerge
 from ecoalign_agent.search.state import SearchState
@@ -25,7 +25,7 @@ _FIXED_KINDS = frozenset({"root", "strategy", "answer"})
 """Thoughts that no proposer's word merges or prunes."""
 
 
-def propose_node(context: SearchContext) -> Node:
+def propose_node(context: SearchContext) -> SearchNode:
     """The node ``propose``. Makes no call in round 0 when the scan proposed already."""
 
     async def propose(state: SearchState) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from ecoalign_agent.search.human_review import (
     review_question,
 )
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.scan import Node
+from ecoalign_agent.search.nodes.scan import SearchNode
 from ecoalign_agent.search.state import SearchState
 
 
-def review_node(context: SearchContext) -> Node:
+def review_node(context: SearchContext) -> SearchNode:
     """The node ``review``. One visit, one decision: each is checkpointed before the next is asked for."""
 
     async def review(state: SearchState) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from ecoalign_agent.search.resume import request_fingerprint
 from ecoalign_agent.search.schemas import ScanReply
 from ecoalign_agent.search.state import SearchState, begin_state
 
-Node = Callable[[SearchState], Awaitable[dict[str, Any]]]
+SearchNode = Callable[[SearchState], Awaitable[dict[str, Any]]]
 
 DRAFT_UTILITY = 0.9
 """Forecast utility of a draft for which the scan proposed no answer action: it called the question plain. Ours."""
@@ -55,7 +55,7 @@ _BLANK: dict[str, Any] = {
 """Values of a run that has just begun, in place of what an earlier run of the thread left."""
 
 
-def scan_node(context: SearchContext) -> Node:
+def scan_node(context: SearchContext) -> SearchNode:
     """The node ``scan``.
 
     Raises, when it runs:

@@ -10,12 +10,12 @@ from ecoalign_agent.search.actions import MAX_CANDIDATES
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.cost_model import REREAD_FACTOR
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.scan import Node
+from ecoalign_agent.search.nodes.scan import SearchNode
 from ecoalign_agent.search.request_context import thought_lines
 from ecoalign_agent.search.state import SearchState
 
 
-def score_node(context: SearchContext) -> Node:
+def score_node(context: SearchContext) -> SearchNode:
     """The node ``score``: drops what is unsafe, and selects the best of what fits into what is left."""
 
     async def score(state: SearchState) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.actions import forecast_steps
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.scan import Node
+from ecoalign_agent.search.nodes.scan import SearchNode
 from ecoalign_agent.search.request_context import thought_lines
 from ecoalign_agent.search.schemas import SimulateReply
 from ecoalign_agent.search.state import SearchState
@@ -22,7 +22,7 @@ from ecoalign_agent.search.state import SearchState
 _MAX_FUTURES = 2
 
 
-def simulate_node(context: SearchContext) -> Node:
+def simulate_node(context: SearchContext) -> SearchNode:
     """The node ``simulate``. With horizon 0 or inline forecasts it makes no call."""
 
     async def simulate(state: SearchState) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from ecoalign_agent.economics.selection import choose
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.economics.valuation import safety_of_path
 from ecoalign_agent.events import events
-from ecoalign_agent.search.assessment import FINAL_ANSWER, assess, generate_text, make_thought
+from ecoalign_agent.search.assessment import FINAL_ANSWER, assess_candidate, generate_text, make_thought
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.graph_updates import add_thought
 from ecoalign_agent.search.human_review import REVIEW_DONE, pause_for_review, reviewed_thoughts
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.scan import Node
+from ecoalign_agent.search.nodes.scan import SearchNode
 from ecoalign_agent.search.request_context import RequestContext
 from ecoalign_agent.search.result_builder import build_result
 from ecoalign_agent.search.state import SearchState
@@ -27,7 +27,7 @@ _ID_PREFIX = "answer"
 """Beginning of the ids of answers written here; the number of the path follows."""
 
 
-def extract_node(context: SearchContext) -> Node:
+def extract_node(context: SearchContext) -> SearchNode:
     """The node ``extract``: the candidate paths for the answer, best first; none when no path is safe."""
 
     async def extract(state: SearchState) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def _answer_paths(run: NodeRun) -> list[tuple[str, ...]]:
 
 
 def _paths_without_answer(run: NodeRun) -> list[tuple[str, ...]]:
-    """Where the search ended before an answer: the best safe thoughts, for which the answer's reserve pays.
+    """Paths to the best safe thoughts, for a search that ended before an answer; the answer's reserve pays.
 
     From the scan alone only where nothing was found unsafe: a request whose every thought was cut is not answered
     after all.
@@ -79,7 +79,7 @@ class _Answer(NamedTuple):
         return self.safety * self.tip.utility
 
 
-def synthesize_node(context: SearchContext) -> Node:
+def synthesize_node(context: SearchContext) -> SearchNode:
     """The node ``synthesize``. Without a safe answer it hands over to ``decline``."""
 
     async def synthesize(state: SearchState) -> dict[str, Any]:
@@ -144,7 +144,7 @@ async def _write_answer(run: NodeRun, request: RequestContext, path: Sequence[Th
         return None
     run.record_completion("synthesize", reply.usage.completion)
     text = reply.value.text
-    verdict = await assess(run, request, text, role=FINAL_ANSWER, path=path, times=run.assessments)
+    verdict = await assess_candidate(run, request, text, role=FINAL_ANSWER, path=path, times=run.assessments)
     if verdict is None:
         return None
     tip, round_ = path[-1].id if path else "root", run.state["round"]
@@ -152,7 +152,7 @@ async def _write_answer(run: NodeRun, request: RequestContext, path: Sequence[Th
 
 
 def _is_partial(run: NodeRun, answer: Thought) -> bool:
-    """Whether an answer was written when only a part of the request was asked for; one from before answers it all."""
+    """True if only a part of the request was asked for when the answer was written."""
     if not run.permitted_question:
         return False
     since = run.first_unsafe_round
