@@ -10,8 +10,8 @@ from ecoalign_agent.events.events import EVENT_VERSION, event_adapter
 def event_schema() -> str:
     """The JSON Schema of an event, as it stands in ``docs/events.schema.json``.
 
-    It describes events as they are written, so that every field is there; and it allows fields that it does not name, so that a
-    reader built from it can read a later minor version. Reading here, by ``event_adapter``, is strict.
+    It describes events as they are written, so that every field is there; and it allows fields that it does not name,
+    so that a reader built from it can read a later minor version. Reading here, by ``event_adapter``, is strict.
     """
     schema = event_adapter.json_schema(mode="serialization")
     _require_all_fields(schema)
