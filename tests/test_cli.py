@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.cli import demo, main
 from ecoalign_agent.cli.demo import DEMO, Example
+from ecoalign_agent.cli.execution import RunFollower
 from ecoalign_agent.cli.render.format import clean
-from ecoalign_agent.cli.render.output import Nothing
-from ecoalign_agent.cli.render.run import Followed
+from ecoalign_agent.cli.render.plain import Screen
 from ecoalign_agent.events.events import Answered, RunStarted, Scanned
 from ecoalign_agent.events.log import read_events
 from tests.cli.story import a_result, a_story, thought
@@ -276,8 +276,20 @@ def test_on_a_terminal_the_tree_is_drawn_and_the_receipt_follows_the_answer() ->
     os.close(ours)
     assert process.wait(timeout=15) == 0
     assert "horizon" in seen
-    assert seen.index("✔ answered") < seen.index("╭─ answer") < seen.index("╭─ receipt")
+    # The offline rules find nothing in no picture: that is an answer, and no useful one.
+    assert seen.index("△ answered: no useful answer found") < seen.index("╭─ △ no useful") < seen.index("╭─ receipt")
     assert "\x1b[?25h" in written[written.rindex("\x1b[?25l") :]
+
+
+def test_an_answer_below_the_utility_asked_for_is_no_success_where_use_is_required() -> None:
+    asked = ["ask", "What is written here?", "--model", "offline", "--json"]
+    done = run(*asked)
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["status"], result["satisfied"]) == (0, "answered", False)
+    assert run(*asked, "--require-useful").returncode == 4
+    museum = str(Path(__file__).parents[1] / "examples/images/museum_notice.png")
+    useful = run("ask", DEMO[0].question, "-i", museum, "--model", "offline", "--json", "--require-useful")
+    assert (useful.returncode, json.loads(useful.stdout)["satisfied"]) == (0, True)
 
 
 def _read(terminal: int) -> bytes:
@@ -318,8 +330,8 @@ def test_what_to_notice_is_told_only_of_a_run_that_shows_it() -> None:
 
 @pytest.mark.parametrize("example", DEMO, ids=lambda example: example.picture)
 async def test_every_demo_run_shows_what_it_is_there_to_show(example: Example) -> None:
-    followed = Followed()
-    result = await followed.run(EcoAlign("offline").stream(example.question, [example.image()]), Nothing())
+    followed = RunFollower()
+    result = await followed.run(EcoAlign("offline").stream(example.question, [example.image()]), Screen())
     assert example.notice(followed.events, result) == example.shows
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from ecoalign_agent import Policy, Tariff
-from ecoalign_agent.cli.render import help_texts
+from ecoalign_agent.cli import help_texts
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.settings import Settings, read_policy, read_settings
 

@@ -1,33 +1,16 @@
-"""The command line: ``ecoalign bench``, and its command ``data``; the others stand in modules of their own.
-
-Nothing heavy is imported up here, so that ``--help`` answers at once.
-"""
-# ruff: noqa: FBT002, PLC0415 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+"""``ecoalign bench``: its commands, and ``data`` itself."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument
 
-from ecoalign_agent.cli.bench_experiment import EXPERIMENT, SHORT, experiment
-from ecoalign_agent.cli.bench_run import REJUDGE, REJUDGE_SHORT, RUN, RUN_SHORT, rejudge, run
-from ecoalign_agent.cli.bench_tables import (
-    COMPARE,
-    PLOT,
-    SHORT_COMPARE,
-    SHORT_PLOT,
-    SHORT_TABLE,
-    TABLE,
-    compare,
-    plot,
-    table,
-)
+from ecoalign_agent.cli import bench_experiment, bench_run, bench_tables
+from ecoalign_agent.cli.options import Debug, Json, command_group
 
 if TYPE_CHECKING:
     from ecoalign_agent.bench.datasets.benchmark import BenchmarkFiles
     from ecoalign_agent.bench.datasets.registry import DataReport
-
-app = typer.Typer(help="Measure methods on benchmarks: safety, usefulness, cost.", rich_markup_mode=None)
 
 DATA = """Which benchmarks' files are there, where to get the others, and under what licence.
 
@@ -42,39 +25,25 @@ Examples:
 """
 
 
-@app.callback(invoke_without_command=True)
-def bench(context: typer.Context) -> None:
-    """Measure methods on benchmarks: safety, usefulness, cost."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(2)
+app = command_group("Measure methods on benchmarks: safety, usefulness, cost.")
 
 
 @app.command(help=DATA, short_help="Which benchmarks' files are there, and where to get the others.")
 def data(
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="It holds a folder for each benchmark.")],
-    json: Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    folder: Annotated[str, Argument(metavar="FOLDER", help="It holds a folder for each benchmark.")],
+    json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """Look into a folder; ``DATA`` is what a person reads about it."""
+    """Run ``ecoalign bench data``."""
     from pathlib import Path
 
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, ending_well
+    from ecoalign_agent.cli.execution import command_output
 
-    output = Output(json=json)
-    with ending_well(Followed(), debug=debug):
+    with command_output(json=json, debug=debug) as output:
         from ecoalign_agent.bench.datasets.registry import inspect_folder
 
         report = inspect_folder(Path(folder), on_progress=output.progress)
-        if json:
-            output.record(report)
-        else:
-            output.table(list(_lines(report)))
-
-
-app.command(help=RUN, short_help=RUN_SHORT)(run)
-app.command(help=REJUDGE, short_help=REJUDGE_SHORT)(rejudge)
+        output.report(report, list(_lines(report)))
 
 
 def _lines(report: "DataReport") -> Iterator[str]:
@@ -106,7 +75,15 @@ def _rows(found: "BenchmarkFiles") -> Iterator[tuple[str, str]]:
     yield "licence", found.licence
 
 
-app.command(name="experiment", help=EXPERIMENT, short_help=SHORT)(experiment)
-app.command(name="table", help=TABLE, short_help=SHORT_TABLE)(table)
-app.command(name="compare", help=COMPARE, short_help=SHORT_COMPARE)(compare)
-app.command(name="plot", help=PLOT, short_help=SHORT_PLOT)(plot)
+app.command(help=bench_run.RUN, short_help="Run methods on benchmarks: safety, use and cost of each.")(bench_run.run)
+app.command(help=bench_run.REJUDGE, short_help="Have another judge judge the stored answers.")(bench_run.rejudge)
+app.command(help=bench_experiment.HELP, short_help="The first questions to ask, answered on the simulated model.")(
+    bench_experiment.experiment
+)
+app.command(help=bench_tables.TABLE, short_help="A row for each method: on the terminal, as Markdown, CSV or LaTeX.")(
+    bench_tables.table
+)
+app.command(help=bench_tables.COMPARE, short_help="Against Base, against other runs, or beside the paper's figures.")(
+    bench_tables.compare
+)
+app.command(help=bench_tables.PLOT, short_help="Four plots, as PNG and SVG.")(bench_tables.plot)

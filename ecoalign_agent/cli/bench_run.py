@@ -1,14 +1,11 @@
-"""The command line: ``ecoalign bench run`` and ``ecoalign bench rejudge``.
+"""``ecoalign bench run`` and ``ecoalign bench rejudge``."""
 
-Nothing heavy is imported up here, so that ``--help`` answers at once.
-"""
-# ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from typing import TYPE_CHECKING, Annotated
+from typer import Argument, Exit, Option
 
-import typer
-
-from ecoalign_agent.cli.options import installed
+from ecoalign_agent.cli.options import BaseUrl, Budget, Debug, DryRun, Json, Judge, Quiet, require_packages
+from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +35,6 @@ Examples:
   ecoalign bench run simulated-hard --methods base,ecoalign --model simulated:weak --seed 3 --out hard
 """
 
-RUN_SHORT = "Run methods on benchmarks: safety, usefulness and cost of each."
-
 REJUDGE = """Have another judge judge the stored answers of a run: nothing is generated again.
 
 The first judge's verdicts stay in OUT; the new ones go to another folder. "ecoalign bench compare OUT TO" shows what
@@ -50,85 +45,67 @@ Examples:
   ecoalign bench rejudge results --judge openai:gpt-4.1 --to results-gpt-4.1
 """
 
-REJUDGE_SHORT = "Have another judge judge the stored answers."
+_FULL_SWEEP = "budget=2000,3000,4500,6000,12000"
+"""The sweep of --full, the default among its values."""
 
-FULL_SWEEP = "budget=2000,3000,4500,6000,12000"
-"""What --full sweeps over, the default among them."""
-
-_EVERY = 2.0
-"""Seconds between two lines of progress."""
-
-BaseUrl = Annotated[
-    str | None, typer.Option(metavar="URL", help="A server that speaks OpenAI's protocol, for openai: models.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+DataFolder = Annotated[str | None, Option("--data", metavar="DIR", help="Holds a folder for each benchmark.")]
 
 
 def run(
-    benchmarks: Annotated[list[str], typer.Argument(metavar="BENCHMARK...", help="One or more, by name.")],
+    benchmarks: Annotated[list[str], Argument(metavar="BENCHMARK...", help="One or more, by name.")],
     methods: Annotated[
-        str, typer.Option(metavar="NAME,NAME", help="Which methods, separated by commas; all.")
+        str, Option(metavar="NAME,NAME", help="Which methods, separated by commas; all.")
     ] = "base,ecoalign",
     method: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="One more, with commas in its settings; repeat it for several."),
+        Option(metavar="NAME", help="One more, with commas in its settings; repeat it for several."),
     ] = None,
-    ablations: Annotated[bool, typer.Option("--ablations", help="EcoAlign and every ablation of it, too.")] = False,
+    ablations: Annotated[bool, Option("--ablations", help="EcoAlign and every ablation of it, too.")] = False,
     sweep: Annotated[
         list[str] | None,
-        typer.Option(metavar="SETTING=V,V", help="EcoAlign with each value of a setting, too; repeat it for several."),
+        Option(metavar="NAME=V,V", help="EcoAlign with each value of a setting, too; repeat it for several."),
     ] = None,
-    full: Annotated[
-        bool, typer.Option("--full", help=f"All methods, the ablations, and a sweep: {FULL_SWEEP}.")
-    ] = False,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who answers; for simulated worlds simulated.")
-    ] = None,
+    full: Annotated[bool, Option("--full", help=f"All methods, the ablations, and a sweep: {_FULL_SWEEP}.")] = False,
+    model: Annotated[str | None, Option(metavar="NAME", help="The actor; for simulated worlds simulated.")] = None,
     base_url: BaseUrl = None,
     assessor: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Who grades; else the model, and of a simulated one another of its kind."),
+        Option(metavar="NAME", help="The assessor; else the model, and of a simulated one another of its kind."),
     ] = None,
-    judge: Annotated[str | None, typer.Option(metavar="NAME", help="Who judges answers; not the model itself.")] = None,
-    data: Annotated[str | None, typer.Option(metavar="DIR", help="Holds a folder for each benchmark.")] = None,
+    judge: Judge = None,
+    data: DataFolder = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Samples of each benchmark; of a simulated world 200.")
+        int | None, Option(metavar="N", min=1, help="Samples of each benchmark; of a simulated world 200.")
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the draw and the simulated world.")] = 0,
-    budget: Annotated[
-        float | None, typer.Option(metavar="UNITS", help="Of one request, for methods that have a budget.")
-    ] = None,
+    seed: Annotated[int, Option(metavar="S", min=0, help="Of the draw and the simulated world.")] = 0,
+    budget: Budget = None,
     policy: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A policy file or a preset that EcoAlign starts from.")
+        str | None, Option(metavar="FILE", help="A policy file or a preset that EcoAlign starts from.")
     ] = None,
     at_once: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Samples at the same time; 16, of a simulated model 4.")
+        int | None, Option(metavar="N", min=1, help="Samples at the same time; 16, of a simulated model 4.")
     ] = None,
-    out: Annotated[str, typer.Option(metavar="DIR", help="Where the results go.")] = "results",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and ask nobody.")] = False,
+    out: Annotated[str, Option(metavar="DIR", help="Where the results go.")] = "results",
+    dry_run: DryRun = False,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Run; ``RUN`` is what a person reads about it."""
+    """Run ``ecoalign bench run``."""
     from pathlib import Path
 
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, ending_well
+    from ecoalign_agent.cli.execution import command_output
 
-    output = Output(json=json, quiet=quiet)
-    with ending_well(Followed(), debug=debug):
-        installed("inspect_ai")
-        installed("matplotlib")
+    with command_output(json=json, quiet=quiet, debug=debug) as output:
+        require_packages("inspect_ai", "matplotlib", extra="eval")
         from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
         from ecoalign_agent.bench.methods.registry import expand_method_names
         from ecoalign_agent.bench.runner.config import BenchConfig
+        from ecoalign_agent.bench.runner.plan import plan_lines, plan_run
         from ecoalign_agent.settings import read_settings
 
         names = ["all"] if full else [name.strip() for name in methods.split(",") if name.strip()]
-        sweeps = [*(sweep or ()), *((FULL_SWEEP,) if full else ())]
+        sweeps = [*(sweep or ()), *((_FULL_SWEEP,) if full else ())]
         simulated = all(benchmark in SIMULATED_WORLDS for benchmark in benchmarks)
         config = BenchConfig(
             benchmarks=tuple(dict.fromkeys(benchmarks)),
@@ -146,58 +123,47 @@ def run(
             concurrency=at_once,
         )
         if dry_run:
-            _plan(config, output)
+            plan = plan_run(config)
+            output.report(plan, plan_lines(plan))
         else:
             _run(config, output)
 
 
 def rejudge(
-    folder: Annotated[str, typer.Argument(metavar="OUT", help="What ecoalign bench run wrote.")],
-    judge: Annotated[str, typer.Option(metavar="NAME", help="Who judges.")],
-    to: Annotated[str, typer.Option(metavar="DIR", help="A new folder for the new verdicts.")],
+    folder: Annotated[str, Argument(metavar="OUT", help="What ecoalign bench run wrote.")],
+    judge: Annotated[str, Option(metavar="NAME", help="The new judge.")],
+    to: Annotated[str, Option(metavar="DIR", help="A new folder for the new verdicts.")],
     base_url: BaseUrl = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="DIR", help="The benchmarks' files, if they are elsewhere now.")
-    ] = None,
+    data: DataFolder = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Judge again; ``REJUDGE`` is what a person reads about it."""
+    """Run ``ecoalign bench rejudge``."""
     from pathlib import Path
 
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, ending_well
+    from ecoalign_agent.cli.execution import command_output
 
-    output = Output(json=json, quiet=quiet)
-    with ending_well(Followed(), debug=debug):
-        installed("inspect_ai")
+    with command_output(json=json, quiet=quiet, debug=debug) as output:
+        require_packages("inspect_ai", extra="eval")
         from ecoalign_agent.bench.runner.logs import rejudge_run
 
-        where = None if data is None else Path(data)
-        count = rejudge_run(Path(folder), Path(to), judge, base_url=base_url, data=where, on_progress=output.progress)
+        benchmarks = None if data is None else Path(data)
+        count = rejudge_run(
+            Path(folder), Path(to), judge, base_url=base_url, data=benchmarks, on_progress=output.progress
+        )
         output.progress(f"{count:,} answers judged by {judge}")
         _show(Path(to), output)
 
 
 def _policy(name: str | None) -> dict[str, object] | None:
-    """What a policy file holds, checked."""
+    """The content of a policy file, after a check."""
     from ecoalign_agent.settings import POLICY_PRESETS, read_policy, read_toml
 
     if name is None:
         return None
     read_policy(name)
     return {"preset": name} if name in POLICY_PRESETS else read_toml(name, what="policy file")
-
-
-def _plan(config: "BenchConfig", output: "Output") -> None:
-    from ecoalign_agent.bench.runner.plan import plan_lines, plan_run
-
-    found = plan_run(config)
-    if output.json:
-        output.record(found)
-    else:
-        output.table(plan_lines(found))
 
 
 def _run(config: "BenchConfig", output: "Output") -> None:
@@ -209,25 +175,21 @@ def _run(config: "BenchConfig", output: "Output") -> None:
         output.progress(f"failed   {task}: {reason}; they count as unknown, and the same command tries them again")
     _show(config.out, output)
     if not summary.complete:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _progress_reporter(output: "Output") -> "Callable[[BenchProgress], None]":
-    import time
+    from ecoalign_agent.cli.execution import throttle
 
-    last = 0.0
+    write = throttle(output.progress)
 
     def report(progress: "BenchProgress") -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < _EVERY and progress.done < progress.total:
-            return
-        last = now
         left = progress.seconds_left
         eta = "" if left is None else f", {_minutes(left)} to go"
-        output.progress(
+        write(
             f"{progress.method:<28} {progress.before + progress.done:>6,} of {progress.total:,} answers, "
-            f"{progress.cost:,.0f} cost units{eta}"
+            f"{progress.cost:,.0f} cost units{eta}",
+            last=progress.done >= progress.total,
         )
 
     return report
@@ -238,31 +200,24 @@ def _minutes(seconds: float) -> str:
 
 
 def _show(folder: "Path", output: "Output") -> None:
-    """Write tables and plots, and show what matters."""
-    from ecoalign_agent.bench.analysis.outcomes import result_row
+    """Write tables and plots into the folder, and show the overview."""
+    from ecoalign_agent.bench.analysis.outcomes import row_of
     from ecoalign_agent.bench.analysis.plots import plot_set
     from ecoalign_agent.bench.analysis.tables import full_table, overview_lines
     from ecoalign_agent.bench.runner.logs import read_runs
-    from ecoalign_agent.errors import UsageError
 
     runs = read_runs(folder)
-    rows = [result_row(run) for run in runs]
-    for name, text in (
-        ("table.md", full_table(rows, form="md")),
-        ("table.csv", full_table(rows, form="csv")),
-        ("table.tex", full_table(rows, form="latex")),
-    ):
-        (folder / name).write_text(text, encoding="utf-8")
+    rows = [row_of(run) for run in runs]
+    forms: dict[Literal["md", "csv", "latex"], str] = {"md": "md", "csv": "csv", "latex": "tex"}
+    for form, suffix in forms.items():
+        (folder / f"table.{suffix}").write_text(full_table(rows, form=form), encoding="utf-8")
     output.progress("drawing the plots")
     try:
         plots = plot_set(runs, folder / "plots")
     except UsageError as error:
         output.progress(f"no plots: {error}")
         plots = []
-    if output.json:
-        from ecoalign_agent.cli.render.output import write_json
-
-        write_json({"rows": [row.model_dump(mode="json") for row in rows], "plots": [str(path) for path in plots]})
-        return
-    output.table(overview_lines(runs))
+    output.report(
+        {"rows": [row.model_dump(mode="json") for row in rows], "plots": [str(path) for path in plots]}, overview_lines(runs)
+    )
     output.progress(f"in {folder}: table.md, table.csv, table.tex, {len(plots)} plots, and logs for inspect view")

@@ -1,14 +1,11 @@
-"""The command line: ``ecoalign bench table``, ``compare`` and ``plot``, over runs that are finished.
-
-Nothing heavy is imported up here, so that ``--help`` answers at once.
-"""
-# ruff: noqa: FBT002, PLC0415 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+"""``ecoalign bench table``, ``compare`` and ``plot``: over finished runs."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
+from typer import Argument, Option
 
-from ecoalign_agent.cli.options import installed
+from ecoalign_agent.cli.options import Debug, Json, require_packages
+from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,81 +49,62 @@ Examples:
   ecoalign bench plot runs/first --to figures/
 """
 
-SHORT_TABLE = "A row for each method: on the terminal, as Markdown, CSV or LaTeX."
-SHORT_COMPARE = "Against Base, against other runs, or beside the paper's figures."
-SHORT_PLOT = "Four plots, as PNG and SVG."
-
-Out = Annotated[str, typer.Argument(metavar="OUT", help="The folder that 'ecoalign bench run' wrote.")]
-Json = Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+RunFolder = Annotated[str, Argument(metavar="OUT", help="The folder that 'ecoalign bench run' wrote.")]
 
 
 def table(
-    out: Out,
+    out: RunFolder,
     form: Annotated[
-        Literal["md", "csv", "latex"] | None, typer.Option("--format", help="The full table in this form.")
+        Literal["md", "csv", "latex"] | None, Option("--format", help="The full table in this form.")
     ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show a table; ``TABLE`` is what a person reads about it."""
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, ending_well
+    """Run ``ecoalign bench table``."""
+    from ecoalign_agent.cli.execution import command_output
 
-    output = Output(json=json)
-    with ending_well(Followed(), debug=debug):
+    with command_output(json=json, debug=debug) as output:
         if form is not None and json:
-            from ecoalign_agent.errors import UsageError
-
             raise UsageError("table: --format and --json are two forms; give one")
         show_table(_read(out, output), output, form)
 
 
 def compare(
-    out: Out,
-    other: Annotated[str | None, typer.Argument(metavar="[OTHER]", help="Another such folder.")] = None,
-    paper: Annotated[bool, typer.Option("--paper", help="Beside EcoAlign's published figures.")] = False,
+    out: RunFolder,
+    other: Annotated[str | None, Argument(metavar="[OTHER]", help="Another such folder.")] = None,
+    paper: Annotated[bool, Option("--paper", help="Beside EcoAlign's published figures.")] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Compare; ``COMPARE`` is what a person reads about it."""
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, ending_well
+    """Run ``ecoalign bench compare``."""
+    from ecoalign_agent.cli.execution import command_output
 
-    output = Output(json=json)
-    with ending_well(Followed(), debug=debug):
+    with command_output(json=json, debug=debug) as output:
         if paper and other is not None:
-            from ecoalign_agent.errors import UsageError
-
             raise UsageError(f"compare: {other} and --paper are two comparisons; give one")
         runs = _read(out, output)
         show_comparison(runs, None if other is None else _read(other, output), output, paper=paper)
 
 
 def plot(
-    out: Out,
-    to: Annotated[str | None, typer.Option(metavar="DIR", help="Where to; else OUT/plots.")] = None,
+    out: RunFolder,
+    to: Annotated[str | None, Option(metavar="DIR", help="Where to; else OUT/plots.")] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw; ``PLOT`` is what a person reads about it."""
+    """Run ``ecoalign bench plot``."""
     from pathlib import Path
 
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, ending_well
+    from ecoalign_agent.cli.execution import command_output
 
-    output = Output(json=json)
-    with ending_well(Followed(), debug=debug):
+    with command_output(json=json, debug=debug) as output:
         runs = _read(out, output)
         from ecoalign_agent.bench.analysis.plots import plot_set
         from ecoalign_agent.bench.analysis.tables import PlotReport
 
         output.progress("drawing")
         files = tuple(str(path) for path in plot_set(runs, Path(to) if to is not None else Path(out) / "plots"))
-        if json:
-            output.record(PlotReport(files=files))
-        else:
-            output.table(files)
+        output.report(PlotReport(files=files), files)
 
 
 def show_table(runs: "Sequence[Run]", output: "Output", form: Literal["md", "csv", "latex"] | None = None) -> None:
@@ -142,9 +120,9 @@ def show_table(runs: "Sequence[Run]", output: "Output", form: Literal["md", "csv
     if output.json:
         output.record(table_report(runs))
     elif form is None:
-        output.table(overview_lines(runs))
+        output.lines(overview_lines(runs))
     else:
-        output.table(full_table(table_report(runs).rows, form=form).splitlines())
+        output.lines(full_table(table_report(runs).rows, form=form).splitlines())
 
 
 def show_comparison(
@@ -164,16 +142,13 @@ def show_comparison(
     from ecoalign_agent.bench.analysis.tables import compare_report, comparison_lines, published_lines
 
     report = compare_report(runs, others, paper=paper)
-    if output.json:
-        output.record(report)
-    else:
-        output.table(published_lines(report.beside) if paper else comparison_lines(report.against))
+    output.report(report, published_lines(report.beside) if paper else comparison_lines(report.against))
 
 
 def _read(folder: str, output: "Output") -> "list[Run]":
     from pathlib import Path
 
-    installed("inspect_ai")
+    require_packages("inspect_ai", extra="eval")
     output.progress(f"reading {folder}")
     from ecoalign_agent.bench.runner.logs import read_runs
 

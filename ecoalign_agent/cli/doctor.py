@@ -1,14 +1,14 @@
-"""The command line: ``ecoalign doctor``.
+"""``ecoalign doctor``."""
 
-Nothing heavy is imported up here, so that ``--help`` answers at once.
-"""
-# ruff: noqa: FBT002, PLC0415 - a boolean default is how Typer declares a flag; heavy imports wait for the command
-
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
+
+from ecoalign_agent.cli.options import BaseUrl, Debug, Json, Model
+from ecoalign_agent.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.doctor import DoctorReport
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.llm.endpoint_profile import EndpointProfile
     from ecoalign_agent.settings import Settings
 
-DOCTOR = """Ask a model's endpoint what it can do, in at most eight small calls, and show what the search will use.
+HELP = """Ask a model's endpoint what it can do, in at most eight small calls, and show what the search will use.
 
 Does it see pictures, and what do they cost? Which way of asking for structured replies works? Does it report what was
 used, does it keep to the cap on tokens, does it answer two calls at once? What is not found out is shown as unknown.
@@ -38,30 +38,24 @@ Environment:
   ECOALIGN_CACHE (a folder, or "off": nothing is kept and nothing read)
 """
 
-OFFLINE = (
+_OFFLINE = (
     "rules and OCR that run in this process: no vision-language model, no server, no key. There is nothing to ask and "
     "nothing to pay; --model NAME examines a model"
 )
 
 
 def doctor(
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help='Who is asked: "provider:name", or "offline".')
-    ] = None,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="A server that speaks OpenAI's protocol.")] = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask anew, whatever is kept.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    refresh: Annotated[bool, Option("--refresh", help="Ask anew, whatever is kept.")] = False,
+    json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """Examine an endpoint; ``DOCTOR`` is what a person reads about it."""
-    import asyncio
+    """Run ``ecoalign doctor``."""
+    from ecoalign_agent.cli.execution import command_output, run_async
 
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, endable, ending_well
-
-    output = Output(json=json)
-    with ending_well(Followed(), debug=debug):
-        report, known = asyncio.run(endable(_examined(_settings(model, base_url), output, refresh=refresh)))
+    with command_output(json=json, debug=debug) as output:
+        report, known = run_async(_examine(_settings(model, base_url), output, refresh=refresh))
         if json:
             output.record(report)
         else:
@@ -69,12 +63,6 @@ def doctor(
 
 
 def _settings(model: str | None, base_url: str | None) -> "Settings":
-    """What is to be examined.
-
-    Raises:
-        UsageError: a server without a model on it.
-    """
-    from ecoalign_agent.errors import UsageError
     from ecoalign_agent.settings import checked_base_url, read_settings
 
     settings = read_settings()
@@ -87,10 +75,10 @@ def _settings(model: str | None, base_url: str | None) -> "Settings":
     return settings
 
 
-async def _examined(
+async def _examine(
     settings: "Settings", output: "Output", *, refresh: bool
 ) -> "tuple[DoctorReport, EndpointProfile | None]":
-    """What is kept of the endpoint, else what it answers now.
+    """The stored profile of the endpoint, else a new one.
 
     Raises:
         ModelNameError: the model can't be built.
@@ -99,27 +87,27 @@ async def _examined(
     from ecoalign_agent.llm.endpoint_profile import endpoint_identity, profile_path, read_profile
     from ecoalign_agent.llm.probe import probe_endpoint
 
-    async with _unprejudiced(settings) as endpoint:
+    async with _unprofiled_endpoint(settings) as endpoint:
         if settings.model == "offline":
-            return await _report(settings, None, notes=[OFFLINE]), None
+            return await _report(settings, None, notes=[_OFFLINE]), None
         folder = None if refresh else settings.cache_folder
-        kept = read_profile(folder, endpoint_identity(endpoint))
-        if kept.known is not None and folder is not None:
-            file = str(profile_path(folder, kept.known.identity))
-            return await _report(settings, kept.known, path=file), kept.known
+        stored = read_profile(folder, endpoint_identity(endpoint))
+        if stored.known is not None and folder is not None:
+            path = str(profile_path(folder, stored.known.identity))
+            return await _report(settings, stored.known, path=path), stored.known
 
-        def tell(what: str, number: int) -> None:
-            output.progress(f"asking {endpoint.name}, call {number} of at most 8: {what}")
+        def progress(purpose: str, number: int) -> None:
+            output.progress(f"asking {endpoint.name}, call {number} of at most 8: {purpose}")
 
-        known = await probe_endpoint(endpoint, parallel=settings.concurrency > 1, on_call=tell)
-    path, notes = _keep(known, settings)
-    notes += [] if kept.note is None else [kept.note]
-    return await _report(settings, known, asked=known.calls, path=path, notes=notes), known
+        known = await probe_endpoint(endpoint, parallel=settings.concurrency > 1, on_call=progress)
+    saved, notes = _save(known, settings)
+    notes += [] if stored.note is None else [stored.note]
+    return await _report(settings, known, calls=known.calls, path=saved, notes=notes), known
 
 
 @asynccontextmanager
-async def _unprejudiced(settings: "Settings") -> AsyncIterator["Endpoint"]:
-    """The endpoint without anything that is believed of it."""
+async def _unprofiled_endpoint(settings: "Settings") -> AsyncIterator["Endpoint"]:
+    """The endpoint without its stored profile."""
     from ecoalign_agent.factory import build_endpoint
 
     endpoint = build_endpoint(settings.model, settings.model_copy(update={"cache": "off"}))
@@ -129,14 +117,13 @@ async def _unprejudiced(settings: "Settings") -> AsyncIterator["Endpoint"]:
         await endpoint.aclose()
 
 
-def _keep(known: "EndpointProfile", settings: "Settings") -> tuple[str | None, list[str]]:
-    """Keep what was found; returns the file, or why there is none. It was paid for: it is shown in any case."""
-    from ecoalign_agent.errors import RunError
+def _save(known: "EndpointProfile", settings: "Settings") -> tuple[str | None, list[str]]:
+    """Store a profile: its file, or the reason there is none. It was paid for, and is shown in any case."""
     from ecoalign_agent.llm.endpoint_profile import write_profile
 
     if settings.cache_folder is None or not known.model:
-        why = "the model tells no name" if settings.cache_folder is not None else "ECOALIGN_CACHE is off"
-        return None, [f"not kept: {why}; a search finds out by itself what it needs"]
+        reason = "the model tells no name" if settings.cache_folder is not None else "ECOALIGN_CACHE is off"
+        return None, [f"not kept: {reason}; a search finds out by itself what it needs"]
     try:
         return str(write_profile(settings.cache_folder, known)), []
     except RunError as error:
@@ -147,20 +134,20 @@ async def _report(
     settings: "Settings",
     known: "EndpointProfile | None",
     *,
-    asked: int = 0,
+    calls: int = 0,
     path: str | None = None,
     notes: Sequence[str] = (),
 ) -> "DoctorReport":
-    """What is told, with what a search would do that begins now: asked of an endpoint as the search asks it."""
-    from ecoalign_agent.cli.render.doctor import DoctorReport, Use, as_data
+    """The record, with the use a search would make of the endpoint: taken from an endpoint as the search has it."""
+    from ecoalign_agent.cli.render.doctor import DoctorReport, EndpointUse
     from ecoalign_agent.images.image import OVERVIEW
     from ecoalign_agent.llm.endpoint_profile import apply_profile
     from ecoalign_agent.llm.probe_calls import FormReply
 
-    async with _unprejudiced(settings) as endpoint:
-        if known is not None and (path is not None or not asked):
+    async with _unprofiled_endpoint(settings) as endpoint:
+        if known is not None and (path is not None or not calls):
             apply_profile(endpoint, known)
-        use = Use(
+        use = EndpointUse(
             proposals=list(endpoint.output_modes(FormReply, exact=False)),
             verdicts=list(endpoint.output_modes(FormReply, exact=True)),
             max_tokens_field=endpoint.capabilities.max_tokens_field,
@@ -171,8 +158,8 @@ async def _report(
         return DoctorReport(
             endpoint=endpoint.name,
             address=endpoint.facts.address,
-            asked_now=asked,
-            known=None if known is None else as_data(known),
+            asked_now=calls,
+            known=None if known is None else {**known.model_dump(mode="json"), "image_scale": known.image_scale},
             use=use,
             kept_in=path,
             notes=list(notes),
@@ -180,16 +167,13 @@ async def _report(
 
 
 def _show(output: "Output", report: "DoctorReport", known: "EndpointProfile | None") -> None:
-    import sys
-
     from ecoalign_agent.cli.render.doctor import doctor_lines, doctor_table
 
-    where = f" at {report.address}" if report.address else ""
-    output.table([f"{report.endpoint}{where}"])
+    output.lines([f"{report.endpoint} at {report.address}" if report.address else report.endpoint])
     if known is None:
-        output.table(report.notes)
+        output.lines(report.notes)
         return
     from rich.console import Console
 
     Console(file=sys.stdout, highlight=False).print(doctor_table(known, report.use))
-    output.table(doctor_lines(known, report))
+    output.lines(doctor_lines(known, report))

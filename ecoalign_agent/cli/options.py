@@ -1,22 +1,16 @@
-"""The question as the command line or standard input gives it.
+"""The options that commands share, and the objects that their values describe: question, policy, agent, packages.
 
-What the commands need that is not always installed.
-
-What commands that carry out a run share: the agent from its options, following it to its end, and the exit status.
-
-Nothing heavy is imported up here, so that ``--help`` answers at once.
+Nothing heavy is imported here, so that ``--help`` answers at once.
 """
-
-# ruff: noqa: PLC0415 - heavy imports wait for the command that needs them
 
 import io
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Context, Exit, Option, Typer, echo
 
 from ecoalign_agent.errors import UsageError
 
@@ -24,34 +18,73 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
     from ecoalign_agent.agent import EcoAlign
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed
     from ecoalign_agent.economics.policy import Policy
-    from ecoalign_agent.events.result import Result
+
+Question = Annotated[str, Argument(metavar="QUESTION", help='The question, in quotes; "-" reads standard input.')]
+Images = Annotated[list[str] | None, Option("--image", "-i", metavar="PATH", help="A picture; repeat it for several.")]
+ImageHosts = Annotated[
+    list[str] | None,
+    Option(
+        "--allow-image-host", metavar="HOST", help="Fetch https pictures from exactly this host; repeat it for several."
+    ),
+]
+Model = Annotated[str | None, Option(metavar="NAME", help='The model: "provider:name", or "offline", which is free.')]
+BaseUrl = Annotated[str | None, Option(metavar="URL", help="A server that speaks OpenAI's protocol.")]
+Assessors = Annotated[
+    list[str] | None,
+    Option(
+        "--assessor", metavar="NAME", help="Assessor: a model, moderation:NAME, guard:MODEL; repeat it for several."
+    ),
+]
+Judge = Annotated[str | None, Option(metavar="NAME", help="The model that judges answers; not the model itself.")]
+Rewriter = Annotated[
+    str | None, Option(metavar="NAME", help="The model that rewrites dangerous questions first, or trained:NAME.")
+]
+Budget = Annotated[float | None, Option(metavar="UNITS", help="Cost units that one request may spend at most.")]
+Deadline = Annotated[float | None, Option(metavar="SECONDS", help="Answer by then, from what there is.")]
+PolicyFile = Annotated[
+    str | None, Option("--policy", metavar="FILE.toml", help="Every setting of the search, or: frugal, strict, paper.")
+]
+TariffName = Annotated[
+    str | None, Option("--tariff", metavar="NAME", help="What a cost unit is: equivalents, processed or money.")
+]
+Prices = Annotated[
+    str | None, Option(metavar="FILE.toml", help="What models cost in money, before the prices shipped.")
+]
+Prompts = Annotated[str | None, Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")]
+State = Annotated[str | None, Option(metavar="FILE", help="Keep the run in this file, or in Postgres by its URL.")]
+RequireUseful = Annotated[
+    bool, Option("--require-useful", help="Exit status 4 without an answer of the policy's utility.")
+]
+Seed = Annotated[int, Option(metavar="S", help="Of every draw; the same seed, the same result.")]
+Concurrency = Annotated[int, Option("--at-once", metavar="N", min=1, help="Samples under way at the same time.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Say what it would take, and end.")]
+Json = Annotated[bool, Option("--json", help="Exactly one JSON object on standard output.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="No progress and no receipt.")]
+Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 
 
-def read_question(given: str) -> str:
-    """The question: as it was given, or from standard input where it is "-".
+def command_group(help_text: str) -> Typer:
+    """A command that holds others; called alone, it shows its help and exits with 2."""
+    group = Typer(help=help_text, rich_markup_mode=None)
+
+    @group.callback(invoke_without_command=True)
+    def show_help(context: Context) -> None:
+        if context.invoked_subcommand is None:
+            echo(context.get_help(), err=True)
+            raise Exit(2)
+
+    return group
+
+
+def read_question(question: str) -> str:
+    """The question as given, or from standard input where it is "-".
 
     Raises:
         UsageError: it is no UTF-8, or too long.
     """
-    return _from_input() if given == "-" else _readable(given)
-
-
-def _from_input() -> str:
-    from ecoalign_agent.search.request import MAX_QUESTION
-
-    try:
-        asked = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8").read(MAX_QUESTION + 1)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the question on standard input is not UTF-8 text (byte {error.start})") from error
-    if len(asked) > MAX_QUESTION:
-        raise UsageError(f"the question on standard input is longer than {MAX_QUESTION:,} characters; shorten it")
-    return asked
-
-
-def _readable(question: str) -> str:
+    if question == "-":
+        return _standard_input()
     try:
         question.encode()
     except UnicodeEncodeError as error:
@@ -60,33 +93,47 @@ def _readable(question: str) -> str:
     return question
 
 
-def installed(module: str) -> None:
-    """See that a module of the extra ``eval`` is there, before anything is paid for.
+def _standard_input() -> str:
+    from ecoalign_agent.search.request import MAX_QUESTION
+
+    try:
+        question = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8").read(MAX_QUESTION + 1)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the question on standard input is not UTF-8 text (byte {error.start})") from error
+    if len(question) > MAX_QUESTION:
+        raise UsageError(f"the question on standard input is longer than {MAX_QUESTION:,} characters; shorten it")
+    return question
+
+
+def require_packages(*packages: str, extra: str, command: str = "") -> None:
+    """Check that packages of an extra are installed, before anything is paid for.
 
     Raises:
-        UsageError: it is not; the message says how to get it.
+        UsageError: one is not; the message says how to get it.
     """
-    if find_spec(module) is None:
-        raise UsageError(f"{module} is not installed: pip install 'ecoalign-agent[eval]'")
+    for package in packages:
+        if find_spec(package) is None:
+            missing = f"{command} needs {package}" if command else f"{package} is not installed"
+            raise UsageError(f"{missing}: pip install 'ecoalign-agent[{extra}]'")
 
 
-WAITS = 3
-"""The exit status of a run that waits for a person's verdict."""
+def non_null(**options: float | str | None) -> dict[str, float | str]:
+    """The options that have a value."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
-def policy_of(file: str | None, **settings: object) -> "Policy":
-    """The policy of a file, with the options that were given."""
+def load_policy(file: str | None, **options: float | str | None) -> "Policy":
+    """The policy of a file, else the default, with the options that have a value."""
     from ecoalign_agent.economics.policy import Policy
     from ecoalign_agent.settings import read_policy
 
-    policy = read_policy(file) if file else Policy()
-    return policy.replace(**{setting: value for setting, value in settings.items() if value is not None})
+    return (read_policy(file) if file else Policy()).replace(**non_null(**options))
 
 
-def agent_of(
+def build_agent(
     model: str | None,
     base_url: str | None,
-    assessor: list[str] | None,
+    assessors: list[str] | None,
     prompts: str | None,
     policy: "Policy",
     *,
@@ -98,15 +145,15 @@ def agent_of(
     """The agent that the options describe.
 
     Args:
-        model: who answers; None: as the environment says.
+        model: the actor; None: the environment's.
         base_url: of the server behind all models.
-        assessor: who grades.
+        assessors: by name; None: the policy's, else the environment's.
         prompts: a folder of the user's own prompts.
         policy: every setting.
         checkpointer: where runs are kept.
-        image_hosts: from where pictures are fetched.
+        image_hosts: hosts that pictures are fetched from.
         prices: a file of prices.
-        rewriter: who writes dangerous questions anew first; "": the answering model itself; None: nobody.
+        rewriter: rewrites dangerous questions first; "": the answering model itself; None: none does.
 
     Raises:
         UsageError: they don't fit together.
@@ -115,8 +162,8 @@ def agent_of(
     from ecoalign_agent.settings import read_settings
 
     settings = read_settings()
-    grading = assessor or policy.assessors or (settings.assessor,)
-    if base_url is not None and {model or settings.model, *grading} <= {"offline", None}:
+    assessing = assessors or policy.assessors or (settings.assessor,)
+    if base_url is not None and {model or settings.model, *assessing} <= {"offline", None}:
         raise UsageError(f"--base-url {base_url} names a server but no model on it: add --model NAME")
     front = None
     if rewriter is not None:
@@ -128,7 +175,7 @@ def agent_of(
     return EcoAlign(
         model,
         policy=policy,
-        assessor=assessor or None,
+        assessor=assessors or None,
         base_url=base_url,
         prompts=prompts,
         image_hosts=image_hosts or None,
@@ -138,19 +185,19 @@ def agent_of(
     )
 
 
-def state_of(given: str | None) -> str | None:
-    """Where runs are kept: as given, else as the environment says; None: nowhere."""
+def state_location(option: str | None) -> str | None:
+    """Where runs are kept: the option, else the environment's; None: nowhere."""
     from ecoalign_agent.settings import read_settings
 
-    if given is not None:
-        return given
+    if option is not None:
+        return option
     state = read_settings().state
     return None if state is None else state.get_secret_value()
 
 
 @asynccontextmanager
-async def kept_agent(state: str | None, build: "Callable[..., EcoAlign]") -> "AsyncIterator[EcoAlign]":
-    """The agent, over the place where its runs are kept, both closed in the end.
+async def open_agent(state: str | None, build: "Callable[..., EcoAlign]") -> "AsyncIterator[EcoAlign]":
+    """An agent over the place where its runs are kept, both closed in the end.
 
     Args:
         state: the place; None: nothing is kept.
@@ -164,29 +211,3 @@ async def kept_agent(state: str | None, build: "Callable[..., EcoAlign]") -> "As
 
     async with open_checkpointer(state) as saver, build(checkpointer=saver) as agent:
         yield agent
-
-
-def end(output: "Output", followed: "Followed", result: "Result", state: str | None = None) -> NoReturn:
-    """Show the result; the status says how it ended.
-
-    Raises:
-        typer.Exit: always.
-    """
-    from ecoalign_agent.cli.render.output import tell_error
-
-    output.result(result)
-    if result.status == "failed":
-        tell_error(result.failure or f"the run failed: {result.stop_reason}")
-    if followed.trouble:
-        tell_error(followed.trouble)
-    if result.waiting is not None and state is not None:
-        import shlex
-
-        from ecoalign_agent.cli.render.output import tell_notice
-        from ecoalign_agent.search.checkpointing import store_name
-
-        show = f"ecoalign review {shlex.quote(store_name(state))} {result.run_id}"
-        tell_notice(f"{result.waiting.kind} {result.waiting.id} waits for a person: '{show}' shows it")
-    if result.status == "failed" or followed.trouble:
-        raise typer.Exit(1)
-    raise typer.Exit(WAITS if result.status == "waiting" else 0)

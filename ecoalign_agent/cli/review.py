@@ -1,14 +1,25 @@
-"""The command line: ``ecoalign review``.
-
-Nothing heavy is imported up here, so that ``--help`` answers at once.
-"""
-# ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+"""``ecoalign review``."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
+from ecoalign_agent.cli.options import (
+    Assessors,
+    BaseUrl,
+    Budget,
+    Deadline,
+    Debug,
+    Json,
+    Model,
+    PolicyFile,
+    Prices,
+    Prompts,
+    Quiet,
+    RequireUseful,
+    TariffName,
+)
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +27,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.events.result import Result
 
-REVIEW = """Decide on a thought that a kept run waits for.
+HELP = """Decide on a thought that a kept run waits for.
 
 A policy with review_below pauses a run of "ecoalign ask --state FILE" at each thought or answer that was found safe,
 but less safe than that. Without a verdict this command shows what waits, with its text; with one the run goes on, and
@@ -37,50 +48,47 @@ Exit status 3: the run waits for the next verdict.
 
 
 def review(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Where runs are kept: a file, or a Postgres URL.")],
-    run_id: Annotated[str | None, typer.Argument(metavar="ID", help="The run; not needed where one waits.")] = None,
-    accept: Annotated[bool, typer.Option("--accept", help="It stands as it was graded.")] = False,
-    reject: Annotated[bool, typer.Option("--reject", help="It is unsafe.")] = False,
-    safety: Annotated[float | None, typer.Option(metavar="S", help="Its safety, from -1 to 1.")] = None,
-    model: Annotated[str | None, typer.Option(metavar="NAME", help="Who answers, as it was asked with.")] = None,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="A server that speaks OpenAI's protocol.")] = None,
-    assessor: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Who grades, as it was asked with.")
-    ] = None,
-    budget: Annotated[float | None, typer.Option(metavar="UNITS", help="As it was asked with.")] = None,
-    deadline: Annotated[float | None, typer.Option(metavar="SECONDS", help="As it was asked with.")] = None,
-    policy: Annotated[str | None, typer.Option(metavar="FILE.toml", help="As it was asked with.")] = None,
-    tariff: Annotated[str | None, typer.Option(metavar="NAME", help="As it was asked with.")] = None,
-    prices: Annotated[str | None, typer.Option(metavar="FILE.toml", help="As it was asked with.")] = None,
-    prompts: Annotated[str | None, typer.Option(metavar="FOLDER", help="As it was asked with.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer: no search, no receipt.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    file: Annotated[str, Argument(metavar="FILE", help="Where runs are kept: a file, or a Postgres URL.")],
+    run_id: Annotated[str | None, Argument(metavar="ID", help="The run; not needed where one waits.")] = None,
+    accept: Annotated[bool, Option("--accept", help="It stands as it was graded.")] = False,
+    reject: Annotated[bool, Option("--reject", help="It is unsafe.")] = False,
+    safety: Annotated[float | None, Option(metavar="S", help="Its safety, from -1 to 1.")] = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    assessor: Assessors = None,
+    budget: Budget = None,
+    deadline: Deadline = None,
+    policy: PolicyFile = None,
+    tariff: TariffName = None,
+    prices: Prices = None,
+    prompts: Prompts = None,
+    require_useful: RequireUseful = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
-    """Show or decide; ``REVIEW`` is what a person reads about it."""
-    import asyncio
-
-    from ecoalign_agent.cli.options import agent_of, end, kept_agent, policy_of
+    """Run ``ecoalign review``."""
+    from ecoalign_agent.cli.execution import RunFollower, end_run, exit_cleanly, run_async
+    from ecoalign_agent.cli.options import build_agent, load_policy, open_agent
     from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, endable, ending_well
 
-    output, followed = Output(json=json, quiet=quiet), Followed()
-    with ending_well(followed, debug=debug):
+    output, follower = Output(json=json, quiet=quiet), RunFollower()
+    with exit_cleanly(follower, debug=debug):
         ruling = _ruling(accept=accept, reject=reject, safety=safety)
         if ruling is None:
-            asyncio.run(endable(_show(output, file, run_id)))
+            run_async(_show(output, file, run_id))
             return
-        chosen = policy_of(policy, budget=budget, deadline=deadline, tariff=tariff)
-        build = partial(agent_of, model, base_url, assessor, prompts, chosen, prices=prices)
+        settings = load_policy(policy, budget=budget, deadline=deadline, tariff=tariff)
+        build = partial(build_agent, model, base_url, assessor, prompts, settings, prices=prices)
         with output.screen() as screen:
 
-            async def decided() -> "Result":
-                async with kept_agent(file, build) as agent:
-                    named = run_id or await _only_one(agent, file)
-                    return await followed.run(agent.stream_review(named, ruling), screen)
+            async def decide() -> "Result":
+                async with open_agent(file, build) as agent:
+                    chosen = run_id or _only_waiting(await agent.waiting_runs(), file)
+                    return await follower.run(agent.stream_review(chosen, ruling), screen)
 
-            result = asyncio.run(endable(decided()))
-        end(output, followed, result, file)
+            result = run_async(decide())
+        end_run(output, follower, result, state=file, require_useful=require_useful)
 
 
 def _ruling(*, accept: bool, reject: bool, safety: float | None) -> str | float | None:
@@ -89,61 +97,56 @@ def _ruling(*, accept: bool, reject: bool, safety: float | None) -> str | float 
     Raises:
         UsageError: there are several.
     """
-    said: list[str | float | None] = [*["accept"] * accept, *["reject"] * reject]
-    said += [] if safety is None else [safety]
-    if len(said) > 1:
+    rulings: list[str | float] = [*["accept"] * accept, *["reject"] * reject]
+    rulings += [] if safety is None else [safety]
+    if len(rulings) > 1:
         raise UsageError("--accept, --reject and --safety are three verdicts: give one of them")
-    return said[0] if said else None
+    return rulings[0] if rulings else None
 
 
 async def _show(output: "Output", file: str, run_id: str | None) -> None:
-    """What waits, with its text: this command is for whoever is to read it."""
-    from ecoalign_agent.cli.options import kept_agent
+    """What waits, with its text: this command is for the reviewer."""
+    from ecoalign_agent.cli.options import open_agent
     from ecoalign_agent.cli.render.format import clean, fraction, one_line, signed
 
-    async with kept_agent(file, _reader) as agent:
+    async with open_agent(file, _reading_agent) as agent:
         if run_id is None:
             waiting = await agent.waiting_runs()
         else:
-            asked = await agent.under_review(run_id)
-            waiting = {} if asked is None else {run_id: asked}
+            request = await agent.under_review(run_id)
+            waiting = {} if request is None else {run_id: request}
     if output.json:
-        from ecoalign_agent.cli.render.output import write_json
+        from ecoalign_agent.cli.render.streams import write_json
 
-        write_json({"waiting": [{"run_id": found, **asked} for found, asked in waiting.items()]})
+        write_json({"waiting": [{"run_id": waiting_id, **request} for waiting_id, request in waiting.items()]})
         return
     if not waiting:
         output.progress("nothing waits for a person")
-    for found, asked in waiting.items():
-        grades = f"safety {signed(asked['safety'])}, useful {fraction(asked['utility'])}"
+    for waiting_id, request in waiting.items():
+        grades = f"safety {signed(request['safety'])}, useful {fraction(request['utility'])}"
         rows = [
-            ("run", found),
-            ("question", one_line(str(asked["question"]), 400)),
-            ("waits", f"{asked['kind']} {asked['id']}, {grades}; asked for below {asked['review_below']:g}"),
-            ("text", clean(str(asked["text"]))),
+            ("run", waiting_id),
+            ("question", one_line(str(request["question"]), 400)),
+            ("waits", f"{request['kind']} {request['id']}, {grades}; asked for below {request['review_below']:g}"),
+            ("text", clean(str(request["text"]))),
         ]
         for label, text in rows:
-            output.say(label, text)
-        output.say()
+            output.labelled(label, text)
+        output.labelled()
 
 
-def _reader(*, checkpointer: Any = None) -> "EcoAlign":  # noqa: ANN401 - LangGraph's checkpointer; loaded only where it is used
-    """An agent that only reads what is kept: no key is needed, and nothing is asked."""
+def _reading_agent(*, checkpointer: Any = None) -> "EcoAlign":  # noqa: ANN401 - LangGraph's checkpointer; loaded only where it is used
+    """An agent that only reads kept runs: no key is needed, and no model is called."""
     from ecoalign_agent.agent import EcoAlign
 
     return EcoAlign("offline", assessor="offline", checkpointer=checkpointer)
 
 
-async def _only_one(agent: "EcoAlign", file: str) -> str:
-    waiting = list(await agent.waiting_runs())
-    if len(waiting) != 1:
-        _say_which(waiting, file)
-    return waiting[0]
-
-
-def _say_which(waiting: list[str], file: str) -> NoReturn:
+def _only_waiting(waiting: dict[str, Any], file: str) -> str:
     from ecoalign_agent.search.checkpointing import store_name
 
     if not waiting:
         raise UsageError(f"{store_name(file)}: no run waits for a person")
-    raise UsageError(f"{store_name(file)}: {len(waiting)} runs wait; name one: {', '.join(waiting[:8])}")
+    if len(waiting) > 1:
+        raise UsageError(f"{store_name(file)}: {len(waiting)} runs wait; name one: {', '.join(list(waiting)[:8])}")
+    return next(iter(waiting))

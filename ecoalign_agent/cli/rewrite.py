@@ -1,19 +1,18 @@
-"""The command line: ``ecoalign rewrite``.
-
-Nothing heavy is imported up here, so that ``--help`` answers at once.
-"""
-# ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+"""``ecoalign rewrite``."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
+
+from ecoalign_agent.cli.options import BaseUrl, Budget, Debug, Images, Json, Model, Prompts, Question, Quiet
 
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.events.result import Rewrite
 
-REWRITE = """Write a dangerous prompt anew, by reasoning over text and image; leave a harmless one as it is.
+HELP = """Rewrite a dangerous prompt, by reasoning over text and image; leave a harmless one as it is.
 
 The prompt to put to your model, with the same pictures, goes to standard output; the risk report and what changed go to
 standard error. A harmless prompt comes back word for word and costs one call. A rewrite that loses a number, a name, a
@@ -34,83 +33,66 @@ the template it was trained on.
 
 
 def rewrite(
-    question: Annotated[
-        str, typer.Argument(metavar="QUESTION", help='The prompt, in quotes; "-" reads standard input.')
-    ],
-    image: Annotated[
-        list[str] | None, typer.Option("--image", "-i", metavar="PATH", help="A picture; repeat it for several.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help='Who rewrites: "provider:name", "trained:NAME", or "offline".')
-    ] = None,
+    question: Question,
+    image: Images = None,
+    model: Model = None,
     checker: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who checks the new prompt; by default the same model.")
+        str | None, Option(metavar="NAME", help="The model that checks the new prompt; by default the same.")
     ] = None,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="A server that speaks OpenAI's protocol.")] = None,
-    budget: Annotated[
-        float | None, typer.Option(metavar="UNITS", help="Cost units that this rewrite may spend at most.")
-    ] = None,
+    base_url: BaseUrl = None,
+    budget: Budget = None,
     threshold: Annotated[
-        float | None, typer.Option(metavar="SAFETY", help="A prompt this safe or safer stays as it is; 0.5.")
+        float | None, Option(metavar="SAFETY", help="A prompt this safe or safer stays as it is; 0.5.")
     ] = None,
-    deadline: Annotated[float | None, typer.Option(metavar="SECONDS", help="End by then.")] = None,
+    deadline: Annotated[float | None, Option(metavar="SECONDS", help="End by then.")] = None,
     thorough: Annotated[
-        bool, typer.Option("--thorough", help="Analyse and rewrite in two calls, as published, instead of one.")
+        bool, Option("--thorough", help="Analyse and rewrite in two calls, as published, instead of one.")
     ] = False,
-    prompts: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the prompt: no report.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    prompts: Prompts = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
-    """Rewrite a prompt; ``REWRITE`` is what a person reads about it."""
-    import asyncio
+    """Run ``ecoalign rewrite``."""
+    from ecoalign_agent.cli.execution import command_output, run_async
+    from ecoalign_agent.cli.options import non_null, read_question
 
-    from ecoalign_agent.cli.options import read_question
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, endable, ending_well
-
-    output = Output(json=json, quiet=quiet)
-    with ending_well(Followed(), debug=debug):
-        asked = read_question(question)
+    with command_output(json=json, quiet=quiet, debug=debug) as output:
+        text = read_question(question)
         from ecoalign_agent.rewriter import Rewriter
         from ecoalign_agent.rewriting.state import RewritePolicy
 
-        given = {"budget": budget, "threshold": threshold, "deadline": deadline}
-        policy = RewritePolicy(
-            frugal=not thorough,
-            **{setting: value for setting, value in given.items() if value is not None},  # type: ignore[arg-type]  # all floats
-        )
+        settings = non_null(budget=budget, threshold=threshold, deadline=deadline)
+        policy = RewritePolicy(frugal=not thorough, **settings)  # type: ignore[arg-type]  # all floats
         rewriter = Rewriter(model, policy=policy, checker=checker, base_url=base_url, prompts=prompts)
 
-        async def rewritten() -> "Rewrite":
+        async def run() -> "Rewrite":
             async with rewriter:
-                return await rewriter.rewrite(asked, image or ())
+                return await rewriter.rewrite(text, image or ())
 
         output.progress(f"asking {', '.join(rewriter.models)}")
-        made = asyncio.run(endable(rewritten()))
-        _show(output, made)
-        raise typer.Exit(1 if made.status == "failed" else 0)
+        outcome = run_async(run())
+        _show(output, outcome)
+        raise typer.Exit(1 if outcome.status == "failed" else 0)
 
 
-def _show(output: "Output", made: "Rewrite") -> None:
+def _show(output: "Output", outcome: "Rewrite") -> None:
     from ecoalign_agent.cli.render.format import clean
-    from ecoalign_agent.cli.render.output import is_terminal, write
-    from ecoalign_agent.cli.render.receipt import drawn_change, plain_change, report_lines
+    from ecoalign_agent.cli.render.rewrite import change_text, plain_change, rewrite_lines
+    from ecoalign_agent.cli.render.streams import is_terminal, write
 
-    for line in report_lines(made):
+    for line in rewrite_lines(outcome):
         output.progress(line)
-    offered = made.prompt if made.changed else made.rejected
-    if offered is not None and not output.quiet:
+    candidate = outcome.prompt if outcome.changed else outcome.rejected
+    if candidate is not None and not output.quiet:
         if is_terminal(sys.stderr):
             from rich.console import Console
 
-            Console(stderr=True, highlight=False).print(drawn_change(made.original, offered))
+            Console(stderr=True, highlight=False).print(change_text(outcome.original, candidate))
         else:
-            for line in plain_change(made.original, offered):
+            for line in plain_change(outcome.original, candidate):
                 output.progress(line)
     if output.json:
-        output.record(made)
+        output.record(outcome)
     else:
-        write(sys.stdout, clean(made.prompt) + "\n")
+        write(sys.stdout, clean(outcome.prompt) + "\n")

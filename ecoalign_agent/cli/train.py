@@ -1,17 +1,15 @@
-"""The command line: ``ecoalign train``.
-
-Nothing heavy is imported up here, so that ``--help`` answers at once.
-"""
-# ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command
+"""``ecoalign train``."""
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
+
+from ecoalign_agent.cli.options import Debug, Json, Quiet
 
 if TYPE_CHECKING:
     from ecoalign_agent.training.finetuning.settings import TrainingReport
 
-TRAIN = """Fine-tune a rewriter on what "ecoalign synthesize" wrote.
+HELP = """Fine-tune a rewriter on what "ecoalign synthesize" wrote.
 
 DATA is its output folder, or its data.jsonl. A LoRA adapter is trained unless --full says otherwise; loss falls on the
 completion only. DIR gets the adapter or the model, the processor, a model card that says how to serve it, and the
@@ -28,37 +26,35 @@ Weights come from the hub or from a folder. Needs the extra "train"; a GPU is us
 
 
 def train(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="The folder that ecoalign synthesize wrote.")],
-    out: Annotated[str, typer.Option(metavar="DIR", help="Where the result goes.")],
+    data: Annotated[str, Argument(metavar="DATA", help="The folder that ecoalign synthesize wrote.")],
+    out: Annotated[str, Option(metavar="DIR", help="Where the result goes.")],
     base: Annotated[
-        str, typer.Option(metavar="NAME", help="A vision-language model on the hub, or a folder.")
+        str, Option(metavar="NAME", help="A vision-language model on the hub, or a folder.")
     ] = "Qwen/Qwen2-VL-7B-Instruct",
-    full: Annotated[bool, typer.Option("--full", help="Train every weight, not an adapter.")] = False,
-    epochs: Annotated[float, typer.Option(metavar="N", help="Times the data are gone through.")] = 3.0,
-    max_steps: Annotated[int | None, typer.Option(metavar="N", help="Optimiser steps at the most.")] = None,
+    full: Annotated[bool, Option("--full", help="Train every weight, not an adapter.")] = False,
+    epochs: Annotated[float, Option(metavar="N", help="Times the data are gone through.")] = 3.0,
+    max_steps: Annotated[int | None, Option(metavar="N", help="Optimiser steps at the most.")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(metavar="RATE", help="1e-4 with LoRA, 1e-5 without.", show_default=False)
+        float | None, Option(metavar="RATE", help="1e-4 with LoRA, 1e-5 without.", show_default=False)
     ] = None,
-    batch: Annotated[int, typer.Option(metavar="N", help="Examples on the device at once.")] = 1,
-    accumulate: Annotated[int, typer.Option(metavar="N", help="Batches that make one optimiser step.")] = 8,
-    lora_rank: Annotated[int, typer.Option(metavar="R", help="Rank of the adapter.")] = 16,
-    evaluation: Annotated[float, typer.Option(metavar="SHARE", help="Share of the data held out.")] = 0.05,
-    save_every: Annotated[int, typer.Option(metavar="N", help="Optimiser steps between checkpoints.")] = 50,
-    seed: Annotated[int, typer.Option(metavar="N", help="For the split, the order and the first weights.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    batch: Annotated[int, Option(metavar="N", help="Examples on the device at once.")] = 1,
+    accumulate: Annotated[int, Option(metavar="N", help="Batches that make one optimiser step.")] = 8,
+    lora_rank: Annotated[int, Option(metavar="R", help="Rank of the adapter.")] = 16,
+    evaluation: Annotated[float, Option(metavar="SHARE", help="Share of the data held out.")] = 0.05,
+    save_every: Annotated[int, Option(metavar="N", help="Optimiser steps between checkpoints.")] = 50,
+    seed: Annotated[int, Option(metavar="N", help="For the split, the order and the first weights.")] = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
-    """Train; ``TRAIN`` is what a person reads about it."""
+    """Run ``ecoalign train``."""
     from pathlib import Path
 
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, ending_well
+    from ecoalign_agent.cli.execution import command_output
 
-    output = Output(json=json, quiet=quiet)
-    with ending_well(Followed(), debug=debug):
+    with command_output(json=json, quiet=quiet, debug=debug) as output:
         from ecoalign_agent.training.finetuning.settings import TrainingSettings
-        from ecoalign_agent.training.finetuning.train import train_rewriter
+        from ecoalign_agent.training.finetuning.train import train as run
 
         settings = TrainingSettings(
             epochs=epochs,
@@ -72,15 +68,11 @@ def train(
             save_every=save_every,
             seed=seed,
         )
-        report = train_rewriter(Path(data), base=base, out=Path(out), settings=settings, on_progress=output.progress)
-        if json:
-            output.record(report)
-        else:
-            output.table(report_lines(report))
+        report = run(Path(data), base=base, out=Path(out), settings=settings, tell=output.progress)
+        output.report(report, _report_lines(report))
 
 
-def report_lines(report: "TrainingReport") -> list[str]:
-    """What came of a run, a line each."""
+def _report_lines(report: "TrainingReport") -> list[str]:
     held = "" if report.held_out_loss is None else f", {report.held_out_loss:.4f} on {report.held_out} held out"
     losses = (
         "no loss was reported"

@@ -1,14 +1,27 @@
-"""The command line: ``ecoalign tune``.
+"""``ecoalign tune``."""
 
-Nothing heavy is imported up here, so that ``--help`` answers at once.
-"""
-# ruff: noqa: FBT002, PLC0415, PLR0917 - a boolean default is how Typer declares a flag; heavy imports wait for the command
-
-from importlib.util import find_spec
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
+from typer import Argument, Option
 
+from ecoalign_agent.cli.options import (
+    Assessors,
+    BaseUrl,
+    Concurrency,
+    Debug,
+    DryRun,
+    Json,
+    Judge,
+    Model,
+    PolicyFile,
+    Prices,
+    Prompts,
+    Quiet,
+    Seed,
+    require_packages,
+)
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +34,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.llm.endpoint import Endpoint
 
-TUNE = """Find budget, k, δ, width, branching and batch for a model on your own samples, and write a policy file.
+HELP = """Find budget, k, δ, width, branching and batch for a model on your own samples, and write a policy file.
 
 SAMPLES is a .jsonl file, or a folder with metadata.jsonl beside its pictures. Each line needs a question and a label
 (benign or unsafe), and may have image, answer, warning, reference and id. A given answer is found by rule; all else is
@@ -41,120 +54,99 @@ Examples:
 Ctrl-C writes the best policy found so far. Needs the extra "tune".
 """
 
-NOTICES = 600
+_NOTICES = 600
 """Notices of the simulated world without SAMPLES."""
 
-OVER_REFUSAL = (
+_OVER_REFUSAL = (
     "over-refusal of your own samples: requests that the search declined; refusals in an answer's words are not seen"
 )
 
 
-def tune(
-    samples: Annotated[
-        str | None, typer.Argument(metavar="SAMPLES", help="A .jsonl file, or a folder with metadata.jsonl.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(metavar="NAME", help="Whose policy is tuned.")] = None,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="A server that speaks OpenAI's protocol.")] = None,
-    assessor: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Who grades within the search; repeat it for several.")
-    ] = None,
-    judge: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A model that judges answers which no rule can grade.")
-    ] = None,
-    policy: Annotated[
-        str | None, typer.Option(metavar="FILE.toml", help="Where to start; its other settings stay as they are.")
-    ] = None,
-    out: Annotated[str, typer.Option(metavar="FILE.toml", help="Gets the policy; a new file.")] = "policy.toml",
-    prefer: Annotated[
-        Literal["safety", "balanced", "cost"], typer.Option(help="What to choose from the front.")
-    ] = "balanced",
-    trials: Annotated[int, typer.Option(metavar="N", min=2, max=1_000, help="Policies to try.")] = 40,
-    per_trial: Annotated[
-        int, typer.Option("--samples", metavar="N", min=4, help="Tuning samples for each of them, at most.")
-    ] = 60,
-    simulated: Annotated[
-        int | None, typer.Option(metavar="N", min=8, help="Notices of a simulated model's world as samples.")
-    ] = None,
-    held_out: Annotated[float, typer.Option(metavar="SHARE", help="Share of the samples that is held out.")] = 0.5,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of the split and of the search.")] = 0,
-    at_once: Annotated[int, typer.Option(metavar="N", min=1, help="Samples under way at the same time.")] = 16,
-    prompts: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")
-    ] = None,
-    prices: Annotated[str | None, typer.Option(metavar="FILE.toml", help="What models cost in money.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and end.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before a model is called that may cost money.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Exactly one JSON object on standard output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Tune; ``TUNE`` is what a person reads about it."""
-    import asyncio
-
-    from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.cli.render.run import Followed, endable, ending_well
-
-    output = Output(json=json, quiet=quiet)
-    with ending_well(Followed(), debug=debug):
-        if find_spec("optuna") is None:
-            raise UsageError("ecoalign tune needs optuna: pip install 'ecoalign-agent[tune]'")
-        from ecoalign_agent.bench.tuning.policy_file import require_free
-        from ecoalign_agent.bench.tuning.report import estimate_lines, report_lines
-        from ecoalign_agent.bench.tuning.run import TuningConfig, split_checked
-        from ecoalign_agent.cli.options import agent_of, policy_of
-
-        agent = agent_of(model, base_url, assessor, prompts, policy_of(policy), prices=prices)
-        config = TuningConfig(trials, per_trial, held_out, seed, prefer, at_once)
-        asked = _asked(model, assessor, agent)
-        parts = split_checked(_samples(samples, simulated, agent), config, judge=judge is not None)
-        job = _Job(agent, _judging(judge, base_url), parts, config, out, prompts)
-        found = _estimate(job, prices, free=all(_free(name) for name in asked))
-        lines = list(estimate_lines(found, tariff=agent.policy.tariff.name))
-        if dry_run:
-            if json:
-                output.record(found)
-            else:
-                output.table(lines)
-            return
-        require_free(out)
-        for line in lines:
-            output.progress(line)
-        if not (yes or all(_free(name) for name in [*asked, *([judge] if judge else [])])):
-            _confirm()
-        notes = [OVER_REFUSAL] if any(sample.notice is None for sample in parts.held_out) else []
-        if judge in asked:
-            notes.append(f"judge: {judge} judges what it answered or graded itself; another one would see more")
-        report = asyncio.run(endable(_tuned(job, _label(asked[0]), notes, output)))
-        if json:
-            output.record(report)
-        else:
-            output.table(list(report_lines(report)))
-
-
 class _Job(NamedTuple):
-    """What is tuned, on what, and where to."""
-
     agent: "EcoAlign"
-    judging: "Endpoint | None"
+    judge: "Endpoint | None"
     parts: "SampleParts"
     config: "TuningConfig"
     out: str
     prompts: str | None
 
 
-async def _tuned(job: _Job, label: str | None, notes: list[str], output: "Output") -> "TuneReport":
+def tune(
+    samples: Annotated[
+        str | None, Argument(metavar="SAMPLES", help="A .jsonl file, or a folder with metadata.jsonl.")
+    ] = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    assessor: Assessors = None,
+    judge: Judge = None,
+    policy: PolicyFile = None,
+    out: Annotated[str, Option(metavar="FILE.toml", help="Gets the policy; a new file.")] = "policy.toml",
+    prefer: Annotated[
+        Literal["safety", "balanced", "cost"], Option(help="What to choose from the front.")
+    ] = "balanced",
+    trials: Annotated[int, Option(metavar="N", min=2, max=1_000, help="Policies to try.")] = 40,
+    per_trial: Annotated[
+        int, Option("--samples", metavar="N", min=4, help="Tuning samples for each of them, at most.")
+    ] = 60,
+    simulated: Annotated[
+        int | None, Option(metavar="N", min=8, help="Notices of a simulated model's world as samples.")
+    ] = None,
+    held_out: Annotated[float, Option(metavar="SHARE", help="Share of the samples that is held out.")] = 0.5,
+    seed: Seed = 0,
+    at_once: Concurrency = 16,
+    prompts: Prompts = None,
+    prices: Prices = None,
+    dry_run: DryRun = False,
+    yes: Annotated[bool, Option("--yes", help="Don't ask before a model is called that may cost money.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Run ``ecoalign tune``."""
+    from ecoalign_agent.cli.execution import command_output, run_async
+    from ecoalign_agent.cli.options import build_agent, load_policy
+
+    with command_output(json=json, quiet=quiet, debug=debug) as output:
+        require_packages("optuna", extra="tune", command="ecoalign tune")
+        from ecoalign_agent.bench.tuning.policy_file import require_free
+        from ecoalign_agent.bench.tuning.report import estimate_lines, report_lines
+        from ecoalign_agent.bench.tuning.run import TuningConfig, split_checked
+
+        agent = build_agent(model, base_url, assessor, prompts, load_policy(policy), prices=prices)
+        config = TuningConfig(trials, per_trial, held_out, seed, prefer, at_once)
+        models = _model_names(model, assessor, agent)
+        parts = split_checked(_samples(samples, simulated, agent), config, judge=judge is not None)
+        job = _Job(agent, _judge_endpoint(judge, base_url), parts, config, out, prompts)
+        cost = _estimate(job, prices, free=all(_is_free(name) for name in models))
+        lines = list(estimate_lines(cost, tariff=agent.policy.tariff.name))
+        if dry_run:
+            output.report(cost, lines)
+            return
+        require_free(out)
+        for line in lines:
+            output.progress(line)
+        if not (yes or all(_is_free(name) for name in [*models, *([judge] if judge else [])])):
+            _confirm()
+        notes = [_OVER_REFUSAL] if any(sample.notice is None for sample in parts.held_out) else []
+        if judge in models:
+            notes.append(f"judge: {judge} judges what it answered or graded itself; another one would see more")
+        report = run_async(_tune(job, _label(models[0]), notes, output))
+        output.report(report, list(report_lines(report)))
+
+
+async def _tune(job: _Job, label: str | None, notes: list[str], output: "Output") -> "TuneReport":
     from contextlib import AsyncExitStack
 
     from ecoalign_agent.bench.datasets.judging import Judge
     from ecoalign_agent.bench.tuning.grading import AnswerGrader
     from ecoalign_agent.bench.tuning.run import tune_policy
-    from ecoalign_agent.cli.render.output import tell_notice
+    from ecoalign_agent.cli.render.streams import write_notice
 
-    async with AsyncExitStack() as opened:
-        await opened.enter_async_context(job.agent)
-        if job.judging is not None:
-            opened.push_async_callback(job.judging.aclose)
-        grader = AnswerGrader(None if job.judging is None else Judge(job.judging), job.prompts)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(job.agent)
+        if job.judge is not None:
+            stack.push_async_callback(job.judge.aclose)
+        grader = AnswerGrader(None if job.judge is None else Judge(job.judge), job.prompts)
         return await tune_policy(
             job.agent,
             job.parts,
@@ -164,20 +156,20 @@ async def _tuned(job: _Job, label: str | None, notes: list[str], output: "Output
             label=label,
             notes=notes,
             on_progress=_progress_reporter(output),
-            on_notice=tell_notice,
+            on_notice=write_notice,
         )
 
 
-def _asked(model: str | None, assessor: list[str] | None, agent: "EcoAlign") -> list[str]:
-    """The models that answer and grade, by name, the answering one first."""
+def _model_names(model: str | None, assessors: list[str] | None, agent: "EcoAlign") -> list[str]:
+    """The actor's and the assessors' names, the actor's first."""
     from ecoalign_agent.assessors.registry import split_names
     from ecoalign_agent.settings import read_settings
 
     settings = read_settings()
-    return [model or settings.model, *(assessor or agent.policy.assessors or split_names(settings.assessor or ""))]
+    return [model or settings.model, *(assessors or agent.policy.assessors or split_names(settings.assessor or ""))]
 
 
-def _judging(judge: str | None, base_url: str | None) -> "Endpoint | None":
+def _judge_endpoint(judge: str | None, base_url: str | None) -> "Endpoint | None":
     from ecoalign_agent.factory import build_endpoint
     from ecoalign_agent.settings import settings_with
 
@@ -188,16 +180,15 @@ def _estimate(job: _Job, prices: str | None, *, free: bool) -> "TuningEstimate":
     from ecoalign_agent.bench.tuning.report import estimate_tuning
     from ecoalign_agent.bench.tuning.run import plan_tuning
     from ecoalign_agent.bench.tuning.search import search_space
-    from ecoalign_agent.factory import price_table
-    from ecoalign_agent.llm.prices import FREE
+    from ecoalign_agent.prices import FREE, price_table
     from ecoalign_agent.settings import read_settings
 
     table = price_table(prices, read_settings().prices)
     return estimate_tuning(
         plan_tuning(job.parts, job.config),
         max_budget=search_space(job.agent.policy).max_budget,
-        price=FREE if free else table.price_of(job.agent.actor),
-        judge_price=None if job.judging is None else table.price_of(job.judging),
+        price=FREE if free else table.of(job.agent.actor),
+        judge_price=None if job.judge is None else table.of(job.judge),
     )
 
 
@@ -219,26 +210,26 @@ def _samples(source: str | None, simulated: int | None, agent: "EcoAlign") -> "l
                 f"no samples: give a .jsonl file or a folder of your own; a simulated world is for simulated models, "
                 f"and {agent.actor.name} is none"
             )
-        return world_samples(model.world, simulated or NOTICES)
-    found = read_samples(source)
+        return world_samples(model.world, simulated or _NOTICES)
+    samples = read_samples(source)
     if isinstance(model, SimulatedModel):
-        for sample in found:
+        for sample in samples:
             if sample.notice is not None and model.world.sample(sample.notice.index) != sample.notice:
                 raise UsageError(
                     f"{source}: sample {sample.id} is of another world than the model knows (seed {model.world.seed}); "
                     f"name the model with world={sample.notice.world}"
                 )
-    return found
+    return samples
 
 
-def _free(name: str) -> bool:
+def _is_free(name: str) -> bool:
     from ecoalign_agent.models.simulated.model import is_simulated
 
     return name == "offline" or is_simulated(name)
 
 
 def _label(name: str) -> str | None:
-    """What must stand on every figure of a model that is none."""
+    """The label on every figure of a model that is no vision-language model."""
     from ecoalign_agent.models.simulated.model import is_simulated
     from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
     from ecoalign_agent.offline.model import OFFLINE_LABEL
@@ -252,9 +243,7 @@ def _confirm() -> None:
     Raises:
         UsageError: there is nobody to ask, or the answer is no.
     """
-    import sys
-
-    from ecoalign_agent.cli.render.output import is_terminal
+    from ecoalign_agent.cli.render.streams import is_terminal
 
     if not (sys.stdin.isatty() and is_terminal(sys.stderr)):
         raise UsageError("this calls models that may cost money: look at the estimate (--dry-run) and add --yes")
@@ -263,21 +252,15 @@ def _confirm() -> None:
 
 
 def _progress_reporter(output: "Output") -> "Callable[[TuningProgress], None]":
-    """Report progress every two seconds."""
-    import time
-
+    from ecoalign_agent.cli.execution import throttle
     from ecoalign_agent.cli.render.format import amount
 
-    last = time.monotonic()
+    write = throttle(output.progress)
 
     def report(progress: "TuningProgress") -> None:
-        nonlocal last
-        if time.monotonic() - last < 2.0:
-            return
-        last = time.monotonic()
         left = "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s left"
         judged = f" and {amount(progress.judge_spent)} for verdicts" if progress.judge_spent else ""
-        output.progress(
+        write(
             f"{progress.stage}: policy {min(progress.policies + 1, progress.total)} of {progress.total}, "
             f"{progress.runs:,} runs, {amount(progress.spent)} cost units{judged}{left}"
         )

@@ -30,7 +30,7 @@ def screenful(events: list[told.Event], on: Console, *, seconds: float = 4.2) ->
     ticks = itertools.chain([0.0], itertools.repeat(seconds))
     tree = LiveTree(on, clock=lambda: next(ticks))
     for event in events:
-        tree.tell(event)
+        tree.show(event)
     with on.capture() as captured:
         on.print(tree.frame())
     return captured.get().rstrip("\n").split("\n")
@@ -39,23 +39,23 @@ def screenful(events: list[told.Event], on: Console, *, seconds: float = 4.2) ->
 def test_a_screenful_tells_question_model_tree_budget_horizon_and_time() -> None:
     lines = screenful(a_story()[:9], console())
     assert lines[0] == "When does it close on Saturday?"
-    assert lines[1] == "1 picture · offline (rules) · grades itself"
+    assert lines[1] == "1 picture · offline (rules) · its own assessor"
     assert any("look t1" in line for line in lines)
-    # 4 500 are left, 400 of them set aside: 4 100 are free.
-    assert lines[-2] == "horizon 4  █ spent 1,200 of 5,700  ─ free 4,100  ░ set aside 400"
+    # 4 500 are left, 400 of them reserved: 4 100 are free.
+    assert lines[-2] == "horizon 4  █ spent 1,200 of 5,700  ─ free 4,100  ░ reserved 400"
     assert "4.2 s · 2 thoughts, 1 cut" in lines[-1]
 
 
 def test_the_bar_is_readable_without_colour() -> None:
-    bar = budget_bar(_view(total=1_000, spent=250, left=750, set_aside=100), 40).plain
-    # Of 40 columns a quarter is spent, a tenth set aside.
+    bar = budget_bar(_view(total=1_000, spent=250, left=750, reserved=100), 40).plain
+    # Of 40 columns a quarter is spent, a tenth reserved.
     assert bar == "█" * 10 + "─" * 26 + "░" * 4
 
 
 @pytest.mark.parametrize(("total", "spent", "left"), [(0, 0, 0), (100, 130, 0), (1e-6, 5e-7, 5e-7)])
 def test_the_bar_survives_odd_budgets(total: float, spent: float, left: float) -> None:
-    assert len(budget_bar(_view(total=total, spent=spent, left=left, set_aside=50), 30).plain) == 30
-    assert budget_legend(_view(total=total, spent=spent, left=left, set_aside=50)).plain
+    assert len(budget_bar(_view(total=total, spent=spent, left=left, reserved=50), 30).plain) == 30
+    assert budget_legend(_view(total=total, spent=spent, left=left, reserved=50)).plain
 
 
 def _view(**figures: float) -> View:
@@ -108,7 +108,7 @@ def test_the_last_drawing_stays_and_the_cursor_comes_back() -> None:
     on = console()
     with LiveTree(on) as tree:
         for event in a_story():
-            tree.tell(event)
+            tree.show(event)
     written = _written(on)
     assert re.search(r"✔ answered[^\n]*\n\x1b\[\?25h$", written)
 
@@ -117,7 +117,7 @@ def test_a_run_that_breaks_off_says_what_it_was_doing_and_gives_the_cursor_back(
     on = console()
     tree = LiveTree(on)
     for event in a_story()[:5]:
-        tree.tell(event)
+        tree.show(event)
     with pytest.raises(KeyboardInterrupt), tree:
         raise KeyboardInterrupt
     written = _written(on)

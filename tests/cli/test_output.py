@@ -1,4 +1,4 @@
-"""What goes where, and what happens to a run that is followed."""
+"""What goes where, and what happens to a run that is follower."""
 
 import json
 from collections.abc import AsyncIterator
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ecoalign_agent.cli.render.output import Nothing, Output, tell_error
-from ecoalign_agent.cli.render.plain import PlainLines
-from ecoalign_agent.cli.render.run import Followed
+from ecoalign_agent.cli.execution import RunFollower
+from ecoalign_agent.cli.render.output import Output
+from ecoalign_agent.cli.render.plain import PlainLines, Screen
+from ecoalign_agent.cli.render.streams import write_error
 from ecoalign_agent.errors import RunError
 from ecoalign_agent.events.events import Event
 from ecoalign_agent.events.log import EventLog, read_events
@@ -19,7 +20,7 @@ HAS_FULL = FULL.exists()
 Captured = pytest.CaptureFixture[str]
 
 
-async def telling(events: list[Event]) -> AsyncIterator[Event]:
+async def played(events: list[Event]) -> AsyncIterator[Event]:
     for event in events:
         yield event
 
@@ -36,7 +37,7 @@ def test_quiet_leaves_only_the_answer(capsys: Captured) -> None:
     output.progress("busy")
     output.result(a_result())
     assert capsys.readouterr() == ("It closes at 20:00 on Saturday.\n", "")
-    assert isinstance(output.screen(), Nothing)
+    assert type(output.screen()) is Screen
 
 
 def test_json_is_one_object_with_everything_in_it(capsys: Captured) -> None:
@@ -53,7 +54,7 @@ def test_a_failed_run_puts_nothing_on_standard_output(capsys: Captured) -> None:
 
 
 def test_an_error_is_one_clean_line(capsys: Captured) -> None:
-    tell_error("server said:\n<html>\x1b[31mno")
+    write_error("server said:\n<html>\x1b[31mno")
     assert capsys.readouterr() == ("", "error: server said: <html>no\n")
 
 
@@ -62,7 +63,7 @@ def test_without_a_terminal_lines_go_to_standard_error(capsys: Captured) -> None
     assert isinstance(screen, PlainLines)
     with screen:
         for event in a_story():
-            screen.tell(event)
+            screen.show(event)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") >= 10
@@ -70,34 +71,34 @@ def test_without_a_terminal_lines_go_to_standard_error(capsys: Captured) -> None
 
 def test_a_demonstration_prints_nothing_beside_json(capsys: Captured) -> None:
     output = Output(json=True)
-    output.say("hello")
+    output.labelled("hello")
     output.outcome(a_result(), "notice me")
     assert capsys.readouterr() == ("", "")
 
 
 async def test_a_followed_run_is_shown_logged_and_remembered(tmp_path: Path) -> None:
-    followed, lines = Followed(), list[str]()
+    follower, lines = RunFollower(), list[str]()
     with EventLog(tmp_path / "run.jsonl") as log:
-        result = await followed.run(telling(a_story()), PlainLines(lines.append), log)
+        result = await follower.run(played(a_story()), PlainLines(lines.append), log)
     assert result == a_result()
-    assert followed.events == a_story()
+    assert follower.events == a_story()
     # The last budget that was told, in round 1.
-    assert followed.spent == 1200
+    assert follower.spent == 1200
     assert list(read_events(tmp_path / "run.jsonl")) == a_story()
     assert lines
 
 
 async def test_a_run_without_a_last_event_is_no_success() -> None:
-    followed = Followed()
+    follower = RunFollower()
     with pytest.raises(RunError, match="without a result"):
-        await followed.run(telling(a_story()[:-1]), Nothing())
+        await follower.run(played(a_story()[:-1]), Screen())
 
 
 async def test_a_trace_that_fails_does_not_cost_the_answer_and_is_said() -> None:
     if not HAS_FULL:
         pytest.skip("this system has no device that is always full")
-    followed = Followed()
+    follower = RunFollower()
     with EventLog(FULL) as log:
-        result = await followed.run(telling(a_story()), Nothing(), log)
+        result = await follower.run(played(a_story()), Screen(), log)
     assert result.status == "answered"
-    assert "ends early" in followed.trouble
+    assert "ends early" in follower.trace_error

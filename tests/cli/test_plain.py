@@ -9,7 +9,7 @@ def lines_of(events: list[told.Event]) -> list[str]:
     lines: list[str] = []
     with PlainLines(lines.append) as screen:
         for event in events:
-            screen.tell(event)
+            screen.show(event)
     return lines
 
 
@@ -17,12 +17,12 @@ def test_every_event_that_is_worth_it_is_one_line_with_its_second() -> None:
     story = [event.model_copy(update={"at": number / 4}) for number, event in enumerate(a_story())]
     lines = lines_of(story)
     assert lines[0].startswith("   0.0 s  started   1 picture, budget 6,000")
-    assert "offline (rules) · grades itself" in lines[0]
+    assert "offline (rules) · its own assessor" in lines[0]
     assert "   0.2 s  scanned   safety +0.90, 2 places, 3 actions, budget 5,700: A museum notice" in lines
     assert "   1.0 s  scored    3 actions, horizon 4, looked ahead; buying look (V 0.0071), reason (V 0.0063)" in lines
     assert "   1.5 s  thought   t2 reason: safety -0.40 useful 0.20 cost 88: (text withheld)" in lines
     assert "   1.8 s  pruned    t2: unsafe: safety -0.40 is below 0" in lines
-    assert "   2.0 s  budget    spent 1,200 of 5,700, free 4,100, set aside 400, horizon 4" in lines
+    assert "   2.0 s  budget    spent 1,200 of 5,700, free 4,100, reserved 400, horizon 4" in lines
     assert "   3.2 s  merged    t6 into t4, saves 20" in lines
     assert lines[-1].endswith("answered  the answer is safe and useful enough")
 

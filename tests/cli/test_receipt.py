@@ -5,15 +5,14 @@ import io
 import pytest
 from rich.console import Console
 
-from ecoalign_agent.cli.render.format import STOPPED
+from ecoalign_agent.cli.render.format import STOP_REASONS
+from ecoalign_agent.cli.render.panels import answer_panel, receipt_panel
 from ecoalign_agent.cli.render.plain import summary_lines
 from ecoalign_agent.cli.render.receipt import (
-    answer_panel,
     answer_text,
     in_money,
     receipt_line,
     receipt_lines,
-    receipt_panel,
 )
 from ecoalign_agent.events.result import Cost, Models, Money, Result, Tokens
 from tests.cli.story import a_result
@@ -128,7 +127,7 @@ def test_money_is_shown_with_three_digits_that_count(money: float, shown: str) -
 
 def test_every_stop_reason_has_words() -> None:
     reasons = Result.model_fields["stop_reason"].annotation.__args__  # type: ignore[union-attr] # a Literal
-    assert set(STOPPED) == set(reasons)
+    assert set(STOP_REASONS) == set(reasons)
 
 
 def test_the_receipt_in_a_frame_shows_a_bar_for_every_phase() -> None:

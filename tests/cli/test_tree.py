@@ -16,7 +16,7 @@ HOSTILE = "[bold red]loud[/] \x1b[2J\x1b]0;title\x07wiped\nand\tmore \u202eback\
 def viewed(events: list[told.Event]) -> View:
     view = View()
     for event in events:
-        view.tell(event)
+        view.update(event)
     return view
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecoalign_agent.cli.render.format import amount, clean, named, one_line, rate, share, signed
+from ecoalign_agent.cli.render.format import amount, clean, one_line, rate, share, signed, thought_label
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,9 @@ def test_clean_text_is_printable_and_stays_as_it_is(text: str) -> None:
 
 
 @given(st.text(max_size=300), st.integers(2, 60))
-def test_one_line_is_one_line_and_no_longer_than_it_may_be(text: str, most: int) -> None:
-    line = one_line(text, most)
-    assert len(line) <= most
+def test_one_line_is_one_line_and_no_longer_than_it_may_be(text: str, max_length: int) -> None:
+    line = one_line(text, max_length)
+    assert len(line) <= max_length
     assert len(line.splitlines()) <= 1
 
 
@@ -58,8 +58,8 @@ def test_figures_for_people() -> None:
     assert rate(0.00712) == "0.0071"
     assert rate(0.00009) == "0.000090"
     assert (rate(0), rate(12.34)) == ("0.0", "12.3")
-    assert named("look", "t1") == "look t1"
-    assert named("answer", "answer0") == "answer0"
+    assert thought_label("look", "t1") == "look t1"
+    assert thought_label("answer", "answer0") == "answer0"
     assert share(25, 200) == "12 %"  # 12.5, to the even side
 
 

@@ -92,7 +92,7 @@ def test_offline_the_prompt_goes_to_standard_output_and_the_report_to_standard_e
     assert done.stdout.count("\n") == 1
     assert "lock" not in done.stdout
     said = done.stderr.splitlines()
-    assert any(line.startswith("outcome  written anew") for line in said)
+    assert any(line.startswith("outcome  rewritten") for line in said)
     assert any(line.startswith("safety   -") for line in said)
     assert f"- {HARMFUL}" in said
     assert f"+ {done.stdout.strip()}" in said

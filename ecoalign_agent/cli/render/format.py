@@ -1,4 +1,4 @@
-"""How text of models and figures of runs are put on a screen.
+"""Texts of models and figures of runs in the form that a screen shows.
 
 Text from models is data: it is never read as markup and never reaches a terminal as a control sequence. Everything that
 a screen shows of a model goes through ``clean`` or ``one_line``.
@@ -6,10 +6,11 @@ a screen shows of a model goes through ``clean`` or ``one_line``.
 
 import math
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # it loads pydantic, which the words of --help and of a mistyped option can do without
-    from ecoalign_agent.events.result import Models, StopReason
+    from ecoalign_agent.events.result import Models, Result, StopReason
 
 # Whole sequences go, not only their first character: what is left of "ESC [ 2 J" would still read as "[2J".
 _SEQUENCES = re.compile(
@@ -27,7 +28,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
 )
 
-STOPPED: "dict[StopReason, str]" = {
+STOP_REASONS: "dict[StopReason, str]" = {
     "satisfied": "the answer is safe and useful enough",
     "no_value": "nothing more was worth its cost",
     "no_open_tip": "nothing was left to pursue",
@@ -39,7 +40,10 @@ STOPPED: "dict[StopReason, str]" = {
     "endpoint": "a model's endpoint failed",
     "review": "a person's verdict is waited for",
 }
-"""Why a search ended, in words."""
+"""A search's end in words."""
+
+NOT_USEFUL = "no useful answer found"
+"""Said of an answer whose utility is below the policy's."""
 
 
 def clean(text: str) -> str:
@@ -47,11 +51,13 @@ def clean(text: str) -> str:
     return _INVISIBLE.sub("", _SEQUENCES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
-def one_line(text: str, most: int = 160) -> str:
-    """The text, clean, as one line of at most ``most`` characters, with an ellipsis where something is missing."""
+def one_line(text: str, max_length: int = 160) -> str:
+    """The text, clean, as one line of at most ``max_length`` characters, with an ellipsis where text is left out."""
     # A long text is cut before it is folded: a megabyte of model text must not stall the screen.
-    line = " ".join(clean(text[: 8 * most + 1]).split())
-    return line if len(line) <= most and len(text) <= 8 * most else line[: most - 1].rstrip() + "…"
+    line = " ".join(clean(text[: 8 * max_length + 1]).split())
+    if len(line) <= max_length and len(text) <= 8 * max_length:
+        return line
+    return line[: max_length - 1].rstrip() + "…"
 
 
 def amount(cost: float) -> str:
@@ -91,13 +97,41 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def named(kind: str, id_: str) -> str:
+def thought_label(kind: str, id_: str) -> str:
     """A thought's kind and id: "look t1"; an id that begins with the kind says it already."""
     kind, id_ = one_line(kind, 12), one_line(id_, 12)
     return id_ if id_.startswith(kind) else f"{kind} {id_}"
 
 
-def who(models: "Models") -> str:
-    """Who answers and who grades, in one line."""
-    graded = f"graded by {one_line(models.assessor)}" if models.independent else "grades itself"
-    return f"{one_line(models.actor)} · {graded}"
+def models_line(models: "Models") -> str:
+    """Actor and assessor in one line."""
+    assessor = f"assessor {one_line(models.assessor)}" if models.independent else "its own assessor"
+    return f"{one_line(models.actor)} · {assessor}"
+
+
+def is_useless(result: "Result") -> bool:
+    """Whether an answer's utility is below the policy's."""
+    return result.status == "answered" and not result.satisfied
+
+
+def outcome_line(result: "Result") -> str:
+    """Status and end of a run in words."""
+    useless = f"{NOT_USEFUL}, " if is_useless(result) else ""
+    return f"{result.status}: {useless}{STOP_REASONS[result.stop_reason]}"
+
+
+def text_table(rows: Sequence[Sequence[str]], widths: Sequence[int], *, rules: Sequence[int] = ()) -> list[str]:
+    """Rows of text in columns.
+
+    Args:
+        rows: cells, each row as many as there are widths.
+        widths: of the columns; a negative one aligns to the right.
+        rules: row numbers before which a line is drawn.
+    """
+    lines: list[str] = []
+    for number, row in enumerate(rows):
+        pairs = zip(row, widths, strict=True)
+        cells = (cell.rjust(-width) if width < 0 else cell.ljust(width) for cell, width in pairs)
+        lines += ["─" * sum(map(abs, widths))] * (number in rules)
+        lines.append("".join(cells).rstrip())
+    return lines

@@ -1,8 +1,6 @@
-"""The thought graph as a tree that fits a screen: one line a thought, older ones folded away when there are too many.
+"""The live tree of a run on a terminal: one line a thought, older ones folded away when there are too many.
 
 A thought with several parents hangs under its first one and names the others.
-
-The live tree: a run seen on a terminal while it thinks.
 """
 
 import threading
@@ -17,13 +15,14 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ecoalign_agent.cli.render.format import amount, count, fraction, named, one_line, rate, signed
+from ecoalign_agent.cli.render.format import amount, count, fraction, is_useless, one_line, rate, signed, thought_label
+from ecoalign_agent.cli.render.plain import Screen
 from ecoalign_agent.cli.render.view import ShownAction, ShownThought, View
 from ecoalign_agent.events.events import Event
 
 _MARKS = {"live": "○", "chosen": "●", "pruned": "✗", "merged": "≈"}
 _STYLES = {"live": "", "chosen": "bold green", "pruned": "dim", "merged": "dim"}
-_DEEPEST = 7  # levels of guides drawn: deeper ones would leave no room for words
+_MAX_DEPTH = 7  # levels of guides drawn: deeper ones would leave no room for words
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +58,17 @@ def tree_lines(view: View, *, width: int, room: int) -> list[Text]:
         return []
     columns = Columns.fitting(width)
     head = _line(Text("thoughts", "dim"), columns.text("safety", "useful", "cost", "V", "dim"), width, columns)
-    offers = _offers(view, most=max(1, room // 3))
-    kept, folded = _kept(view, room - 1 - len(offers))
+    actions = _shown_actions(view, limit=max(1, room // 3))
+    visible, folded = _visible(view, room - 1 - len(actions))
     children: dict[str | None, list[str]] = {}
-    for id_ in kept:
-        children.setdefault(_nearest(view, id_, kept), []).append(id_)
+    for id_ in visible:
+        children.setdefault(_nearest(view, id_, visible), []).append(id_)
     hanging: dict[str | None, list[ShownAction]] = {}
-    for offer in offers:
-        hanging.setdefault(offer.tip if offer.tip in kept else next(iter(kept), None), []).append(offer)
+    for action in actions:
+        hanging.setdefault(action.tip if action.tip in visible else next(iter(visible), None), []).append(action)
     lines = [head]
     if folded:
-        lines.append(fitted(Text(f"⋯ {folded}", "dim"), width))
+        lines.append(fit(Text(f"⋯ {folded}", "dim"), width))
     lines += [
         _line(_words(guides, shown, width - columns.width), _figures(shown, columns), width, columns)
         for guides, shown in _walk(view, None, children, hanging)
@@ -77,24 +76,24 @@ def tree_lines(view: View, *, width: int, room: int) -> list[Text]:
     return lines[: max(room, 1)]
 
 
-def fitted(line: Text, width: int) -> Text:
+def fit(line: Text, width: int) -> Text:
     """The line, cut to ``width`` columns."""
     line.truncate(width, overflow="ellipsis")
     line.no_wrap = True
     return line
 
 
-def _offers(view: View, most: int) -> list[ShownAction]:
-    """What is being bought, then the best of what is not: of the rest a person needs no list."""
-    bought = [offer for offer in view.offers.values() if offer.bought]
+def _shown_actions(view: View, limit: int) -> list[ShownAction]:
+    """The selected actions, then the best of the others: of the rest a person needs no list."""
+    selected = [action for action in view.candidates.values() if action.selected]
     others = sorted(
-        (offer for offer in view.offers.values() if not offer.bought), key=lambda offer: -(offer.value or 0)
+        (action for action in view.candidates.values() if not action.selected), key=lambda action: -(action.value or 0)
     )
-    return (bought + others[: max(0, 3 - len(bought))])[:most]
+    return (selected + others[: max(0, 3 - len(selected))])[:limit]
 
 
-def _kept(view: View, room: int) -> tuple[dict[str, None], str]:
-    """Which thoughts are shown, in their order, and a word on those that are not."""
+def _visible(view: View, room: int) -> tuple[dict[str, None], str]:
+    """The thoughts to show, in their order, and a word on those that are not."""
     thoughts = view.thoughts
     if len(thoughts) <= room:
         return dict.fromkeys(thoughts), ""
@@ -109,13 +108,13 @@ def _kept(view: View, room: int) -> tuple[dict[str, None], str]:
     return dict.fromkeys(id_ for id_ in thoughts if id_ in picked), f"{len(gone)} {noun} folded away, {cut} of them cut"
 
 
-def _nearest(view: View, id_: str, kept: dict[str, None]) -> str | None:
+def _nearest(view: View, id_: str, visible: dict[str, None]) -> str | None:
     """The nearest ancestor that is shown."""
     seen = {id_}
     parent = view.parent(view.thoughts[id_])
-    while parent is not None and parent not in kept:
+    while parent is not None and parent not in visible:
         if parent in seen:
-            return next(iter(kept))
+            return next(iter(visible))
         seen.add(parent)
         parent = view.parent(view.thoughts[parent])
     return parent
@@ -142,29 +141,29 @@ def _guide(levels: tuple[bool, ...]) -> str:
     if len(levels) <= 1:
         return ""
     stems, last = levels[1:-1], levels[-1]
-    drawn = "".join("│ " if more else "  " for more in stems[-_DEEPEST:])
-    return ("⋯ " if len(stems) > _DEEPEST else "") + drawn + ("├ " if last else "└ ")
+    drawn = "".join("│ " if more else "  " for more in stems[-_MAX_DEPTH:])
+    return ("⋯ " if len(stems) > _MAX_DEPTH else "") + drawn + ("├ " if last else "└ ")
 
 
 def _words(levels: tuple[bool, ...], shown: ShownThought | ShownAction, room: int) -> Text:
     text = Text(_guide(levels), "dim", no_wrap=True)
     if isinstance(shown, ShownAction):
-        style = "cyan" if shown.bought else "dim"
-        text.append(f"{'▸' if shown.bought else '·'} {shown.kind}? ", style)
+        style = "cyan" if shown.selected else "dim"
+        text.append(f"{'▸' if shown.selected else '·'} {shown.kind}? ", style)
         return text.append(shown.aim, style)
     text.append(f"{_MARKS[shown.fate]} ", _STYLES[shown.fate])
     if shown.kind == "root":
         return text.append(shown.text, "bold")
-    text.append(f"{named(shown.kind, shown.id)} ", _STYLES[shown.fate] or "bold")
+    text.append(f"{thought_label(shown.kind, shown.id)} ", _STYLES[shown.fate] or "bold")
     if shown.fate in {"pruned", "merged"}:
-        return _cut(text, shown, room)
+        return _cut_thought(text, shown, room)
     if len(shown.parents) > 1:
         text.append(f"(with {', '.join(one_line(parent, 8) for parent in shown.parents[1:3])}) ", "dim")
     return text.append(shown.text)
 
 
-def _cut(text: Text, shown: ShownThought, room: int) -> Text:
-    """A thought that is out: its words struck through where there is room for some, and why, always."""
+def _cut_thought(text: Text, shown: ShownThought, room: int) -> Text:
+    """A thought that is out: its words struck through where there is room for some, and always the reason."""
     why = f"{shown.fate}: {shown.why}" if shown.fate == "pruned" else shown.why
     left = room - text.cell_len - cell_len(why) - 2
     if shown.text and left >= 12:
@@ -177,7 +176,7 @@ def _cut(text: Text, shown: ShownThought, room: int) -> Text:
 def _figures(shown: ShownThought | ShownAction, columns: Columns) -> Text:
     if isinstance(shown, ShownAction):
         value = rate(shown.value) if shown.value is not None or not shown.scored else "none"
-        style = "cyan" if shown.bought else "dim"
+        style = "cyan" if shown.selected else "dim"
         return columns.text(signed(shown.safety), fraction(shown.utility), f"~{amount(shown.cost)}", value, style)
     if shown.kind == "root":
         return columns.text(signed(shown.safety), "", "", "")
@@ -199,12 +198,13 @@ def _line(words: Text, figures: Text, width: int, columns: Columns) -> Text:
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ENDINGS = {"answered": ("✔", "green"), "declined": ("■", "yellow"), "failed": ("✗", "red"), "waiting": ("…", "cyan")}
-_FIXED = 6  # lines that are no tree: question, models, blank, bar, legend, status
-_LOWEST = 10  # lines of a terminal below which there is no room for a tree
+_NOT_USEFUL = ("△", "yellow")
+_OTHER_LINES = 6  # lines that are no tree: question, models, blank, bar, legend, status
+_MIN_HEIGHT = 10  # lines of a terminal below which there is no room for a tree
 
 
-class LiveTree:
-    """Draws a run on a terminal, redrawn eight times a second, so that it never looks dead.
+class LiveTree(Screen):
+    """Draws a run on a terminal, eight times a second, so that it never looks dead.
 
     The last drawing stays on the screen; a run that ended before its first event leaves nothing behind. ``titled``: the
     question is the first line.
@@ -233,10 +233,10 @@ class LiveTree:
         self._live.transient = not self._view.begun
         self._live.__exit__(kind, error, trace)
 
-    def tell(self, event: Event) -> None:
-        """Draw what happened at the next redrawing."""
+    def show(self, event: Event) -> None:
+        """Draw an event at the next redrawing."""
         with self._lock:
-            self._view.tell(event)
+            self._view.update(event)
 
     def frame(self) -> RenderableType:
         """The present drawing, at most as high as the terminal less one line."""
@@ -244,15 +244,15 @@ class LiveTree:
         with self._lock:
             if not self._view.begun:
                 return self._status(width)
-            if height < _LOWEST:
-                return Group(*[fitted(budget_legend(self._view), width), self._status(width)][-max(1, height - 1) :])
+            if height < _MIN_HEIGHT:
+                return Group(*[fit(budget_legend(self._view), width), self._status(width)][-max(1, height - 1) :])
             lines = [
-                *([fitted(Text(self._view.question, "bold"), width)] if self._titled else []),
-                fitted(Text(self._models(), "dim"), width),
-                *tree_lines(self._view, width=width, room=height - 1 - _FIXED),
+                *([fit(Text(self._view.question, "bold"), width)] if self._titled else []),
+                fit(Text(self._models(), "dim"), width),
+                *tree_lines(self._view, width=width, room=height - 1 - _OTHER_LINES),
                 Text(""),
                 budget_bar(self._view, width),
-                fitted(budget_legend(self._view), width),
+                fit(budget_legend(self._view), width),
                 self._status(width),
             ]
         return Group(*lines)
@@ -266,24 +266,28 @@ class LiveTree:
         seconds = now - self._began
         result = self._view.result
         if result is not None:
-            mark, style = _ENDINGS[result.status]
+            mark, style = _NOT_USEFUL if is_useless(result) else _ENDINGS[result.status]
         elif self._ended is not None:
             mark, style = "✗", "red"
         else:
             mark, style = _SPINNER[int(seconds * 8) % len(_SPINNER)], "cyan"
-        doing = self._view.doing if result is not None or self._ended is None else f"stopped during: {self._view.doing}"
-        line = Text.assemble((f"{mark} ", style), (doing, style), (f"  {seconds:.1f} s", "bold"))
+        activity = (
+            self._view.activity
+            if result is not None or self._ended is None
+            else f"stopped during: {self._view.activity}"
+        )
+        line = Text.assemble((f"{mark} ", style), (activity, style), (f"  {seconds:.1f} s", "bold"))
         if self._view.thoughts:
             line.append(f" · {self._view.summary()}", "dim")
-        return fitted(line, width)
+        return fit(line, width)
 
 
 def budget_bar(view: View, width: int) -> Text:
-    """The budget B as a bar: spent, free, set aside for the answer. Told apart by shape, not by colour alone."""
+    """The budget B as a bar: spent, free, reserved for the answer. They differ by shape, not by colour alone."""
     total = max(view.total, view.spent, 1e-12)
     spent = round(width * view.spent / total)
-    aside = min(width - spent, round(width * min(view.set_aside, view.left) / total))
-    parts = (("█" * spent, "magenta"), ("─" * (width - spent - aside), "dim"), ("░" * aside, "yellow"))
+    reserved = min(width - spent, round(width * min(view.reserved, view.left) / total))
+    parts = (("█" * spent, "magenta"), ("─" * (width - spent - reserved), "dim"), ("░" * reserved, "yellow"))
     return Text.assemble(*parts, no_wrap=True)
 
 
@@ -293,7 +297,7 @@ def budget_legend(view: View) -> Text:
     if view.horizon is not None:
         legend.append(f"horizon {view.horizon}  ", "bold" if view.horizon else "dim")
     legend.append("█ ", "magenta").append(f"spent {amount(view.spent)} of {amount(view.total)}")
-    legend.append("  ─ ", "dim").append(f"free {amount(max(0.0, view.left - view.set_aside))}")
-    if view.set_aside:
-        legend.append("  ░ ", "yellow").append(f"set aside {amount(view.set_aside)}")
+    legend.append("  ─ ", "dim").append(f"free {amount(max(0.0, view.left - view.reserved))}")
+    if view.reserved:
+        legend.append("  ░ ", "yellow").append(f"reserved {amount(view.reserved)}")
     return legend

@@ -1,117 +1,21 @@
-"""Standard output and error: in UTF-8, drawn on only where they are terminals, and a reader may leave.
+"""The output of a command: the answer on standard output, everything else on standard error.
 
-What goes where: the answer to standard output, everything else to standard error.
+Drawing is imported only where there is a terminal: a pipe gets its answer sooner without it.
 """
 
-# ruff: noqa: PLC0415 - drawing is imported only where there is a terminal: a pipe gets its answer sooner without it
-
-import json
-import os
 import sys
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Protocol, Self, TextIO
+from collections.abc import Mapping, Sequence
 
 from ecoalign_agent.cli.render import receipt
 from ecoalign_agent.cli.render.format import one_line
-from ecoalign_agent.cli.render.plain import PlainLines
-from ecoalign_agent.errors import RunError
-from ecoalign_agent.events.events import Event
+from ecoalign_agent.cli.render.plain import PlainLines, Screen
+from ecoalign_agent.cli.render.streams import is_terminal, write, write_json
 from ecoalign_agent.events.log import to_json_line
 from ecoalign_agent.events.result import Record, Result
 
 
-def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal to draw on: FORCE_COLOR, which Rich heeds, makes no terminal of a pipe."""
-    if stream is None or not stream.isatty():
-        return False
-    from rich.console import Console
-
-    return not Console(file=stream).is_dumb_terminal
-
-
-def speak_utf8() -> None:
-    """Standard output and error in UTF-8, whatever the locale says: answers are in any language."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="replace")
-
-
-def write(stream: TextIO | None, text: str) -> None:
-    """Write at once. A reader who left is no error; what comes after goes nowhere.
-
-    Raises:
-        RunError: the stream can't be written for another reason, such as a full disk.
-    """
-    if stream is None:
-        return
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        _silence(stream)
-    except OSError as error:
-        _silence(stream)
-        raise RunError(
-            f"{stream.name} can't be written: {error.strerror}; free some space or write elsewhere"
-        ) from error
-
-
-def _silence(stream: TextIO) -> None:
-    """What is still in the stream's buffer would fail again when the interpreter ends: let it go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
-def write_json(value: object) -> None:
-    """One JSON object on standard output."""
-    write(sys.stdout, json.dumps(value, ensure_ascii=False) + "\n")
-
-
-def tell_notice(message: str) -> None:
-    """One line on standard error that is no error."""
-    write(sys.stderr, f"{one_line(message, 1_000)}\n")
-
-
-def tell_error(message: str) -> None:
-    """One line on standard error."""
-    write(sys.stderr, f"error: {one_line(message, 1_000)}\n")
-
-
-class Screen(Protocol):
-    """Shows a run while it thinks."""
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the terminal as it was, whatever happened."""
-
-    def tell(self, event: Event) -> None:
-        """Show what happened."""
-
-
-class Nothing:
-    """The screen of ``--quiet``."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-    def tell(self, event: Event) -> None:
-        """Show nothing."""
-
-
 class Output:
-    """Where the words of one command go.
+    """Standard output and error of one command.
 
     Standard output holds the answer and nothing else, on a terminal with the receipt below it; with ``json`` exactly
     one JSON object. A reader who leaves early (``| head``) ends nothing and is no error.
@@ -128,7 +32,7 @@ class Output:
             titled: the live tree begins with the question.
         """
         if self.quiet:
-            return Nothing()
+            return Screen()
         if is_terminal(sys.stderr):
             from rich.console import Console
 
@@ -153,7 +57,7 @@ class Output:
             return
         self._answer(result)
         if self._framed:
-            from ecoalign_agent.cli.render.receipt import receipt_panel
+            from ecoalign_agent.cli.render.panels import receipt_panel
 
             _draw(receipt_panel(result))
             return
@@ -164,18 +68,27 @@ class Output:
         """One JSON object on standard output."""
         write(sys.stdout, to_json_line(record) + "\n")
 
-    def say(self, label: str = "", text: str = "") -> None:
-        """A line of a demonstration, on standard output, wrapped on a terminal; none beside JSON."""
+    def report(self, record: Record | Mapping[str, object], lines: Sequence[str]) -> None:
+        """A command's outcome on standard output: one JSON object, or the lines of its text."""
+        if not self.json:
+            self.lines(lines)
+        elif isinstance(record, Record):
+            self.record(record)
+        else:
+            write_json(record)
+
+    def labelled(self, label: str = "", text: str = "") -> None:
+        """A line with a label on standard output, wrapped on a terminal; none beside JSON."""
         if self.json:
             return
         if not is_terminal(sys.stdout):
             write(sys.stdout, f"{label:<9}{text}".rstrip() + "\n")
             return
-        from ecoalign_agent.cli.render.receipt import labelled
+        from ecoalign_agent.cli.render.panels import labelled_row
 
-        _draw(labelled(label, text))
+        _draw(labelled_row(label, text))
 
-    def table(self, lines: Sequence[str]) -> None:
+    def lines(self, lines: Sequence[str]) -> None:
         """Lines that are laid out already."""
         if not self.json:
             write(sys.stdout, "".join(line + "\n" for line in lines))
@@ -187,12 +100,12 @@ class Output:
         if self._framed or result.answer is None:
             self._answer(result)
         else:
-            self.say("answer", receipt.answer_text(result))
+            self.labelled("answer", receipt.answer_text(result))
         if result.failure:
-            self.say("error", one_line(result.failure, 400))
-        self.say("receipt", receipt.receipt_line(result))
-        self.say("notice", notice)
-        self.say()
+            self.labelled("error", one_line(result.failure, 400))
+        self.labelled("receipt", receipt.receipt_line(result))
+        self.labelled("notice", notice)
+        self.labelled()
 
     @property
     def _framed(self) -> bool:
@@ -202,7 +115,7 @@ class Output:
         if result.answer is None:
             return
         if self._framed:
-            from ecoalign_agent.cli.render.receipt import answer_panel
+            from ecoalign_agent.cli.render.panels import answer_panel
 
             _draw(answer_panel(result))
         else:

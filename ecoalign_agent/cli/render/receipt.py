@@ -1,22 +1,9 @@
-"""The receipt in words: what was decided, what it cost, and what a reader must know to weigh it.
+"""The receipt in words: the outcome, what it cost, and what a reader must know to weigh it."""
 
-The answer and the receipt in frames, for a terminal.
-
-A rewrite on the screen: what was found, and what changed, word by word.
-"""
-
-import difflib
 import math
-import re
-from collections.abc import Iterable
 
-from rich.console import Group, RenderableType
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
-
-from ecoalign_agent.cli.render.format import STOPPED, amount, clean, count, fraction, named, one_line, share, signed
-from ecoalign_agent.events.result import Cost, Result, Rewrite, Status
+from ecoalign_agent.cli.render.format import amount, clean, count, one_line, outcome_line, thought_label
+from ecoalign_agent.events.result import Cost, Result
 
 
 def answer_text(result: Result) -> str:
@@ -25,11 +12,11 @@ def answer_text(result: Result) -> str:
 
 
 def receipt_rows(result: Result) -> list[tuple[str, str]]:
-    """The receipt as label and line, phases left out: ``phase_rows`` has them."""
+    """The receipt as label and line, without the phases of ``phase_rows``."""
     cost, time = result.cost, result.time
     estimated = f" ({cost.estimated} with estimated usage)" if cost.estimated else ""
     rows = [
-        ("outcome", f"{result.status}: {STOPPED[result.stop_reason]} ({result.stop_reason})"),
+        ("outcome", f"{outcome_line(result)} ({result.stop_reason})"),
         (
             "spent",
             f"{amount(cost.spent)} of {amount(cost.budget)} {one_line(cost.tariff)}, {amount(cost.remaining)} left",
@@ -48,7 +35,7 @@ def receipt_rows(result: Result) -> list[tuple[str, str]]:
             2,
             (
                 "chosen path",
-                f"{amount(cost.chosen_path)}: {' > '.join(named(step.kind, step.id) for step in result.path)}",
+                f"{amount(cost.chosen_path)}: {' > '.join(thought_label(step.kind, step.id) for step in result.path)}",
             ),
         )
     spent = next(number for number, (label, _) in enumerate(rows) if label == "spent")
@@ -60,7 +47,7 @@ def receipt_rows(result: Result) -> list[tuple[str, str]]:
 
 
 def _money(cost: Cost) -> list[tuple[str, str]]:
-    """What the run cost in money, or whose price is not known; nothing where nothing was used."""
+    """The cost in money, or the models without a known price; nothing where nothing was used."""
     if cost.money_unknown:
         models = ", ".join(one_line(model, 80) for model in cost.money_unknown)
         return [("money", f"no price known for {models}: add it with --prices FILE.toml")]
@@ -78,7 +65,7 @@ def _money(cost: Cost) -> list[tuple[str, str]]:
 
 
 def _pictures(cost: Cost) -> list[tuple[str, str]]:
-    """Both figures of the pictures' tokens, where any were sent, and what the endpoints were found to count."""
+    """Tokens of the pictures as booked and by the formula, where any were sent, and the endpoints' own counts."""
     if not cost.tokens.image_estimated:
         return []
     learnt = (f"{one_line(name, 80)} counts up to {factor:.2f} of it" for name, factor in cost.image_factors.items())
@@ -99,7 +86,7 @@ def _assessor(result: Result) -> str:
 
 
 def _exceptions(result: Result) -> list[tuple[str, str]]:
-    """What is not in every receipt."""
+    """Rows that only some receipts have."""
     cost, rows = result.cost, []
     if result.pruned:
         rows.append(("pruned", f"{count(len(result.pruned), 'thought')} paid for and cut"))
@@ -115,7 +102,7 @@ def _exceptions(result: Result) -> list[tuple[str, str]]:
 
 
 def phase_rows(result: Result) -> list[tuple[str, float]]:
-    """What each phase cost, phases that cost nothing left out."""
+    """The cost of each phase that cost anything."""
     return [(one_line(phase, 12), cost) for phase, cost in result.cost.by_phase.items() if cost > 0]
 
 
@@ -131,104 +118,6 @@ def receipt_lines(result: Result) -> list[str]:
 def receipt_line(result: Result) -> str:
     """The receipt in one line."""
     return (
-        f"{result.status}: {STOPPED[result.stop_reason]} · {count(result.cost.calls, 'call')} · "
+        f"{outcome_line(result)} · {count(result.cost.calls, 'call')} · "
         f"{amount(result.cost.spent)} of {amount(result.cost.budget)} cost units · {result.seconds:.1f} s"
     )
-
-
-_STYLES: dict[Status, str] = {"answered": "green", "declined": "yellow", "failed": "red", "waiting": "cyan"}
-_BAR = 16  # columns of the widest phase
-
-
-def answer_panel(result: Result) -> RenderableType:
-    """The answer or the refusal in a frame."""
-    title = Text("answer" if result.status == "answered" else "declined")
-    if result.safety is not None:
-        title.append(f" · safety {signed(result.safety)} · useful {fraction(result.utility)}", "not bold")
-    style = _STYLES[result.status]
-    return Panel(Text(answer_text(result)), title=title, title_align="left", border_style=style, padding=(0, 1))
-
-
-def labelled(label: str, text: str) -> RenderableType:
-    """A line with a label in front of it, wrapped beside the label."""
-    grid = Table.grid()
-    grid.add_column(width=9, style="bold", no_wrap=True)
-    grid.add_column()
-    grid.add_row(Text(label), Text(text))
-    return grid
-
-
-def receipt_panel(result: Result) -> RenderableType:
-    """The receipt in a frame, with a bar for every phase."""
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
-    for label, line in receipt_rows(result):
-        facts.add_row(Text(label), Text(line))
-    parts: list[RenderableType] = [facts]
-    if phases := phase_rows(result):
-        parts += [Text(""), _bars(phases, result.cost.spent)]
-    return Panel(Group(*parts), title=Text("receipt"), title_align="left", border_style="dim", padding=(0, 1))
-
-
-def _bars(phases: list[tuple[str, float]], spent: float) -> Table:
-    bars = Table.grid(padding=(0, 2))
-    bars.add_column(no_wrap=True, style="dim", min_width=11)
-    bars.add_column(justify="right", no_wrap=True)
-    bars.add_column(justify="right", no_wrap=True)
-    bars.add_column(no_wrap=True, style="magenta")
-    most = max(cost for _, cost in phases)
-    for phase, cost in phases:
-        bars.add_row(
-            Text(phase), Text(amount(cost)), Text(share(cost, spent)), Text("█" * max(1, round(_BAR * cost / most)))
-        )
-    return bars
-
-
-_OUTCOMES = {
-    "unchanged": "harmless: the question stays as it is, word for word",
-    "rewritten": "written anew",
-    "kept": "the original stands: the new question was not good enough",
-    "unknown": "the original stands: nothing is known of its safety",
-    "failed": "the original stands: the rewrite could not be finished",
-}
-
-
-def report_lines(made: Rewrite) -> list[str]:
-    """Outcome, risk report, receipt and notes, a line each."""
-    report, cost = made.report, made.cost
-    lines = [f"outcome  {_OUTCOMES[made.status]}", f"safety   {signed(report.safety)} as asked"]
-    found = (("text", report.text), ("image", report.image), ("both", report.both), ("aim", report.aim))
-    lines += [f"{name:<9}{one_line(said, 400)}" for name, said in found if said]
-    if report.hazards:
-        lines.append(f"hazards  {', '.join(one_line(code, 8) for code in report.hazards)}")
-    receipt = f"{count(cost.calls, 'call')} · {amount(cost.spent)} of {amount(cost.budget)} cost units"
-    lines.append(f"receipt  {receipt} · {made.seconds:.1f} s · {', '.join(one_line(name, 80) for name in made.models)}")
-    return lines + [f"note     {one_line(note, 400)}" for note in made.notes]
-
-
-def changed_words(before: str, after: str) -> Iterable[tuple[str, str]]:
-    """Both questions as one, in pieces: ("same" | "gone" | "new", text)."""
-    old, new = (re.findall(r"\s+|[\w'’-]+|[^\w\s]", clean(text)) for text in (before, after))
-    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            yield "same", "".join(old[i:j])
-            continue
-        if i < j:
-            yield "gone", "".join(old[i:j])
-        if k < m:
-            yield "new", "".join(new[k:m])
-
-
-def drawn_change(before: str, after: str) -> Text:
-    """The change in colour: red and struck what is gone, green what is new."""
-    styles = {"same": "", "gone": "red strike", "new": "green"}
-    text = Text("change   ", style="bold")
-    for kind, piece in changed_words(before, after):
-        text.append(piece, f"not bold {styles[kind]}".strip())
-    return text
-
-
-def plain_change(before: str, after: str) -> list[str]:
-    """The change in two lines, for a pipe."""
-    return [f"- {one_line(before, 2_000)}", f"+ {one_line(after, 2_000)}"]

@@ -22,6 +22,7 @@ Exit status:
   1    the run failed
   2    a mistake in the request: an option, a picture, a key, a budget
   3    it waits for a person's verdict: see ecoalign review
+  4    no useful answer was found, with --require-useful
   130  interrupted
 """
 
