@@ -124,9 +124,9 @@ def test_json_is_one_object(server: ChatServer, capsys: Captured) -> None:
     assert report["use"]["proposals"] == ["json_schema", "function_calling", "json_mode", "plain"]
     # langchain-openai parses a call's arguments before we see them: no verdict is read from one.
     assert report["use"]["verdicts"] == ["json_schema", "json_mode", "plain"]
-    # The server counts less than the formula: the estimate stays at the formula.
+    # The search estimates no picture below the formula, even where the server counts less.
     assert report["known"]["image_counted"] == 300
-    assert report["use"]["overview_tokens"] == report["known"]["image_estimated"] == 326
+    assert report["use"]["overview_tokens"] == report["known"]["image_estimated"] > 300
     assert report["known"]["image_scale"] == pytest.approx(300 / 326)
     assert report["known"]["images"]["state"] == "yes"
 

@@ -26,7 +26,7 @@ Examples:
 def experiment(
     name: Annotated[str | None, Argument(metavar="[NAME]", help="Which one; none lists them.")] = None,
     listed: Annotated[bool, Option("--list", help="Only say which there are.")] = False,
-    samples: Annotated[int, Option(metavar="N", min=1, max=16_384, help="Of each condition, spread over three seeds.")] = 200,
+    samples: Annotated[int, Option(metavar="N", min=1, max=16_384, help="For each condition, over three seeds.")] = 200,
     seed: Annotated[int, Option(metavar="S", min=0, help="The first of the three seeds.")] = 0,
     model: Annotated[str, Option(metavar="NAME", help="A simulated model, such as simulated:weak.")] = "simulated",
     at_once: Concurrency = 16,

@@ -218,6 +218,7 @@ def _show(folder: "Path", output: "Output") -> None:
         output.progress(f"no plots: {error}")
         plots = []
     output.report(
-        {"rows": [row.model_dump(mode="json") for row in rows], "plots": [str(path) for path in plots]}, overview_lines(runs)
+        {"rows": [row.model_dump(mode="json") for row in rows], "plots": [str(path) for path in plots]},
+        overview_lines(runs),
     )
     output.progress(f"in {folder}: table.md, table.csv, table.tex, {len(plots)} plots, and logs for inspect view")

@@ -70,7 +70,7 @@ def serve(
         from ecoalign_agent.models.simulated.server import HOST, create_simulated_app, listening_socket, serve_simulated
         from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
 
-        simulated = create_app(
+        simulated = create_simulated_app(
             simulated_model(f"simulated:{preset}?seed={seed}&world={world}&latency={latency_ms / 1_000}")
         )
         listening = listening_socket(port)
