@@ -63,7 +63,7 @@ def run(
     ablations: Annotated[bool, Option("--ablations", help="EcoAlign and every ablation of it, too.")] = False,
     sweep: Annotated[
         list[str] | None,
-        Option(metavar="NAME=V,V", help="EcoAlign with each value of a setting, too; repeat it for several."),
+        Option(metavar="SETTING=V,V", help="EcoAlign with each value of a setting, too; repeat it for several."),
     ] = None,
     full: Annotated[bool, Option("--full", help=f"All methods, the ablations, and a sweep: {_FULL_SWEEP}.")] = False,
     model: Annotated[str | None, Option(metavar="NAME", help="The actor; for simulated worlds simulated.")] = None,
@@ -201,13 +201,13 @@ def _minutes(seconds: float) -> str:
 
 def _show(folder: "Path", output: "Output") -> None:
     """Write tables and plots into the folder, and show the overview."""
-    from ecoalign_agent.bench.analysis.outcomes import row_of
+    from ecoalign_agent.bench.analysis.outcomes import result_row
     from ecoalign_agent.bench.analysis.plots import plot_set
     from ecoalign_agent.bench.analysis.tables import full_table, overview_lines
     from ecoalign_agent.bench.runner.logs import read_runs
 
     runs = read_runs(folder)
-    rows = [row_of(run) for run in runs]
+    rows = [result_row(run) for run in runs]
     forms: dict[Literal["md", "csv", "latex"], str] = {"md": "md", "csv": "csv", "latex": "tex"}
     for form, suffix in forms.items():
         (folder / f"table.{suffix}").write_text(full_table(rows, form=form), encoding="utf-8")

@@ -99,11 +99,11 @@ def world(
 
         samples = list(World(seed).samples(limit))
 
-        def progress(written: int) -> None:
-            if written % 200 == 0:
-                output.progress(f"{written} of {len(samples)} samples")
+        def progress(number: int) -> None:
+            if number % 200 == 0:
+                output.progress(f"{number} of {len(samples)} samples")
 
-        written = write_world(samples, out, tell=progress)
+        written = write_world(samples, out, on_progress=progress)
         kinds = dict(sorted(Counter(sample.kind for sample in samples).items()))
         report = WorldReport(folder=out, seed=seed, samples=written, kinds=kinds)
         counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
@@ -142,16 +142,10 @@ def fit(
 
 async def _predicted_cells(row: "PublishedRow", samples: int, seed: int) -> "list[FitCell]":
     """EcoAlign's scores and cost on the model fitted to the plain rows of the same name."""
-    from ecoalign_agent.models.simulated.reports import base_tokens, cost_cell, model_for, score_cell
+    from ecoalign_agent.models.simulated.reports import fit_cells, model_for
 
-    cells, found = [], []
-    for benchmark in row.scores:
-        found.append(await _measure_search(model_for(row, benchmark, seed), samples))
-        cells.append(score_cell(row, benchmark, found[-1], kind="prediction"))
-    if row.cost is not None:
-        base = base_tokens(row, samples=min(samples, 20), seed=seed)
-        cells.append(cost_cell(row, found, base, kind="prediction"))
-    return cells
+    measured = {benchmark: await _measure_search(model_for(row, benchmark, seed), samples) for benchmark in row.scores}
+    return fit_cells(row, measured, kind="prediction", seed=seed)
 
 
 async def _measure_search(model: "SimulatedModel", samples: int) -> "ModelMeasurement":

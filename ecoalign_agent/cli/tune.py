@@ -180,15 +180,16 @@ def _estimate(job: _Job, prices: str | None, *, free: bool) -> "TuningEstimate":
     from ecoalign_agent.bench.tuning.report import estimate_tuning
     from ecoalign_agent.bench.tuning.run import plan_tuning
     from ecoalign_agent.bench.tuning.search import search_space
-    from ecoalign_agent.prices import FREE, price_table
+    from ecoalign_agent.factory import price_table
+    from ecoalign_agent.llm.prices import FREE
     from ecoalign_agent.settings import read_settings
 
     table = price_table(prices, read_settings().prices)
     return estimate_tuning(
         plan_tuning(job.parts, job.config),
         max_budget=search_space(job.agent.policy).max_budget,
-        price=FREE if free else table.of(job.agent.actor),
-        judge_price=None if job.judge is None else table.of(job.judge),
+        price=FREE if free else table.price_of(job.agent.actor),
+        judge_price=None if job.judge is None else table.price_of(job.judge),
     )
 
 
