@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ecoalign_agent.cli.render.output import Output
-    from ecoalign_agent.training.synthesis.run import Progress, SynthesisReport
+    from ecoalign_agent.training.synthesis.run import SynthesisProgress, SynthesisReport
 
 HELP = """Make training data for the rewriter from questions with pictures.
 
@@ -76,9 +76,9 @@ def synthesize(
             policy=SynthesisPolicy(**settings),
             exclude=exclude or (),
             limit=limit,
-            at_once=at_once,
+            concurrency=at_once,
             prompts=prompts,
-            tell=_progress_reporter(output),
+            on_progress=_progress_reporter(output),
         )
         report = run_async(run)
         output.report(report, _report_lines(report))
@@ -101,18 +101,18 @@ def _report_lines(report: "SynthesisReport") -> list[str]:
     return [*lines, f"a record {per}"] if per else lines
 
 
-def _progress_reporter(output: "Output") -> "Callable[[Progress], None]":
+def _progress_reporter(output: "Output") -> "Callable[[SynthesisProgress], None]":
     from ecoalign_agent.cli.execution import throttle
     from ecoalign_agent.cli.render.format import amount
 
     write = throttle(output.progress)
 
-    def report(progress: "Progress") -> None:
-        left = "" if progress.left is None else f", {progress.left:.0f} s left"
+    def report(progress: "SynthesisProgress") -> None:
+        left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
         write(
-            f"{progress.done} of {progress.of} records, {progress.kept} kept, {amount(progress.cost)} cost units, "
+            f"{progress.done} of {progress.total} records, {progress.kept} kept, {amount(progress.cost)} cost units, "
             f"{progress.rate:.1f} a second{left}",
-            last=progress.done >= progress.of,
+            last=progress.done >= progress.total,
         )
 
     return report

@@ -54,7 +54,7 @@ def train(
 
     with command_output(json=json, quiet=quiet, debug=debug) as output:
         from ecoalign_agent.training.finetuning.settings import TrainingSettings
-        from ecoalign_agent.training.finetuning.train import train as run
+        from ecoalign_agent.training.finetuning.train import train_rewriter
 
         settings = TrainingSettings(
             epochs=epochs,
@@ -68,7 +68,7 @@ def train(
             save_every=save_every,
             seed=seed,
         )
-        report = run(Path(data), base=base, out=Path(out), settings=settings, tell=output.progress)
+        report = train_rewriter(Path(data), base=base, out=Path(out), settings=settings, on_progress=output.progress)
         output.report(report, _report_lines(report))
 
 
