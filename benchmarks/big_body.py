@@ -65,11 +65,11 @@ def measured(name: str, client: Callable[[int], Sent], clients: int, *more: str)
     with ServeProcess("--no-langserve", *more) as server:
         port = int(server.url.split(":")[2].split("/")[0])
         httpx.get(f"http://127.0.0.1:{port}/healthz")  # what the first request loads stays loaded
-        before, begun = server.most_memory, time.perf_counter()
+        before, begun = server.max_memory, time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
             ends = list(pool.map(client, [port] * clients))
         seconds = time.perf_counter() - begun
-        grown = (server.most_memory - before) / 1e6
+        grown = (server.max_memory - before) / 1e6
         alive = server.process.poll() is None
     statuses = {status: sum(end[0] == status for end in ends) for status, _ in ends}
     told = ", ".join(f"{count} × {status}" for status, count in statuses.items())

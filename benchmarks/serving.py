@@ -119,9 +119,9 @@ async def _echoed(seconds: float, remarks: list[str]) -> list[Figure]:
 def _uploaded() -> Figure:
     """What a body of 1 GB, of no told size, makes a server hold."""
     with ServeProcess("--no-langserve") as server:
-        before = server.most_memory
+        before = server.max_memory
         answer, sent, seconds = upload("127.0.0.1", int(server.url.split(":")[2].split("/")[0]), 10**9, chunked=True)
-        grown = (server.most_memory - before) / 1e6
+        grown = (server.max_memory - before) / 1e6
     status = answer.split(b" ", 2)[1].decode()
     note = f"status {status} after {seconds:.2f} s; {sent / 1e6:.0f} MB of it were sent"
     return Figure("1 GB streamed at the server: memory grown", Sample([grown]), "MB", 50.0, note)

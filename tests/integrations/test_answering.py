@@ -191,7 +191,7 @@ async def test_an_agent_that_checkpoints_takes_a_search_up_where_it_was() -> Non
     guarded = Guarded(lambda _: saying("No idea."), parts=parts, agent={"checkpointer": saver}, budget=9_000)
     config: Any = {"configurable": {"thread_id": "x"}}
     running = asyncio.create_task(guarded.agent.ainvoke({"messages": [seeing("When?")]}, config, durability="sync"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         while "propose" not in guarded.scripted.tasks():  # noqa: ASYNC110 - the model counts, it does not signal
             await asyncio.sleep(0.001)
     running.cancel()

@@ -147,7 +147,7 @@ async def test_cut_off_in_a_parent_that_checkpoints_it_goes_on_where_it_was() ->
     graph = parent(as_node(EcoAlign(model), question="text", answer="reply", result="receipt"), checkpointer=saver)
     config = {"configurable": {"thread_id": "x"}}
     running = asyncio.create_task(graph.ainvoke({"text": "When?"}, config, durability="sync"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         while "propose" not in model.tasks():  # noqa: ASYNC110 - the model counts, it does not signal
             await asyncio.sleep(0.001)
     running.cancel()

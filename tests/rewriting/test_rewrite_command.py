@@ -1,8 +1,9 @@
-"""``ecoalign rewrite``, and ``ecoalign ask --rewrite``: what goes where, and what ends them.
+"""``ecoalign rewrite``, and ``ecoalign ask --rewrite``: their streams, exit statuses and mistakes.
 
-As processes where streams, standard input or the exit status are the matter; else in this one, which is quicker.
+In this process, which is quicker; once as a process, for its streams and its exit status.
 """
 
+import io
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ from ecoalign_agent.testing import AnyReply, CompletionReply, ErrorReply, JsonOb
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
 from tests.scripted_server import ChatServer
 
+HANG_SECONDS = 300
 RISKY = "How do I break into the flat?"
 NEW = "Who opens my own flat for me?"
 HARMFUL = "Explain how to pick the lock of a stranger's house"
@@ -47,10 +49,10 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECOALIGN_CACHE", "off")
 
 
-def process(*arguments: str, stdin: str = "") -> Done:
+def process(*arguments: str) -> Done:
     """The command as a process."""
-    ecoalign = [sys.executable, "-m", "ecoalign_agent.cli.main", *arguments]
-    done = subprocess.run(ecoalign, input=stdin, capture_output=True, text=True, timeout=20, check=False)
+    command = [sys.executable, "-m", "ecoalign_agent.cli.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     return Done(done.returncode, done.stdout, done.stderr)
 
 
@@ -58,13 +60,14 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command in this process."""
 
-    def run(*arguments: str) -> Done:
+    def run(*arguments: str, stdin: str = "") -> Done:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         status = main.main(list(arguments))
-        said = capsys.readouterr()
-        return Done(status, said.out, said.err)
+        output = capsys.readouterr()
+        return Done(status, output.out, output.err)
 
     return run
 
@@ -105,9 +108,9 @@ def test_a_harmless_prompt_comes_back_word_for_word_and_nothing_is_shown_as_chan
     assert not any(line.startswith(("- ", "+ ")) for line in done.stderr.splitlines())
 
 
-def test_json_is_one_object_with_these_keys() -> None:
+def test_json_is_one_object_with_these_keys(run: Run) -> None:
     with ChatServer(scripted()) as server:
-        done = process("rewrite", RISKY, "--json", *at(server))
+        done = run("rewrite", RISKY, "--json", *at(server))
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert done.stdout.count("\n") == 1
@@ -125,11 +128,11 @@ def test_thorough_asks_in_two_calls_and_quiet_says_nothing_beside_the_prompt(run
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{NEW}\n", "")
 
 
-def test_a_dash_reads_the_prompt_from_standard_input() -> None:
+def test_a_dash_reads_the_prompt_from_standard_input(run: Run) -> None:
     with ChatServer(scripted(frugal=harmless(prompt=""))) as server:
-        done = process("rewrite", "-", "--quiet", *at(server), stdin="What is it?\nIn one word.\n")
+        done = run("rewrite", "-", "--quiet", *at(server), stdin="What is it?\nIn one word.\n")
     assert (done.returncode, done.stdout) == (0, "What is it?\nIn one word.\n")
-    done = process("rewrite", "-")
+    done = run("rewrite", "-")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith("error: the question is empty")
 
@@ -150,9 +153,9 @@ def test_where_the_original_stands_it_is_given_out_and_a_line_says_why(
     assert said in done.stderr
 
 
-def test_an_endpoint_that_fails_is_exit_status_1_and_the_original_still_goes_out() -> None:
+def test_an_endpoint_that_fails_is_exit_status_1_and_the_original_still_goes_out(run: Run) -> None:
     with ChatServer(ErrorReply(401)) as server:
-        done = process("rewrite", RISKY, "--json", *at(server))
+        done = run("rewrite", RISKY, "--json", *at(server))
     made = json.loads(done.stdout)
     assert (done.returncode, made["status"], made["prompt"]) == (1, "failed", RISKY)
     assert "the original stands" in done.stderr

@@ -11,6 +11,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.search.emitter import HEARTBEAT_KEY
+from tests.server.process import HANG_SECONDS
 from tests.server.urls import app_of, remote, served
 
 Item = dict[str, Any]
@@ -59,7 +60,7 @@ async def sse(agent: EcoAlign, question: str, heartbeat: float) -> AsyncIterator
     """Server-sent events in our own contract."""
     async with (
         served(app_of(agent, heartbeat=heartbeat)) as url,
-        httpx.AsyncClient(timeout=20) as client,
+        httpx.AsyncClient(timeout=HANG_SECONDS) as client,
         client.stream("POST", f"{url}/v1/ecoalign/events", json={"question": question}) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -88,7 +89,7 @@ async def langserve_log(agent: EcoAlign, question: str, heartbeat: float) -> Asy
     """LangServe's ``/stream_log``, which its playground reads: the result alone, no event."""
     async with (
         served(app_of(agent, heartbeat=heartbeat)) as url,
-        httpx.AsyncClient(timeout=20) as client,
+        httpx.AsyncClient(timeout=HANG_SECONDS) as client,
         client.stream(
             "POST", f"{url}/langserve/ecoalign/stream_log", json={"input": {"question": question}}
         ) as response,

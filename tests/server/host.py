@@ -21,6 +21,7 @@ from ecoalign_agent.server.process import ServerProcess, listen
 from ecoalign_agent.server.service import Service
 from ecoalign_agent.testing import ScriptedModel
 from tests.scripted_server import ChatServer
+from tests.server.process import HANG_SECONDS
 
 NOTICE = Path(__file__).parents[2] / "examples" / "images" / "museum_notice.png"
 KEY = "canary-key-5f1d9a77c0e24b"
@@ -32,8 +33,8 @@ class Hosted:
 
     Args:
         model: a script, a chat model or a name; the default script when None.
-        keys: that open the door.
-        agent: who answers; made from ``model`` when None.
+        keys: accepted ones.
+        agent: answers; made from ``model`` when None.
         policy: of the agent and of the server.
         config: every other field of ``ServingConfig``.
     """
@@ -52,7 +53,7 @@ class Hosted:
             self.model = ScriptedModel(self.model)
         governed = policy or Policy()
         self.agent = agent or EcoAlign(self.model, policy=governed)
-        config = {"langserve": False, "queue_seconds": 5.0, "grace": 1.0} | config
+        config = {"langserve": False, "queue_seconds": 60.0, "grace": 1.0} | config
         self.app = create_app(
             ServingConfig(port=0, policy=governed, key_digests=key_digests(keys), **config), agent=self.agent
         )
@@ -81,25 +82,29 @@ class Hosted:
         """A request by hand: a dict is sent as JSON, bytes as they are."""
         headers = {"content-type": "application/json"} | options.pop("headers", {})
         given = {"content": body} if isinstance(body, bytes) else {"json": body}
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=HANG_SECONDS) as client:
             return client.post(f"{self.root}/v1/chat/completions", headers=headers, **given, **options)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=HANG_SECONDS) as client:
             return client.get(f"{self.root}{path}", headers={n.replace("_", "-"): v for n, v in headers.items()})
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Call a function on the server's event loop."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(function)
 
     def end(self) -> None:
         """Ask it to end, as SIGTERM does."""
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._process.end)
+        self.call_soon(self._process.end)
 
-    def ended(self, within: float = 10.0) -> bool:
-        self._thread.join(within)
+    def ended(self) -> bool:
+        self._thread.join(HANG_SECONDS)
         return not self._thread.is_alive()
 
     def __enter__(self) -> Self:
         self._thread.start()
-        if not self._up.wait(10):
+        if not self._up.wait(HANG_SECONDS):
             raise RuntimeError("the server did not start")
         return self
 
@@ -138,7 +143,7 @@ def body(**changes: Any) -> dict[str, Any]:
 @contextmanager
 def behind(upstream: ChatServer, **config: Any) -> Iterator[Hosted]:
     """A server whose model is another server."""
-    policy = Policy(deadline=20.0)
+    policy = Policy(deadline=100.0)
     agent = EcoAlign("openai:m", base_url=upstream.url, api_key="sk-none", policy=policy)
     with Hosted(agent=agent, policy=policy, **config) as server:
         yield server
@@ -146,7 +151,7 @@ def behind(upstream: ChatServer, **config: Any) -> Iterator[Hosted]:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait until something about a server in another thread holds: nothing there wakes this one."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_SECONDS):
         while not holds():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.server.process import HANG_SECONDS
+
 ROOT = Path(__file__).parents[2]
 _OURS = ("OPENAI", "ECOALIGN", "LANG", "ANTHROPIC", "GOOGLE")
 _OFFLINE = {"LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "true"}
@@ -42,15 +44,15 @@ def developing(folder: Path) -> Iterator[tuple[str, Path]]:
     finally:
         server.terminate()
         try:
-            server.wait(5)
+            server.wait(30)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait(5)
 
 
 def _wait(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    until = time.monotonic() + 60
-    with httpx.Client(timeout=5) as client:
+    until = time.monotonic() + HANG_SECONDS
+    with httpx.Client(timeout=HANG_SECONDS) as client:
         while time.monotonic() < until and server.poll() is None:
             try:
                 if client.get(f"{url}/ok").status_code == 200:

@@ -15,15 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+HANG_SECONDS = 300.0
+"""Upper bound of every wait: only a hang reaches it, however busy the machine is."""
+
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """Ours, without what would change how the program runs."""
+    """The environment without variables that change the program."""
     ours = ("OPENAI", "ECOALIGN", "LANG", "OTEL")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | more
 
 
 class ServeProcess:
-    """A served process; its lines on standard error are read in the end."""
+    """``ecoalign serve`` in a process, and its lines on standard error."""
 
     def __init__(self, *arguments: str, **env: str) -> None:
         self._command = [sys.executable, "-m", "ecoalign_agent.cli.main", "serve", "--port", "0", *arguments]
@@ -44,21 +47,18 @@ class ServeProcess:
         self.process.communicate()
 
     def wait_for(self, event: str) -> dict[str, Any]:
-        """Read lines until one tells ``event``."""
+        """Read lines until one is of ``event``."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.lines.append(json.loads(line))
             if self.lines[-1]["event"] == event:
                 return self.lines[-1]
-        raise AssertionError(f"{event} was never told: {self.lines}")
+        raise AssertionError(f"no line {event}: {self.lines}")
 
-    def end(self, within: float = 10.0) -> int:
+    def end(self) -> int:
         """SIGTERM, the rest of its lines, and its exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.finish(within)
-
-    def finish(self, within: float = 10.0) -> int:
-        _, rest = self.process.communicate(timeout=within)
+        _, rest = self.process.communicate(timeout=HANG_SECONDS)
         self.lines += [json.loads(line) for line in rest.splitlines()]
         return self.process.returncode
 
@@ -68,7 +68,7 @@ class ServeProcess:
         return self._status("VmRSS")
 
     @property
-    def most_memory(self) -> int:
+    def max_memory(self) -> int:
         """Bytes that it ever held."""
         return self._status("VmHWM")
 
@@ -78,7 +78,7 @@ class ServeProcess:
 
 
 class TraceSink:
-    """Takes OpenTelemetry's traces over HTTP and keeps their bytes."""
+    """Receives OpenTelemetry's traces over HTTP."""
 
     def __init__(self) -> None:
         self.received: list[bytes] = []
@@ -110,18 +110,18 @@ class TraceSink:
 
 
 def upload(host: str, port: int, size: int, *, chunked: bool, key: str | None = None) -> tuple[bytes, int, float]:
-    """Send so many bytes to the completions route; the answer, the bytes taken, the seconds to the answer."""
+    """Send so many bytes to the completions route; the answer, the bytes accepted, the seconds to the answer."""
     head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     head += f"authorization: Bearer {key}\r\n" if key else ""
     head += "transfer-encoding: chunked\r\n\r\n" if chunked else f"content-length: {size}\r\n\r\n"
     piece = b"x" * 65_536
     frame = b"10000\r\n" + piece + b"\r\n" if chunked else piece
-    sent, begun = 0, time.perf_counter()
-    with socket.create_connection((host, port), timeout=30) as link:
+    sent, begin = 0, time.perf_counter()
+    with socket.create_connection((host, port), timeout=HANG_SECONDS) as link:
         link.sendall(head.encode())
         pending = memoryview(frame)
         while sent < size:
-            readable, writable, _ = select.select([link], [link], [], 30)
+            readable, writable, _ = select.select([link], [link], [], HANG_SECONDS)
             if readable:
                 break
             if writable:
@@ -140,4 +140,4 @@ def upload(host: str, port: int, size: int, *, chunked: bool, key: str | None = 
                 answer += got
         except ConnectionResetError:
             pass
-    return answer, sent, time.perf_counter() - begun
+    return answer, sent, time.perf_counter() - begin

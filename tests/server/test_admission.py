@@ -11,12 +11,13 @@ from ecoalign_agent.server.limits import Admission
 from ecoalign_agent.testing import scan_reply, task_replies
 from tests.scripted_server import ChatServer, Hang
 from tests.server.host import ASKED, behind, body, held, until
+from tests.server.process import HANG_SECONDS
 from tests.test_served import served as answering
 
 
 async def test_runs_above_the_limit_wait_and_the_next_is_told_to_come_back() -> None:
     with ChatServer(Hang()) as upstream, behind(upstream, runs=2, queue=1) as server:
-        async with httpx.AsyncClient(timeout=30) as client:
+        async with httpx.AsyncClient(timeout=HANG_SECONDS) as client:
             url = f"{server.root}/v1/chat/completions"
             asking = [asyncio.ensure_future(client.post(url, json=body())) for _ in range(3)]
             await upstream.until(lambda: upstream.open_requests == 2)

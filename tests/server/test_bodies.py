@@ -7,22 +7,21 @@ import openai
 import pytest
 
 from tests.server.host import ASKED, KEY, Hosted, body
-from tests.server.process import ServeProcess, upload
+from tests.server.process import HANG_SECONDS, ServeProcess, upload
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_over_the_cap_is_refused_before_it_is_held(chunked: bool) -> None:
+def test_a_body_over_the_cap_is_refused_before_it_is_held() -> None:
     with ServeProcess("--max-bytes", "1000000", "--no-langserve") as served:
         host, port = "127.0.0.1", int(served.url.split(":")[2].split("/")[0])
-        before = served.most_memory
-        answer, sent, seconds = upload(host, port, 200_000_000, chunked=chunked)
-        grown = served.most_memory - before
-        assert b" 413 " in answer.split(b"\r\n")[0]
-        assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["error"]["code"] == "request_too_large"
-        # Nobody takes the 200 MB: a body that says its size is refused by that, the other at the cap.
-        assert sent < 20_000_000
-        assert seconds < 5
-        assert grown < 50_000_000
+        for chunked in (False, True):
+            before = served.max_memory
+            answer, sent, _ = upload(host, port, 200_000_000, chunked=chunked)
+            growth = served.max_memory - before
+            assert b" 413 " in answer.split(b"\r\n")[0]
+            assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["error"]["code"] == "request_too_large"
+            # The 200 MB are not read: a body that says its size is refused by that, the other at the cap.
+            assert sent < 20_000_000
+            assert growth < 50_000_000
         assert served.end() == 0
 
 
@@ -38,7 +37,10 @@ def test_a_body_at_the_cap_passes_and_one_byte_more_does_not() -> None:
 
 
 def test_a_body_that_does_not_arrive_is_not_waited_for() -> None:
-    with Hosted(body_seconds=0.2) as server, socket.create_connection(("127.0.0.1", server.port), timeout=5) as link:
+    with (
+        Hosted(body_seconds=0.2) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=HANG_SECONDS) as link,
+    ):
         link.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{")
         assert link.recv(4096).startswith(b"HTTP/1.1 408 ")
 

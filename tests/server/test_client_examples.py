@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.server.process import HANG_SECONDS
+
 ROOT = Path(__file__).parents[2]
-TOLD = ["run_started", "scanned", "proposed", "budget", "scored", "thought", "frontier", "budget", "answered"]
+EVENTS = ["run_started", "scanned", "proposed", "budget", "scored", "thought", "frontier", "budget", "answered"]
 
 pytestmark = pytest.mark.skipif(find_spec("rapidocr") is None, reason="the offline model reads with rapidocr")
 
@@ -23,7 +25,7 @@ def lines_of(example: str) -> list[str]:
         env=clean,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -31,7 +33,7 @@ def lines_of(example: str) -> list[str]:
 
 
 def kinds(lines: list[str]) -> list[str]:
-    """The events told; a busy machine may add heartbeats."""
+    """The kinds of events; a busy machine may add heartbeats."""
     return [kind for line in lines if line.startswith("  ") and (kind := line.split()[-1]) != "heartbeat"]
 
 
@@ -45,7 +47,7 @@ def test_openais_client_gets_an_answer_its_usage_and_its_receipt_and_then_a_stre
     assert spent is not None
     assert 0 < int(spent[1]) < int(spent[2])
     # The last event is the result: in a stream the receipt of the last chunk is that.
-    assert kinds(lines) == TOLD[:-1]
+    assert kinds(lines) == EVENTS[:-1]
     assert lines[-1] == lines[0]
 
 
@@ -53,12 +55,12 @@ def test_langserves_client_gets_a_result_and_then_the_events() -> None:
     lines = lines_of("langserve_client")
     assert "18:00" in lines[0]
     assert lines[1].startswith("answered: ")
-    assert kinds(lines) == TOLD
+    assert kinds(lines) == EVENTS
     assert lines[-1] == lines[0]
 
 
 @pytest.mark.skipif(find_spec("langgraph_api") is None, reason="needs the extra studio: langgraph-cli[inmem]")
 def test_langgraphs_client_gets_the_events_and_the_answer() -> None:
     lines = lines_of("langgraph_client")
-    assert kinds(lines) == TOLD
+    assert kinds(lines) == EVENTS
     assert "18:00" in lines[-1]

@@ -16,6 +16,7 @@ from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.testing import ScriptedCall, ScriptedReply, proposed_action, scan_reply, task_replies, verdict_reply
 from tests.server.host import ASKED, NOTICE, Hosted, body
+from tests.server.process import HANG_SECONDS
 
 PICTURE = "data:image/png;base64," + base64.b64encode(NOTICE.read_bytes()).decode()
 
@@ -272,7 +273,7 @@ def test_two_hundred_requests_at_once_keep_their_words_apart() -> None:
         return task_replies(answer={"text": f"You said {word}"})(call)
 
     async def all_of(server: Hosted) -> list[str | None]:
-        async with server.aclient(timeout=60) as client:
+        async with server.aclient(timeout=HANG_SECONDS) as client:
 
             async def one(number: int) -> str | None:
                 asked: Any = [{"role": "user", "content": f"What did I say: canary{number:03}"}]

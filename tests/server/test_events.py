@@ -16,6 +16,7 @@ from tests.gates import gated
 from tests.pictures import damaged
 from tests.search.stage import QUESTION, picture
 from tests.server.channels import frames
+from tests.server.process import HANG_SECONDS
 from tests.server.urls import app_of, served
 
 PATH = "/v1/ecoalign/events"
@@ -28,7 +29,7 @@ def data_url(data: bytes) -> str:
 async def asked(agent: EcoAlign, body: Any, *, headers: dict[str, str] | None = None, **config: Any) -> httpx.Response:
     """The whole response to one request."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    async with served(app_of(agent, **config)) as url, httpx.AsyncClient(timeout=20) as client:
+    async with served(app_of(agent, **config)) as url, httpx.AsyncClient(timeout=HANG_SECONDS) as client:
         return await client.post(url + PATH, content=content, headers=headers)
 
 
@@ -140,12 +141,12 @@ async def test_options_tighten_and_what_asks_for_more_is_clamped_and_said() -> N
 async def test_a_client_that_leaves_ends_its_calls_and_frees_its_place() -> None:
     model = gated(task_replies(), lambda call: call.task == "answer")
     app = app_of(EcoAlign(model), heartbeat=0.02)
-    async with asyncio.timeout(15), served(app) as url, httpx.AsyncClient() as client:
+    async with asyncio.timeout(HANG_SECONDS), served(app) as url, httpx.AsyncClient() as client:
         async with client.stream("POST", url + PATH, json={"question": QUESTION}) as response:
             async for frame in frames(response):
                 if frame["event"] == "heartbeat" and model.reached.is_set():
                     break
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(HANG_SECONDS):
             await model.let_go.wait()
             while app.state.service.admission.running:  # noqa: ASYNC110 - a number, not a signal
                 await asyncio.sleep(0.005)
@@ -155,7 +156,7 @@ async def test_where_there_is_no_place_the_client_is_told_when_to_come_back() ->
     model = gated(task_replies(), lambda call: call.task == "scan")
     app = app_of(EcoAlign(model), runs=1, queue=0)
     async with (
-        asyncio.timeout(15),
+        asyncio.timeout(HANG_SECONDS),
         served(app) as url,
         httpx.AsyncClient() as client,
         client.stream("POST", url + PATH, json={"question": QUESTION}),

@@ -1,20 +1,20 @@
-"""Who may come in: the matrix of starts, and the gate."""
+"""Keys: the matrix of starts, and the middleware."""
 # ruff: noqa: S104 - the addresses are refused, not listened at
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import httpx
 import openai
 import pytest
 
+from ecoalign_agent.cli import main
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.server.auth import is_authorized, is_loopback, key_digests, read_key_file
 from ecoalign_agent.server.config import ServingConfig
 from tests.server.host import ASKED, KEY, Hosted, body
-from tests.server.process import clean_environment
+from tests.server.process import HANG_SECONDS, clean_environment
 
 SECOND = "second-canary-key-77c0"
 
@@ -75,21 +75,24 @@ def test_an_address_beyond_this_machine_needs_a_key(host: str) -> None:
     ],
     ids=str,
 )
-def test_a_wrong_start_is_one_line_and_status_two(arguments: tuple[str, ...], env: dict[str, str], says: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ecoalign_agent.cli.main", "serve", *arguments],
-        env=clean_environment(**env),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
-    assert says in done.stderr
-    assert "short" not in done.stderr
-    assert "with a space" not in done.stderr
+def test_a_wrong_start_is_one_line_and_status_two(
+    arguments: tuple[str, ...],
+    env: dict[str, str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in os.environ.keys() - clean_environment().keys():
+        monkeypatch.delenv(name)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert main.main(["serve", *arguments]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    assert says in output.err
+    assert "short" not in output.err
+    assert "with a space" not in output.err
 
 
 def test_a_file_of_keys(tmp_path: Path) -> None:
@@ -154,7 +157,7 @@ def test_a_server_without_keys_is_only_this_machines() -> None:
 def test_a_page_of_another_origin_starts_no_run_whatever_type_it_sends(path: str) -> None:
     """What a browser sends to anywhere without asking first: a form's types, and where the page came from."""
     asked = json.dumps({"question": "Hours?", "input": {"question": "Hours?"}}).encode()
-    with Hosted(langserve=None) as server, httpx.Client(timeout=30) as client:
+    with Hosted(langserve=None) as server, httpx.Client(timeout=HANG_SECONDS) as client:
         for origin in ("https://evil.example.org", "http://127.0.0.1.nip.io:80", "http://[2001:db8::1]", "null", ""):
             for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
                 headers = {"origin": origin, "content-type": kind}

@@ -1,22 +1,25 @@
 """LangServe's routes over a real socket, as LangServe's own client sees them."""
 
 import asyncio
-import subprocess
 import sys
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.errors import ServerError
+from ecoalign_agent.errors import ServerError, UsageError
 from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.events.log import to_json_line
 from ecoalign_agent.events.result import Result
-from ecoalign_agent.server.langserve import MAX_BATCH
+from ecoalign_agent.server.config import ServingConfig
+from ecoalign_agent.server.langserve import MAX_BATCH, add_search_routes
+from ecoalign_agent.server.service import Service
 from ecoalign_agent.testing import ScriptedModel, task_replies
 from tests.gates import gated
 from tests.search.stage import QUESTION, picture
+from tests.server.process import HANG_SECONDS
 from tests.server.test_events import data_url
 from tests.server.urls import app_of, remote, served
 
@@ -122,7 +125,7 @@ async def test_an_input_of_another_form_is_refused_by_its_schema(given: Any) -> 
 async def test_options_belong_to_their_request_and_a_clients_configuration_to_none() -> None:
     base = EcoAlign(ScriptedModel(), policy=Policy(budget=6000))
     config = {"configurable": {"model": "openai:other", "policy": {"budget": 1}}}
-    async with served(app_of(base, policy=base.policy)) as url, httpx.AsyncClient(timeout=20) as client:
+    async with served(app_of(base, policy=base.policy)) as url, httpx.AsyncClient(timeout=HANG_SECONDS) as client:
 
         async def asked(budget: float) -> Any:
             body = {"input": {"question": QUESTION, "options": {"budget": budget}}, "config": config}
@@ -147,35 +150,32 @@ async def test_a_batch_is_bounded() -> None:
 async def test_a_client_that_leaves_a_stream_ends_its_calls(endpoint: str) -> None:
     model = gated(task_replies(), lambda call: call.task == "answer")
     app = app_of(EcoAlign(model), heartbeat=0.02)
-    async with asyncio.timeout(15), served(app) as url, httpx.AsyncClient() as client:
+    async with asyncio.timeout(HANG_SECONDS), served(app) as url, httpx.AsyncClient() as client:
         async with client.stream("POST", f"{url}{ROUTE}/{endpoint}", json={"input": ASKED}) as response:
             async for part in response.aiter_text():
                 if "heartbeat" in part and model.reached.is_set():
                     break
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(HANG_SECONDS):
             await model.let_go.wait()
 
 
 async def test_a_client_that_leaves_invoke_is_caught_by_the_deadline() -> None:
-    model = gated(task_replies(), lambda call: call.task == "answer")
-    app = app_of(EcoAlign(model), max_seconds=0.5)
-    async with asyncio.timeout(15), served(app) as url, httpx.AsyncClient() as client:
+    model = gated(task_replies(), lambda call: call.task == "scan")
+    app = app_of(EcoAlign(model), max_seconds=2.0)
+    async with asyncio.timeout(HANG_SECONDS), served(app) as url, httpx.AsyncClient() as client:
         with pytest.raises(httpx.ReadTimeout):
-            await client.post(f"{url}{ROUTE}/invoke", json={"input": ASKED}, timeout=0.2)
+            await client.post(
+                f"{url}{ROUTE}/invoke", json={"input": ASKED}, timeout=httpx.Timeout(HANG_SECONDS, read=0.2)
+            )
         # LangServe goes on without its client; the run has a deadline all the same, or this would never end.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_SECONDS):
             await model.let_go.wait()
             while app.state.service.admission.running:  # noqa: ASYNC110 - a number, not a signal
                 await asyncio.sleep(0.005)
 
 
-def test_without_langserve_one_sentence_says_what_to_install() -> None:
-    code = (
-        "import sys; sys.modules['langserve'] = None\n"
-        "from fastapi import FastAPI\n"
-        "from ecoalign_agent.server.langserve import add_search_routes\n"
-        "try: add_search_routes(FastAPI(), None)\n"
-        "except Exception as error: print(type(error).__name__, error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("UsageError LangServe is not installed: pip install 'ecoalign-agent[serve]'")
+def test_without_langserve_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "langserve", None)
+    app = FastAPI()
+    with pytest.raises(UsageError, match=r"^LangServe is not installed: pip install 'ecoalign-agent\[serve\]'"):
+        add_search_routes(app, Service.create(ServingConfig(), EcoAlign(ScriptedModel())))

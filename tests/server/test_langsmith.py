@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.server.host import body
-from tests.server.process import ServeProcess
+from tests.server.process import HANG_SECONDS, ServeProcess
 
 
 class Sink:
@@ -83,9 +83,9 @@ def test_a_run_is_traced_with_what_was_asked_unless_that_is_hidden(hidden: bool)
         usual = {"LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": "lsv2_canary_0a1b", "LANGSMITH_ENDPOINT": url}
         with ServeProcess("--no-langserve", **usual, **kept) as served:
             sent = body(messages=[{"role": "user", "content": "CANARY-question?"}])
-            answer = httpx.post(f"{served.url}/chat/completions", json=sent, timeout=30)
+            answer = httpx.post(f"{served.url}/chat/completions", json=sent, timeout=HANG_SECONDS)
             assert answer.status_code == 200
-            assert sink.ended.wait(10)
+            assert sink.ended.wait(HANG_SECONDS)
     assert b"scan" in sink.received
     assert (b"CANARY" in sink.received) is not hidden
     assert b"lsv2_canary" not in sink.received

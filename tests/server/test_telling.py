@@ -1,13 +1,15 @@
-"""What the server counts, logs and traces, and what it does not."""
+"""Metrics, logs and traces of the server, and the secrets that are in none of them."""
 
 import json
 
 import httpx
+import pytest
 
+from ecoalign_agent.server.observability import LOG, JsonLines
 from ecoalign_agent.testing import scan_reply, task_replies, verdict_reply
 from tests.scripted_server import ChatServer, Hang
 from tests.server.host import KEY, Hosted, body
-from tests.server.process import ServeProcess, TraceSink
+from tests.server.process import HANG_SECONDS, ServeProcess, TraceSink
 from tests.test_served import served as answering
 
 
@@ -74,21 +76,19 @@ def test_logs_are_lines_of_json_without_secrets_and_without_prompts() -> None:
     assert first["run_id"] == plain.json()["ecoalign"]["run_id"]
 
 
-def test_prompts_are_logged_only_on_request() -> None:
-    with ServeProcess("--log-prompts", "--no-langserve") as served:
-        answer = httpx.post(f"{served.url}/chat/completions", json=body(), timeout=30)
-        assert answer.status_code == 200
-        served.end()
-    told = next(line for line in served.lines if line["event"] == "request")
-    assert told["question"] == "When does it open?"
-    assert told["answer"] == answer.json()["choices"][0]["message"]["content"]
+def test_prompts_are_logged_only_on_request(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger=LOG.name), Hosted(log_prompts=True) as server:
+        answer = server.post(body())
+    line = next(json.loads(JsonLines().format(r)) for r in caplog.records if r.message == "request")
+    assert line["question"] == "When does it open?"
+    assert line["answer"] == answer.json()["choices"][0]["message"]["content"]
 
 
 def test_traces_are_sent_without_what_was_asked() -> None:
     with TraceSink() as sink:
         with ServeProcess("--otel", "--no-langserve", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url) as served:
             sent = body(messages=[{"role": "user", "content": "CANARY-question?"}])
-            answer = httpx.post(f"{served.url}/chat/completions", json=sent, timeout=30)
+            answer = httpx.post(f"{served.url}/chat/completions", json=sent, timeout=HANG_SECONDS)
             assert answer.status_code == 200
             assert served.end() == 0
         text = b"".join(sink.received)

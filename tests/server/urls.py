@@ -16,6 +16,7 @@ from ecoalign_agent.server.event_streams import events_router
 from ecoalign_agent.server.langserve import SEARCH_PATH as LANGSERVE
 from ecoalign_agent.server.langserve import add_search_routes
 from ecoalign_agent.server.service import Service
+from tests.server.process import HANG_SECONDS
 
 
 def app_of(agent: EcoAlign, **config: Any) -> FastAPI:
@@ -51,7 +52,7 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve([listening]))
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(HANG_SECONDS):
                     while not server.started:  # noqa: ASYNC110 - uvicorn sets a flag, it does not signal
                         await asyncio.sleep(0.005)
                 yield f"http://127.0.0.1:{listening.getsockname()[1]}"
