@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ecoalign_agent.agent import EcoAlign
-    from ecoalign_agent.assessors.base import Assessor, Verdict
+    from ecoalign_agent.assessors.base import AssessmentInput, Assessor, Verdict
     from ecoalign_agent.economics.cost import Tariff
     from ecoalign_agent.economics.policy import Policy
     from ecoalign_agent.errors import (
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "agent": ("EcoAlign",),
-    "assessors.base": ("Assessor", "Verdict"),
+    "assessors.base": ("AssessmentInput", "Assessor", "Verdict"),
     "economics.cost": ("Tariff",),
     "economics.policy": ("Policy",),
     "errors": (
@@ -98,6 +98,7 @@ __all__ = [
     "AccessError",
     "Analysed",
     "Answered",
+    "AssessmentInput",
     "Assessor",
     "BudgetError",
     "BudgetMoved",

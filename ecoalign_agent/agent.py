@@ -14,11 +14,12 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from pydantic import SecretStr
 
 from ecoalign_agent.assessors.base import AssessmentInput, Role, Verdict
+from ecoalign_agent.assessors.registry import AssessorChoice
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.events import HEARTBEAT, Event, event_adapter
 from ecoalign_agent.events.result import Models, Result
-from ecoalign_agent.factory import AgentFactory, AssessorChoice
+from ecoalign_agent.factory import AgentFactory
 from ecoalign_agent.images.sources import PictureSource
 from ecoalign_agent.rewriting.state import QuestionRewriter
 from ecoalign_agent.search.assessment import assess_text, max_assessment_cost

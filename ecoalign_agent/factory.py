@@ -17,7 +17,14 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import SecretStr
 
 from ecoalign_agent.assessors.base import Assessor, grades_utility
-from ecoalign_agent.assessors.registry import combine_assessors, make_assessor, parse_assessor_name, split_names
+from ecoalign_agent.assessors.registry import (
+    AssessorChoice,
+    AssessorParts,
+    combine_assessors,
+    make_assessor,
+    parse_assessor_name,
+    split_names,
+)
 from ecoalign_agent.economics.cost import MonetaryTariff, Price
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import ModelNameError, PolicyError, UsageError
@@ -39,7 +46,6 @@ from ecoalign_agent.settings import Settings, checked_image_hosts, read_toml
 
 ModelChoice = str | BaseChatModel
 
-AssessorChoice = str | BaseChatModel | Assessor
 """A name (see ``assessors/registry.py``), a chat model, or an object that assesses."""
 
 _OPENAI_NAMES = re.compile(r"(chatgpt|gpt|o\d)-")
@@ -95,7 +101,8 @@ class AgentFactory:
         endpoints = [self.actor, *assessor_endpoints(built), *rewriting]
         self._endpoints, self._price_files = endpoints, (prices, settings.prices)
         # An assessor object of the caller's is the caller's to close.
-        own = [assessor for choice, assessor in zip(choices or (), built, strict=True) if assessor is not choice]
+        pairs = zip(choices or (), built, strict=True)
+        own = [assessor for choice, assessor in pairs if isinstance(choice, str | BaseChatModel)]
         self.owned_endpoints = [self.actor, *assessor_endpoints(own), *rewriting]
 
     def context(self, policy: Policy) -> SearchContext:
@@ -308,13 +315,8 @@ def build_assessors(
     def moderation(model: str) -> ModerationEndpoint:
         return _moderation_endpoint(model, settings)
 
-    for choice in choices:
-        if not isinstance(choice, str | BaseChatModel | Assessor):
-            raise UsageError(
-                f"assessor is of type {type(choice).__name__}: give a name, a LangChain chat model, or an object with "
-                "the methods of ecoalign_agent.Assessor"
-            )
-    return [make_assessor(choice, endpoint=endpoint, moderation=moderation, prompts=prompts) for choice in choices]
+    parts = AssessorParts(endpoint, moderation, prompts)
+    return [make_assessor(choice, parts) for choice in choices]
 
 
 def assessor_endpoints(assessors: Sequence[Assessor]) -> list[Endpoint | ModerationEndpoint]:
@@ -341,12 +343,12 @@ def utility_note(actor: ModelChoice, choices: Sequence[AssessorChoice], assessor
 def _is_independent(actor: ModelChoice, choice: AssessorChoice) -> bool:
     if isinstance(choice, str):
         name = parse_assessor_name(choice)
-        return name.kind == "moderation" or are_independent(actor, name.model)
+        return name.kind in {"moderation", "extension"} or are_independent(actor, name.model)
     if isinstance(choice, BaseChatModel):
         return are_independent(actor, choice)
     # An object of the caller's: the same model only where it is plainly built on it.
     model = getattr(getattr(choice, "endpoint", None), "model", None)
-    return are_independent(actor, model) if isinstance(model, BaseChatModel) else choice.name != actor
+    return are_independent(actor, model) if isinstance(model, BaseChatModel) else getattr(choice, "name", None) != actor
 
 
 def _moderation_endpoint(model: str, settings: Settings) -> ModerationEndpoint:

@@ -204,8 +204,8 @@ def test_settings_are_read_when_an_agent_is_made(monkeypatch: pytest.MonkeyPatch
     ("wrong", "message"),
     [
         ({"model": 42}, "model is of type int: give a name"),
-        ({"assessor": 42}, "assessor is of type int: give a name"),
-        ({"assessor": [object()]}, "assessor is of type object: give a name"),
+        ({"assessor": 42}, "assessor is of type int, without a method assess: give a name"),
+        ({"assessor": [object()]}, "assessor is of type object, without a method assess: give a name"),
     ],
 )
 def test_an_object_of_the_wrong_kind_is_a_usage_error(wrong: dict[str, Any], message: str) -> None:

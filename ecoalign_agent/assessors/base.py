@@ -1,9 +1,7 @@
-"""One verdict: what an assessor says of a thought or of a whole request.
+"""What an assessor gets and gives: the input, the verdict, the protocol, and the size of its calls.
 
-Read strictly: exactly these keys' types, finite numbers within their range. Anything else is *unknown*, which counts as
-unsafe and never as zero.
-
-What is graded, and the port that grades it.
+Verdicts of models are read strictly: exactly these keys' types, finite numbers within their range. Anything else is
+*unknown*, which counts as unsafe and never as zero.
 """
 
 from collections.abc import Sequence
@@ -25,7 +23,7 @@ Grade = Annotated[float, Field(ge=-1.0, le=1.0)]
 
 
 class ThoughtVerdictReply(BaseModel):
-    """The grade of one thought, as a model replies it."""
+    """A verdict on one thought, as a model replies it."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -35,7 +33,7 @@ class ThoughtVerdictReply(BaseModel):
 
 
 class RequestVerdictReply(BaseModel):
-    """The grade of a whole request, as a model replies it."""
+    """A verdict on a whole request, as a model replies it."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -45,12 +43,12 @@ class RequestVerdictReply(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of a thought's worth.
+    """Safety and utility of a thought or a request.
 
     Attributes:
         safety: s in [-1, 1]; None: unknown, which counts as unsafe.
-        utility: u in [0, 1] = (1 + r) / 2 of the raw grade r; None: unknown, or not this assessor's to grade.
-        cost: what asking cost, in cost units.
+        utility: u in [0, 1] = (1 + r) / 2 of the raw grade r; None: unknown, or not graded by this assessor.
+        cost: of the assessor's calls, in cost units.
         hazards: codes of the hazards named, for the record.
         unknown_reason: one line, when the verdict is unknown.
 
@@ -66,8 +64,8 @@ class Verdict:
 
     def __post_init__(self) -> None:
         if not (_within(self.safety, -1.0) and _within(self.utility, 0.0)):
-            said = f"safety {self.safety!r} or utility {self.utility!r} is no grade within its range"
-            for name, value in (("safety", None), ("utility", None), ("unknown_reason", said)):
+            reason = f"safety {self.safety!r} or utility {self.utility!r} is no grade within its range"
+            for name, value in (("safety", None), ("utility", None), ("unknown_reason", reason)):
                 object.__setattr__(self, name, value)
 
     @property
@@ -88,16 +86,16 @@ Role = Literal["an answer to the person", "an inner note of the assistant", "a s
 
 @dataclass(frozen=True, slots=True)
 class AssessmentInput:
-    """What an assessor gets to see: everything in it is data from outside, and none of the actor's own grades.
+    """A text or a request to be assessed. Everything in it is data from outside; the actor's own grades are not.
 
     Attributes:
         question: the person's question.
         views: the pictures, reduced.
-        caption: what the first look said the pictures show.
-        seen_text: the text it read in them.
+        caption: the scan's description of the pictures.
+        seen_text: text that the scan read in them.
         notes: the thoughts that led to the candidate, one a line.
-        candidate: the text to be graded; "" when the request itself is.
-        role: what the candidate would be used as.
+        candidate: the text to be assessed; "" when the request itself is.
+        role: the candidate's use.
     """
 
     question: str
@@ -116,42 +114,43 @@ class AssessmentInput:
 
 @dataclass(frozen=True, slots=True)
 class CallSize:
-    """What a call for one verdict takes, as far as it is known before a run: what is reserved for verdicts follows.
+    """Size of a call for one verdict, as far as it is known before a run; reserves for verdicts follow from it.
 
     Attributes:
         prompt: tokens of the prompt around the data, with its schema.
-        family: how the assessor counts a picture's tokens; None: it is shown no pictures.
-        most: completion tokens at the most; 0: it writes nothing.
-        each_picture: one call for every picture, each with all the text.
-        gauge: how the endpoint that is asked counts; None: it is not known who is asked.
+        family: formula of a picture's tokens; None: no pictures are sent.
+        max_tokens: completion tokens at the most; 0: none are written.
+        per_image: one call for every picture, each with all the text.
+        gauge: the endpoint's token calibration; None: the endpoint is not known.
     """
 
     prompt: int
     family: ImageFamily | None
-    most: int
-    each_picture: bool = False
+    max_tokens: int
+    per_image: bool = False
     gauge: TokenCalibration | None = None
 
 
 @runtime_checkable
 class Assessor(Protocol):
-    """Who grades a thought. Never raises for a reply it can't read: that verdict is unknown.
+    """Grades thoughts and requests. A reply that can't be read is an unknown verdict, not an error.
 
-    Two attributes are read where there are any: ``grades_utility`` (False: it grades safety alone, and another has to
-    grade utility; True when absent) and ``calls`` (the ``CallSize`` of every call that one verdict takes; when absent,
-    one call with the shipped prompt is reckoned with).
+    Two attributes are optional: ``grades_utility`` (False: it grades safety alone, and another assessor has to grade
+    utility) and ``calls`` (the ``CallSize`` of every call that one verdict takes; where it is absent, one call with the
+    shipped prompt). An assessor of one's own needs a method ``assess`` alone; see
+    :mod:`ecoalign_agent.assessors.custom`.
     """
 
     @property
     def name(self) -> str:
-        """What the result records."""
+        """Name in results."""
 
     @property
     def prompts(self) -> Sequence[str]:
         """name@version#digest of the prompts in use."""
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
-        """Grade ``case.candidate``: its safety and, apart from that, its utility.
+        """Grade the safety of ``case.candidate`` and, apart from that, its utility.
 
         Raises:
             BudgetError: the call does not fit into what is left; it was not made.
@@ -167,6 +166,17 @@ class Assessor(Protocol):
         """
 
 
+class BuiltInAssessor:
+    """Marks the assessors of this package: only others are checked when they are given, and guarded during a run."""
+
+
+class SimpleAssessor(Protocol):
+    """The least that an assessor of one's own needs; see :mod:`ecoalign_agent.assessors.custom`."""
+
+    async def assess(self, case: AssessmentInput, /) -> Verdict:
+        """Grade ``case.candidate``; the request itself where that is empty."""
+
+
 def grades_utility(assessor: Assessor) -> bool:
     """Whether an assessor grades utility besides safety."""
     return bool(getattr(assessor, "grades_utility", True))
@@ -174,19 +184,19 @@ def grades_utility(assessor: Assessor) -> bool:
 
 def call_sizes(assessor: Assessor) -> Sequence[CallSize]:
     """Every call that one verdict of ``assessor`` takes."""
-    told = getattr(assessor, "calls", None)
-    return told if told is not None else (thought_call_size("unknown"),)
+    calls = getattr(assessor, "calls", None)
+    return calls if calls is not None else (thought_call_size("unknown"),)
 
 
 def thought_call_size(
     family: ImageFamily, prompts: str | None = None, *, gauge: TokenCalibration | None = None
 ) -> CallSize:
-    """The call that asks a chat model for the verdict on one thought.
+    """Size of a chat model's call for the verdict on one thought.
 
     Args:
-        family: how the model counts a picture's tokens.
+        family: formula of a picture's tokens.
         prompts: a folder whose prompts replace the shipped ones.
-        gauge: how its endpoint counts.
+        gauge: its endpoint's token calibration.
 
     Raises:
         PromptError: the prompt is missing or broken.

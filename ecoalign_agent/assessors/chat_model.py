@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ecoalign_agent.assessors.base import (
     AssessmentInput,
+    BuiltInAssessor,
     CallSize,
     RequestVerdictReply,
     ThoughtVerdictReply,
@@ -18,7 +19,7 @@ from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.llm.structured_output import call_with_fallback
 
 
-class ModelAssessor:
+class ModelAssessor(BuiltInAssessor):
     """Asks a chat model for one verdict in a strict schema; everything it grades is fenced.
 
     Source: ours; EcoAlign leaves the assessor open.

@@ -9,7 +9,17 @@ unknown makes the verdict unknown: an assessor that is out of order must not wea
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from ecoalign_agent.assessors.base import AssessmentInput, Assessor, CallSize, Verdict, call_sizes, grades_utility
+from ecoalign_agent.assessors.base import (
+    AssessmentInput,
+    Assessor,
+    BuiltInAssessor,
+    CallSize,
+    SimpleAssessor,
+    Verdict,
+    call_sizes,
+    grades_utility,
+)
+from ecoalign_agent.assessors.custom import as_assessor
 from ecoalign_agent.errors import BudgetError, ModelError, RunError
 from ecoalign_agent.llm.meter import Meter
 
@@ -72,7 +82,7 @@ async def _outcome(call: Awaitable[Verdict]) -> Verdict | BudgetError | ModelErr
         return error
 
 
-class Minimum:
+class Minimum(BuiltInAssessor):
     """The weakest link over assessors, asked in parallel; every one of them is paid for."""
 
     def __init__(self, assessors: Sequence[Assessor]) -> None:
@@ -108,13 +118,16 @@ class Minimum:
         return await assess_weakest([a.assess_request(case, meter=meter) for a in self.assessors], self.graders)
 
 
-def minimum(*assessors: Assessor) -> Assessor:
+def minimum(*assessors: Assessor | SimpleAssessor) -> Assessor:
     """The weakest link over ``assessors``; a single one is itself, and a minimum among them is opened up.
 
     Raises:
         ValueError: there is none.
+        UsageError: one is no assessor.
     """
     if not assessors:
         raise ValueError("minimum() of no assessors: nothing would be graded")
-    flat = [one for a in assessors for one in (a.assessors if isinstance(a, Minimum) else (a,))]
+    flat = [
+        part for each in assessors for part in (each.assessors if isinstance(each, Minimum) else (as_assessor(each),))
+    ]
     return flat[0] if len(flat) == 1 else Minimum(flat)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage
 
-from ecoalign_agent.assessors.base import AssessmentInput, CallSize, Verdict
+from ecoalign_agent.assessors.base import AssessmentInput, BuiltInAssessor, CallSize, Verdict
 from ecoalign_agent.assessors.combined import assess_weakest
 from ecoalign_agent.assessors.hazards import HAZARDS
 from ecoalign_agent.images.image import ImageView
@@ -33,7 +33,7 @@ _SEEING = re.compile(r"vision|guard-?4", re.IGNORECASE)
 _NOTHING = {"", "(none)"}
 
 
-class GuardAssessor:
+class GuardAssessor(BuiltInAssessor):
     """Asks a guard model; see the module for how its answer is read.
 
     Attributes:
@@ -69,7 +69,7 @@ class GuardAssessor:
     def calls(self) -> Sequence[CallSize]:
         """One call, or one for each picture."""
         family = self.endpoint.family if self.sees else None
-        return (CallSize(GUARD_TEMPLATE_TOKENS, family, MOST, each_picture=True, gauge=self.endpoint.gauge),)
+        return (CallSize(GUARD_TEMPLATE_TOKENS, family, MOST, per_image=True, gauge=self.endpoint.gauge),)
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""

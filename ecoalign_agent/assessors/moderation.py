@@ -14,7 +14,7 @@ from typing import Annotated
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ConfigDict, Field
 
-from ecoalign_agent.assessors.base import AssessmentInput, CallSize, Verdict
+from ecoalign_agent.assessors.base import AssessmentInput, BuiltInAssessor, CallSize, Verdict
 from ecoalign_agent.assessors.combined import assess_weakest
 from ecoalign_agent.errors import ServerError
 from ecoalign_agent.images.image import ImageView
@@ -59,7 +59,7 @@ class ModerationReply(BaseModel):
     results: list[ModerationResult] = Field(min_length=1, max_length=1)
 
 
-class ModerationAssessor:
+class ModerationAssessor(BuiltInAssessor):
     """Asks a moderation endpoint; see the module for what is sent and how it is read.
 
     Attributes:
@@ -86,7 +86,7 @@ class ModerationAssessor:
     def calls(self) -> Sequence[CallSize]:
         """One call, or one for each picture, that writes nothing; a free endpoint is not reckoned with."""
         family, gauge = self.endpoint.family, self.endpoint.gauge
-        return () if self.endpoint.free else (CallSize(PER_MESSAGE, family, 0, each_picture=True, gauge=gauge),)
+        return () if self.endpoint.free else (CallSize(PER_MESSAGE, family, 0, per_image=True, gauge=gauge),)
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""

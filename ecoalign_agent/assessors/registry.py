@@ -1,48 +1,122 @@
-"""Assessors by name, read in one place: for the command line, the policy file, the environment and ``EcoAlign``.
+"""Assessors by name, in one place: for the command line, the policy file, the environment and ``EcoAlign``.
 
-- ``moderation:NAME``: a moderation endpoint, such as ``moderation:omni-moderation-latest``;
-- ``guard:MODEL``: a guard model, where MODEL is written like any model, such as ``guard:openai:llama-guard-3-8b``;
-- anything else is a chat model, written as for ``--model``: ``offline``, ``openai:gpt-4.1-mini``, ….
+A name is tried in this order; the first that fits counts:
+
+1. ``moderation:NAME``: a moderation endpoint, such as ``moderation:omni-moderation-latest``;
+2. ``guard:MODEL``: a guard model, where MODEL is written like any model, such as ``guard:openai:llama-guard-3-8b``;
+3. the name of an entry point in the group ``ecoalign_agent.assessors``;
+4. ``module:Name`` with a dotted module, or with a plain one that can be imported and has that attribute: an assessor
+   object, or a class or function that makes one without arguments;
+5. a chat model, written as for ``--model``: ``offline``, ``openai:gpt-4.1-mini``, ….
 """
 
+import importlib.util
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal, NamedTuple
 
-from ecoalign_agent.assessors.base import Assessor, grades_utility
+from langchain_core.language_models import BaseChatModel
+
+from ecoalign_agent.assessors.base import Assessor, SimpleAssessor, grades_utility
 from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.assessors.combined import minimum
+from ecoalign_agent.assessors.custom import as_assessor
 from ecoalign_agent.assessors.guard import GuardAssessor
 from ecoalign_agent.assessors.moderation import ModerationAssessor
 from ecoalign_agent.errors import ModelNameError, UsageError
+from ecoalign_agent.extensions import extension_names, is_reference, load_extension
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
 
-M = TypeVar("M")
+AssessorChoice = str | BaseChatModel | Assessor | SimpleAssessor
+"""An assessor as a caller names it."""
 
-AssessorKind = Literal["model", "moderation", "guard"]
+
+@dataclass(frozen=True, slots=True)
+class AssessorParts:
+    """What assessors are built from.
+
+    Attributes:
+        endpoint: makes the endpoint of a chat model or its name.
+        moderation: makes the moderation endpoint of a model's name.
+        prompts: a folder whose prompts replace the shipped ones.
+    """
+
+    endpoint: Callable[[str | BaseChatModel], Endpoint]
+    moderation: Callable[[str], ModerationEndpoint]
+    prompts: str | None = None
+
+
+BUILT_IN: dict[str, Callable[[str, AssessorParts], Assessor]] = {
+    "moderation": lambda model, parts: ModerationAssessor(parts.moderation(model)),
+    "guard": lambda model, parts: GuardAssessor(parts.endpoint(model)),
+}
+"""The word before the colon of a name → how the assessor of the model after it is made."""
+
+_GROUP: Literal["ecoalign_agent.assessors"] = "ecoalign_agent.assessors"
 
 
 class AssessorName(NamedTuple):
-    """A name, taken apart: what makes the verdicts, and which model."""
+    """A name, taken apart.
 
-    kind: AssessorKind
+    Attributes:
+        kind: key of ``BUILT_IN``, ``model`` or ``extension``.
+        model: the model's name; of an extension the whole name.
+    """
+
+    kind: str
     model: str
 
 
 def parse_assessor_name(name: str) -> AssessorName:
-    """Take a name apart.
+    """Take a name apart; see the module for the order.
 
     Raises:
         ModelNameError: it names no model.
     """
-    before, _, after = name.strip().partition(":")
-    kind: AssessorKind = "moderation" if before == "moderation" else "guard" if before == "guard" else "model"
-    model = name.strip() if kind == "model" else after
+    name = name.strip()
+    prefix, _, rest = name.partition(":")
+    kind, model = (prefix, rest) if prefix in BUILT_IN else ("model", name)
     if not model:
         raise ModelNameError(
             f"assessor {name!r} names no model; write openai:NAME, moderation:NAME, guard:MODEL or offline"
         )
-    return AssessorName(kind, model)
+    return AssessorName("extension" if kind == "model" and _is_extension(name) else kind, model)
+
+
+def _is_extension(name: str) -> bool:
+    if name in extension_names(_GROUP):
+        return True
+    module, _, attribute = name.partition(":")
+    if not is_reference(name):
+        return False
+    if "." in module:
+        return True
+    # A plain word before the colon is a provider of models for nearly everybody: openai:o3, ollama:llama3.
+    try:
+        found = importlib.util.find_spec(module) is not None
+        return found and hasattr(import_module(module), attribute.partition(".")[0])
+    except Exception:  # noqa: BLE001 - a module may raise anything; then its name is read as a model's
+        return False
+
+
+def _load(name: str) -> Assessor:
+    """The assessor that an entry point or ``module:Name`` stands for.
+
+    Raises:
+        UsageError: it can't be loaded, or is no assessor.
+    """
+    found = load_extension(_GROUP, name)
+    if isinstance(found, type) or (callable(found) and not hasattr(found, "assess")):
+        try:
+            found = found()
+        except Exception as error:  # code of somebody else's may raise anything
+            raise UsageError(f"assessor {name!r}: can't be made: {type(error).__name__}: {error}") from error
+    try:
+        return as_assessor(found)
+    except UsageError as error:
+        raise UsageError(f"assessor {name!r}: {error}") from error
 
 
 def split_names(line: str) -> tuple[str, ...]:
@@ -50,35 +124,23 @@ def split_names(line: str) -> tuple[str, ...]:
     return tuple(name for part in line.split(",") if (name := part.strip()))
 
 
-def make_assessor(
-    choice: "str | Assessor | M",
-    *,
-    endpoint: Callable[["str | M"], Endpoint],
-    moderation: Callable[[str], ModerationEndpoint],
-    prompts: str | None = None,
-) -> Assessor:
-    """The assessor behind a name, a chat model or an object that is one already.
-
-    Args:
-        choice: which.
-        endpoint: makes the endpoint of a chat model or its name.
-        moderation: makes the moderation endpoint of a model's name.
-        prompts: a folder whose prompts replace the shipped ones.
+def make_assessor(choice: AssessorChoice, parts: AssessorParts) -> Assessor:
+    """The assessor behind a name, a chat model or an object.
 
     Raises:
         ModelNameError: the name is unknown, its package is not installed, or its key is missing.
+        UsageError: an extension can't be loaded, or an object is no assessor.
         PromptError: a prompt is missing or broken.
     """
     if isinstance(choice, str):
-        kind, model = parse_assessor_name(choice)
-        if kind == "moderation":
-            return ModerationAssessor(moderation(model))
-        if kind == "guard":
-            return GuardAssessor(endpoint(model))
-        return ModelAssessor(endpoint(model), prompts=prompts)
-    if isinstance(choice, Assessor):
-        return choice
-    return ModelAssessor(endpoint(choice), prompts=prompts)
+        kind, choice = parse_assessor_name(choice)
+        if kind in BUILT_IN:
+            return BUILT_IN[kind](choice, parts)
+        if kind == "extension":
+            return _load(choice)
+    if isinstance(choice, str | BaseChatModel):
+        return ModelAssessor(parts.endpoint(choice), prompts=parts.prompts)
+    return as_assessor(choice)
 
 
 def combine_assessors(assessors: Sequence[Assessor]) -> Assessor:

@@ -212,9 +212,9 @@ def max_assessment_cost(context: SearchContext, *, tokens: int, pictures: int = 
         Usage(
             text=(call.prompt + tokens) * times,
             image=0 if call.family is None else pictures * image_tokens(REDUCED_VIEW, "low", call.family),
-            completion=call.most * times,
+            completion=call.max_tokens * times,
         )
         for call in context.sizes.assessment
-        for times in (max(1, pictures) if call.each_picture else 1,)
+        for times in (max(1, pictures) if call.per_image else 1,)
     )
     return sum(map(context.policy.tariff.cost, usages))

@@ -98,7 +98,7 @@ class CostModel:
 
     def _assessment(self, path: int, tokens: float) -> float:
         texts = sum(
-            tariff.text * (call.prompt + self.request + path) + tariff.completion * min(tokens, call.most)
+            tariff.text * (call.prompt + self.request + path) + tariff.completion * min(tokens, call.max_tokens)
             for call, tariff in self._assessment_calls()
         )
         views = zip(self._tariffs(), self.assessor_views, strict=True)
@@ -121,7 +121,7 @@ class CostModel:
     def _slack(self) -> float:
         low, high = CALL_TOKENS["assess"].min, CALL_TOKENS["assess"].max
         calls = self._assessment_calls()
-        return max(0.0, *(tariff.completion * (min(high, call.most) - low) for call, tariff in calls), 0.0)
+        return max(0.0, *(tariff.completion * (min(high, call.max_tokens) - low) for call, tariff in calls), 0.0)
 
     def thought(self, kind: str, *, path: int = 0, drafted: bool = False) -> float:
         """Expected cost of making and assessing a thought; of a draft the assessment alone."""
@@ -206,7 +206,7 @@ class CostModel:
     def _assessment_calls(self) -> list[tuple[CallSize, Tariff]]:
         """Every call of one assessment, those that are made for each picture as often as there are pictures."""
         each, sizes = max(1, self.pictures), zip(self.sizes.assessment, self._tariffs(), strict=True)
-        return [call for size in sizes for call in [size] * (each if size[0].each_picture else 1)]
+        return [call for size in sizes for call in [size] * (each if size[0].per_image else 1)]
 
 
 def build_cost_model(
@@ -252,6 +252,6 @@ def _view_tokens(views: Sequence[ImageView], call: CallSize) -> int:
     if call.family is None or not views:
         return 0
     scale = ImageScale(call.family) if call.gauge is None else call.gauge.images
-    if call.each_picture:
+    if call.per_image:
         return sum(scale.of_size((view.width, view.height), view.detail) for view in views)
     return scale.estimate(views)

@@ -1,13 +1,11 @@
 """What the tests of assessors share: a case, pictures, meters, and assessors that are told what to say."""
 
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
 
-from ecoalign_agent.assessors.base import AssessmentInput, Verdict
+from ecoalign_agent.assessors.base import AssessmentInput
 from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.cost import Tariff
@@ -41,25 +39,3 @@ def scripted(name: str = "judge", **parts: Any) -> tuple[ModelAssessor, Scripted
     """A model as assessor, and the model."""
     model = ScriptedModel(task_replies(**parts))
     return ModelAssessor(Endpoint(model, name=name)), model
-
-
-@dataclass
-class Steady:
-    """An assessor that needs no model: always the same verdict, or what a function of the case says."""
-
-    said: Verdict | Exception | Callable[[AssessmentInput], Verdict]
-    name: str = "steady"
-    grades_utility: bool = True
-    prompts: Sequence[str] = ()
-    asked: list[AssessmentInput] = field(default_factory=list)
-
-    async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
-        """As told."""
-        self.asked.append(case)
-        if isinstance(self.said, Exception):
-            raise self.said
-        return self.said(case) if callable(self.said) else self.said
-
-    async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
-        """As told."""
-        return await self.assess(case, meter=meter)

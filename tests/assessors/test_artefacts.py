@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ecoalign_agent.assessors.base import AssessmentInput, Role, Verdict
 from ecoalign_agent.assessors.disclaimers import assess_without_disclaimers, remove_disclaimers
-from tests.assessors.cases import CASE, Steady, meter
+from ecoalign_agent.testing import ScriptedAssessor
+from tests.assessors.cases import CASE, meter
 
 SORRY = "I'm sorry, but the side door is open."
 BARE = "the side door is open."
@@ -102,20 +103,22 @@ def test_hostile_text_takes_no_time(hostile: str) -> None:
     assert time.perf_counter() - begun < 5
 
 
-async def ask_of(judge: Steady, text: str, *, role: Role = "an answer to the person", times: int = 1) -> Verdict | None:
+async def ask_of(
+    judge: ScriptedAssessor, text: str, *, role: Role = "an answer to the person", times: int = 1
+) -> Verdict | None:
     case = AssessmentInput(CASE.question, (), CASE.caption, CASE.seen_text, "", text, role)
     return await assess_without_disclaimers(lambda one: judge.assess(one, meter=meter()), case, times=times)
 
 
-def by_manners(polite: Verdict, bare: Verdict) -> Steady:
-    return Steady(lambda case: polite if "sorry" in case.candidate else bare)
+def by_manners(polite: Verdict, bare: Verdict) -> ScriptedAssessor:
+    return ScriptedAssessor(lambda case: polite if "sorry" in case.candidate else bare)
 
 
 async def test_an_apology_does_not_redeem_an_answer() -> None:
     judge = by_manners(Verdict(0.9, 0.9, 10.0), Verdict(-0.6, 0.7, 10.0, ("S2",)))
     said = await ask_of(judge, SORRY)
     assert said == Verdict(-0.6, 0.7, 20.0, ("S2",))
-    assert [case.candidate for case in judge.asked] == [SORRY, BARE]
+    assert [case.candidate for case in judge.inputs] == [SORRY, BARE]
 
 
 async def test_nor_does_taking_it_out_raise_a_grade() -> None:
@@ -129,15 +132,15 @@ async def test_what_can_get_no_worse_is_not_asked_again(first: Verdict) -> None:
     said = await ask_of(judge, SORRY)
     assert said is not None
     assert said.safety == first.safety
-    assert len(judge.asked) == 1
+    assert len(judge.inputs) == 1
 
 
 @pytest.mark.parametrize("role", ["an inner note of the assistant", "a strategy of the assistant"])
 async def test_only_what_the_person_reads_is_asked_again(role: Role) -> None:
-    judge = Steady(Verdict(0.9, 0.9, 10.0))
+    judge = ScriptedAssessor(Verdict(0.9, 0.9, 10.0))
     await ask_of(judge, SORRY, role=role)
     await ask_of(judge, "It opens at 9.")
-    assert len(judge.asked) == 2
+    assert len(judge.inputs) == 2
 
 
 async def test_an_unknown_second_grade_makes_all_unknown() -> None:
@@ -156,19 +159,21 @@ async def test_so_does_one_that_could_not_be_bought() -> None:
 
 
 async def test_nothing_but_manners_is_of_no_use_and_costs_no_second_call() -> None:
-    judge = Steady(Verdict(0.9, 0.95, 10.0))
+    judge = ScriptedAssessor(Verdict(0.9, 0.95, 10.0))
     assert await ask_of(judge, "Thought process:") == Verdict(0.9, 0.0, 10.0)
-    assert len(judge.asked) == 1
+    assert len(judge.inputs) == 1
 
 
 async def test_twice_as_it_stands_and_once_without() -> None:
     judge = by_manners(Verdict(0.9, 0.9, 10.0), Verdict(0.5, 0.9, 10.0))
     said = await ask_of(judge, SORRY, times=2)
-    assert (said, len(judge.asked)) == (Verdict(0.5, 0.9, 30.0), 3)
+    assert (said, len(judge.inputs)) == (Verdict(0.5, 0.9, 30.0), 3)
 
 
 async def test_an_assessor_of_safety_alone_owes_no_utility() -> None:
-    judge = Steady(lambda case: Verdict(1.0 if "sorry" in case.candidate else -1.0, None, 1.0), grades_utility=False)
+    judge = ScriptedAssessor(
+        lambda case: Verdict(1.0 if "sorry" in case.candidate else -1.0, None, 1.0), grades_utility=False
+    )
     assert await ask_of(judge, SORRY) == Verdict(-1.0, None, 2.0)
     assert await ask_of(judge, "Thought process:") == Verdict(-1.0, None, 1.0)
 

@@ -14,20 +14,21 @@ from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.testing import (
     SCRIPTED_CALL_COST,
     AnyReply,
+    ScriptedAssessor,
     ScriptedCall,
     ScriptedModel,
     task_replies,
     verdict_reply,
 )
-from tests.assessors.cases import CASE, Steady, meter, scripted
+from tests.assessors.cases import CASE, meter, scripted
 
 GOOD = Verdict(0.9, 0.8, 10.0)
 UNKNOWN = Verdict(None, None, 5.0, unknown_reason="prose")
 
 
 async def test_every_assessor_has_a_veto() -> None:
-    strict = Steady(Verdict(-0.4, 1.0, 20.0, ("S2",)))
-    both = minimum(Steady(GOOD), strict)
+    strict = ScriptedAssessor(Verdict(-0.4, 1.0, 20.0, ("S2",)))
+    both = minimum(ScriptedAssessor(GOOD), strict)
     said = await both.assess(CASE, meter=meter())
     assert (said.safety, said.utility, said.cost, said.hazards) == (-0.4, 0.8, 30.0, ("S2",))
     assert await both.assess_request(CASE, meter=meter()) == said
@@ -43,25 +44,27 @@ async def test_they_are_asked_in_parallel_and_each_is_booked() -> None:
 
 
 async def test_one_unknown_makes_all_unknown() -> None:
-    said = await minimum(Steady(GOOD), Steady(UNKNOWN), Steady(GOOD)).assess(CASE, meter=meter())
+    said = await minimum(ScriptedAssessor(GOOD), ScriptedAssessor(UNKNOWN), ScriptedAssessor(GOOD)).assess(
+        CASE, meter=meter()
+    )
     assert (said.safety, said.utility, said.cost, said.unknown_reason) == (None, None, 25.0, "prose")
 
 
 async def test_utility_is_the_business_of_those_who_grade_it() -> None:
-    guard = Steady(Verdict(0.2, None, 1.0), grades_utility=False)
-    both = minimum(guard, Steady(GOOD))
+    guard = ScriptedAssessor(Verdict(0.2, None, 1.0), grades_utility=False)
+    both = minimum(guard, ScriptedAssessor(GOOD))
     said = await both.assess(CASE, meter=meter())
     assert (said.safety, said.utility, said.known) == (0.2, 0.8, True)
     assert grades_utility(both)
     assert not grades_utility(minimum(guard, guard))
     # One who should grade it and does not, leaves all unknown.
-    said = await minimum(guard, Steady(Verdict(0.9, None, 1.0))).assess(CASE, meter=meter())
+    said = await minimum(guard, ScriptedAssessor(Verdict(0.9, None, 1.0))).assess(CASE, meter=meter())
     assert (said.safety, said.unknown_reason) == (None, "no verdict")
 
 
 async def test_a_guard_that_is_unknown_is_not_outvoted() -> None:
-    guard = Steady(UNKNOWN, grades_utility=False)
-    assert (await minimum(Steady(GOOD), guard).assess(CASE, meter=meter())).safety is None
+    guard = ScriptedAssessor(UNKNOWN, grades_utility=False)
+    assert (await minimum(ScriptedAssessor(GOOD), guard).assess(CASE, meter=meter())).safety is None
 
 
 async def test_a_broken_endpoint_is_told_and_the_others_are_paid_to_their_end() -> None:
@@ -69,14 +72,14 @@ async def test_a_broken_endpoint_is_told_and_the_others_are_paid_to_their_end() 
     slow, model = scripted()
     model.delay = 0.05
     with pytest.raises(ServerError, match="out of order"):
-        await minimum(Steady(ServerError("out of order")), slow).assess(CASE, meter=account)
+        await minimum(ScriptedAssessor(ServerError("out of order")), slow).assess(CASE, meter=account)
     assert model.cancelled_calls == 0
     assert account.budget.spent == SCRIPTED_CALL_COST
 
 
 async def test_one_that_does_not_fit_makes_all_unknown_and_none_that_fits_is_not_made() -> None:
-    poor = Steady(BudgetError("needs 9 cost units"))
-    said = await minimum(Steady(GOOD), poor).assess(CASE, meter=meter())
+    poor = ScriptedAssessor(BudgetError("needs 9 cost units"))
+    said = await minimum(ScriptedAssessor(GOOD), poor).assess(CASE, meter=meter())
     assert (said.safety, said.cost, said.unknown_reason) == (None, 10.0, "a verdict is missing")
     with pytest.raises(BudgetError):
         await minimum(poor, poor).assess(CASE, meter=meter())
@@ -107,8 +110,10 @@ async def _asked(judge: Assessor) -> Verdict:
 
 
 def test_a_minimum_of_one_is_itself_and_of_minima_is_flat() -> None:
-    one, two, three = (Steady(GOOD, name=name) for name in ("one", "two", "three"))
-    assert minimum(one) is one
+    one, two, three = (ScriptedAssessor(GOOD, name=name) for name in ("one", "two", "three"))
+    judge, _ = scripted()
+    assert minimum(judge) is judge
+    assert minimum(one).name == "one"
     all_of_them = minimum(minimum(one, two), three)
     assert isinstance(all_of_them, Minimum)
     assert all_of_them.name == "minimum of one, two, three"
@@ -119,11 +124,11 @@ def test_a_minimum_of_one_is_itself_and_of_minima_is_flat() -> None:
 
 def test_what_all_of_them_take_is_told() -> None:
     judge, _ = scripted()
-    both = minimum(judge, Steady(GOOD))
-    assert list(call_sizes(both)) == [*judge.calls, *call_sizes(Steady(GOOD))]
+    both = minimum(judge, ScriptedAssessor(GOOD))
+    assert list(call_sizes(both)) == [*judge.calls, *call_sizes(ScriptedAssessor(GOOD))]
     assert both.prompts == judge.prompts
     # Of an assessor that tells nothing, one call with the shipped prompt is reckoned with, on the high side.
-    (reckoned,) = call_sizes(Steady(GOOD))
+    (reckoned,) = call_sizes(ScriptedAssessor(GOOD))
     assert (reckoned.prompt, reckoned.family) == (judge.calls[0].prompt, "unknown")
 
 

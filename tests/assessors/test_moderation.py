@@ -248,7 +248,7 @@ def test_what_does_not_fit_is_unknown(change: Any) -> None:
 
 def test_what_it_takes_to_ask_is_told_beforehand(server: ModerationServer) -> None:
     (call,) = ModerationAssessor(make(server)).calls
-    assert (call.family, call.most, call.each_picture) == ("openai-tiles", 0, True)
+    assert (call.family, call.max_tokens, call.per_image) == ("openai-tiles", 0, True)
     assert Tariff().cost(ModerationCall(make(server), "abc", None, meter(), "assess").estimate()) == 0.25 * 9
     with pytest.raises(ValueError, match="must be named"):
         ModerationEndpoint("", api_key=SecretStr("k"))

@@ -1,28 +1,37 @@
 """Assessors by name: one place reads them."""
 
+from typing import Any
+
 import pytest
+from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
 from ecoalign_agent.assessors.base import Assessor, Verdict
 from ecoalign_agent.assessors.chat_model import ModelAssessor
+from ecoalign_agent.assessors.custom import CustomAssessor
 from ecoalign_agent.assessors.guard import GuardAssessor
 from ecoalign_agent.assessors.moderation import ModerationAssessor
-from ecoalign_agent.assessors.registry import combine_assessors, make_assessor, parse_assessor_name, split_names
+from ecoalign_agent.assessors.registry import (
+    AssessorParts,
+    combine_assessors,
+    make_assessor,
+    parse_assessor_name,
+    split_names,
+)
 from ecoalign_agent.errors import ModelNameError, UsageError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.moderations import ModerationEndpoint
-from ecoalign_agent.testing import ScriptedModel
-from tests.assessors.cases import Steady
+from ecoalign_agent.testing import ScriptedAssessor, ScriptedModel
 
 GOOD = Verdict(0.9, 0.9, 1.0)
 
 
-def build(choice: str | ScriptedModel | Assessor) -> Assessor:
-    def endpoint(model: str | ScriptedModel) -> Endpoint:
+def build(choice: Any) -> Assessor:
+    def endpoint(model: str | BaseChatModel) -> Endpoint:
         return Endpoint(ScriptedModel(), name=model if isinstance(model, str) else "an object")
 
     return make_assessor(
-        choice, endpoint=endpoint, moderation=lambda name: ModerationEndpoint(name, api_key=SecretStr("none"))
+        choice, AssessorParts(endpoint, lambda name: ModerationEndpoint(name, api_key=SecretStr("none")))
     )
 
 
@@ -61,16 +70,17 @@ def test_each_kind_is_built() -> None:
     assert moderation.name == "moderation:m"
     assert isinstance(guard, GuardAssessor)
     assert (guard.name, guard.sees) == ("guard:openai:llama-guard-4-12b", True)
-    own = Steady(GOOD)
-    assert build(own) is own
+    own = build(ScriptedAssessor(GOOD))
+    assert isinstance(own, CustomAssessor)
+    assert own.name == "scripted"
 
 
 def test_a_search_needs_somebody_who_grades_utility() -> None:
-    guard = Steady(GOOD, grades_utility=False, name="guard:g")
+    guard = ScriptedAssessor(GOOD, grades_utility=False, name="guard:g")
     with pytest.raises(UsageError, match="guard:g: grades safety alone, and nobody would grade utility"):
         combine_assessors([guard])
     with pytest.raises(UsageError, match="nothing would be graded"):
         combine_assessors([])
-    grader = Steady(GOOD)
+    grader = build(ScriptedAssessor(GOOD))
     assert combine_assessors([grader]) is grader
-    assert combine_assessors([guard, grader]).name == "minimum of guard:g, steady"
+    assert combine_assessors([guard, grader]).name == "minimum of guard:g, scripted"

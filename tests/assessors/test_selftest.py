@@ -24,8 +24,8 @@ from ecoalign_agent.assessors.selftest.report import (
 from ecoalign_agent.assessors.selftest.run import run_selftest
 from ecoalign_agent.errors import AccessError, ServerError
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.testing import AnyReply, ScriptedCall, ScriptedModel, task_replies, verdict_reply
-from tests.assessors.cases import Steady, meter
+from ecoalign_agent.testing import AnyReply, ScriptedAssessor, ScriptedCall, ScriptedModel, task_replies, verdict_reply
+from tests.assessors.cases import meter
 
 CORPUS = read_corpus()
 ATTACKS = [trial for trial in CORPUS.trials if trial.bare is not None]
@@ -124,7 +124,7 @@ async def test_a_perfect_assessor_holds_everywhere() -> None:
         unsafe = any(content in case.candidate for content in harmful)
         return Verdict(-0.9 if unsafe else 0.9, 0.1 if case.candidate in useless else 0.9, 1.0)
 
-    report = await run_selftest(Steady(grade), CORPUS)
+    report = await run_selftest(ScriptedAssessor(grade), CORPUS)
     total = report.total
     assert (total.flips.count, total.misses.count, total.false_alarms.count, total.unknowns.count) == (0, 0, 0, 0)
     assert total.trials == len(CORPUS.trials)
@@ -134,7 +134,8 @@ async def test_a_perfect_assessor_holds_everywhere() -> None:
 async def test_a_gullible_one_is_found_out() -> None:
     bare = {t.candidate for t in CORPUS.trials if t.family == BARE_FAMILY}
     report = await run_selftest(
-        Steady(lambda case: Verdict(-0.9 if case.candidate in bare and not case.views else 0.9, 0.9, 1.0)), CORPUS
+        ScriptedAssessor(lambda case: Verdict(-0.9 if case.candidate in bare and not case.views else 0.9, 0.9, 1.0)),
+        CORPUS,
     )
     shares = {family.family: family.flips for family in report.families}
     assert shares["injection"].count == shares["injection"].of > 0
@@ -145,17 +146,17 @@ async def test_a_gullible_one_is_found_out() -> None:
 
 
 async def test_an_assessor_of_safety_alone_is_not_asked_about_use() -> None:
-    report = await run_selftest(Steady(Verdict(1.0, None, 1.0), grades_utility=False), CORPUS)
+    report = await run_selftest(ScriptedAssessor(Verdict(1.0, None, 1.0), grades_utility=False), CORPUS)
     assert not report.grades_utility
     assert "empty answer" not in {family.family for family in report.families}
     assert any("safety alone" in line for line in selftest_lines(report))
 
 
 async def test_an_endpoint_that_is_not_there_is_told_at_once() -> None:
-    judge = Steady(AccessError("401: the key is wrong"))
+    judge = ScriptedAssessor(AccessError("401: the key is wrong"))
     with pytest.raises(AccessError):
         await run_selftest(judge, CORPUS)
-    assert len(judge.asked) == 1
+    assert len(judge.inputs) == 1
 
 
 async def test_one_that_fails_later_leaves_unknowns() -> None:
@@ -164,13 +165,13 @@ async def test_one_that_fails_later_leaves_unknowns() -> None:
             raise ServerError("503: the server failed")
         return Verdict(-0.9, 0.0, 1.0)
 
-    report = await run_selftest(Steady(grade), CORPUS)
+    report = await run_selftest(ScriptedAssessor(grade), CORPUS)
     assert (report.total.unknowns.count, len(report.troubles)) == (3, 3)
     assert any(line.startswith("trouble: 503") for line in selftest_lines(report))
 
 
 async def test_the_report_as_table_and_as_json() -> None:
-    report = await run_selftest(Steady(Verdict(0.9, 0.9, 1.0), name="gullible"), CORPUS.limited(20))
+    report = await run_selftest(ScriptedAssessor(Verdict(0.9, 0.9, 1.0), name="gullible"), CORPUS.limited(20))
     assert [str(column.header) for column in selftest_table(report).columns] == [
         "family", "trials", "flips", "misses", "false alarms", "unknown",
     ]  # fmt: skip

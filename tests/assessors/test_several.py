@@ -16,6 +16,7 @@ from ecoalign_agent.errors import BudgetTooSmallError, ModelNameError, UsageErro
 from ecoalign_agent.search.cost_model import REREAD_FACTOR, CallFigures, CostModel, PromptSizes
 from ecoalign_agent.testing import (
     AnyReply,
+    ScriptedAssessor,
     ScriptedCall,
     ScriptedModel,
     ScriptedReply,
@@ -23,7 +24,6 @@ from ecoalign_agent.testing import (
     task_replies,
     verdict_reply,
 )
-from tests.assessors.cases import Steady
 from tests.scripted_server import Answer as Served
 from tests.scripted_server import Raw, saying
 from tests.scripted_server.moderations import ModerationServer, moderation
@@ -69,13 +69,13 @@ async def test_a_name_a_model_an_object_and_a_list_of_them_will_do(server: Moder
         return moderation() if "input" in body else saying(json.dumps(verdict_reply()))(body)
 
     server.answering(answer)
-    own = Steady(GOOD, name="own rules")
+    own = ScriptedAssessor(GOOD, name="own rules")
     agent = EcoAlign(judge(), assessor=["openai:m", "moderation:mod", judge(), own], base_url=server.url)
     result = await agent.ask(QUESTION)
     assert result.status == "answered"
     assert result.models.assessor == "minimum of openai:m, moderation:mod, ScriptedModel, own rules"
     assert result.models.independent
-    assert len(own.asked) == len(server.bodies) / 2
+    assert len(own.inputs) == len(server.bodies) / 2
     await agent.aclose()
 
 
@@ -109,7 +109,7 @@ async def test_the_result_says_who_is_independent(server: ModerationServer) -> N
     result = await beside.ask(QUESTION)
     assert result.has_note("utility_not_independent")
     assert not result.has_note("assessor_not_independent")
-    assert EcoAlign(actor, assessor=[actor, Steady(GOOD, name="other")]).models.independent
+    assert EcoAlign(actor, assessor=[actor, ScriptedAssessor(GOOD, name="other")]).models.independent
     await beside.aclose()
 
 
@@ -223,7 +223,7 @@ def test_the_sizes_of_all_of_them_are_reckoned_with(server: ModerationServer) ->
     one = EcoAlign(judge(), assessor=judge())._context.sizes
     agent = EcoAlign(judge(), assessor=[judge(), "moderation:mod", "guard:g"], base_url=server.url)
     sizes = agent._context.sizes
-    assert [call.most for call in sizes.assessment] == [CALL_TOKENS["assess"].max, 0, CALL_TOKENS["assess"].min]
+    assert [call.max_tokens for call in sizes.assessment] == [CALL_TOKENS["assess"].max, 0, CALL_TOKENS["assess"].min]
     assert [call.family is None for call in sizes.assessment] == [False, False, True]
     assert sizes.calls["assess"].prompt == one.calls["assess"].prompt + sum(
         call.prompt for call in sizes.assessment[1:]
@@ -272,7 +272,7 @@ SIZES = PromptSizes(
     800,
     (
         CallSize(1_000, "unknown", CALL_TOKENS["assess"].max),
-        CallSize(700, None, 48, each_picture=True),
+        CallSize(700, None, 48, per_image=True),
         CallSize(8, "unknown", 0),
     ),
 )

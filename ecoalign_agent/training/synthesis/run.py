@@ -10,10 +10,10 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from ecoalign_agent.assessors.registry import combine_assessors
+from ecoalign_agent.assessors.registry import AssessorChoice, combine_assessors
 from ecoalign_agent.errors import EcoAlignError, ImageError, RunError, UsageError
 from ecoalign_agent.events.result import Record
-from ecoalign_agent.factory import AssessorChoice, assessor_endpoints, build_assessors, build_endpoint
+from ecoalign_agent.factory import assessor_endpoints, build_assessors, build_endpoint
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.settings import settings_with
 from ecoalign_agent.training.run_folder import StageJournal, prepare_folder
