@@ -1,15 +1,15 @@
-"""What can go wrong, as one tree.
+"""Errors of this package, as one tree.
 
 ::
 
     EcoAlignError
-    ├── UsageError               the caller's mistake: say it again, corrected (exit status 2)
+    ├── UsageError               the caller's mistake, to be corrected (exit status 2)
     │   ├── ImageError           a picture that can't be read, or is larger than allowed
     │   ├── PolicyError          a setting out of range, or a setting that does not exist
     │   ├── PromptError          a prompt file that is missing, broken, or given the wrong inputs
     │   ├── ModelNameError       a model that can't be built: unknown name, missing package, missing key
     │   └── BudgetTooSmallError  the budget can't pay for a scan and an answer
-    └── RunError                 it happened during a run (exit status 1)
+    └── RunError                 failure during a run (exit status 1)
         ├── BudgetError          a call that does not fit into what is left: it was not made
         └── ModelError           a model's endpoint failed
             ├── UnreachableError     nothing answers at that address
@@ -29,7 +29,7 @@ class EcoAlignError(Exception):
 
 
 class UsageError(EcoAlignError):
-    """The caller's mistake: nothing was spent, or no more than had been by then."""
+    """The caller's mistake; nothing was spent for it."""
 
 
 class ImageError(UsageError):
@@ -49,11 +49,11 @@ class ModelNameError(UsageError):
 
 
 class BudgetTooSmallError(UsageError):
-    """The budget can't pay for a scan and an answer. The message says what the least is."""
+    """The budget can't pay for a scan and an answer. The message names the minimum."""
 
 
 class RunError(EcoAlignError):
-    """Something that happened during a run."""
+    """Failure during a run."""
 
 
 class BudgetError(RunError):

@@ -1,4 +1,4 @@
-"""The only reader of the environment and of configuration files."""
+"""Settings from the environment and from TOML files: the only module that reads either."""
 
 import difflib
 import tomllib
@@ -12,31 +12,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecoalign_agent.economics.cost import MonetaryTariff
 from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.economics.validation import explain
 from ecoalign_agent.errors import PolicyError, UsageError
 
 POLICY_PRESETS = ("frugal", "strict", "paper")
-"""The policies that go by a name of their own."""
+"""Names of the policies beside the default."""
 
 
 class Settings(BaseSettings):
-    """What the environment says; the command line and the caller say it louder.
-
-    Attributes:
-        model: the actor, such as ``openai:gpt-4o-mini``; ``offline`` needs no key and no network.
-        assessor: who grades, several separated by commas; None: the actor's own model.
-        base_url: an OpenAI-compatible server; None: OpenAI's.
-        openai_api_key: the key for ``openai:`` models.
-        timeout: seconds that one call may take.
-        image_hosts: hosts from which pictures are fetched by their https URLs, separated by commas; None: none.
-        concurrency: calls open at one endpoint at the same time, at most.
-        requests_per_minute: requests to one endpoint in any minute, retries among them; None: no limit.
-        prices: a file of prices in money, read before the shipped ones; None: those alone.
-        cache: the folder in which is kept what is known of endpoints, or ``off``; None: see ``cache_folder``.
-        xdg_cache_home: where this system keeps caches; None: ``~/.cache``.
-        state: where runs are kept, a file or a Postgres URL; None: nowhere.
-        serve_keys: keys that ``ecoalign serve`` takes from its clients, separated by commas; None: none.
-        otel_endpoint: where OpenTelemetry's traces are sent, by its own usual variable; None: nowhere.
-    """
+    """Settings from the environment; those of the command line and of the caller take precedence."""
 
     # A variable that is set to nothing counts as not set, as shells and container files mean it.
     model_config = SettingsConfigDict(
@@ -44,23 +28,37 @@ class Settings(BaseSettings):
     )
 
     model: str = "offline"
+    """The actor, such as ``openai:gpt-4o-mini``; ``offline`` needs no key and no network."""
     assessor: str | None = None
+    """Assessors, separated by commas; None: the actor's own model."""
     base_url: str | None = None
+    """An OpenAI-compatible server; None: OpenAI's."""
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    """Key for ``openai:`` models."""
     image_hosts: str | None = None
+    """Hosts from which pictures are fetched by their https URLs, separated by commas; None: none."""
     timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    """Seconds that one call may take."""
     concurrency: int = Field(default=32, ge=1)
+    """Maximum of open calls at one endpoint."""
     requests_per_minute: int | None = Field(default=None, ge=1)
+    """Maximum of requests to one endpoint in any minute, including retries; None: no limit."""
     prices: str | None = None
+    """A file of prices in money, read before the shipped ones; None: those alone."""
     cache: str | None = None
+    """Folder for endpoint profiles, or ``off``; None: see `cache_folder`."""
     xdg_cache_home: str | None = Field(default=None, validation_alias="XDG_CACHE_HOME")
+    """This system's folder for caches; None: ``~/.cache``."""
     state: SecretStr | None = None
+    """Store of runs, a file or a Postgres URL; None: runs are not stored."""
     serve_keys: SecretStr | None = None
+    """Keys that ``ecoalign serve`` accepts from its clients, separated by commas; None: none."""
     otel_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Address for OpenTelemetry traces, by its usual variable; None: traces are not sent."""
 
     @property
     def cache_folder(self) -> Path | None:
-        """The folder in which is kept what is known of endpoints; None: nothing is read and nothing written."""
+        """Folder for endpoint profiles; None: nothing is read and nothing written."""
         if self.cache is not None:
             return None if self.cache.strip().lower() == "off" else Path(self.cache)
         if self.xdg_cache_home is not None and Path(self.xdg_cache_home).is_absolute():
@@ -68,7 +66,6 @@ class Settings(BaseSettings):
         try:
             return Path.home() / ".cache" / "ecoalign"
         except RuntimeError:
-            # A user without a home keeps nothing.
             return None
 
 
@@ -81,17 +78,16 @@ def read_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        # The key, which goes by its own name, takes any text: no message can show it.
-        variable = f"ECOALIGN_{first['loc'][0]}".upper()
-        raise UsageError(f"environment variable {variable} is {first['input']!r}: {first['msg']}") from error
+        # The secrets accept any text: no message can show one.
+        reason = explain(error, Settings, {}, name_of=lambda name: f"ECOALIGN_{name.upper()}")
+        raise UsageError(f"environment variable {reason}") from error
     if settings.base_url is not None:
         checked_base_url(settings.base_url)
     return settings
 
 
 def settings_with(*, base_url: str | None = None, api_key: SecretStr | str | None = None) -> Settings:
-    """The settings from the environment, with what a caller says louder; None: as the environment says.
+    """The settings from the environment, with those that a caller gives; None: the environment's.
 
     Raises:
         UsageError: a variable or the base URL has a value that does not fit.
@@ -105,7 +101,7 @@ def settings_with(*, base_url: str | None = None, api_key: SecretStr | str | Non
 
 
 def checked_base_url(url: str) -> str:
-    """The address of an OpenAI-compatible server.
+    """The address of an OpenAI-compatible server, checked.
 
     Raises:
         UsageError: it is no http or https URL.
@@ -131,9 +127,9 @@ def checked_image_hosts(given: Sequence[str] | None, settings: Settings) -> Sequ
 
 
 def read_policy(path: str | Path) -> Policy:
-    """The policy in a TOML file: any of ``Policy``'s settings, and ``preset`` to start from another than the default.
+    """The policy in a TOML file: settings by name, and ``preset`` to start from another than the default.
 
-    The bare name of a preset stands for a file that says no more than that.
+    The bare name of a preset stands for a file with that preset alone.
 
     Raises:
         UsageError: there is no such file, or it is no TOML.
@@ -151,17 +147,17 @@ def read_policy(path: str | Path) -> Policy:
     except PolicyError as error:
         raise PolicyError(f"policy file {str(path)!r}: {error}") from error
     if isinstance(policy.tariff, MonetaryTariff) and policy.tariff.prices is not None:
-        # Files that name each other stay together, wherever the program is started.
+        # A file named in another is relative to it.
         return policy.replace(tariff=MonetaryTariff(prices=str(Path(path).parent / policy.tariff.prices)))
     return policy
 
 
 def read_toml(path: str | Path, *, what: str) -> dict[str, Any]:
-    """What a TOML file holds.
+    """The content of a TOML file.
 
     Args:
         path: the file.
-        what: it is, for the message.
+        what: its purpose, for the message.
 
     Raises:
         UsageError: there is no such file, or it is no TOML.

@@ -131,7 +131,7 @@ def test_a_value_that_does_not_fit_names_variable_and_value(
 ) -> None:
     monkeypatch.setenv(variable, value)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-123456")
-    with pytest.raises(UsageError, match=f"environment variable {variable} is '{value}': ") as error:
+    with pytest.raises(UsageError, match=f"environment variable {variable} is '{value}', must be ") as error:
         read_settings()
     assert "\n" not in str(error.value)
     assert "sk-secret" not in str(error.value)
