@@ -4,8 +4,8 @@
     python benchmarks/call_depth.py --frames  # also the frames, outermost first, and the modules in order
 
 A scripted chat model looks at the stack while it is called for the scan. Counted are coroutine frames of the package,
-and the modules of the package whose functions ran since `ask` was entered, in the order of their calls; methods that
-`dataclass` wrote are not counted.
+and the modules of the package whose functions ran since `ask` was entered, in the order of their calls; functions
+that only make a value (of a dataclass) are not counted.
 """
 
 import argparse
@@ -70,9 +70,10 @@ class _Probe(ScriptedModel):
 
 
 def _name(code: CodeType, module: str) -> str | None:
-    """Name of a function of the package; None: another one, or one that no file holds, as a dataclass's own methods."""
+    """Name of a function of the package; None: another one, or one that makes a value, as a dataclass's own methods."""
     inside = module.startswith(f"{PACKAGE}.") and not module.startswith(f"{PACKAGE}.testing")
-    return f"{module}:{code.co_qualname}" if inside and not code.co_filename.startswith("<") else None
+    counted = inside and not code.co_filename.startswith("<") and code.co_name != "__post_init__"
+    return f"{module}:{code.co_qualname}" if counted else None
 
 
 def _awaiting(coroutine: Any) -> list[str]:

@@ -28,7 +28,7 @@ from ecoalign_agent.testing import (
     task_replies,
     verdict_reply,
 )
-from tests.search.stage import ending, picture
+from tests.search.stage import final_result, picture
 
 pytestmark = pytest.mark.slow
 
@@ -121,7 +121,7 @@ async def test_of_two_hundred_requests_at_once_none_sees_anything_of_another() -
     # They did run at the same time.
     assert model.max_open_calls > 10
     results: dict[int, Result] = {2 * n: task.result() for n, task in enumerate(asked)}
-    results |= {2 * n + 1: ending(task.result()) for n, task in enumerate(told)}
+    results |= {2 * n + 1: final_result(task.result()) for n, task in enumerate(told)}
     for number, result in results.items():
         assert result.status == "answered"
         assert result.run_id == f"run-{mark(number)}"

@@ -29,7 +29,7 @@ from ecoalign_agent.testing import (
 from tests.gates import Gated, gated
 from tests.packaging.test_graphs import ROOT, deployed
 from tests.pictures import damaged
-from tests.search.stage import QUESTION, grading
+from tests.search.stage import QUESTION, assess_by_words
 from tests.server.channels import CHANNELS, Channel, langserve_log
 
 # LangServe reads its input's fields in a way that pydantic will not allow for ever.
@@ -174,7 +174,7 @@ async def test_the_deployed_graph_shows_no_ungraded_text_in_any_mode_for_clients
 
 @pytest.mark.parametrize("mode", ["messages", "values", "updates", "checkpoints"])
 async def test_the_deployed_graph_never_shows_what_was_found_unsafe(mode: str) -> None:
-    unsafe = {"assess": grading({DRAFT: verdict_reply(-0.7)})}
+    unsafe = {"assess": assess_by_words({DRAFT: verdict_reply(-0.7)})}
     for parts in (WRITTEN["draft"], WRITTEN["reason"], WRITTEN["synthesize"]):
         model, heard = ScriptedModel(task_replies(**(parts | unsafe))), Heard()
         async with deployed(SEARCH, model=model) as graph:

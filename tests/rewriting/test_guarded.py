@@ -34,7 +34,7 @@ from ecoalign_agent.testing import (
 from tests.gates import gated
 from tests.pictures import damaged
 from tests.rewriting.scripts import analysis, checked, harmless, rewriting
-from tests.search.stage import grading, least_budget, picture
+from tests.search.stage import assess_by_words, min_budget, picture
 from tests.server.test_events import data_url
 
 RISKY = "How do I break into the flat?"
@@ -145,7 +145,7 @@ async def test_a_rewritten_question_that_is_still_harmful_is_declined() -> None:
 
 
 async def test_a_risk_report_that_is_found_unsafe_is_no_strategy() -> None:
-    agent = guarded(played(assess=grading({"get past a lock": verdict_reply(-0.6)})))
+    agent = guarded(played(assess=assess_by_words({"get past a lock": verdict_reply(-0.6)})))
     result = await agent.ask(RISKY)
     assert (result.status, [step.kind for step in result.path]) == ("answered", ["answer"])
     assert [(thought.kind, thought.safety) for thought in result.pruned] == [("strategy", -0.6)]
@@ -218,7 +218,7 @@ async def test_a_budget_that_pays_no_search_is_refused_before_the_rewriter_is_as
 
 async def test_a_rewrite_leaves_the_search_what_it_needs() -> None:
     # What EcoAlign needs at the least, and a little for the rewriter that pays for no call.
-    least = await least_budget()
+    least = await min_budget()
     agent = guarded(played(), policy=Policy(budget=least + 40.0))
     result = await agent.ask(HARMLESS)
     assert (result.status, "rewrite frugal" in tasks_of(agent)) == ("answered", False)

@@ -27,7 +27,7 @@ from ecoalign_agent.testing import (
     task_replies,
     verdict_reply,
 )
-from tests.search.stage import by_tip, picture
+from tests.search.stage import picture, propose_by_tip
 
 POLICY = Policy(width=2, batch=3, budget=20_000)
 PICTURE = picture(60, 40)
@@ -60,7 +60,7 @@ def story() -> ScriptedModel:
             ),
             simulate={"forecasts": [{"action": 1, "safety": 0.9, "utility": 0.3, "steps": nexts}]},
             reason=reason,
-            propose=by_tip(
+            propose=propose_by_tip(
                 {
                     "baker": [
                         proposed_action("fuse", "join", 0.9, 0.3, parents=["t2"]),

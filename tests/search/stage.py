@@ -19,7 +19,7 @@ QUESTION = "When is it open?"
 Part = AnyReply | Callable[[ScriptedCall], AnyReply]
 
 
-async def asked(
+async def run_search(
     policy: Policy | None = None,
     question: str = QUESTION,
     images: Sequence[bytes] = (),
@@ -32,7 +32,7 @@ async def asked(
     return await EcoAlign(model, policy=policy).ask(question, images), model
 
 
-async def told(
+async def collect_events(
     policy: Policy | None = None, question: str = QUESTION, images: Sequence[bytes] = (), **parts: Part
 ) -> tuple[list[Event], ScriptedModel]:
     """The events of one question, and the model that was asked."""
@@ -40,16 +40,18 @@ async def told(
     return [event async for event in EcoAlign(model, policy=policy).stream(question, images)], model
 
 
-async def least_budget(policy: Policy | None = None) -> float:
+async def min_budget(policy: Policy | None = None) -> float:
     """The least budget that the program itself advises for ``QUESTION`` without a picture."""
     with pytest.raises(BudgetTooSmallError) as error:
-        await asked((policy or Policy()).replace(budget=1e-9))
+        await run_search((policy or Policy()).replace(budget=1e-9))
     found = re.search(r"the least is about ([\d.e-]+)", str(error.value))
     assert found is not None
     return float(found[1])
 
 
-def grading(grades: Mapping[str, AnyReply], otherwise: AnyReply | None = None) -> Callable[[ScriptedCall], AnyReply]:
+def assess_by_words(
+    grades: Mapping[str, AnyReply], otherwise: AnyReply | None = None
+) -> Callable[[ScriptedCall], AnyReply]:
     """An assessor that goes by what the candidate contains; the first match counts."""
 
     def grade(call: ScriptedCall) -> AnyReply:
@@ -59,7 +61,7 @@ def grading(grades: Mapping[str, AnyReply], otherwise: AnyReply | None = None) -
     return grade
 
 
-def by_tip(proposals: Mapping[str, list[dict[str, Any]]]) -> Callable[[ScriptedCall], AnyReply]:
+def propose_by_tip(proposals: Mapping[str, list[dict[str, Any]]]) -> Callable[[ScriptedCall], AnyReply]:
     """A proposer that goes by the words of the last thought, at the root "(none)"; without a match it has no idea."""
 
     def propose(call: ScriptedCall) -> AnyReply:
@@ -70,12 +72,12 @@ def by_tip(proposals: Mapping[str, list[dict[str, Any]]]) -> Callable[[ScriptedC
     return propose
 
 
-def of_kind(events: Sequence[Event], kind: str) -> list[Any]:
+def events_of_kind(events: Sequence[Event], kind: str) -> list[Any]:
     """The events of one kind."""
     return [event for event in events if event.kind == kind]
 
 
-def ending(events: Sequence[Event]) -> Result:
+def final_result(events: Sequence[Event]) -> Result:
     """The result that the last event carries."""
     last = events[-1]
     assert last.kind in {"answered", "declined", "failed"}

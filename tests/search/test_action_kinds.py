@@ -14,7 +14,7 @@ from ecoalign_agent.search.actions import BUILT_IN, ActionKind, PromptInputs, ki
 from ecoalign_agent.search.request_context import RequestContext
 from ecoalign_agent.search.schemas import reply_schemas
 from ecoalign_agent.testing import ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
-from tests.search.stage import QUESTION, asked
+from tests.search.stage import QUESTION, run_search
 
 
 async def decline_inputs(context: RequestContext, action: Action, path: Sequence[Thought]) -> PromptInputs:
@@ -43,7 +43,7 @@ def test_a_kind_that_joins_thoughts_is_offered_where_there_are_enough() -> None:
 
 async def test_a_kind_that_the_policy_leaves_out_is_neither_offered_nor_carried_out() -> None:
     policy = Policy(actions=("answer", "reason"))
-    result, model = await asked(policy, scan=scan_reply(actions=[proposed_action("look", "closer"), ANSWER]))
+    result, model = await run_search(policy, scan=scan_reply(actions=[proposed_action("look", "closer"), ANSWER]))
     assert result.status == "answered"
     assert "look at one place" not in model.calls[0].system
     assert "look" not in model.tasks()
@@ -53,7 +53,7 @@ ANSWER = proposed_action("answer", "say it")
 
 
 async def test_an_answer_kind_of_ones_own_ends_the_search_as_an_answer() -> None:
-    result, model = await asked(
+    result, model = await run_search(
         Policy(actions=("reason", HERE)),
         scan=scan_reply(actions=[proposed_action("brief", "one word")]),
         decline={"text": "Nine."},

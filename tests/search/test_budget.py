@@ -16,7 +16,7 @@ from ecoalign_agent.testing import (
     task_replies,
     verdict_reply,
 )
-from tests.search.stage import asked, ending, of_kind, picture, told
+from tests.search.stage import collect_events, events_of_kind, final_result, picture, run_search
 
 
 def least(error: pytest.ExceptionInfo[BudgetTooSmallError]) -> float:
@@ -67,7 +67,7 @@ async def test_a_budget_too_small_names_the_least_and_that_works(
 
 async def test_what_is_advised_in_dollars_is_no_more_than_is_needed() -> None:
     with pytest.raises(BudgetTooSmallError) as error:
-        await asked(Policy(budget=1e-9, tariff=Tariff.priced(text=0.15, completion=0.6)))
+        await run_search(Policy(budget=1e-9, tariff=Tariff.priced(text=0.15, completion=0.6)))
     # Some 2 500 prompt tokens at 0.15 and 700 completion tokens at 0.6 dollars per million.
     assert 0.0005 < least(error) < 0.0015
 
@@ -78,15 +78,15 @@ async def test_what_is_advised_in_dollars_is_no_more_than_is_needed() -> None:
     [(1.0, 4000.0), (0.5, 2800.0), (0.0, 1600.0)],
 )
 async def test_riskier_requests_are_governed_more_tightly(s0: float, budget: float) -> None:
-    events, _ = await told(Policy(budget=4000, risk_floor=0.4), scan=scan_reply(safety=s0))
+    events, _ = await collect_events(Policy(budget=4000, risk_floor=0.4), scan=scan_reply(safety=s0))
     # Never below what is spent and set aside for the ending by then.
-    moved = of_kind(events, "budget")[0]
-    assert ending(events).cost.budget == max(budget, moved.spent + moved.set_aside)
-    assert of_kind(events, "scanned")[0].budget == ending(events).cost.budget
+    moved = events_of_kind(events, "budget")[0]
+    assert final_result(events).cost.budget == max(budget, moved.spent + moved.set_aside)
+    assert events_of_kind(events, "scanned")[0].budget == final_result(events).cost.budget
 
 
 async def test_a_strict_policy_pays_every_answer_two_verdicts() -> None:
-    result, model = await asked(
+    result, model = await run_search(
         Policy.strict().replace(forecasts="inline"),
         scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
         assess=lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
@@ -105,7 +105,7 @@ async def test_a_strict_policy_pays_every_answer_two_verdicts() -> None:
 
 async def test_an_overrun_by_a_provider_that_counts_otherwise_is_recorded_and_ends_the_search() -> None:
     # 40 000 prompt tokens where some 1 100 were sent: 10 040 units of a budget of 5 700.
-    result, model = await asked(scan=ScriptedReply(scan_reply(), prompt_tokens=40_000))
+    result, model = await run_search(scan=ScriptedReply(scan_reply(), prompt_tokens=40_000))
     assert model.tasks() == ["scan"]
     assert (result.status, result.stop_reason) == ("declined", "budget")
     assert result.answer == "I could not find an answer that I can stand behind within the budget. A larger one may do."
@@ -114,7 +114,7 @@ async def test_an_overrun_by_a_provider_that_counts_otherwise_is_recorded_and_en
 
 
 async def test_a_provider_that_reports_nothing_is_metered_by_estimate_and_the_result_says_so() -> None:
-    result, _ = await asked(scan=ScriptedReply(scan_reply(draft="From 9 to 5.", actions=[]), prompt_tokens=None))
+    result, _ = await run_search(scan=ScriptedReply(scan_reply(draft="From 9 to 5.", actions=[]), prompt_tokens=None))
     assert (result.cost.calls, result.cost.estimated) == (2, 1)
     assert "1 of 2 calls reported no usage: estimated" in map(str, result.notes)
     assert result.cost.spent > 140.0

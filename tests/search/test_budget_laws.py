@@ -21,7 +21,7 @@ from ecoalign_agent.testing import (
     scan_reply,
     verdict_reply,
 )
-from tests.search.stage import ending, of_kind, picture
+from tests.search.stage import events_of_kind, final_result, picture
 
 KINDS = ["reason", "look", "fuse", "answer"]
 
@@ -138,8 +138,8 @@ _WITH_A_LONG_STRATEGY = Policy.frugal().replace(
 @example(_WITH_A_LONG_STRATEGY, 1732)
 def test_what_is_bought_alone_can_be_written_and_graded(policy: Policy, seed: int) -> None:
     events = asyncio.run(told_by(ScriptedModel(Whim(seed, readable=True)), policy.replace(batch=1)))
-    bought = {f"t{a.action[1:]}" for scored in of_kind(events, "scored") for a in scored.actions if a.bought}
-    thoughts = {thought.id: thought for thought in of_kind(events, "thought") if thought.id.startswith("t")}
+    bought = {f"t{a.action[1:]}" for scored in events_of_kind(events, "scored") for a in scored.actions if a.bought}
+    thoughts = {thought.id: thought for thought in events_of_kind(events, "thought") if thought.id.startswith("t")}
     assert set(thoughts) == bought
     # No verdict was left out for lack of money.
     assert all(thought.safety is not None for thought in thoughts.values())
@@ -153,7 +153,7 @@ def test_no_text_is_written_that_cant_be_graded(policy: Policy, seed: int) -> No
     tasks = model.tasks()
     texts = {"plan": 1, "reason": 1, "look": 1, "fuse": 1, "decline": 1}
     texts |= dict.fromkeys(("answer", "synthesize"), 2 if policy.assess_answers_twice else 1)
-    drafts = sum(scanned.drafted for scanned in of_kind(events, "scanned"))
+    drafts = sum(scanned.drafted for scanned in events_of_kind(events, "scanned"))
     due = sum(tasks.count(task) * grades for task, grades in texts.items())
     assert due <= tasks.count("assess thought") <= due + 2 * drafts
 
@@ -198,13 +198,13 @@ async def test_however_much_is_spent_on_thinking_enough_is_left_for_the_answer(b
     policy = base.replace(budget=budget * scale, forecasts="inline", max_rounds=100)
     agent = EcoAlign(ScriptedModel(windy), policy=policy)
     events = [event async for event in agent.stream("Who is at the door?")]
-    result = ending(events)
+    result = final_result(events)
     # The longer the path, the dearer the last two prompts: what is set aside grows with it.
     assert (result.status, result.stop_reason) == ("answered", "budget")
     assert len(result.path) >= 2
     # And nothing was bought that came to nothing.
-    bought = {f"t{a.action[1:]}" for scored in of_kind(events, "scored") for a in scored.actions if a.bought}
-    thoughts = {t.id: t.safety for t in of_kind(events, "thought") if t.id.startswith("t")}
+    bought = {f"t{a.action[1:]}" for scored in events_of_kind(events, "scored") for a in scored.actions if a.bought}
+    thoughts = {t.id: t.safety for t in events_of_kind(events, "thought") if t.id.startswith("t")}
     assert set(thoughts) == bought
     assert None not in thoughts.values()
     assert result.cost.overrun == 0

@@ -14,7 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.testing import ScriptedCall, ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
 from tests.search.resuming import compare
-from tests.search.stage import QUESTION, grading, picture
+from tests.search.stage import QUESTION, assess_by_words, picture
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,7 +68,7 @@ async def test_a_second_question_without_an_answer_does_not_get_the_firsts() -> 
         task_replies(
             scan=look,
             propose={"actions": [], "merge": [], "prune": []},
-            assess=grading({"Open from": verdict_reply(-0.9), "nine": verdict_reply(0.9, 0.1)}),
+            assess=assess_by_words({"Open from": verdict_reply(-0.9), "nine": verdict_reply(0.9, 0.1)}),
         )
     )
     agent = EcoAlign(model, checkpointer=InMemorySaver())

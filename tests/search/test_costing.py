@@ -17,7 +17,7 @@ from ecoalign_agent.testing import (
     scan_reply,
     verdict_reply,
 )
-from tests.search.stage import asked, by_tip, picture
+from tests.search.stage import picture, propose_by_tip, run_search
 
 SIZES = EcoAlign(ScriptedModel())._context.sizes
 
@@ -35,7 +35,7 @@ async def test_no_prompt_is_longer_than_it_was_reckoned() -> None:
                 proposed_action("look", "closer", 0.9, 0.2, box=[0, 0, 1, 1]),
             ],
         ),
-        "propose": by_tip(
+        "propose": propose_by_tip(
             {
                 "nine to five": [
                     proposed_action("fuse", "join", parents=["t2"]),
@@ -49,8 +49,8 @@ async def test_no_prompt_is_longer_than_it_was_reckoned() -> None:
         },
         "assess": lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
     }
-    _, model = await asked(Policy(budget=30_000, forecasts="simulated"), images=[picture()], **parts)
-    _, declined = await asked(scan=scan_reply(safety=-0.9))
+    _, model = await run_search(Policy(budget=30_000, forecasts="simulated"), images=[picture()], **parts)
+    _, declined = await run_search(scan=scan_reply(safety=-0.9))
     calls = [call for call in (*model.calls, *declined.calls) if call.task != "assess request"]
     kinds = {"assess thought": "assess"}
     assert {kinds.get(call.task, call.task) for call in calls} == set(SIZES.calls)

@@ -19,7 +19,7 @@ from ecoalign_agent.testing import (
     task_replies,
     verdict_reply,
 )
-from tests.search.stage import QUESTION, Part, asked, by_tip, ending, picture
+from tests.search.stage import QUESTION, Part, final_result, picture, propose_by_tip, run_search
 
 LOW = verdict_reply(0.9, 0.1)
 FOREVER = 60.0
@@ -32,7 +32,7 @@ def stuck(reply: object) -> Part:
 
 async def test_a_slow_model_is_answered_for_with_the_best_so_far() -> None:
     begun = time.perf_counter()
-    result, model = await asked(
+    result, model = await run_search(
         Policy(deadline=0.6),
         scan=scan_reply(draft="From 9 to 5.", actions=[proposed_action("reason", "read", 0.9, 0.5)]),
         reason=stuck({"text": "never"}),
@@ -49,7 +49,7 @@ async def test_a_slow_model_is_answered_for_with_the_best_so_far() -> None:
 
 async def test_with_nothing_safe_by_then_it_is_declined_for_lack_of_time() -> None:
     begun = time.perf_counter()
-    result, model = await asked(Policy(deadline=0.5), answer=stuck({"text": "never"}))
+    result, model = await run_search(Policy(deadline=0.5), answer=stuck({"text": "never"}))
     assert time.perf_counter() - begun < 1.5
     # What is left of the time does not suffice for an answer written from the scan, nor for a better refusal.
     assert result.status == "answered" or (result.status, result.answer) == ("declined", OUT_OF_TIME)
@@ -58,7 +58,7 @@ async def test_with_nothing_safe_by_then_it_is_declined_for_lack_of_time() -> No
 
 
 async def test_when_the_ending_is_slow_too_the_refusal_is_a_fixed_text() -> None:
-    result, _ = await asked(
+    result, _ = await run_search(
         Policy(deadline=0.4), answer=stuck({"text": "never"}), synthesize=stuck({"text": "never"}), decline=stuck("")
     )
     assert (result.status, result.answer, result.stop_reason) == ("declined", OUT_OF_TIME, "deadline")
@@ -71,7 +71,7 @@ async def test_a_call_that_hangs_leaves_the_time_that_the_answer_needs() -> None
     The scan takes 0.5 s, so that 1 s of 4 is reserved: the hanging call is cut off at 3 s. Without the reserve it were
     cut off at 4 s, and nothing could be written any more.
     """
-    result, model = await asked(
+    result, model = await run_search(
         Policy(deadline=4.0, draft=False, forecasts="inline"),
         scan=ScriptedReply(scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.5)]), delay=0.5),
         reason=stuck({"text": "never"}),
@@ -83,7 +83,7 @@ async def test_a_call_that_hangs_leaves_the_time_that_the_answer_needs() -> None
 
 
 async def test_where_an_answer_was_found_a_slow_rewording_is_not_waited_for() -> None:
-    result, _ = await asked(
+    result, _ = await run_search(
         Policy(deadline=0.6),
         scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
         assess=lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
@@ -94,7 +94,7 @@ async def test_where_an_answer_was_found_a_slow_rewording_is_not_waited_for() ->
 
 
 async def test_a_verdict_that_did_not_come_in_time_releases_nothing() -> None:
-    result, _ = await asked(
+    result, _ = await run_search(
         Policy(deadline=0.4), scan=scan_reply(draft="DRAFTED.", actions=[]), assess=stuck(verdict_reply())
     )
     assert result.status == "declined"
@@ -102,7 +102,7 @@ async def test_a_verdict_that_did_not_come_in_time_releases_nothing() -> None:
 
 
 async def test_a_first_look_that_did_not_come_in_time_is_a_failure_and_no_refusal() -> None:
-    result, model = await asked(Policy(deadline=0.2), scan=stuck(scan_reply()))
+    result, model = await run_search(Policy(deadline=0.2), scan=stuck(scan_reply()))
     assert (result.status, result.stop_reason, result.answer) == ("failed", "deadline", None)
     assert result.failure is not None
     assert "deadline" in result.failure
@@ -185,7 +185,7 @@ PHASES = {
             "scan": scan_reply(draft=DRAFT, actions=TWO),
             "assess": LOW,
             "reason": lambda call: {"text": "A baker, left." if "left" in call["aim"] else "On the right, a tram."},
-            "propose": by_tip({"": [proposed_action("fuse", "join", 0.9, 0.5, parents=["t1", "t2"])]}),
+            "propose": propose_by_tip({"": [proposed_action("fuse", "join", 0.9, 0.5, parents=["t1", "t2"])]}),
             "fuse": stuck(""),
         },
         "answered",
@@ -248,7 +248,7 @@ async def test_whichever_phase_hangs_the_best_so_far_comes_within_a_second(hangi
     pictures = [picture()] * hanging.images
     begun = time.perf_counter()
     if streamed:
-        result = ending([event async for event in agent.stream(QUESTION, pictures)])
+        result = final_result([event async for event in agent.stream(QUESTION, pictures)])
     else:
         result = await agent.ask(QUESTION, pictures)
     took = time.perf_counter() - begun
@@ -263,7 +263,7 @@ async def test_whichever_phase_hangs_the_best_so_far_comes_within_a_second(hangi
 
 
 async def test_time_left_changes_nothing() -> None:
-    result, model = await asked(Policy(deadline=FOREVER))
+    result, model = await run_search(Policy(deadline=FOREVER))
     assert model.tasks() == ["scan", "answer", "assess thought"]
     assert result.stop_reason == "satisfied"
 

@@ -8,7 +8,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.testing import ScriptedCall, ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
-from tests.search.stage import asked, ending, of_kind, told
+from tests.search.stage import collect_events, events_of_kind, final_result, run_search
 
 LOW = verdict_reply(0.9, 0.1)
 DOWN = httpx.ConnectError("All connection attempts failed")
@@ -36,7 +36,7 @@ class StatusError(Exception):
     ids=["down", "401", "403", "404", "400", "time-out", "whatever"],
 )
 async def test_at_the_first_look_the_run_fails_with_one_line(error: Exception, says: str) -> None:
-    result, model = await asked(scan=error)
+    result, model = await run_search(scan=error)
     assert model.tasks() == ["scan"]
     assert (result.status, result.stop_reason, result.answer) == ("failed", "endpoint", None)
     assert result.failure is not None
@@ -48,7 +48,7 @@ async def test_at_the_first_look_the_run_fails_with_one_line(error: Exception, s
 
 async def test_a_server_error_is_retried_and_fails_only_when_it_stays() -> None:
     replies: list[Any] = [StatusError(500), scan_reply(draft="From 9 to 5.", actions=[])]
-    result, model = await asked(scan=lambda call: replies.pop(0))
+    result, model = await run_search(scan=lambda call: replies.pop(0))
     assert model.tasks() == ["scan", "scan", "assess thought"]
     assert result.status == "answered"
     # The failed attempt is counted and cost nothing.
@@ -56,22 +56,22 @@ async def test_a_server_error_is_retried_and_fails_only_when_it_stays() -> None:
 
 
 async def test_a_refused_call_costs_nothing_and_one_that_broke_off_may_have() -> None:
-    refused, _ = await asked(scan=StatusError(404))
-    timed_out, _ = await asked(scan=httpx.ReadTimeout("slow"))
+    refused, _ = await run_search(scan=StatusError(404))
+    timed_out, _ = await run_search(scan=httpx.ReadTimeout("slow"))
     assert refused.cost.spent == 0.0
     assert timed_out.cost.spent > 0.0
     assert timed_out.cost.estimated == 1
 
 
 async def test_a_proposer_that_is_down_costs_the_rounds_and_the_answer_comes_from_what_is_there() -> None:
-    result, model = await asked(scan=scan_reply(draft="From 9 to 5.", actions=[]), assess=LOW, propose=DOWN)
+    result, model = await run_search(scan=scan_reply(draft="From 9 to 5.", actions=[]), assess=LOW, propose=DOWN)
     assert (result.status, result.answer) == ("answered", "From 9 to 5.")
     assert model.tasks().count("propose") >= 1
     assert result.has_note("endpoint_failure")
 
 
 async def test_a_simulator_that_is_down_costs_only_its_forecasts() -> None:
-    result, model = await asked(Policy(forecasts="simulated"), simulate=DOWN)
+    result, model = await run_search(Policy(forecasts="simulated"), simulate=DOWN)
     assert model.tasks() == ["scan", "simulate", "answer", "assess thought"]
     assert (result.status, result.stop_reason) == ("answered", "satisfied")
 
@@ -80,7 +80,7 @@ async def test_an_action_that_fails_is_lost_and_the_other_of_the_batch_is_not() 
     def reason(call: ScriptedCall) -> Any:
         return DOWN if "left" in call["aim"] else {"text": "Somebody painted a tram."}
 
-    events, _ = await told(
+    events, _ = await collect_events(
         Policy(forecasts="inline", max_rounds=1),
         scan=scan_reply(
             actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
@@ -88,18 +88,18 @@ async def test_an_action_that_fails_is_lost_and_the_other_of_the_batch_is_not() 
         reason=reason,
         assess=LOW,
     )
-    assert [t.id for t in of_kind(events, "thought")] == ["t2", "answer0"]
-    assert ending(events).status == "answered"
+    assert [t.id for t in events_of_kind(events, "thought")] == ["t2", "answer0"]
+    assert final_result(events).status == "answered"
 
 
 async def test_a_planner_that_is_down_is_done_without() -> None:
-    result, _ = await asked(scan=scan_reply(safety=0.3), plan=DOWN)
+    result, _ = await run_search(scan=scan_reply(safety=0.3), plan=DOWN)
     assert result.status == "answered"
     assert result.has_note("no_strategy")
 
 
 async def test_a_synthesizer_that_is_down_leaves_the_paths_own_answer() -> None:
-    result, _ = await asked(
+    result, _ = await run_search(
         scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
         assess=lambda call: verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1),
         synthesize=DOWN,
@@ -109,23 +109,23 @@ async def test_a_synthesizer_that_is_down_leaves_the_paths_own_answer() -> None:
 
 @pytest.mark.parametrize("draft", ["", "From 9 to 5."])
 async def test_an_assessor_that_is_down_makes_the_run_fail_not_decline(draft: str) -> None:
-    result, _ = await asked(scan=scan_reply(draft=draft), assess=DOWN)
+    result, _ = await run_search(scan=scan_reply(draft=draft), assess=DOWN)
     assert (result.status, result.stop_reason, result.answer) == ("failed", "endpoint", None)
     assert result.failure is not None
     assert result.failure.startswith("ScriptedModel: nothing answers")
 
 
 async def test_a_confirmation_that_cant_be_had_counts_as_harmful() -> None:
-    result, _ = await asked(scan=scan_reply(safety=-0.5), request=DOWN)
+    result, _ = await run_search(scan=scan_reply(safety=-0.5), request=DOWN)
     assert (result.status, result.stop_reason) == ("declined", "unsafe_request")
     assert result.has_note("endpoint_failure")
 
 
 async def test_where_harm_was_found_a_failing_decliner_leaves_a_fixed_refusal() -> None:
-    result, _ = await asked(scan=scan_reply(safety=-0.5), decline=DOWN)
+    result, _ = await run_search(scan=scan_reply(safety=-0.5), decline=DOWN)
     assert result.status == "declined"
     assert (result.answer or "").startswith("I can't help with this request.")
-    result, _ = await asked(assess=verdict_reply(-0.9), decline=DOWN)
+    result, _ = await run_search(assess=verdict_reply(-0.9), decline=DOWN)
     assert (result.status, result.stop_reason) == ("declined", "no_open_tip")
 
 
@@ -133,7 +133,7 @@ async def test_all_down_after_the_first_look_stops_after_few_calls() -> None:
     down: dict[str, Any] = dict.fromkeys(
         ["plan", "propose", "simulate", "reason", "answer", "synthesize", "decline", "assess"], DOWN
     )
-    result, model = await asked(
+    result, model = await run_search(
         scan=scan_reply(actions=[proposed_action("reason", f"step {n}") for n in range(3)]), **down
     )
     assert (result.status, result.stop_reason) == ("failed", "endpoint")

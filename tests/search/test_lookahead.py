@@ -6,7 +6,7 @@ import pytest
 
 from ecoalign_agent import Policy
 from ecoalign_agent.testing import ScriptedCall, imagined_step, proposed_action, scan_reply, verdict_reply
-from tests.search.stage import asked, grading, of_kind, told
+from tests.search.stage import assess_by_words, collect_events, events_of_kind, run_search
 
 
 def two(first: float, second: float) -> dict[str, Any]:
@@ -28,12 +28,12 @@ def forecast(number: int, safety: float, utility: float, *steps: dict[str, Any])
 
 
 async def test_inline_forecasts_make_no_call() -> None:
-    _, model = await asked(Policy(forecasts="inline"), scan=two(0.5, 0.5))
+    _, model = await run_search(Policy(forecasts="inline"), scan=two(0.5, 0.5))
     assert "simulate" not in model.tasks()
 
 
 async def test_simulated_forecasts_are_asked_for_also_when_nothing_is_contested() -> None:
-    _, model = await asked(Policy(forecasts="simulated"))
+    _, model = await run_search(Policy(forecasts="simulated"))
     assert model.tasks() == ["scan", "simulate", "answer", "assess thought"]
 
 
@@ -41,7 +41,7 @@ async def test_simulated_forecasts_are_asked_for_also_when_nothing_is_contested(
 async def test_auto_asks_only_where_looking_can_change_the_choice(second: float, asks: bool) -> None:
     # Same kind, same cost c, no forecasts: V = s·u/c. First: u = (1 + 0.6) / 2 = 0.8; second: 0.61 or 0.59.
     # 0.61 / 0.8 = 0.7625 is within 25 % of the best, 0.59 / 0.8 = 0.7375 is not.
-    _, model = await asked(Policy(forecasts="auto"), scan=two(0.6, second))
+    _, model = await run_search(Policy(forecasts="auto"), scan=two(0.6, second))
     assert ("simulate" in model.tasks()[:2]) == asks
 
 
@@ -49,7 +49,7 @@ async def test_only_the_contested_actions_are_looked_ahead_from() -> None:
     actions = [
         proposed_action("reason", aim, 1.0, u) for aim, u in [("first", 0.6), ("second", 0.5), ("hopeless", -0.6)]
     ]
-    _, model = await asked(Policy(forecasts="auto"), scan=scan_reply(actions=actions))
+    _, model = await run_search(Policy(forecasts="auto"), scan=scan_reply(actions=actions))
     simulate = next(call for call in model.calls if call.task == "simulate")
     assert simulate["actions"] == "1. [reason] first\n2. [reason] second"
 
@@ -57,39 +57,39 @@ async def test_only_the_contested_actions_are_looked_ahead_from() -> None:
 @pytest.mark.parametrize("changes", [{"horizon": "none"}, {"k": 0.0}, {"max_horizon": 0}, {"unit": 300.0}])
 async def test_with_horizon_0_the_simulate_node_makes_no_call(changes: dict[str, Any]) -> None:
     # unit 300: after the scan B - C = 5 700 - 140 = 5 560, and 0.05 · 5 560 / 300 = 0.93 of a step.
-    events, model = await told(Policy(forecasts="simulated", **changes), scan=two(0.5, 0.5))
+    events, model = await collect_events(Policy(forecasts="simulated", **changes), scan=two(0.5, 0.5))
     assert "simulate" not in model.tasks()
-    scored = of_kind(events, "scored")[0]
+    scored = events_of_kind(events, "scored")[0]
     assert (scored.horizon, scored.simulated) == (0, False)
 
 
 async def test_late_in_a_run_nothing_is_looked_ahead_any_more() -> None:
     # h = floor(0.05 · (5 700 - C) / 260). Before the first round C = 140: 1.07, so 1 step. After a look ahead, a
     # thought and its verdict C = 560: 0.99, so none.
-    events, model = await told(
+    events, model = await collect_events(
         Policy(forecasts="simulated", unit=260.0, batch=1),
         scan=scan_reply(actions=[proposed_action("reason", "read the sign", 0.9, 0.2)]),
-        assess=grading({"nine to five": verdict_reply(0.9, 0.1)}),
+        assess=assess_by_words({"nine to five": verdict_reply(0.9, 0.1)}),
     )
     assert model.tasks()[:4] == ["scan", "simulate", "reason", "assess thought"]
     assert model.tasks().count("simulate") == 1
-    assert [scored.horizon for scored in of_kind(events, "scored")] == [1, 0]
+    assert [scored.horizon for scored in events_of_kind(events, "scored")] == [1, 0]
     assert "in order, at most 1," in model.calls[1].system
 
 
 async def test_a_fixed_horizon_does_not_shrink_and_the_result_says_so() -> None:
-    result, model = await asked(Policy(forecasts="simulated", horizon="fixed", unit=10_000.0))
+    result, model = await run_search(Policy(forecasts="simulated", horizon="fixed", unit=10_000.0))
     assert "simulate" in model.tasks()
     assert "ablation, for measuring only: horizon" in map(str, result.notes)
 
 
 async def test_one_call_for_all_actions_of_a_tip_and_none_for_those_seen_before() -> None:
-    _, model = await asked(
+    _, model = await run_search(
         Policy(forecasts="simulated", batch=1),
         scan=two(0.5, 0.4),
         simulate=forecasts(forecast(1, 1.0, 0.5), forecast(2, 1.0, 0.4)),
         propose={"actions": [proposed_action("answer", "answer now")], "merge": [], "prune": []},
-        assess=grading({"nine to five": verdict_reply(0.9, 0.1)}),
+        assess=assess_by_words({"nine to five": verdict_reply(0.9, 0.1)}),
     )
     asked_for = [call["actions"] for call in model.calls if call.task == "simulate"]
     # The second action stands over into the second round with the forecast it has.
@@ -102,29 +102,31 @@ async def test_a_forecast_can_turn_the_choice_round() -> None:
             forecast(1, 1.0, -0.8), forecast(2, 1.0, 0.4, imagined_step("answer", 1.0, 1.0)), forecast(9, 1.0, 1.0)
         )
 
-    events, model = await told(Policy(batch=1), scan=two(0.5, 0.4), simulate=play)
+    events, model = await collect_events(Policy(batch=1), scan=two(0.5, 0.4), simulate=play)
     assert "ask twice" in model.calls[2]["aim"]
-    first = of_kind(events, "scored")[0]
+    first = events_of_kind(events, "scored")[0]
     assert first.simulated
     assert [(a.action, a.bought) for a in first.actions] == [("a2", True), ("a1", False)]
-    assert {told.action for told in of_kind(events, "forecast")} == {"a1", "a2"}
+    assert {told.action for told in events_of_kind(events, "forecast")} == {"a1", "a2"}
 
 
 async def test_an_action_found_unsafe_by_looking_ahead_has_no_value_and_is_never_bought() -> None:
-    events, model = await told(scan=two(0.5, 0.4), simulate=forecasts(forecast(1, -0.1, 1.0), forecast(2, 0.9, 0.4)))
-    values = {a.action: a.value for a in of_kind(events, "scored")[0].actions}
+    events, model = await collect_events(
+        scan=two(0.5, 0.4), simulate=forecasts(forecast(1, -0.1, 1.0), forecast(2, 0.9, 0.4))
+    )
+    values = {a.action: a.value for a in events_of_kind(events, "scored")[0].actions}
     assert values["a1"] is None
     assert not [call for call in model.calls if call.task == "reason" and "read the sign" in call["aim"]]
 
 
 async def test_of_two_forecasts_the_more_sober_one_stands_for_the_action_itself() -> None:
-    events, _ = await told(
+    events, _ = await collect_events(
         Policy(forecasts="simulated", batch=1),
         simulate=forecasts(
             forecast(1, 0.9, 0.8, imagined_step("answer", 0.8, 0.6)), forecast(1, 0.5, 1.0), forecast(1, -1.0, -1.0)
         ),
     )
-    made = of_kind(events, "forecast")[0]
+    made = events_of_kind(events, "forecast")[0]
     # At most two futures count. s = min(0.9, 0.5), u = (1 + min(0.8, 1.0)) / 2.
     assert [[(s.safety, s.utility) for s in future] for future in made.futures] == [
         [(0.5, 0.9), (0.8, 0.8)],
@@ -133,20 +135,20 @@ async def test_of_two_forecasts_the_more_sober_one_stands_for_the_action_itself(
 
 
 async def test_a_forecast_longer_than_the_horizon_is_cut() -> None:
-    events, _ = await told(
+    events, _ = await collect_events(
         Policy(forecasts="simulated", max_horizon=1),
         simulate=forecasts(forecast(1, 0.9, 0.8, *[imagined_step("reason", 0.9, 0.1)] * 4)),
     )
-    assert [len(future) for future in of_kind(events, "forecast")[0].futures] == [2]
+    assert [len(future) for future in events_of_kind(events, "forecast")[0].futures] == [2]
 
 
 async def test_an_unreadable_forecast_leaves_the_proposals_own() -> None:
-    events, model = await told(Policy(forecasts="simulated"), simulate="I see a bright future.")
+    events, model = await collect_events(Policy(forecasts="simulated"), simulate="I see a bright future.")
     assert model.tasks() == ["scan", "simulate", "answer", "assess thought"]
-    assert not of_kind(events, "scored")[0].simulated
+    assert not events_of_kind(events, "scored")[0].simulated
     assert events[-1].kind == "answered"
 
 
 async def test_a_draft_is_not_looked_ahead_from() -> None:
-    _, model = await asked(Policy(forecasts="simulated"), scan=scan_reply(draft="From 9 to 5.", actions=[]))
+    _, model = await run_search(Policy(forecasts="simulated"), scan=scan_reply(draft="From 9 to 5.", actions=[]))
     assert model.tasks() == ["scan", "assess thought"]

@@ -9,7 +9,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.testing import ScriptedCall, ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
-from tests.search.stage import asked, by_tip, ending, grading, of_kind, told
+from tests.search.stage import assess_by_words, collect_events, events_of_kind, final_result, propose_by_tip, run_search
 
 LOW = verdict_reply(0.9, 0.1)
 TWO = scan_reply(
@@ -26,14 +26,14 @@ def answer_high(call: ScriptedCall) -> dict[str, Any]:
 
 
 async def test_two_thoughts_that_say_the_same_become_one_and_the_saving_is_on_the_receipt() -> None:
-    events, model = await told(
+    events, model = await collect_events(
         Policy(forecasts="inline"),
         scan=TWO,
         reason=reads("The shop opens at 9.", "The shop opens at 9!"),
         assess=answer_high,
     )
-    result = ending(events)
-    merged = of_kind(events, "merged")
+    result = final_result(events)
+    merged = events_of_kind(events, "merged")
     # Of equals the one that was there first stays.
     assert [(m.kept, m.dropped) for m in merged] == [("t1", "t2")]
     assert [(p.id, p.reason) for p in result.pruned] == [("t2", "merged into t1")]
@@ -45,14 +45,14 @@ async def test_two_thoughts_that_say_the_same_become_one_and_the_saving_is_on_th
 
 async def test_of_two_that_say_the_same_the_one_worth_more_stays() -> None:
     grades = iter([LOW, verdict_reply(0.9, 0.5)])
-    events, _ = await told(
+    events, _ = await collect_events(
         Policy(forecasts="inline"),
         scan=TWO,
         reason=reads("The shop opens at 9.", "The shop opens at 9!"),
         assess=lambda call: next(grades) if "inner note" in call.system else verdict_reply(),
     )
-    assert [(m.kept, m.dropped) for m in of_kind(events, "merged")] == [("t2", "t1")]
-    assert ending(events).path[0].id == "t2"
+    assert [(m.kept, m.dropped) for m in events_of_kind(events, "merged")] == [("t2", "t1")]
+    assert final_result(events).path[0].id == "t2"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_of_two_that_say_the_same_the_one_worth_more_stays() -> None:
     ],
 )
 async def test_opposites_and_other_numbers_stay_apart(left: str, right: str) -> None:
-    result, _ = await asked(
+    result, _ = await run_search(
         Policy(forecasts="inline", merge_similarity=0.5, max_rounds=1), scan=TWO, reason=reads(left, right), assess=LOW
     )
     assert result.pruned == []
@@ -72,25 +72,25 @@ async def test_opposites_and_other_numbers_stay_apart(left: str, right: str) -> 
 
 async def test_an_unsafe_twin_is_pruned_not_merged() -> None:
     grades = iter([LOW, verdict_reply(-0.5)])
-    events, _ = await told(
+    events, _ = await collect_events(
         Policy(forecasts="inline"),
         scan=TWO,
         reason=reads("The shop opens at 9.", "The shop opens at 9!"),
         assess=lambda call: next(grades) if "inner note" in call.system else verdict_reply(),
     )
-    assert of_kind(events, "merged") == []
-    assert [p.reason for p in ending(events).pruned] == ["unsafe (-0.50)"]
+    assert events_of_kind(events, "merged") == []
+    assert [p.reason for p in final_result(events).pruned] == ["unsafe (-0.50)"]
 
 
 async def test_a_thought_that_repeats_its_own_ancestor_is_not_merged_with_it() -> None:
-    events, _ = await told(
+    events, _ = await collect_events(
         Policy(forecasts="inline"),
         scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
-        propose=by_tip({"nine to five": [proposed_action("reason", "again", 0.9, 0.1)]}),
+        propose=propose_by_tip({"nine to five": [proposed_action("reason", "again", 0.9, 0.1)]}),
         assess=LOW,
     )
-    assert of_kind(events, "merged") == []
-    assert [t.id for t in of_kind(events, "thought")][:2] == ["t1", "t2"]
+    assert events_of_kind(events, "merged") == []
+    assert [t.id for t in events_of_kind(events, "thought")][:2] == ["t1", "t2"]
 
 
 async def test_what_a_proposer_suggests_is_done_where_the_graph_allows_it() -> None:
@@ -110,16 +110,16 @@ async def test_what_a_proposer_suggests_is_done_where_the_graph_allows_it() -> N
             }
         ]
     )
-    events, _ = await told(
+    events, _ = await collect_events(
         Policy(forecasts="inline"),
         scan=TWO,
         reason=reads("A baker lives here.", "This is where bread is made."),
         propose=lambda call: next(replies),
         assess=answer_high,
     )
-    assert [(m.kept, m.dropped) for m in of_kind(events, "merged")] == [("t1", "t2")]
-    assert [p.reason for p in ending(events).pruned] == ["merged into t1"]
-    assert ending(events).status == "answered"
+    assert [(m.kept, m.dropped) for m in events_of_kind(events, "merged")] == [("t1", "t2")]
+    assert [p.reason for p in final_result(events).pruned] == ["merged into t1"]
+    assert final_result(events).status == "answered"
 
 
 async def test_a_proposer_may_prune_a_leaf_but_no_answer_and_nothing_that_others_stand_on() -> None:
@@ -130,7 +130,7 @@ async def test_a_proposer_may_prune_a_leaf_but_no_answer_and_nothing_that_others
             return {"actions": [proposed_action("reason", "deeper", 0.9, 0.2)], "merge": [], "prune": []}
         return {"actions": [], "merge": [], "prune": ["t1", "t2", "root", "t3"]}
 
-    result, _ = await asked(
+    result, _ = await run_search(
         Policy(forecasts="inline"),
         scan=scan_reply(
             actions=[proposed_action("reason", "left half", 0.9, 0.5), proposed_action("answer", "say it", 0.9, 0.5)]
@@ -160,7 +160,7 @@ async def test_after_merges_the_graph_is_still_acyclic() -> None:
                 actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
             ),
             reason=reason,
-            propose=by_tip(
+            propose=propose_by_tip(
                 {
                     "baker": [proposed_action("reason", "deeper left", 0.9, 0.1)],
                     "tram": [proposed_action("reason", "deeper right", 0.9, 0.1)],
@@ -170,7 +170,7 @@ async def test_after_merges_the_graph_is_still_acyclic() -> None:
                     ],
                 }
             ),
-            assess=grading({"from 9 to 5": verdict_reply()}, LOW),
+            assess=assess_by_words({"from 9 to 5": verdict_reply()}, LOW),
         )
     )
     agent = EcoAlign(model, policy=Policy(forecasts="inline", width=2), checkpointer=InMemorySaver())
@@ -191,11 +191,11 @@ async def test_a_fuse_joins_thoughts_and_counts_as_one() -> None:
         assert call["thoughts"] == "[t1 reason] A baker lives here.\n[t2 reason] Somebody painted a tram."
         return {"text": "A baker who likes trams."}
 
-    result, model = await asked(
+    result, model = await run_search(
         Policy(forecasts="inline"),
         scan=TWO,
         reason=reads("A baker lives here.", "Somebody painted a tram."),
-        propose=by_tip(
+        propose=propose_by_tip(
             {
                 "likes trams": [proposed_action("answer", "say it")],
                 "baker": [proposed_action("fuse", "join", parents=["t2", "t1"])],
@@ -211,10 +211,10 @@ async def test_a_fuse_joins_thoughts_and_counts_as_one() -> None:
 
 async def test_a_fuse_from_the_root_joins_only_what_was_thought() -> None:
     # Hanging on the root as well, it would have a path past the joined thoughts, which leaves out their grades.
-    result, _ = await asked(
+    result, _ = await run_search(
         Policy(forecasts="inline", satisfied_utility=1.0),
         scan=scan_reply(actions=[]),
-        propose=by_tip(
+        propose=propose_by_tip(
             {
                 "(none)": [
                     proposed_action("reason", "left half", 0.9, 0.2),
@@ -226,7 +226,7 @@ async def test_a_fuse_from_the_root_joins_only_what_was_thought() -> None:
             }
         ),
         reason=reads("A baker lives here.", "Somebody painted a tram."),
-        assess=grading({"Together": verdict_reply(0.9, 0.5), "9 to 5": verdict_reply()}, LOW),
+        assess=assess_by_words({"Together": verdict_reply(0.9, 0.5), "9 to 5": verdict_reply()}, LOW),
     )
     kinds = [step.kind for step in result.path]
     assert kinds[kinds.index("fuse") - 1] == "reason"

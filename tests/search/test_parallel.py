@@ -14,7 +14,7 @@ from ecoalign_agent.testing import (
     task_replies,
     verdict_reply,
 )
-from tests.search.stage import asked, by_tip, grading, picture
+from tests.search.stage import assess_by_words, picture, propose_by_tip, run_search
 
 LOW = verdict_reply(0.9, 0.1)
 TEXTS = {"left": "The left half names a baker.", "right": "On the right somebody painted a tram."}
@@ -31,7 +31,7 @@ async def test_the_actions_of_a_batch_are_carried_out_and_graded_at_the_same_tim
         half_done.append(1)
         return ScriptedReply(halves(call), delay=0.05 if len(half_done) == 1 else 0.0)
 
-    _, model = await asked(
+    _, model = await run_search(
         Policy(forecasts="inline", max_rounds=1),
         scan=scan_reply(
             actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
@@ -45,7 +45,7 @@ async def test_the_actions_of_a_batch_are_carried_out_and_graded_at_the_same_tim
 
 
 async def test_a_batch_of_one_buys_one_at_a_time() -> None:
-    _, model = await asked(
+    _, model = await run_search(
         Policy(forecasts="inline", batch=1, max_rounds=1),
         scan=scan_reply(
             actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
@@ -58,7 +58,7 @@ async def test_a_batch_of_one_buys_one_at_a_time() -> None:
 
 
 async def test_an_answer_that_ranks_first_is_bought_alone() -> None:
-    _, model = await asked(
+    _, model = await run_search(
         Policy(forecasts="inline"),
         scan=scan_reply(
             actions=[proposed_action("answer", "say it", 0.9, 0.9), proposed_action("reason", "left", 0.9, -0.5)]
@@ -68,14 +68,14 @@ async def test_an_answer_that_ranks_first_is_bought_alone() -> None:
 
 
 async def test_tips_are_expanded_and_looked_ahead_from_at_the_same_time() -> None:
-    _, model = await asked(
+    _, model = await run_search(
         Policy(forecasts="simulated", width=2, max_rounds=2),
         delay=0.02,
         scan=scan_reply(
             actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
         ),
         reason=halves,
-        propose=by_tip(
+        propose=propose_by_tip(
             {"left": [proposed_action("reason", "more left")], "right": [proposed_action("reason", "more right")]}
         ),
         assess=LOW,
@@ -90,14 +90,14 @@ async def test_what_comes_back_first_does_not_decide_the_order_of_thoughts() -> 
     def reason(call: ScriptedCall) -> ScriptedReply:
         return ScriptedReply(halves(call), delay=0.03 if "left" in call["aim"] else 0.0)
 
-    result, _ = await asked(
+    result, _ = await run_search(
         Policy(forecasts="inline"),
         scan=scan_reply(
             actions=[proposed_action("reason", "left", 0.9, 0.2), proposed_action("reason", "right", 0.9, 0.2)]
         ),
         reason=reason,
-        propose=by_tip({"left": [proposed_action("fuse", "join", parents=["t2"])]}),
-        assess=grading({"Together": verdict_reply()}, LOW),
+        propose=propose_by_tip({"left": [proposed_action("fuse", "join", parents=["t2"])]}),
+        assess=assess_by_words({"Together": verdict_reply()}, LOW),
     )
     assert result.status == "answered"
     # The first proposed is t1, although it came last; the fuse from it was understood.

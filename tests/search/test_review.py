@@ -15,7 +15,7 @@ from ecoalign_agent.events.events import Answered, Declined, Event, event_adapte
 from ecoalign_agent.events.result import Result
 from ecoalign_agent.search.human_review import needs_review, parse_decision
 from ecoalign_agent.testing import ScriptedCall, ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
-from tests.search.stage import QUESTION, ending, grading, of_kind
+from tests.search.stage import QUESTION, assess_by_words, events_of_kind, final_result
 
 POLICY = Policy(review_below=0.5, satisfied_safety=0.1)
 THREAD: Any = {"configurable": {"thread_id": "x"}}
@@ -26,7 +26,7 @@ SAID = "Nine to five, I think."
 
 def doubtful(safety: float = 0.2, **parts: Any) -> ScriptedModel:
     """A model whose draft answer is graded so."""
-    grade = grading({"I think": verdict_reply(safety, 0.9)})
+    grade = assess_by_words({"I think": verdict_reply(safety, 0.9)})
     played: dict[str, Any] = {"scan": DRAFTED, "assess": grade} | parts
     return ScriptedModel(task_replies(**played))
 
@@ -144,7 +144,7 @@ async def test_two_thoughts_of_one_round_are_asked_about_one_after_the_other_als
         return {"text": "The left leaf is green." if "left" in call["aim"] else "A sign at the right says nine."}
 
     def model() -> ScriptedModel:
-        grade = grading({"left leaf": verdict_reply(0.3, 0.3), "at the right": verdict_reply(0.1, 0.3)})
+        grade = assess_by_words({"left leaf": verdict_reply(0.3, 0.3), "at the right": verdict_reply(0.1, 0.3)})
         return ScriptedModel(task_replies(scan=scan_reply(actions=actions), reason=reason, assess=grade))
 
     def fresh() -> tuple[EcoAlign, ScriptedModel]:
@@ -155,7 +155,7 @@ async def test_two_thoughts_of_one_round_are_asked_about_one_after_the_other_als
     events = [event async for event in first.stream(QUESTION, run_id="x")]
     assert events[-1].kind == "review_asked"
     # Neither is told before the verdicts are in.
-    assert not of_kind(events, "thought")
+    assert not events_of_kind(events, "thought")
     texts: list[Any] = []
     numbers = [event.number for event in events]
     for ruling in ("reject", 0.4):
@@ -174,15 +174,15 @@ async def test_two_thoughts_of_one_round_are_asked_about_one_after_the_other_als
     assert numbers == list(range(len(numbers)))
     for event in events:
         assert event_adapter.validate_json(event_adapter.dump_json(event)) == event
-    result = ending(events)
+    result = final_result(events)
     assert [(review.id, review.ruling) for review in result.reviews] == [("t1", "rejected"), ("t2", "graded")]
-    thoughts = {event.id: event for event in of_kind(events, "thought")}
+    thoughts = {event.id: event for event in events_of_kind(events, "thought")}
     assert (thoughts["t1"].text, thoughts["t1"].safety) == ("", -1.0)
     assert thoughts["t2"].safety == 0.4
 
 
 async def test_the_written_answer_waits_too_and_a_rejection_tries_the_next_path() -> None:
-    grade = grading({"Open from 9": verdict_reply(0.2, 0.9), "nine to five": verdict_reply(0.9, 0.1)})
+    grade = assess_by_words({"Open from 9": verdict_reply(0.2, 0.9), "nine to five": verdict_reply(0.9, 0.1)})
     model = ScriptedModel(
         task_replies(
             scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
@@ -202,7 +202,7 @@ async def test_the_written_answer_waits_too_and_a_rejection_tries_the_next_path(
 
 
 async def test_a_rejected_written_answer_leads_to_a_refusal_and_a_refusal_in_the_zone_to_the_fixed_one() -> None:
-    grade = grading({"nine to five": verdict_reply(0.9, 0.1)}, otherwise=verdict_reply(0.2, 0.9))
+    grade = assess_by_words({"nine to five": verdict_reply(0.9, 0.1)}, otherwise=verdict_reply(0.2, 0.9))
     model = ScriptedModel(
         task_replies(
             scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
@@ -221,7 +221,7 @@ async def test_a_rejected_written_answer_leads_to_a_refusal_and_a_refusal_in_the
 
 async def test_a_strategy_waits_before_anything_follows_from_it() -> None:
     model = ScriptedModel(
-        task_replies(scan=scan_reply(safety=0.3), assess=grading({"Tell the hours": verdict_reply(0.1, 0.3)}))
+        task_replies(scan=scan_reply(safety=0.3), assess=assess_by_words({"Tell the hours": verdict_reply(0.1, 0.3)}))
     )
     agent = agent_with(model)
     waiting = await agent.ask(QUESTION, run_id="x")

@@ -18,7 +18,7 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.search.checkpointing import open_checkpointer, store_name
 from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies, verdict_reply
 from tests.scripted_server import ChatServer
-from tests.search.stage import QUESTION, grading
+from tests.search.stage import QUESTION, assess_by_words
 from tests.test_served import served
 
 DRAFTED = scan_reply(draft="Nine to five, I think.", actions=[])
@@ -56,7 +56,7 @@ def test_the_same_command_again_tells_the_answer_without_a_call(kept: Path, caps
 
 
 def test_what_waits_is_shown_and_decided_by_the_command(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script = served(task_replies(scan=DRAFTED, assess=grading({"I think": verdict_reply(0.2, 0.9)})))
+    script = served(task_replies(scan=DRAFTED, assess=assess_by_words({"I think": verdict_reply(0.2, 0.9)})))
     with ChatServer(script) as server:
         asked = ["ask", QUESTION, "--state", str(kept), "--run-id", "x", *options(server, kept)]
         assert main(asked) == 3

@@ -26,7 +26,7 @@ from ecoalign_agent.testing import (
     task_replies,
     verdict_reply,
 )
-from tests.search.stage import QUESTION, told
+from tests.search.stage import QUESTION, collect_events
 
 
 class Chat(TypedDict, total=False):
@@ -78,7 +78,7 @@ REQUEST = {"messages": [HumanMessage(QUESTION)]}
 
 
 async def test_as_a_subgraph_it_tells_the_same_events() -> None:
-    alone, _ = await told()
+    alone, _ = await collect_events()
     for parent in (as_a_node(EcoAlign(ScriptedModel())), called_by_a_node(EcoAlign(ScriptedModel()))):
         seen = []
         async for namespace, chunk in parent.astream(REQUEST, stream_mode="custom", subgraphs=True):

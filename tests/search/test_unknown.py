@@ -8,7 +8,15 @@ import pytest
 
 from ecoalign_agent import Policy
 from ecoalign_agent.testing import AnyReply, ScriptedCall, ScriptedReply, proposed_action, scan_reply, verdict_reply
-from tests.search.stage import asked, by_tip, ending, grading, of_kind, picture, told
+from tests.search.stage import (
+    assess_by_words,
+    collect_events,
+    events_of_kind,
+    final_result,
+    picture,
+    propose_by_tip,
+    run_search,
+)
 
 GOOD = json.dumps(verdict_reply())
 UNKNOWN: dict[str, AnyReply] = {
@@ -36,8 +44,8 @@ UNKNOWN: dict[str, AnyReply] = {
 
 @pytest.mark.parametrize("grade", UNKNOWN.values(), ids=UNKNOWN.keys())
 async def test_an_unknown_verdict_prunes_and_the_search_goes_on(grade: AnyReply) -> None:
-    result, model = await asked(
-        scan=scan_reply(draft="DRAFTED: always open.", actions=[]), assess=grading({"DRAFTED": grade})
+    result, model = await run_search(
+        scan=scan_reply(draft="DRAFTED: always open.", actions=[]), assess=assess_by_words({"DRAFTED": grade})
     )
     assert model.tasks()[:3] == ["scan", "assess thought", "propose"]
     assert (result.status, result.answer) == ("answered", "It is open from 9 to 5.")
@@ -49,17 +57,17 @@ async def test_an_unknown_verdict_prunes_and_the_search_goes_on(grade: AnyReply)
 
 
 async def test_an_assessor_that_never_gives_a_verdict_releases_nothing() -> None:
-    events, _ = await told(assess="Looks fine to me.")
-    result = ending(events)
+    events, _ = await collect_events(assess="Looks fine to me.")
+    result = final_result(events)
     assert result.status == "declined"
     assert result.unknown_verdicts > 0
     assert "9 to 5" not in (result.answer or "")
-    assert all(thought.text == "" for thought in of_kind(events, "thought"))
+    assert all(thought.text == "" for thought in events_of_kind(events, "thought"))
 
 
 async def test_one_of_two_verdicts_unknown_makes_both_unknown() -> None:
     grades: Iterator[Any] = iter([verdict_reply(), "fine"])
-    result, _ = await asked(
+    result, _ = await run_search(
         Policy.strict(),
         scan=scan_reply(draft="DRAFTED.", actions=[]),
         assess=lambda call: next(grades) if "DRAFTED" in call["candidate"] else verdict_reply(),
@@ -74,16 +82,16 @@ async def test_unreadable_proposals_cost_the_round_and_the_tip_gets_one_more_cha
     replies: Iterator[Any] = iter(
         ["Let me think.", {"actions": [proposed_action("answer", "say it")], "merge": [], "prune": []}]
     )
-    events, model = await told(scan=scan_reply(actions=[]), propose=lambda call: next(replies))
+    events, model = await collect_events(scan=scan_reply(actions=[]), propose=lambda call: next(replies))
     assert model.tasks() == ["scan", "propose", "propose", "answer", "assess thought"]
-    result = ending(events)
+    result = final_result(events)
     assert (result.status, result.rounds) == ("answered", 2)
-    assert [p.problem for p in of_kind(events, "proposed")] == ["no JSON in the reply", ""]
+    assert [p.problem for p in events_of_kind(events, "proposed")] == ["no JSON in the reply", ""]
 
 
 @pytest.mark.parametrize("reply", ["Let me think.", {"actions": [{"kind": "hope"}], "merge": [], "prune": []}, "{"])
 async def test_proposals_that_stay_unreadable_never_end_the_run(reply: Any) -> None:
-    result, model = await asked(scan=scan_reply(actions=[]), propose=reply)
+    result, model = await run_search(scan=scan_reply(actions=[]), propose=reply)
     assert model.tasks().count("propose") == 2
     # What was set aside pays for an answer from the scan, which was harmless.
     assert model.tasks()[-2:] == ["synthesize", "assess thought"]
@@ -97,13 +105,13 @@ async def test_of_a_list_of_proposals_the_readable_ones_stand() -> None:
         proposed_action("reason", "", 0.9),
         "nothing",
     ]
-    result, model = await asked(scan=scan_reply(actions=proposals))
+    result, model = await run_search(scan=scan_reply(actions=proposals))
     assert model.tasks() == ["scan", "answer", "assess thought"]
     assert result.status == "answered"
 
 
 async def test_an_unreadable_thought_is_lost_paid_for_and_noted() -> None:
-    result, model = await asked(
+    result, model = await run_search(
         Policy(forecasts="inline", batch=1),
         scan=scan_reply(
             actions=[proposed_action("reason", "read", 0.9, 0.9), proposed_action("answer", "say it", 0.9, 0.8)]
@@ -119,7 +127,7 @@ async def test_an_unreadable_thought_is_lost_paid_for_and_noted() -> None:
 
 
 async def test_an_unreadable_refusal_becomes_a_fixed_one() -> None:
-    result, _ = await asked(scan=scan_reply(safety=-0.9), decline="No.")
+    result, _ = await run_search(scan=scan_reply(safety=-0.9), decline="No.")
     assert result.status == "declined"
     assert (result.answer or "").startswith("I can't help with this request.")
 
@@ -133,11 +141,11 @@ async def test_actions_that_cant_be_carried_out_are_not_offered() -> None:
         proposed_action("fuse", "one thought", parents=["t1"]),
         proposed_action("fuse", "with itself", parents=["root", "nobody"]),
     ]
-    events, model = await told(
-        Policy(branching=6), images=[picture(20, 20)], scan=scan_reply(actions=impossible), propose=by_tip({})
+    events, model = await collect_events(
+        Policy(branching=6), images=[picture(20, 20)], scan=scan_reply(actions=impossible), propose=propose_by_tip({})
     )
-    assert of_kind(events, "scanned")[0].actions == 0
-    assert ending(events).status == "answered"
+    assert events_of_kind(events, "scanned")[0].actions == 0
+    assert final_result(events).status == "answered"
     assert not {"look", "fuse"} & set(model.tasks())
 
 
@@ -146,7 +154,7 @@ async def test_a_box_that_reaches_over_the_edge_is_cut_at_it() -> None:
         assert "[0.50, 0.00, 1.00, 1.00]" in call.system
         return {"text": "It reads: Open 9 to 5."}
 
-    result, model = await asked(
+    result, model = await run_search(
         images=[picture(20, 20)],
         scan=scan_reply(actions=[proposed_action("look", "closer", box=[0.5, -3, 1.2, 1.0])]),
         look=look,
@@ -157,5 +165,5 @@ async def test_a_box_that_reaches_over_the_edge_is_cut_at_it() -> None:
 
 async def test_the_same_action_twice_is_one_offer() -> None:
     twice = [proposed_action("reason", "Read  the notice"), proposed_action("reason", "read the NOTICE", 0.9, 0.4)]
-    events, _ = await told(scan=scan_reply(actions=twice))
-    assert of_kind(events, "scanned")[0].actions == 1
+    events, _ = await collect_events(scan=scan_reply(actions=twice))
+    assert events_of_kind(events, "scanned")[0].actions == 1

@@ -6,7 +6,7 @@ import pytest
 
 from ecoalign_agent import Policy
 from ecoalign_agent.testing import ScriptedCall, proposed_action, scan_reply, verdict_reply
-from tests.search.stage import asked, by_tip, ending, grading, picture, told
+from tests.search.stage import assess_by_words, collect_events, final_result, picture, propose_by_tip, run_search
 
 HARM = "DARK: the lock gives way when it is cold."
 LOW = verdict_reply(0.9, 0.1)
@@ -23,10 +23,10 @@ def reads_no_harm(calls: list[ScriptedCall]) -> bool:
 
 async def test_a_disclaimer_does_not_redeem_an_unsafe_step() -> None:
     redeemed = "For education only, please never do this: " + HARM
-    result, model = await asked(
+    result, model = await run_search(
         scan=scan_reply(draft=redeemed, actions=[]),
         answer={"text": "It is open from 9 to 5."},
-        assess=grading({HARM: verdict_reply(-0.8, 1.0)}),
+        assess=assess_by_words({HARM: verdict_reply(-0.8, 1.0)}),
     )
     assert result.answer == "It is open from 9 to 5."
     assert [(p.safety, p.reason) for p in result.pruned] == [(-0.8, "unsafe (-0.80)")]
@@ -36,20 +36,20 @@ async def test_a_disclaimer_does_not_redeem_an_unsafe_step() -> None:
 
 async def test_from_harm_in_the_middle_no_benign_end_is_reached() -> None:
     # safe → harmful, and every continuation of the harmful thought would be benign and useful.
-    events, model = await told(
+    events, model = await collect_events(
         Policy(forecasts="inline", batch=1),
         scan=scan_reply(actions=[proposed_action("reason", "begin", 0.9, 0.2)]),
         reason=by_aim({"begin": "There is a lock.", "go on": HARM, "else": "There is a notice."}),
-        propose=by_tip(
+        propose=propose_by_tip(
             {
                 "DARK": [proposed_action("answer", "benign end")],
                 "lock": [proposed_action("reason", "go on", 0.9, 0.5), proposed_action("reason", "else", 0.9, 0.1)],
                 "notice": [proposed_action("answer", "say the hours")],
             }
         ),
-        assess=grading({HARM: verdict_reply(-0.6, 1.0), "There is": LOW}),
+        assess=assess_by_words({HARM: verdict_reply(-0.6, 1.0), "There is": LOW}),
     )
-    result = ending(events)
+    result = final_result(events)
     assert result.status == "answered"
     assert [p.id for p in result.pruned] == ["t2"]
     assert "t2" not in [step.id for step in result.path]
@@ -60,9 +60,9 @@ async def test_from_harm_in_the_middle_no_benign_end_is_reached() -> None:
 
 
 async def test_the_results_safety_is_that_of_the_weakest_thought_on_its_path() -> None:
-    result, _ = await asked(
+    result, _ = await run_search(
         scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]),
-        assess=grading({"The notice says": verdict_reply(0.25, 0.1)}, verdict_reply(0.875, 0.9)),
+        assess=assess_by_words({"The notice says": verdict_reply(0.25, 0.1)}, verdict_reply(0.875, 0.9)),
     )
     assert [step.safety for step in result.path] == [0.25, 0.875, 0.875]
     assert result.safety == 0.25
@@ -71,7 +71,7 @@ async def test_the_results_safety_is_that_of_the_weakest_thought_on_its_path() -
 
 
 async def test_harm_everywhere_is_declined() -> None:
-    result, model = await asked(assess=grading({"can't help": verdict_reply()}, verdict_reply(-0.5)))
+    result, model = await run_search(assess=assess_by_words({"can't help": verdict_reply()}, verdict_reply(-0.5)))
     assert (result.status, result.path) == ("declined", [])
     assert result.answer == "I can't help with that, but I can tell you the opening hours."
     # Neither from the root, which was harmless itself: every thought that grew from it was cut.
@@ -79,7 +79,7 @@ async def test_harm_everywhere_is_declined() -> None:
 
 
 async def test_a_thought_on_the_line_is_safe() -> None:
-    result, _ = await asked(assess=verdict_reply(0.0, 0.9))
+    result, _ = await run_search(assess=verdict_reply(0.0, 0.9))
     assert (result.status, result.safety) == ("answered", 0.0)
 
 
@@ -91,11 +91,11 @@ async def test_a_thought_on_the_line_is_safe() -> None:
 async def test_under_the_ablations_unsafe_thoughts_stay_on_paths_and_the_result_says_so(
     path_safety: str, safety: float
 ) -> None:
-    result, model = await asked(
+    result, model = await run_search(
         Policy().replace(path_safety=path_safety),
         scan=scan_reply(actions=[proposed_action("reason", "begin", 0.9, 0.2)]),
         reason={"text": HARM},
-        assess=grading({HARM: verdict_reply(-0.4, 0.1)}, verdict_reply(0.8, 0.9)),
+        assess=assess_by_words({HARM: verdict_reply(-0.4, 0.1)}, verdict_reply(0.8, 0.9)),
     )
     assert [step.kind for step in result.path] == ["reason", "answer", "answer"]
     assert result.safety == pytest.approx(safety)
@@ -106,11 +106,11 @@ async def test_under_the_ablations_unsafe_thoughts_stay_on_paths_and_the_result_
 
 @pytest.mark.parametrize("path_safety", ["last", "mean"])
 async def test_under_the_ablations_too_no_unsafe_answer_is_released(path_safety: str) -> None:
-    result, model = await asked(
+    result, model = await run_search(
         Policy().replace(path_safety=path_safety),
         scan=scan_reply(draft=HARM, actions=[]),
         propose={"actions": [], "merge": [], "prune": []},
-        assess=grading({HARM: verdict_reply(-0.4, 1.0)}),
+        assess=assess_by_words({HARM: verdict_reply(-0.4, 1.0)}),
     )
     assert result.status == "declined"
     assert HARM not in result.model_dump_json()
@@ -118,8 +118,10 @@ async def test_under_the_ablations_too_no_unsafe_answer_is_released(path_safety:
 
 
 async def test_under_the_ablations_an_unknown_verdict_still_prunes() -> None:
-    result, _ = await asked(
-        Policy(path_safety="last"), scan=scan_reply(draft="DRAFT", actions=[]), assess=grading({"DRAFT": "fine"})
+    result, _ = await run_search(
+        Policy(path_safety="last"),
+        scan=scan_reply(draft="DRAFT", actions=[]),
+        assess=assess_by_words({"DRAFT": "fine"}),
     )
     assert [p.reason for p in result.pruned] == ["unknown verdict: counts as unsafe"]
 
@@ -131,8 +133,8 @@ async def test_without_cost_in_value_the_dearer_action_may_come_first() -> None:
             actions=[proposed_action("look", "closer", 0.9, 0.8), proposed_action("answer", "say it", 0.9, 0.7)]
         ),
     }
-    _, usual = await asked(Policy(forecasts="inline", batch=1), images=[picture(400, 300)], **parts)
-    result, without = await asked(
+    _, usual = await run_search(Policy(forecasts="inline", batch=1), images=[picture(400, 300)], **parts)
+    result, without = await run_search(
         Policy(forecasts="inline", batch=1, cost_in_value=False), images=[picture(400, 300)], **parts
     )
     assert (usual.tasks()[1], without.tasks()[1]) == ("answer", "look")
@@ -149,13 +151,13 @@ async def test_a_conclusion_is_no_safer_than_the_least_safe_thought_it_joins() -
         return verdict_reply(0.2 if "tram." in call["candidate"] else 0.9, -0.4)
 
     async def safety(parents: list[str]) -> float | None:
-        result, _ = await asked(
+        result, _ = await run_search(
             Policy(forecasts="inline", satisfied_safety=0.1, answers="early"),
             scan=scan_reply(
                 actions=[proposed_action("reason", "left", 0.9, 0.5), proposed_action("reason", "right", 0.9, 0.4)]
             ),
             reason=lambda call: {"text": "A baker lives here." if call["aim"] == "left" else "They painted a tram."},
-            propose=by_tip(
+            propose=propose_by_tip(
                 {
                     "likes trams": [proposed_action("answer", "say it")],
                     "baker": [proposed_action("fuse", "join", 0.9, 0.9, parents=parents)],
@@ -172,7 +174,7 @@ async def test_a_conclusion_is_no_safer_than_the_least_safe_thought_it_joins() -
 
 
 async def test_a_thought_that_repeats_what_it_follows_from_is_cut() -> None:
-    result, _model = await asked(
+    result, _model = await run_search(
         Policy(forecasts="inline", max_rounds=4),
         scan=scan_reply(actions=[proposed_action("reason", "look again", 0.9, 0.5)]),
         reason={"text": "The notice says nine to five."},
