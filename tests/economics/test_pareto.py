@@ -335,3 +335,8 @@ def test_a_long_chain_is_no_deep_recursion() -> None:
     graph.prune("t0", "no use")
     assert ParetoFrontier(graph, 1e6).labels("t2999") == []
     assert len(graph.ancestors("t2999")) == 3000
+
+
+def test_the_bare_root_is_worth_nothing() -> None:
+    for cost_in_value in (True, False):
+        assert ParetoFrontier(_graph(), 10, cost_in_value=cost_in_value).worth(PathValue(0, 0, 1)) == 0

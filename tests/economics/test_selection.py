@@ -95,13 +95,13 @@ def test_of_equal_actions_the_answer_comes_first_then_the_one_given_first() -> N
 
 
 def test_a_choice_is_contested_when_the_second_is_within_a_quarter() -> None:
-    one, two = _action("a", 1, 1, 1), _action("b", 1, 1, 1)
-    assert is_close_call([(0.04, one), (0.03, two)])  # exactly 75 %
-    assert not is_close_call([(0.04, one), (0.0299, two)])
-    assert is_close_call([(0.04, one), (0.0299, two)], margin=0.5)
-    assert not is_close_call([(0.04, one)])
+    first, second = _action("a", 1, 1, 1), _action("b", 1, 1, 1)
+    assert is_close_call([(0.04, first), (0.03, second)])  # exactly 75 %
+    assert not is_close_call([(0.04, first), (0.0299, second)])
+    assert is_close_call([(0.04, first), (0.0299, second)], margin=0.5)
+    assert not is_close_call([(0.04, first)])
     assert not is_close_call([])
-    assert not is_close_call([(0.0, one), (0.0, two)])  # nothing here is worth buying
+    assert not is_close_call([(0.0, first), (0.0, second)])  # nothing here is worth buying
 
 
 def _buy(ranked: list[tuple[float, Action]], *, batch: int = 2, free: float = 100) -> list[str]:

@@ -88,10 +88,10 @@ def test_a_ledger_is_the_sum_of_its_parts_wherever_it_is_split(
 
 @lawful
 @given(USAGES, USAGES)
-def test_a_tariff_charges_parts_and_sums_alike(one: Usage, other: Usage) -> None:
+def test_a_tariff_charges_parts_and_sums_alike(left: Usage, right: Usage) -> None:
     for tariff in (Tariff.processed(), Tariff(text=0.25, image=0.5, cached=0.125)):
-        assert tariff.cost(one + other) == tariff.cost(one) + tariff.cost(other)
-    assert Tariff.processed().cost(one) == one.total
+        assert tariff.cost(left + right) == tariff.cost(left) + tariff.cost(right)
+    assert Tariff.processed().cost(left) == left.total
 
 
 @lawful
@@ -108,13 +108,13 @@ def test_purchases_fit_jointly_and_pass_over_nothing_better_that_fits(
         (value / 8, Action(f"a{i}", "answer" if answer else "reason", "", ("r",), Step(1, 1, cost / 4)))
         for i, (value, cost, answer) in enumerate(offers)
     ]
-    bought = select_actions(ranked, batch=batch, free=free, cost_of=lambda action: action.step.cost)
-    assert len(bought) <= batch
-    assert sum(action.step.cost for action in bought) <= free
-    assert len(bought) == 1 or not bought or bought[0].kind != "answer"
-    if len(bought) == batch or (bought and bought[0].kind == "answer"):
+    selected = select_actions(ranked, batch=batch, free=free, cost_of=lambda action: action.step.cost)
+    assert len(selected) <= batch
+    assert sum(action.step.cost for action in selected) <= free
+    assert len(selected) == 1 or not selected or selected[0].kind != "answer"
+    if len(selected) == batch or (selected and selected[0].kind == "answer"):
         return
     for value, action in ranked:
-        if value > 0 and action not in bought:
-            better = [other for other in bought if int(other.id[1:]) < int(action.id[1:])]
-            assert action.step.cost > free - sum(other.step.cost for other in better)
+        if value > 0 and action not in selected:
+            better = [right for right in selected if int(right.id[1:]) < int(action.id[1:])]
+            assert action.step.cost > free - sum(right.step.cost for right in better)

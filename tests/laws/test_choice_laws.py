@@ -97,29 +97,29 @@ def test_a_branch_that_can_still_win_is_never_given_up(
 ) -> None:
     """Any continuation whose thoughts cost `cheapest` or more, and jointly fit, is a completion to reckon with."""
     best, start, rest = paths
-    least = cheapest / 4
-    rest = [(s, u, max(c, least)) for s, u, c in rest]
+    min_cost = cheapest / 4
+    rest = [(s, u, max(c, min_cost)) for s, u, c in rest]
     free = sum(c for _, _, c in rest) + spare / 4
     to_beat, whole = _value(best, policy.path_safety), [*start, *rest]
     if to_beat.safety < 0 or _value(whole, policy.path_safety).safety < 0:
         return
     if _path_merit(whole, policy) > _path_merit(best, policy):
         label, found = _value(start, policy.path_safety), FrontierPath(to_beat, ("r", "A"))
-        assert can_beat(label, found, best[-1][1], policy=policy, free=free, cheapest=least)
+        assert can_beat(label, found, best[-1][1], policy=policy, free=free, cheapest=min_cost)
 
 
 @settings(max_examples=600, deadline=None)
-@given(best=PATHS, start=PATHS, policy=POLICIES, more=st.integers(1, 20), cheapest=st.integers(1, 16))
+@given(best=PATHS, start=PATHS, policy=POLICIES, extra=st.integers(1, 20), cheapest=st.integers(1, 16))
 def test_a_branch_is_kept_only_if_perfect_thoughts_would_help(
-    best: list[Figures], start: list[Figures], policy: Policy, more: int, cheapest: int
+    best: list[Figures], start: list[Figures], policy: Policy, extra: int, cheapest: int
 ) -> None:
     """The bound is tight: under the weakest link it says yes exactly if a row of perfect thoughts would do as well."""
-    policy, least = policy.replace(path_safety="minimum"), cheapest / 4
+    policy, min_cost = policy.replace(path_safety="minimum"), cheapest / 4
     to_beat, label = _value(best, "minimum"), _value(start, "minimum")
     if to_beat.safety < 0 or label.safety < 0:
         return
     verdict = can_beat(
-        label, FrontierPath(to_beat, ("r", "A")), best[-1][1], policy=policy, free=more * least, cheapest=least
+        label, FrontierPath(to_beat, ("r", "A")), best[-1][1], policy=policy, free=extra * min_cost, cheapest=min_cost
     )
-    ends = [PathValue(label.utility + n, label.cost + n * least, label.safety) for n in range(more + 1)]
+    ends = [PathValue(label.utility + n, label.cost + n * min_cost, label.safety) for n in range(extra + 1)]
     assert verdict == (max(_merit(end, 1.0, policy) for end in ends) >= _path_merit(best, policy))

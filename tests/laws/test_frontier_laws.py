@@ -121,7 +121,7 @@ def _undominated(values: set[Exact], mode: PathSafety) -> list[PathValue]:
     kept = {
         value
         for value in values
-        if not any(other.dominates(value) for other in values if mode != "mean" or other.length == value.length)
+        if not any(rival.dominates(value) for rival in values if mode != "mean" or rival.length == value.length)
     }
     return sorted(value.rounded() for value in kept)
 
@@ -134,10 +134,10 @@ COSTS = st.integers(1, 4).map(lambda n: n / 4)
 
 
 @st.composite
-def thought_lists(draw: st.DrawFn, most: int = 8) -> list[Thought]:
+def thought_lists(draw: st.DrawFn, max_thoughts: int = 8) -> list[Thought]:
     """A root and thoughts with up to three parents among those before."""
     thoughts = [Thought("t0", "root", "", (), draw(SAFETIES), draw(UTILITIES), draw(COSTS))]
-    for i in range(1, draw(st.integers(1, most)) + 1):
+    for i in range(1, draw(st.integers(1, max_thoughts)) + 1):
         parents = draw(st.lists(st.integers(max(0, i - 4), i - 1), min_size=1, max_size=3, unique=True))
         kind = "answer" if draw(st.integers(0, 2)) == 0 else "reason"
         names = tuple(f"t{parent}" for parent in parents)
@@ -152,7 +152,7 @@ Operation = Thought | str | tuple[str, str]
 def histories(draw: st.DrawFn) -> list[Operation]:
     """Adds, prunes (a name) and merges (kept, dropped) in an order in which all are valid."""
     plain, history = Plain(), list[Operation]()
-    for thought in draw(thought_lists(most=8)):
+    for thought in draw(thought_lists(max_thoughts=8)):
         plain.add(thought)
         history.append(thought)
         names = sorted(plain.thoughts)
@@ -229,8 +229,8 @@ def test_the_best_path_is_the_enumerated_best(
         assert best is None
         return
 
-    most = max(value.merit(cost_in_value=cost_in_value) for value in values.values())
-    winners = {path for path, value in values.items() if value.merit(cost_in_value=cost_in_value) == most}
+    max_merit = max(value.merit(cost_in_value=cost_in_value) for value in values.values())
+    winners = {path for path, value in values.items() if value.merit(cost_in_value=cost_in_value) == max_merit}
     assert best is not None
     assert tuple(best[1]) in winners
     assert best[0] == values[tuple(best[1])].rounded()
@@ -282,13 +282,13 @@ def test_a_replayed_journal_has_the_frontier_of_the_graph_that_wrote_it(
 ) -> None:
     _, graph = _built(history)
     replayed = ThoughtGraph.replay(graph.changes)
-    one, other = (
+    left, right = (
         ParetoFrontier(each, budget, path_safety=mode, label_cap=cap, tips=tips) for each in (graph, replayed)
     )
-    assert [one.labels(thought.id) for thought in graph] == [other.labels(thought.id) for thought in replayed]
-    assert one.tip_paths() == other.tip_paths()
-    assert one.answers() == other.answers()
-    assert (one.best(), one.capped) == (other.best(), other.capped)
+    assert [left.labels(thought.id) for thought in graph] == [right.labels(thought.id) for thought in replayed]
+    assert left.tip_paths() == right.tip_paths()
+    assert left.answers() == right.answers()
+    assert (left.best(), left.capped) == (right.best(), right.capped)
 
 
 @lawful
@@ -306,11 +306,11 @@ def test_no_order_of_insertion_changes_the_result(
     for graph in graphs:
         for number in pruned & set(range(len(thoughts))):
             graph.prune(f"t{number}", "for the law's sake")
-    one, other = (ParetoFrontier(graph, budget, path_safety=mode) for graph in graphs)
+    left, right = (ParetoFrontier(graph, budget, path_safety=mode) for graph in graphs)
     for thought in thoughts:
-        assert one.labels(thought.id) == other.labels(thought.id)
-    assert [path.value for path in one.answers()] == [path.value for path in other.answers()]
-    best, again = one.best(), other.best()
+        assert left.labels(thought.id) == right.labels(thought.id)
+    assert [path.value for path in left.answers()] == [path.value for path in right.answers()]
+    best, again = left.best(), right.best()
     assert (best and best[0]) == (again and again[0])
 
 
@@ -339,10 +339,10 @@ def test_no_label_dominates_another(history: list[Operation], budget: float, cap
     _, graph = _built(history)
     frontier = ParetoFrontier(graph, budget, label_cap=cap)
     for labels in (*(frontier.labels(thought.id) for thought in graph), [path.value for path in frontier.answers()]):
-        for one in labels:
-            for other in labels:
-                if one is not other:
-                    assert one.utility < other.utility or one.cost > other.cost or one.safety < other.safety
+        for left in labels:
+            for right in labels:
+                if left is not right:
+                    assert left.utility < right.utility or left.cost > right.cost or left.safety < right.safety
 
 
 @lawful

@@ -145,10 +145,10 @@ def test_the_replayed_journal_equals_the_graph(operations: list[tuple[str, list[
 @given(OPERATIONS)
 def test_the_journal_holds_what_was_taken_and_nothing_else(operations: list[tuple[str, list[int]]]) -> None:
     graph = ThoughtGraph()
-    taken: dict[type, int] = {Thought: 0, Prune: 0, Merge: 0, Expansion: 0}
+    counts: dict[type, int] = {Thought: 0, Prune: 0, Merge: 0, Expansion: 0}
     kinds = {"add": Thought, "prune": Prune, "merge": Merge, "expand": Expansion}
     for name, numbers in operations:
         again = name == "prune" and f"t{numbers[0]}" in graph and graph.pruned(f"t{numbers[0]}") is not None
         if _attempt(graph, name, numbers) and not again:
-            taken[kinds[name]] += 1
-    assert {kind: sum(isinstance(change, kind) for change in graph.changes) for kind in taken} == taken
+            counts[kinds[name]] += 1
+    assert {kind: sum(isinstance(change, kind) for change in graph.changes) for kind in counts} == counts

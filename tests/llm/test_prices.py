@@ -145,8 +145,8 @@ class TestATableOfOnesOwn:
         return dict(price_table(file).own[0])
 
     def test_what_is_left_out_costs_what_text_costs(self, tmp_path: Path) -> None:
-        told = self.read(tmp_path, ENTRY + "text = 2\ncompletion = 3.5")
-        assert told == {"m": Price(2, 2, 2, 3.5, "EUR", "our bill", "2026-01-02")}
+        read = self.read(tmp_path, ENTRY + "text = 2\ncompletion = 3.5")
+        assert read == {"m": Price(2, 2, 2, 3.5, "EUR", "our bill", "2026-01-02")}
 
     def test_an_entry_may_say_all_of_it_itself(self, tmp_path: Path) -> None:
         own = 'text = 2\nimage = 1\ncached = 0.5\ncompletion = 3\ncurrency = "CHF"\nsource = "x"\ndate = 2026-02-03'
@@ -201,8 +201,8 @@ class TestMoneyInAPolicyFile:
     def test_money_by_name_and_by_file(self, tmp_path: Path) -> None:
         assert self.read(tmp_path, "tariff = 'money'").tariff == MonetaryTariff()
         # A file is looked for beside the policy.
-        told = self.read(tmp_path, "tariff = { prices = 'mine.toml' }").tariff
-        assert told == MonetaryTariff(prices=str(tmp_path / "mine.toml"))
+        read = self.read(tmp_path, "tariff = { prices = 'mine.toml' }").tariff
+        assert read == MonetaryTariff(prices=str(tmp_path / "mine.toml"))
 
     @pytest.mark.parametrize("entry", ["{ prices = 3 }", "{ prices = '' }", "{ prices = 'x', text = 1 }"])
     def test_what_makes_no_sense_is_refused(self, entry: str, tmp_path: Path) -> None:
@@ -218,17 +218,17 @@ class TestMoneyInAPolicyFile:
 def test_a_price_and_its_tariff_come_to_the_same(
     prices: tuple[float, float, float, float], tokens: tuple[int, int, int, int]
 ) -> None:
-    told, usage = Price(*prices, "USD", "a list", "2026-01-02"), Usage(*tokens)
+    known, usage = Price(*prices, "USD", "a list", "2026-01-02"), Usage(*tokens)
     # What is free weighs a millionth of a millionth: 1e6 tokens come to 1e-6 at the most.
-    assert told.tariff().cost(usage) == pytest.approx(told.cost(usage), rel=1e-9, abs=1.1e-6)
+    assert known.tariff().cost(usage) == pytest.approx(known.cost(usage), rel=1e-9, abs=1.1e-6)
 
 
 def answering(body: dict[str, Any]) -> Answer:
     """A model that scans, answers and grades, and counts 1 000 prompt tokens, a picture 200 of them, and 50 written."""
-    said = body["messages"]
-    asked = scripted_call([SystemMessage(said[0]["content"]), HumanMessage(said[-1]["content"])])
-    reply = task_replies(scan=scan_reply(draft="It is open from 9 to 5.", actions=[]))(asked)
-    details = {"cached_tokens": 400, "image_tokens": 200 * asked.images}
+    messages = body["messages"]
+    call = scripted_call([SystemMessage(messages[0]["content"]), HumanMessage(messages[-1]["content"])])
+    reply = task_replies(scan=scan_reply(draft="It is open from 9 to 5.", actions=[]))(call)
+    details = {"cached_tokens": 400, "image_tokens": 200 * call.images}
     usage = {"prompt_tokens": 1_000, "completion_tokens": 50, "prompt_tokens_details": details}
     return CompletionReply(json.dumps(reply), usage=usage)
 
@@ -240,9 +240,9 @@ def server() -> Iterator[ChatServer]:
 
 
 def prices_file(folder: Path, **models: str) -> str:
-    told = "".join(f'["openai:{model}"]\n{entry}\n' for model, entry in models.items())
+    entries = "".join(f'["openai:{model}"]\n{entry}\n' for model, entry in models.items())
     file = folder / "prices.toml"
-    file.write_text('currency = "USD"\nsource = "our bill"\ndate = 2026-01-02\n' + told, encoding="utf-8")
+    file.write_text('currency = "USD"\nsource = "our bill"\ndate = 2026-01-02\n' + entries, encoding="utf-8")
     return str(file)
 
 
@@ -358,25 +358,25 @@ class TestOnTheCommandLine:
         self, server: ChatServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "notice.png").write_bytes(picture())
-        asked = ["ask", "When is it open?", "--image", str(tmp_path / "notice.png"), "--base-url", server.url]
-        assert main([*asked, "--model", "openai:gpt-4o-mini"]) == 0
-        told = capsys.readouterr().err
-        assert "money        0.000300 USD (OpenAI's public price list; what " in told
-        assert main([*asked, "--model", "openai:mine"]) == 0
+        command = ["ask", "When is it open?", "--image", str(tmp_path / "notice.png"), "--base-url", server.url]
+        assert main([*command, "--model", "openai:gpt-4o-mini"]) == 0
+        receipt = capsys.readouterr().err
+        assert "money        0.000300 USD (OpenAI's public price list; what " in receipt
+        assert main([*command, "--model", "openai:mine"]) == 0
         assert "money        no price known for openai:mine: add it with --prices FILE.toml" in capsys.readouterr().err
         prices = prices_file(tmp_path, mine="text = 1\ncompletion = 2")
         money = ["--model", "openai:mine", "--prices", prices, "--tariff", "money", "--budget", "0.05", "--json"]
-        assert main([*asked, *money]) == 0
+        assert main([*command, *money]) == 0
         cost = json.loads(capsys.readouterr().out)["cost"]
         assert (cost["tariff"], cost["money"]["amount"]) == ("USD", pytest.approx(cost["spent"]))
 
     def test_a_mistake_is_one_line_and_status_2(
         self, server: ChatServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        asked = ["ask", "When?", "--base-url", server.url, "--model", "openai:mine"]
-        assert main([*asked, "--tariff", "money", "--budget", "0.05"]) == 2
+        command = ["ask", "When?", "--base-url", server.url, "--model", "openai:mine"]
+        assert main([*command, "--tariff", "money", "--budget", "0.05"]) == 2
         assert "no price known for openai:mine" in capsys.readouterr().err
-        assert main([*asked, "--tariff", "cowries"]) == 2
+        assert main([*command, "--tariff", "cowries"]) == 2
         assert "tariff is 'cowries'" in capsys.readouterr().err
-        assert main([*asked, "--prices", prices_file(tmp_path, mine="text = -1\ncompletion = 1")]) == 2
+        assert main([*command, "--prices", prices_file(tmp_path, mine="text = -1\ncompletion = 1")]) == 2
         assert "openai:mine: text is -1" in capsys.readouterr().err
