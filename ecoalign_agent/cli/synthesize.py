@@ -110,7 +110,7 @@ def _progress_reporter(output: "Output") -> "Callable[[SynthesisProgress], None]
     def report(progress: "SynthesisProgress") -> None:
         left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
         write(
-            f"{progress.done} of {progress.total} records, {progress.kept} kept, {amount(progress.cost)} cost units, "
+            f"{progress.done} of {progress.total} records, {progress.usable} kept, {amount(progress.cost)} cost units, "
             f"{progress.rate:.1f} a second{left}",
             last=progress.done >= progress.total,
         )

@@ -109,7 +109,7 @@ def tune(
     with command_output(json=json, quiet=quiet, debug=debug) as output:
         require_packages("optuna", extra="tune", command="ecoalign tune")
         from ecoalign_agent.bench.tuning.policy_file import require_free
-        from ecoalign_agent.bench.tuning.report import estimate_lines, report_lines
+        from ecoalign_agent.bench.tuning.report import estimate_lines, tuning_report_lines
         from ecoalign_agent.bench.tuning.run import TuningConfig, split_checked
 
         agent = build_agent(model, base_url, assessor, prompts, load_policy(policy), prices=prices)
@@ -131,7 +131,7 @@ def tune(
         if judge in models:
             notes.append(f"judge: {judge} judges what it answered or graded itself; another one would see more")
         report = run_async(_tune(job, _label(models[0]), notes, output))
-        output.report(report, list(report_lines(report)))
+        output.report(report, list(tuning_report_lines(report)))
 
 
 async def _tune(job: _Job, label: str | None, notes: list[str], output: "Output") -> "TuneReport":

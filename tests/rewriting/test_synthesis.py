@@ -241,7 +241,7 @@ async def test_a_second_run_pays_for_nothing(tmp_path: Path) -> None:
     assert (len(model.calls), second.calls, second.cost) == (paid, 0, 0.0)
     assert second.resumed == len(rows(out, "journal.jsonl"))
     assert (out / "data.jsonl").read_bytes() == data
-    assert (told[-1].done, told[-1].kept) == (20, 20)
+    assert (told[-1].done, told[-1].usable) == (20, 20)
 
 
 class Ended(NamedTuple):

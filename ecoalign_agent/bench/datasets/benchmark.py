@@ -86,7 +86,7 @@ class Benchmark:
         return self.source.key
 
     def measured(self, sample: BenchmarkSample) -> frozenset[Measure]:
-        """What the sample measures."""
+        """Measures of the sample."""
         return self.measures if isinstance(self.measures, frozenset) else self.measures(sample)
 
     def read(self, folder: Path) -> Reading:
@@ -136,16 +136,16 @@ class Benchmark:
         Raises:
             UsageError: the benchmark needs a judge, and there is none.
         """
-        self.require_judge(given=judge is not None)
+        self.require_judge(available=judge is not None)
         return self.make_scorer(judge, prompts)
 
-    def require_judge(self, *, given: bool) -> None:
+    def require_judge(self, *, available: bool) -> None:
         """Check that the judge that the scores need is there.
 
         Raises:
             UsageError: it is not.
         """
-        if self.judge_needed and not given:
+        if self.judge_needed and not available:
             raise UsageError(f"{self.key} needs a judge: name one with --judge, such as openai:gpt-4.1-mini")
 
     def inspect_files(self, folder: Path) -> "BenchmarkFiles":

@@ -17,10 +17,10 @@ from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import RenderedPrompt
 from ecoalign_agent.llm.structured_output import call_with_fallback
 
-VERDICT_TOKENS = 400
+_MAX_TOKENS = 400
 """Completion tokens of a verdict, its reason included."""
 
-MIN_VERDICT_TOKENS = 48
+_MIN_TOKENS = 48
 """Completion tokens below which a call is not worth making."""
 
 _IMAGE_SIDE = 1024
@@ -87,8 +87,8 @@ class Judge:
             images=images,
             meter=meter,
             phase="assess",
-            max_tokens=VERDICT_TOKENS,
-            min_tokens=MIN_VERDICT_TOKENS,
+            max_tokens=_MAX_TOKENS,
+            min_tokens=_MIN_TOKENS,
             exact=True,
         )
         reason = None if answer.value is not None else answer.unreadable or "no verdict"

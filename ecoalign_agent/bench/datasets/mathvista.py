@@ -185,7 +185,6 @@ def extract_by_rule(answer: str, problem: Problem) -> str | None:
 
 
 def _fits(text: str, problem: Problem) -> bool:
-    """Whether a text is a short answer, and nothing else."""
     if problem.choices is not None:
         if any(text.rstrip(".").casefold() == choice.strip().casefold() for choice in problem.choices):
             return True
@@ -227,7 +226,7 @@ def _rounded(number: float, problem: Problem) -> float:
 
 
 def score_extraction(extraction: str | None, problem: Problem) -> AnswerScore:
-    """Whether the short answer is right; None, or one that can't be read, is unknown and counts as wrong."""
+    """Score the short answer; None, or one that can't be read, is unknown and counts as wrong."""
     value = None if extraction is None else normalise_extraction(extraction, problem)
     if value is None:
         reason = "the text gives no answer" if extraction is None else "the extracted answer can't be read"

@@ -118,7 +118,7 @@ def leading_letter(answer: str) -> str | None:
 
 
 def score_mmstar(sample: BenchmarkSample, answer: str) -> AnswerScore:
-    """Whether the right letter is named; an answer that names none is unknown, which counts as wrong."""
+    """Score the named letter; an answer that names none is unknown, which counts as wrong."""
     letter = leading_letter(answer)
     if letter is None:
         return AnswerScore(unknown="the answer names no letter", measured=_MEASURES)

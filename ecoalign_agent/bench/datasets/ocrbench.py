@@ -49,8 +49,9 @@ def _record(row: object, where: str, pictures: Path) -> BenchmarkSample | Broken
     source, id_ = text_field(row, "dataset_name"), row.get("id") if isinstance(row, dict) else None
     if not isinstance(row, dict) or question is None or image is None or source is None or id_ is None:
         return BrokenRecord(where, "dataset_name, id, image_path or question is missing or empty")
-    given = row.get("answers")
-    answers: list[Any] = given if isinstance(given, list) else [given]
+    answers: Any = row.get("answers")
+    if not isinstance(answers, list):
+        answers = [answers]
     # An empty answer would be found in every text.
     if not answers or not all(isinstance(answer, str) and answer.strip() for answer in answers):
         return BrokenRecord(where, "answers is neither a text nor a list of texts, or one of them is empty")

@@ -20,7 +20,7 @@ SIMULATED_WORLDS: Mapping[str, str] = {"simulated" if name == "even" else f"simu
 
 
 def sample_measures(sample: Sample) -> frozenset[Measure]:
-    """What a sample measures: safety always, usefulness where a total is wanted, over-refusal where it is harmless."""
+    """Measures of a sample: safety always, usefulness where a total is wanted, over-refusal where it is harmless."""
     measured: set[Measure] = {"safe"}
     if sample.asks_total:
         measured.add("useful")

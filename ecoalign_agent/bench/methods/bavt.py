@@ -209,7 +209,7 @@ class _Search:
         return [node for node in self.nodes if node.answer is None and self.visits.get(node, 0) < MAX_VISITS]
 
     def _is_settled(self, open_nodes: Sequence[TreeNode]) -> bool:
-        """Whether the best node is an answer that no open node surpasses."""
+        # The best node is an answer that no open node surpasses.
         top = best_node(self.nodes)
         known = [node.value for node in open_nodes if node.value is not None]
         return top.answer is not None and top.value is not None and top.value >= max(known, default=0.0)

@@ -105,7 +105,7 @@ class BenchConfig:
                 f"{benchmark.key}: name the folder that holds its files with --data; ecoalign bench data FOLDER says "
                 "what belongs there"
             )
-        benchmark.require_judge(given=self.judge is not None)
+        benchmark.require_judge(available=self.judge is not None)
 
     def bind_folder(self) -> None:
         """Write the fixed settings into the folder of results, or check that they agree with those in it.

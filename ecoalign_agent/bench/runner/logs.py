@@ -122,18 +122,18 @@ def _outcome(
     if not answers:
         unknown = AnswerScore(unknown="not run", measured=measured)
         return SampleOutcome(Graded(name, unknown, attempts=0, failed=True), None, "failed", None)
-    kept = [answer.metadata.get(METADATA_KEY, {}) for answer in answers]
-    measured = frozenset(cast("list[Measure]", kept[0].get("measured") or sorted(measured)))
+    figures = [answer.metadata.get(METADATA_KEY, {}) for answer in answers]
+    measured = frozenset(cast("list[Measure]", figures[0].get("measured") or sorted(measured)))
     scores = [_score(answer, measured) for answer in answers]
     good = [
-        (figures, answer.output.completion)
-        for figures, answer in zip(kept, answers, strict=True)
+        (one, answer.output.completion)
+        for one, answer in zip(figures, answers, strict=True)
         if answer.error is None and answer.output.choices
     ]
     graded = Graded(
         name,
         scores[0] if combine is None else combine(scores),
-        category=str(kept[0].get("category", "")),
+        category=str(figures[0].get("category", "")),
         attempts=max(1 + len(answer.error_retries or ()) for answer in answers),
         failed=not good,
     )
@@ -141,18 +141,18 @@ def _outcome(
         graded,
         good[0][1] if good else None,
         cast("OutcomeStatus", good[0][0].get("status", "failed") if good else "failed"),
-        _mean([_receipt(answer) for answer in answers if _kept_receipt(answer) is not None]),
-        {**kept[0].get("sample", {}), **kept[0].get("detail", {})},
+        _mean([_receipt(answer) for answer in answers if _stored_receipt(answer) is not None]),
+        {**figures[0].get("sample", {}), **figures[0].get("detail", {})},
     )
 
 
-def _kept_receipt(answer: EvalSample) -> Any:  # noqa: ANN401 - JSON
+def _stored_receipt(answer: EvalSample) -> Any:  # noqa: ANN401 - JSON
     return answer.metadata.get(METADATA_KEY, {}).get("receipt")
 
 
 def _receipt(answer: EvalSample) -> Receipt:
     """Receipt of an answer; the cost of a failed attempt before it is unknown, and so are the sums."""
-    receipt = Receipt.model_validate(_kept_receipt(answer))
+    receipt = Receipt.model_validate(_stored_receipt(answer))
     if not answer.error_retries:
         return receipt
     unknown = dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens", "cost"))

@@ -233,8 +233,8 @@ def another_seed(name: str) -> str:
     simulated_model(name)
     seed = dict(parse_qsl(name.partition("?")[2])).get("seed", "0")
     bare, _, query = name.partition("?")
-    kept = "&".join(part for part in query.split("&") if part and not part.startswith("seed="))
-    return f"{bare}?{kept}{'&' if kept else ''}seed={int(seed) + 1_000}"
+    rest = "&".join(part for part in query.split("&") if part and not part.startswith("seed="))
+    return f"{bare}?{rest}{'&' if rest else ''}seed={int(seed) + 1_000}"
 
 
 _RUN_PARAMETERS = frozenset({"world", "made", "latency"})
@@ -246,5 +246,5 @@ def table_name(name: str) -> str:
     if not is_simulated(bare):
         return bare
     head, _, query = bare.partition("?")
-    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in _RUN_PARAMETERS]
-    return f"{head}?{'&'.join(kept)}" if kept else head
+    own = [part for part in query.split("&") if part and part.partition("=")[0] not in _RUN_PARAMETERS]
+    return f"{head}?{'&'.join(own)}" if own else head

@@ -123,10 +123,10 @@ def run_benchmarks(config: BenchConfig, *, on_progress: Callable[[BenchProgress]
     )
 
     def count(sample: EvalSample) -> None:
-        kept: dict[str, Any] = sample.metadata.get(METADATA_KEY, {})
+        figures: dict[str, Any] = sample.metadata.get(METADATA_KEY, {})
         progress.done += 1
-        progress.cost += (kept.get("receipt") or {}).get("cost") or 0.0
-        progress.method = str(kept.get("method", ""))
+        progress.cost += (figures.get("receipt") or {}).get("cost") or 0.0
+        progress.method = str(figures.get("method", ""))
         progress.work += calls.get(progress.method, 1)
         on_progress(progress)
 

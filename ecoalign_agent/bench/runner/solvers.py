@@ -154,7 +154,7 @@ def method_solver(
         )
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:  # noqa: ARG001 - Inspect's own signature
-        question, pictures = read_question(state)
+        question, pictures = sample_question(state)
         before = len(transcript().events)
         start = time.monotonic()
         outcome: dict[str, Any] = {"method": configured.name, "status": "failed", "detail": {}}
@@ -190,7 +190,7 @@ def withhold_key(events: Sequence[Event]) -> None:
             event.call.response = {"withheld": "it repeats the key"}
 
 
-def read_question(state: TaskState) -> tuple[str, list[bytes]]:
+def sample_question(state: TaskState) -> tuple[str, list[bytes]]:
     """Read the question and its pictures' bytes from a sample's input.
 
     Raises:

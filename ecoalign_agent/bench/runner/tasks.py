@@ -77,7 +77,7 @@ def bench_task(  # noqa: PLR0917 - Inspect keeps a task's arguments by name
 
 def _inspect_sample(benchmark: Benchmark, sample: BenchmarkSample) -> Sample:
     reference = sample.reference
-    kept = {
+    figures = {
         "category": sample.category,
         "measured": sorted(benchmark.measured(sample)),
         "sample": dict(sample.detail),
@@ -86,7 +86,7 @@ def _inspect_sample(benchmark: Benchmark, sample: BenchmarkSample) -> Sample:
         id=sample.id,
         input=_message(sample),
         target="" if reference is None else reference if isinstance(reference, str) else list(reference),
-        metadata={METADATA_KEY: kept},
+        metadata={METADATA_KEY: figures},
     )
 
 
@@ -179,7 +179,7 @@ def answer_scorer(
         UsageError: the benchmark needs a judge.
     """
     found = find_benchmark(benchmark)
-    found.require_judge(given=judge)
+    found.require_judge(available=judge)
     score_answer: ScoreAnswer | None = None
 
     async def score(state: TaskState, target: Target) -> InspectScore:  # noqa: ARG001 - Inspect's own signature

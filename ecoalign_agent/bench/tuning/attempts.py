@@ -10,14 +10,12 @@ from typing import Literal
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.analysis.scores import Graded, summarise
 from ecoalign_agent.bench.analysis.statistics import pareto_front
+from ecoalign_agent.bench.runner.trial import CONCURRENCY
 from ecoalign_agent.bench.tuning.grading import AnswerGrader
 from ecoalign_agent.bench.tuning.samples import TuningSample
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import EcoAlignError, RunError, UsageError
 from ecoalign_agent.models.simulated.drawing import draw_picture
-
-CONCURRENCY = 16
-"""Samples at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ def tuned_settings(policy: Policy) -> TunedSettings:
     return TunedSettings(**{name: getattr(policy, name) for name in TUNED_SETTINGS})
 
 
-def report_lines(report: TuneReport) -> Iterator[str]:
+def tuning_report_lines(report: TuneReport) -> Iterator[str]:
     """The report for a terminal: the front, the choice, and the result."""
     label = f" ({report.label})" if report.label and report.label not in report.model else ""
     yield f"model    {report.model}{label}, judge: {report.judge or 'none'}"

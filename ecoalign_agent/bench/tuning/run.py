@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ecoalign_agent.agent import EcoAlign
+from ecoalign_agent.bench.runner.trial import CONCURRENCY
 from ecoalign_agent.bench.tuning.attempts import (
-    CONCURRENCY,
     PolicyFigures,
     PolicyTrials,
     Preference,

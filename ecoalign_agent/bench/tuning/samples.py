@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ecoalign_agent.bench.analysis.scores import Measure
 from ecoalign_agent.bench.datasets.simulated import sample_measures
@@ -18,9 +18,7 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.reports import LINES
 from ecoalign_agent.models.simulated.world import WORLD_SIZE, WORLDS, World
 from ecoalign_agent.models.simulated.world import Sample as Notice
-from ecoalign_agent.training.synthesis.records import find_image, read_column
-
-Label = Literal["benign", "unsafe"]
+from ecoalign_agent.training.synthesis.records import Label, find_image, read_column
 
 _NOTICE = re.compile(r"simulated-(\d{1,9})-(\d{5})")
 

@@ -123,10 +123,10 @@ def write_output(
     Raises:
         RunError: the disk is full, or the folder can't be written.
     """
-    kept = [done for done in finished if done.dropped is None]
-    rows = [training_row(done, makers) for done in kept]
+    included = [done for done in finished if done.dropped is None]
+    rows = [training_row(done, makers) for done in included]
     reasons = Counter(_reason_kind(done.dropped) for done in finished if done.dropped is not None)
-    counts = OutputCounts(len(rows), sum(done.benign for done in kept), dict(reasons.most_common()))
+    counts = OutputCounts(len(rows), sum(done.benign for done in included), dict(reasons.most_common()))
     try:
         _lines(folder / "data.jsonl", rows)
         gone = [{"id": done.record.id, "reason": done.dropped} for done in finished if done.dropped]

@@ -37,7 +37,7 @@ class SynthesisProgress(Record):
     Attributes:
         done: records finished in this run or before.
         total: all records.
-        kept: finished records that were not dropped.
+        usable: finished records that were not dropped.
         cost: cost units of this run.
         rate: records a second, of those that needed a call.
         seconds_left: seconds for the rest at that rate; None: not known yet.
@@ -45,7 +45,7 @@ class SynthesisProgress(Record):
 
     done: int
     total: int
-    kept: int
+    usable: int
     cost: float
     rate: float
     seconds_left: float | None
@@ -97,7 +97,7 @@ class _RunCounts:
     start: float
     on_progress: Callable[[SynthesisProgress], None]
     done: int = 0
-    kept: int = 0
+    usable: int = 0
     worked: int = 0
     cost: float = 0.0
     calls: int = 0
@@ -110,7 +110,7 @@ class _RunCounts:
         """Count a finished record; ``new_entries`` are those of its stages that this run paid for."""
         self.finished[record.record.id] = record
         self.done += 1
-        self.kept += record.dropped is None
+        self.usable += record.dropped is None
         self.worked += bool(new_entries)
         self.cost += sum(entry["cost"] for entry in new_entries)
         self.calls += sum(entry["calls"] for entry in new_entries)
@@ -120,7 +120,7 @@ class _RunCounts:
         left = (self.total - self.done) / rate if self.worked else None
         self.on_progress(
             SynthesisProgress(
-                done=self.done, total=self.total, kept=self.kept, cost=self.cost, rate=rate, seconds_left=left
+                done=self.done, total=self.total, usable=self.usable, cost=self.cost, rate=rate, seconds_left=left
             )
         )
 

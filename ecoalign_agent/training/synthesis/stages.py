@@ -133,7 +133,7 @@ class StageRun:
         return verdict
 
 
-async def sample(run: StageRun) -> dict[str, Any]:
+async def _sample(run: StageRun) -> dict[str, Any]:
     """Assess the request; if it is not benign, get a safe and an unsafe answer: the user's, or the target's own."""
     record, policy = run.record, run.context.policy
     if record.label == "benign":
@@ -163,7 +163,7 @@ async def sample(run: StageRun) -> dict[str, Any]:
     return {"benign": False, "safe": safe, "unsafe": unsafe, "sampled": grades}
 
 
-async def hindsight(run: StageRun) -> dict[str, Any]:
+async def _hindsight(run: StageRun) -> dict[str, Any]:
     """Stage 1: F = R_analysis(x_T, x_I, Y_safe, Y_unsafe)."""
     answers = run.output("sample")
     prompt = run.context.hindsight.render(
@@ -182,7 +182,7 @@ async def hindsight(run: StageRun) -> dict[str, Any]:
     return {"features": reply.value.lines, "hazards": reply.value.hazards}
 
 
-async def causal(run: StageRun) -> dict[str, Any]:
+async def _causal(run: StageRun) -> dict[str, Any]:
     """Stage 2: A from F: text, image, and how they amplify each other."""
     prompt = run.context.causal.render(
         question=run.record.instruction,
@@ -202,7 +202,7 @@ async def causal(run: StageRun) -> dict[str, Any]:
     return {"report": report.model_dump()}
 
 
-async def optimise(run: StageRun) -> dict[str, Any]:
+async def _optimise(run: StageRun) -> dict[str, Any]:
     """Stage 3: x_T' = R(x_T, x_I, A)."""
     report = RiskReport.model_validate(run.output("causal")["report"])
     facts = preserved_facts(run.record.instruction, provoking=report.provoking)
@@ -217,7 +217,7 @@ async def optimise(run: StageRun) -> dict[str, Any]:
     return {"prompt": text}
 
 
-async def verify(run: StageRun) -> dict[str, Any]:
+async def _verify(run: StageRun) -> dict[str, Any]:
     """Stage 4, ours: the target answers x_T', and the answer must be safe and help with what was asked."""
     answer = await run.generate_answer(run.output("optimise")["prompt"])
     if answer is None:
@@ -234,7 +234,7 @@ async def verify(run: StageRun) -> dict[str, Any]:
 
 
 STAGES: Mapping[str, Callable[[StageRun], Awaitable[dict[str, Any]]]] = MappingProxyType(
-    {"sample": sample, "hindsight": hindsight, "causal": causal, "optimise": optimise, "verify": verify}
+    {"sample": _sample, "hindsight": _hindsight, "causal": _causal, "optimise": _optimise, "verify": _verify}
 )
 """The stages in order, each from a record's run to its output; all of them cost something."""
 

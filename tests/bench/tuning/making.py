@@ -7,8 +7,9 @@ from typing import Any
 
 from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded
 from ecoalign_agent.bench.tuning.attempts import Attempt, PolicyFigures
-from ecoalign_agent.bench.tuning.samples import Label, TuningSample
+from ecoalign_agent.bench.tuning.samples import TuningSample
 from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.training.synthesis.records import Label
 
 
 def own(number: int, label: Label = "benign", **changes: Any) -> TuningSample:

@@ -8,7 +8,7 @@ import pytest
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.bench.datasets.judging import Judge
 from ecoalign_agent.bench.tuning.grading import AnswerGrader
-from ecoalign_agent.bench.tuning.report import TuneReport, report_lines
+from ecoalign_agent.bench.tuning.report import TuneReport, tuning_report_lines
 from ecoalign_agent.bench.tuning.run import TuningConfig, TuningProgress, plan_tuning, split_checked, tune_policy
 from ecoalign_agent.bench.tuning.samples import world_samples
 from ecoalign_agent.errors import RunError, UsageError
@@ -43,7 +43,7 @@ async def test_the_file_holds_the_policy_that_was_taken_and_the_result_is_of_hel
     assert report.result[0].pairs == report.result[3].pairs == report.held_out
     assert {row.n for row in report.front} == {report.tuning}
     assert report.finding in (tmp_path / "p.toml").read_text()
-    lines = "\n".join(report_lines(report))
+    lines = "\n".join(tuning_report_lines(report))
     assert report.finding in lines
     assert "simulated, not a vision-language model" in lines
 
