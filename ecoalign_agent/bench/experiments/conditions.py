@@ -4,10 +4,9 @@ Every seed is another world and another model of the same kind, so that a figure
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from ecoalign_agent.bench.analysis import scores
 from ecoalign_agent.bench.analysis.comparison import measure_difference
@@ -58,12 +57,8 @@ class SampleRun:
 Figure = Callable[[SampleRun], float | None]
 
 
-class SampleSolver(Protocol):
-    """Answers one sample."""
-
-    async def __call__(self, sample: Sample, picture: bytes | None) -> SampleRun:
-        """Answer it."""
-
+SampleSolver = Callable[[Sample, bytes | None], Awaitable[SampleRun]]
+"""Answers one sample with its picture."""
 
 Solver = Callable[[SimulatedModel], AbstractAsyncContextManager[SampleSolver]]
 """Opens, and closes, a sample solver with a model."""
@@ -158,6 +153,11 @@ def calls(run: SampleRun) -> float | None:
 def spent(run: SampleRun) -> float | None:
     """Cost units of one search."""
     return run.figure("spent")
+
+
+def cost_of_kind(condition: Condition, kind: str) -> MeanInterval:
+    """Cost units of a thought of that kind, its verdict included."""
+    return mean_interval(cost for run in condition.runs for name, cost in run.thoughts if name == kind)
 
 
 def paired_mean(condition: Condition, against: Condition, figure: Figure) -> MeanInterval:

@@ -5,7 +5,7 @@ Its figures, relative to the plain model: 21.2 with cost, 79.6 without, for GPT-
 
 from collections.abc import Callable, Mapping
 
-from ecoalign_agent.bench.analysis.statistics import MeanInterval, mean_interval
+from ecoalign_agent.bench.analysis.statistics import MeanInterval
 from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
@@ -14,6 +14,7 @@ from ecoalign_agent.bench.experiments.conditions import (
     all_tokens,
     calls,
     completion_tokens,
+    cost_of_kind,
     difference_rows,
     paired_mean,
     run_conditions,
@@ -83,7 +84,7 @@ def _row(condition: Condition, samples: str, base: MeanInterval) -> TableRow:
         sum(run.rounds_with_choice for run in condition.runs) / rounds if rounds else None,
         _ended_by(condition, "no_open_tip") if is_search else None,
         _ended_by(condition, "budget") if is_search else None,
-        *(_price(condition, kind) for kind in ("reason", "look")),
+        *(cost_of_kind(condition, kind).mean for kind in ("reason", "look")),
     )  # fmt: skip
 
 
@@ -93,11 +94,6 @@ def _has_difficulty(number: int) -> Callable[[SampleRun], bool]:
 
 def _ended_by(condition: Condition, reason: str) -> float | None:
     return condition.share_where(lambda run: run.outcome.detail.get("stop_reason") == reason).mean
-
-
-def _price(condition: Condition, kind: str) -> float | None:
-    """Mean cost of a thought of that kind with its verdict, in the policy's own cost units."""
-    return mean_interval(cost for run in condition.runs for name, cost in run.thoughts if name == kind).mean
 
 
 def _ratios(without: Condition, with_cost: Condition) -> list[TableRow]:

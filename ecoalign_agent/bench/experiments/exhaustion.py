@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from ecoalign_agent.bench.analysis.statistics import MeanInterval, mean_interval
 from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
     completion_tokens,
+    cost_of_kind,
     difference_rows,
     run_conditions,
     spent,
@@ -66,11 +66,6 @@ def exhaustion_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding
         series=tuple(_series(conditions)),
         differences=tuple(differences),
     )
-
-
-def cost_of_kind(condition: Condition, kind: str) -> MeanInterval:
-    """Cost units of a thought of that kind, its verdict included."""
-    return mean_interval(cost for run in condition.runs for name, cost in run.thoughts if name == kind)
 
 
 def phase_shares(condition: Condition) -> dict[str, float]:
