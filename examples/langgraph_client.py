@@ -36,7 +36,7 @@ def serving() -> Iterator[str]:
         shutil.copy(ROOT / "langgraph.json", folder)
         with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT) as it:
             try:
-                with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
+                with httpx.Client(transport=httpx.HTTPTransport(retries=9)) as client:
                     client.get(f"http://127.0.0.1:{port}/ok")  # tries again after 0.5 s, 1 s, 2 s, … until it is up
                 yield f"http://127.0.0.1:{port}"
             finally:

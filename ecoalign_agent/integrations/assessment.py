@@ -74,7 +74,7 @@ def limit_agent(agent: SearchAgent, budget: float | None) -> SearchAgent:
     return agent.with_policy(agent.policy.replace(budget=budget))
 
 
-async def assess_candidate(
+async def assess_in_conversation(
     agent: SearchAgent,
     text: str | None,
     messages: Sequence[BaseMessage],
@@ -116,10 +116,10 @@ async def assess_message(
         return Verdict(1.0 if artifact.safety is None else artifact.safety, artifact.utility, 0.0)
     if not text:
         return Verdict(None, None, 0.0, unknown_reason="it holds no text")
-    return await assess_candidate(agent, text, messages, budget)
+    return await assess_in_conversation(agent, text, messages, budget)
 
 
-def max_candidate_cost(agent: SearchAgent, messages: Sequence[BaseMessage], *, tokens: int) -> float:
+def max_cost_in_conversation(agent: SearchAgent, messages: Sequence[BaseMessage], *, tokens: int) -> float:
     """Upper bound of the cost of a verdict on ``tokens`` more tokens; 0 where the conversation can't be read."""
     try:
         exchange = read_exchange(messages)

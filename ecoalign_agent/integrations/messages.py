@@ -36,7 +36,7 @@ UNASSESSED_TEXT = (
 ToolOutput = ToolMessage | Command[Any]
 """Output of a tool call: a message, or an update of the state."""
 
-M = TypeVar("M", bound=BaseMessage)
+_Message = TypeVar("_Message", bound=BaseMessage)
 
 
 def refused_call_text(name: str, verdict: Verdict) -> str:
@@ -130,7 +130,7 @@ def is_safe(message: BaseMessage, safe: Mapping[str, str]) -> bool:
     return message.id is not None and safe.get(message.id) == _digest(message)
 
 
-def with_id(message: M) -> M:
+def with_id(message: _Message) -> _Message:
     """A message with an id, under which it can be replaced."""
     return message if message.id is not None else message.model_copy(update={"id": uuid.uuid4().hex})
 

@@ -24,11 +24,11 @@ from ecoalign_agent.errors import BudgetTooSmallError, UsageError
 from ecoalign_agent.integrations.assessment import (
     TOOL_CALL_ROLE,
     SearchAgent,
-    assess_candidate,
+    assess_in_conversation,
     assess_message,
     is_safe_verdict,
     limit_agent,
-    max_candidate_cost,
+    max_cost_in_conversation,
 )
 from ecoalign_agent.integrations.conversation import describe_tool_call, has_picture, is_new_turn, read_exchange
 from ecoalign_agent.integrations.messages import (
@@ -235,9 +235,9 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
         budget = RunBudget(tool_call_share(request.state))
         if self.options.gates(call["name"]):
             text = describe_tool_call(call)
-            if not budget.pays(max_candidate_cost(self.agent, messages, tokens=text_tokens(text))):
+            if not budget.pays(max_cost_in_conversation(self.agent, messages, tokens=text_tokens(text))):
                 return error_message(call, not_affordable_text(call["name"]))
-            verdict = await assess_candidate(self.agent, text, messages, budget, role=TOOL_CALL_ROLE)
+            verdict = await assess_in_conversation(self.agent, text, messages, budget, role=TOOL_CALL_ROLE)
             if not is_safe_verdict(verdict):
                 return tool_update(error_message(call, refused_call_text(call["name"], verdict)), budget)
         output = await handler(request)
@@ -275,7 +275,7 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
         threshold = self.options.risk_threshold
         if threshold is None:
             return False
-        verdict = await assess_candidate(self.agent, None, request.messages, budget)
+        verdict = await assess_in_conversation(self.agent, None, request.messages, budget)
         return verdict.safety is None or (1.0 - verdict.safety) / 2.0 > threshold
 
     async def _search(self, request: ModelRequest[Any], budget: RunBudget) -> AIMessage:
@@ -302,7 +302,7 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
         prompt = None if budget.left is None else estimate_prompt(request)
         if prompt is not None:
             tokens = reply_tokens(request)
-            assessment_cost = max_candidate_cost(self.agent, request.messages, tokens=tokens) if check else 0.0
+            assessment_cost = max_cost_in_conversation(self.agent, request.messages, tokens=tokens) if check else 0.0
             if not budget.pays(tariff.cost(replace(prompt, completion=tokens)) + assessment_cost):
                 message = out_of_budget_message(request.messages, safe_digests(request.state))
                 return model_update(ModelResponse([message]), budget, message)

@@ -22,8 +22,8 @@ from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.llm.structured_output import call_with_fallback
 from ecoalign_agent.rewriting.template import parse_completion, trained_prompt
 
-Safety = Annotated[float, Field(ge=-1.0, le=1.0)]
-Finding = Annotated[str, Field(max_length=2_000)]
+_Safety = Annotated[float, Field(ge=-1.0, le=1.0)]
+_Finding = Annotated[str, Field(max_length=2_000)]
 
 
 class _StrictReply(BaseModel):
@@ -35,13 +35,13 @@ class _StrictReply(BaseModel):
 class AnalysisReply(_StrictReply):
     """Possible harm between a question and its pictures."""
 
-    text: Finding
-    image: Finding
-    both: Finding
+    text: _Finding
+    image: _Finding
+    both: _Finding
     provoking: list[str]
-    aim: Finding
+    aim: _Finding
     hazards: list[str]
-    safety: Safety
+    safety: _Safety
 
     def to_report(self) -> RiskReport:
         """The risk report; unknown hazard codes are left out."""
@@ -64,11 +64,11 @@ class PromptReply(_StrictReply):
 class CheckReply(_StrictReply):
     """Whether a good answer to the new question serves the aim, and the safety of answering it."""
 
-    lost: Finding
+    lost: _Finding
     """The part of the aim that got lost, in words."""
     hazards: list[str]
     serves_aim: bool
-    safety: Safety
+    safety: _Safety
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,11 @@ class Unreadable:
     reason: str
 
 
-T = TypeVar("T", bound=BaseModel)
+_T = TypeVar("_T", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class CallKind(Generic[T]):
+class CallKind(Generic[_T]):
     """A kind of call.
 
     Attributes:
@@ -109,7 +109,7 @@ class CallKind(Generic[T]):
     """
 
     prompt: str
-    schema: type[T]
+    schema: type[_T]
     phase: Phase
     max_tokens: int
     min_tokens: int
@@ -124,24 +124,24 @@ CHECK = CallKind("rewriting/check", CheckReply, "check", 160, 64, "the check")
 
 _TRAINED_MAX_TOKENS, _TRAINED_MIN_TOKENS = 900, 160
 
-NOTHING = "(none)"
+_NOTHING = "(none)"
 
 
-class PromptedCall(Generic[T]):
+class PromptedCall(Generic[_T]):
     """One kind of call to one endpoint.
 
     Raises:
         PromptError: the prompt is missing or broken.
     """
 
-    def __init__(self, endpoint: Endpoint, kind: CallKind[T], prompts: str | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, kind: CallKind[_T], prompts: str | None = None) -> None:
         self.endpoint = endpoint
         self._kind = kind
         self._prompt = load_prompt(kind.prompt, prompts)
         self.label = self._prompt.label
         """name@version#digest of the prompt."""
 
-    async def generate(self, views: Sequence[ImageView], meter: Meter, **inputs: str) -> T | Unreadable:
+    async def generate(self, views: Sequence[ImageView], meter: Meter, **inputs: str) -> _T | Unreadable:
         """Render the prompt with ``inputs`` and call the model."""
         kind = self._kind
         reply = await call_with_fallback(
@@ -235,7 +235,7 @@ class RewriteCalls:
             meter,
             question=question,
             rewritten=rewritten,
-            aim=report.aim or NOTHING,
+            aim=report.aim or _NOTHING,
             hazards=hazard_lines(),
         )
 
@@ -255,7 +255,7 @@ async def generate_question(
         meter,
         question=question,
         report=report.words,
-        aim=report.aim or NOTHING,
+        aim=report.aim or _NOTHING,
         keep=_lines(facts),
         pictures=describe_pictures(views),
     )
@@ -292,4 +292,4 @@ def describe_pictures(views: Sequence[ImageView]) -> str:
 
 
 def _lines(facts: Sequence[str]) -> str:
-    return "\n".join(" ".join(fact.split()) for fact in facts) or NOTHING
+    return "\n".join(" ".join(fact.split()) for fact in facts) or _NOTHING

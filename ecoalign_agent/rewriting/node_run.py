@@ -16,7 +16,7 @@ from ecoalign_agent.search.checkpointing import current_call_cache
 from ecoalign_agent.search.emitter import EventEmitter
 from ecoalign_agent.search.request import get_run_id, request_content
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class RewriteNodeRun:
@@ -68,7 +68,7 @@ class RewriteNodeRun:
         before: Ledger = self.state.get("ledger", Ledger())
         return before + self.meter.ledger
 
-    async def await_call(self, call: Awaitable[T | Unreadable]) -> tuple[T | None, RewriteStatus | None]:
+    async def await_call(self, call: Awaitable[_T | Unreadable]) -> tuple[_T | None, RewriteStatus | None]:
         """The reply of a model call; without one, the status that the rewrite ends with, and a note."""
         try:
             reply = await self.emitter.watch(call)

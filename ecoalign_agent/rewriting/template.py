@@ -48,14 +48,14 @@ def parse_completion(text: str) -> tuple[RiskReport, str | None] | None:
 
     None: it is not exactly one analysis followed by one outcome, and nothing is known.
     """
-    found = _COMPLETION.fullmatch(text)
-    if found is None or len(_TAGS.findall(text)) != (4 if found["prompt"] is not None else 3):
+    match = _COMPLETION.fullmatch(text)
+    if match is None or len(_TAGS.findall(text)) != (4 if match["prompt"] is not None else 3):
         return None
-    safety = float(found["safety"])
+    safety = float(match["safety"])
     if not -1.0 <= safety <= 1.0:
         return None
-    text_, image, both, aim = ("" if (part := found[name].strip()) == "(none)" else part for name in _FINDINGS)
-    return RiskReport(text=text_, image=image, both=both, aim=aim, safety=safety), found["prompt"]
+    text_, image, both, aim = ("" if (part := match[name].strip()) == "(none)" else part for name in _FINDINGS)
+    return RiskReport(text=text_, image=image, both=both, aim=aim, safety=safety), match["prompt"]
 
 
 _FINDINGS = ("text", "image", "both", "aim")

@@ -1,4 +1,4 @@
-"""Behind a URL: an OpenAI-compatible endpoint whose answers come from the search.
+"""An OpenAI-compatible server whose answers come from the search.
 
-``app.create_app`` builds it, ``process.serve`` runs it until it is asked to end. Needs the extra ``serve``.
+``app.create_app`` builds it, ``process.run_server`` runs it. Needs the extra ``serve``.
 """

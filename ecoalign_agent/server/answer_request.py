@@ -15,7 +15,7 @@ from ecoalign_agent.events.result import Note, Result, Tokens
 from ecoalign_agent.search.request import validate_question
 from ecoalign_agent.server.conversation import ChatConversation, read_conversation
 from ecoalign_agent.server.errors import ApiError, failed_run_error, to_api_error
-from ecoalign_agent.server.openai_schema import ChatRequest, chat_completion, parse_chat_request
+from ecoalign_agent.server.openai_schema import ChatCompletionRequest, chat_completion, parse_chat_request
 from ecoalign_agent.server.policies import UNASSESSED_MODEL, is_unassessed, tighten_policy, unknown_model
 from ecoalign_agent.server.service import Service
 
@@ -132,7 +132,7 @@ def read_answer_request(body: bytes, service: Service) -> AnswerRequest:
     )
 
 
-def _policy(request: ChatRequest, service: Service) -> tuple[Policy | None, list[Note], bool]:
+def _policy(request: ChatCompletionRequest, service: Service) -> tuple[Policy | None, list[Note], bool]:
     if not is_unassessed(request.model):
         if request.model not in service.policies:
             raise unknown_model(request.model, service.models)

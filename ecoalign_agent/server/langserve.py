@@ -45,7 +45,7 @@ class RefusedRequest(BaseModel):
     """One line: thing, value, limit, remedy."""
 
 
-class SearchOutput(RootModel[Result | RefusedRequest]):
+class SearchResponse(RootModel[Result | RefusedRequest]):
     """A result, as ``ecoalign ask --json`` prints it, or why there is none."""
 
 
@@ -69,7 +69,7 @@ class RewriteRequest(BaseModel):
     options: RewriteOptions = Field(default_factory=RewriteOptions)
 
 
-class RewriteOutput(RootModel[Rewrite | RefusedRequest]):
+class RewriteResponse(RootModel[Rewrite | RefusedRequest]):
     """A rewrite, as ``ecoalign rewrite --json`` prints it, or why there is none."""
 
 
@@ -215,7 +215,7 @@ def add_search_routes(app: FastAPI, service: Service, *, path: str = SEARCH_PATH
     def events(request: EventRequest) -> AsyncGenerator[Event, None]:
         return run_events(service, request)
 
-    _add_routes(app, EventSource("ecoalign", EventRequest, SearchOutput, events, record), path)
+    _add_routes(app, EventSource("ecoalign", EventRequest, SearchResponse, events, record), path)
 
 
 def add_rewrite_routes(app: FastAPI, service: Service, rewriter: Rewriter, *, path: str = REWRITE_PATH) -> None:
@@ -241,7 +241,7 @@ def add_rewrite_routes(app: FastAPI, service: Service, rewriter: Rewriter, *, pa
             async for event in run:
                 yield event
 
-    _add_routes(app, EventSource("rewrite", RewriteRequest, RewriteOutput, events, record), path)
+    _add_routes(app, EventSource("rewrite", RewriteRequest, RewriteResponse, events, record), path)
 
 
 def _add_routes(app: FastAPI, source: EventSource, path: str) -> None:

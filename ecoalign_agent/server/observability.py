@@ -89,7 +89,7 @@ def _frames(error: BaseException) -> list[str]:
     return [type(error).__name__, *(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)]
 
 
-Labelled = TypeVar("Labelled", Counter, Histogram)
+_Labelled = TypeVar("_Labelled", Counter, Histogram)
 
 _SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
@@ -151,12 +151,12 @@ class Metrics:
         """The exposition that Prometheus reads."""
         return generate_latest(self._registry)
 
-    def _child(self, metric: Labelled, *labels: str) -> Labelled:
+    def _child(self, metric: _Labelled, *labels: str) -> _Labelled:
         # Looked up by prometheus_client each time, the series would take a tenth of a request's CPU.
         key = (metric, labels)
         if key not in self._children:
             self._children[key] = metric.labels(*labels)
-        child: Labelled = self._children[key]
+        child: _Labelled = self._children[key]
         return child
 
 

@@ -64,7 +64,7 @@ class StreamOptions(_Shape):
     include_usage: bool | None = None
 
 
-class ChatRequest(_Shape):
+class ChatCompletionRequest(_Shape):
     """The body of a request; further fields stand in ``model_extra``."""
 
     model: str
@@ -93,7 +93,7 @@ class ChatRequest(_Shape):
         return min(limits, default=None)
 
 
-def parse_chat_request(body: bytes) -> tuple[ChatRequest, list[str]]:
+def parse_chat_request(body: bytes) -> tuple[ChatCompletionRequest, list[str]]:
     """Validate a request; returns it with the names of the fields that have no effect.
 
     Raises:
@@ -103,7 +103,7 @@ def parse_chat_request(body: bytes) -> tuple[ChatRequest, list[str]]:
     if structure > MAX_STRUCTURE:
         raise ApiError(400, f"the body has {structure:,} brackets and commas, at most {MAX_STRUCTURE:,} are read")
     try:
-        request = ChatRequest.model_validate_json(body)
+        request = ChatCompletionRequest.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         if first["type"] == "json_invalid":
@@ -113,7 +113,7 @@ def parse_chat_request(body: bytes) -> tuple[ChatRequest, list[str]]:
     return request, _ignored_fields(request)
 
 
-def _ignored_fields(request: ChatRequest) -> list[str]:
+def _ignored_fields(request: ChatCompletionRequest) -> list[str]:
     ignored = []
     for name, value in (request.model_extra or {}).items():
         if value is None:

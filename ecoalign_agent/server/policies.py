@@ -59,8 +59,8 @@ def is_unassessed(model: str) -> bool:
 def unknown_model(model: str, known: list[str]) -> ApiError:
     """404, with the names of all models."""
     shown = model if model.isprintable() and len(model) <= 60 else ascii(model)[:60]
-    said = f"there is no model {shown!r} here; there are: {', '.join(known)}"
-    return ApiError(404, said, param="model", code="model_not_found")
+    text = f"there is no model {shown!r} here; there are: {', '.join(known)}"
+    return ApiError(404, text, param="model", code="model_not_found")
 
 
 def tighten_policy(policy: Policy, options: Mapping[str, Any], max_answer_tokens: int | None = None) -> TightenedPolicy:
