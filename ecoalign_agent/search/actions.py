@@ -183,27 +183,12 @@ def kind_lines(kinds: Mapping[str, ActionKind], policy: Policy, *, thoughts: int
 
 
 def forecast_steps(steps: Iterable[NextStep], costs: CostModel, path: int) -> tuple[Step, ...]:
-    """Imagined steps with the program's own costs.
-
-    Args:
-        steps: as a model forecast them.
-        costs: the costs of calls.
-        path: tokens of the thoughts that the prompts will carry.
-    """
+    """Imagined steps with the program's own costs, for prompts that carry ``path`` tokens of thoughts."""
     return tuple(Step(s.safety, utility_of_grade(s.utility), costs.thought(s.kind, path=path)) for s in steps)
 
 
 class ActionFactory:
-    """Turns proposals into candidates: checks each against the graph, the pictures and the present candidates.
-
-    Args:
-        kinds: the table of kinds.
-        graph: the thoughts so far.
-        policy: `answers = "end"` makes answering no action.
-        costs: the costs of calls.
-        pictures: the request's pictures.
-        candidates: what can be selected already.
-    """
+    """Turns proposals into candidates: checks each against the graph, the pictures and the present candidates."""
 
     def __init__(
         self,

@@ -81,14 +81,6 @@ async def assess_candidate(
     """The verdict on a text; of several, the weakest. None: the assessor could not be asked.
 
     An answer that was found safe and holds disclaimers is assessed once more without them.
-
-    Args:
-        run: pays.
-        request: the request.
-        text: the candidate.
-        role: its use.
-        path: the thoughts that led to it.
-        times: how often it is assessed as it stands, in parallel.
     """
     notes = thought_lines(path)
     notes = "" if notes == EMPTY_TEXT else notes
@@ -127,16 +119,7 @@ def make_thought(  # noqa: PLR0917 - id, kind, text, parents stand in the order 
 ) -> Thought:
     """A thought from its text and verdict; an unknown verdict makes it unassessed, which counts as unsafe.
 
-    Args:
-        id_: the thought's id.
-        kind: of the thought.
-        text: as generated.
-        parents: ids of the thoughts it follows from.
-        cost: of generating it, in cost units; the verdict's is added.
-        verdict: None when the assessor could not be asked.
-        round_: the round that made it.
-        region: of a look.
-        picture: of a look.
+    ``cost`` is that of generating the text, in cost units; the verdict's is added.
     """
     cost = max(cost + (0.0 if verdict is None else verdict.cost), MIN_THOUGHT_COST)
     safety, utility = (None, None) if verdict is None else (verdict.safety, verdict.utility)
@@ -163,12 +146,8 @@ def make_thought(  # noqa: PLR0917 - id, kind, text, parents stand in the order 
 async def assess_text(context: SearchContext, case: AssessmentInput, *, budget: float) -> Verdict:
     """The verdict on a text outside a search; where the candidate is empty, on the request itself.
 
-    An answer is assessed as in a search: as often as the policy says, and once more without its disclaimers.
-
-    Args:
-        context: holds the assessor.
-        case: the candidate.
-        budget: cost units for all calls.
+    An answer is assessed as in a search: as often as the policy says, and once more without its disclaimers, for at
+    most ``budget`` cost units.
 
     Returns:
         The verdict, with what all calls cost. One that did not fit or whose endpoint failed is unknown and says why.

@@ -218,16 +218,7 @@ def build_cost_model(
     scanned: str | None,
     views: Sequence[ImageView],
 ) -> CostModel:
-    """The costs of one request's calls, with what its endpoints have reported so far.
-
-    Args:
-        sizes: of the prompts.
-        calibration: of the actor's endpoint.
-        meter: whose tariffs count.
-        question: the person's.
-        scanned: the scan's texts; None before it.
-        views: the pictures, reduced.
-    """
+    """The costs of one request's calls, with what its endpoints have reported so far."""
 
     def calibrated(endpoint: TokenCalibration | None) -> Tariff:
         # An endpoint that counts more tokens for a text than we estimate is dearer by as much.

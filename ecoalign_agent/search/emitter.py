@@ -100,15 +100,7 @@ class HeartbeatTimer:
 
 
 class EventEmitter:
-    """Emits the events of one node's run, and heartbeats while it waits for a model.
-
-    Args:
-        run_id: the run that the events belong to.
-        started: seconds since the epoch when it began.
-        count: events emitted so far.
-        spent: cost units spent in this moment, for heartbeats.
-        waited: seconds in which at least one model call was open, so far.
-    """
+    """Emits the events of one node's run, and heartbeats while it waits for a model."""
 
     def __init__(
         self, run_id: str, *, started: float, count: int, spent: Callable[[], float], waited: float = 0.0

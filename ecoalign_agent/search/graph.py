@@ -36,8 +36,6 @@ SearchGraph = StateGraph[SearchState, None, SearchInput, SearchOutput]
 def build_search_graph(context: SearchContext) -> SearchGraph:
     """The uncompiled graph.
 
-    Args:
-        context: values that the nodes share.
     Source: EcoAlign's Propose → Simulate → Score → Execute loop.
     """
     graph: SearchGraph = StateGraph(SearchState, input_schema=SearchInput, output_schema=SearchOutput)
@@ -47,12 +45,7 @@ def build_search_graph(context: SearchContext) -> SearchGraph:
 
 
 def add_search(graph: StateGraph[Any, None, Any, Any], context: SearchContext) -> None:
-    """Add the nodes of the search and every edge between them; it is entered at ``scan``.
-
-    Args:
-        graph: of a state that has all keys of ``SearchState``.
-        context: values that the nodes share.
-    """
+    """Add the nodes of the search and every edge between them; it is entered at ``scan``."""
     nodes: dict[str, Any] = {
         "scan": scan_node(context),
         "plan": plan_node(context),

@@ -54,13 +54,7 @@ def reviewed_thoughts(state: SearchState) -> list[Thought]:
 
 
 async def pause_for_review(run: NodeRun, thoughts: Sequence[Thought], *, node: str) -> dict[str, Any] | None:
-    """The update that lets the run wait for a person; None: no one has to decide.
-
-    Args:
-        run: of the node.
-        thoughts: that it made, not in the graph yet.
-        node: its name; it is carried out again when all decisions are in.
-    """
+    """The update that lets the run wait for a person; None: no one has to decide."""
     reviewing = [thought.id for thought in thoughts if needs_review(thought, run.policy)]
     if not reviewing:
         return None
@@ -79,14 +73,7 @@ async def request_review(run: NodeRun, held: Sequence[Thought], thought_id: str)
 
 
 def review_question(state: SearchState, thought: Thought, policy: Policy, problem: str = "") -> dict[str, Any]:
-    """The question to the person, in plain values for every front end.
-
-    Args:
-        state: of the run.
-        thought: that waits.
-        policy: whose ``review_below`` it did not reach.
-        problem: of the decision that was given before.
-    """
+    """The question to the person, in plain values for every front end."""
     return {
         "id": thought.id,
         "kind": thought.kind,

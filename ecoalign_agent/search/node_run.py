@@ -268,12 +268,7 @@ class NodeRun:
             self.set_answer_reserve(reserved)
 
     async def max_action_cost(self, action: Action, *, path: int = 0) -> float:
-        """Amount that must be free for an action to be selected; an answer may use the reassessment reserve.
-
-        Args:
-            action: the candidate.
-            path: tokens of the thoughts that its prompts carry.
-        """
+        """Amount that must be free for an action, with ``path`` tokens; an answer may use the reassessment reserve."""
         costs = await self.costs()
         if not action.is_answer:
             return costs.max_thought(action.kind, path=path)
@@ -330,14 +325,7 @@ class NodeRun:
     async def build_actions(
         self, proposals: Sequence[ProposedAction], tip: str, *, path: int, candidates: Sequence[Action]
     ) -> list[Action]:
-        """The new candidates among a reply's proposals, at most ``branching``.
-
-        Args:
-            proposals: as the model put them.
-            tip: the thought they were proposed from.
-            path: tokens of the thoughts that their prompts will carry.
-            candidates: what can be selected already.
-        """
+        """The new candidates among a reply's proposals, at most ``branching``."""
         costs, pictures = await self.costs(), (await self.pictures()).pictures
         factory = ActionFactory(
             self.context.kinds, self.graph, self.policy, costs, pictures=pictures, candidates=candidates

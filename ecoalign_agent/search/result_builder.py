@@ -1,4 +1,4 @@
-"""The result of a run, read out of a run."""
+"""The result of a run, from the run of its last node."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -51,19 +51,7 @@ def build_result(
     failure: str | None = None,
     waiting: Waiting | None = None,
 ) -> Result:
-    """Everything a run holds in the end.
-
-    Args:
-        run: of the last node, with all that was booked.
-        status: how it ended.
-        stop: why the search ended.
-        answer: the answer or refusal.
-        path: the thoughts of the chosen path, root left out.
-        safety: S of the path with its answer.
-        utility: u of the answer.
-        failure: one line, of a failed run.
-        waiting: what waits for a person's verdict.
-    """
+    """Everything a run holds in the end."""
     wall = run.elapsed
     rewrite = None if run.prior is None else run.prior.rewrite
     return Result(

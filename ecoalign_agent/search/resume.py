@@ -65,13 +65,7 @@ class StoredRun:
 
 
 def request_fingerprint(context: SearchContext, question: str, images: Sequence[bytes | str]) -> dict[str, str]:
-    """Digests of a request and of how it is carried out: two that are equal in all are the same run.
-
-    Args:
-        context: its models and its policy.
-        question: as it was asked.
-        images: as they were given.
-    """
+    """Digests of a request and of how it is carried out: two that are equal in all are the same run."""
     models = context.models
     return {
         "question": request_digest([question, *images]),
@@ -90,11 +84,6 @@ async def load_run(
     graph: CompiledStateGraph[Any, Any, Any, Any], run_id: str, context: SearchContext
 ) -> StoredRun | None:
     """The run that is stored under an id; None: there is none.
-
-    Args:
-        graph: compiled with the checkpointer.
-        run_id: the run's, which is its thread's.
-        context: of the graph.
 
     Raises:
         UsageError: another version of the package stored it.
@@ -146,11 +135,6 @@ class RunInput:
 
 def resume_input(stored: StoredRun | None, request: SearchInput, context: SearchContext) -> RunInput:
     """The input for a request whose run may be stored already.
-
-    Args:
-        stored: the run under its id.
-        request: with question, images and run id.
-        context: of the graph that will carry it out.
 
     Raises:
         UsageError: the stored run is another one.

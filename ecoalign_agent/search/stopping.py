@@ -21,14 +21,7 @@ def best_path(run: NodeRun) -> FrontierPath | None:
 async def stop_reason(
     run: NodeRun, candidates: Sequence[Action], best: FrontierPath | None, *, rounds: int
 ) -> StopReason | None:
-    """The first reason to stop that holds after a round; None: go on.
-
-    Args:
-        run: of the node.
-        candidates: what can still be selected.
-        best: the path that would be answered from now.
-        rounds: rounds that have ended.
-    """
+    """The first reason to stop that holds after a round; None: go on."""
     policy = run.policy
     if policy.answers == "early" and best and satisfies(best.value, run.graph[best.tip].utility, policy):
         return "satisfied"
