@@ -80,8 +80,8 @@ def request(thread: str) -> dict[str, Any]:
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
-    """A state without what differs from run to run: ids, clocks, and what was not written yet."""
-    clocks = {"started", "seconds_waited", "messages", "run_id"}
+    """A state without what differs from run to run: ids, clocks, and the fingerprint, which only a stored run has."""
+    clocks = {"started", "seconds_waited", "messages", "run_id", "fingerprint"}
     kept = {key: value for key, value in values.items() if key not in clocks}
     if "ledger" in kept:
         ledger = kept["ledger"]

@@ -1,7 +1,7 @@
 """scan: the first call. Makes the root, sets the budget by risk, and the first candidates."""
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -69,12 +69,13 @@ def scan_node(context: SearchContext) -> SearchNode:
         # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
         pictures = await fetch_pictures(state, context.image_store)
         run = NodeRun(context, begin_state(state, context.policy.budget, **pictures))
-        if run.prior is None:
-            # As it was given: what an address gave is not what the same request gives again.
-            fingerprint = request_fingerprint(context, state.get("question", ""), state.get("images", []))
-        else:
+        fingerprint: Mapping[str, str] = {}
+        if run.prior is not None:
             fingerprint = run.prior.fingerprint
             run.notes.extend(run.prior.notes)
+        elif current_checkpointer() is not None:
+            # As it was given: what an address gave is not what the same request gives again.
+            fingerprint = request_fingerprint(context, state.get("question", ""), state.get("images", []))
         try:
             changes = await _first_call(run)
         except (ModelError, BudgetTooSmallError) as error:
