@@ -1,4 +1,7 @@
-"""A chat model as assessor: the actor's own, or better another one."""
+"""A chat model as assessor: the actor's own, or better another one. One call a verdict, in a strict schema.
+
+Everything that is assessed is fenced in the prompt. Source: ours; EcoAlign leaves the assessor open.
+"""
 
 from collections.abc import Sequence
 
@@ -15,14 +18,16 @@ from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.economics.cost import CALL_TOKENS
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.prompts import load_prompt
+from ecoalign_agent.llm.prompts import RenderedPrompt, load_prompt
 from ecoalign_agent.llm.structured_output import call_with_fallback
 
 
 class ModelAssessor(BuiltInAssessor):
-    """Asks a chat model for one verdict in a strict schema; everything it grades is fenced.
+    """Calls a chat model for each verdict.
 
-    Source: ours; EcoAlign leaves the assessor open.
+    Attributes:
+        endpoint: the model.
+        calls: one call.
     """
 
     def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
@@ -51,26 +56,24 @@ class ModelAssessor(BuiltInAssessor):
             role=case.role,
             hazards=self._hazards,
         )
-        reply = await call_with_fallback(
-            self.endpoint,
-            prompt,
-            ThoughtVerdictReply,
-            images=case.views,
-            meter=meter,
-            phase="assess",
-            max_tokens=CALL_TOKENS["assess"].max,
-            min_tokens=CALL_TOKENS["assess"].min,
-            exact=True,
-        )
-        return verdict_from_reply(reply.value, reply.cost, reply.unreadable)
+        return await self._verdict(case, prompt, ThoughtVerdictReply, meter)
 
     async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
         prompt = self._request.render(question=case.question, context=case.context, hazards=self._hazards)
+        return await self._verdict(case, prompt, RequestVerdictReply, meter)
+
+    async def _verdict(
+        self,
+        case: AssessmentInput,
+        prompt: RenderedPrompt,
+        schema: type[ThoughtVerdictReply] | type[RequestVerdictReply],
+        meter: Meter,
+    ) -> Verdict:
         reply = await call_with_fallback(
             self.endpoint,
             prompt,
-            RequestVerdictReply,
+            schema,
             images=case.views,
             meter=meter,
             phase="assess",
@@ -82,16 +85,16 @@ class ModelAssessor(BuiltInAssessor):
 
 
 def verdict_from_reply(
-    value: ThoughtVerdictReply | RequestVerdictReply | None, cost: float, why: str | None
+    value: ThoughtVerdictReply | RequestVerdictReply | None, cost: float, reason: str | None
 ) -> Verdict:
     """A reply as a verdict; of a request the utility is 0.
 
     Args:
-        value: what was read; None: nothing could be.
-        cost: what asking cost, in cost units.
-        why: one line, when there is no value.
+        value: the parsed reply; None: unreadable.
+        cost: of the call, in cost units.
+        reason: one line, when there is no value.
     """
     if value is None:
-        return Verdict(None, None, cost, unknown_reason=why or "no verdict")
+        return Verdict(None, None, cost, unknown_reason=reason or "no verdict")
     utility = (1.0 + value.utility) / 2.0 if isinstance(value, ThoughtVerdictReply) else 0.0
     return Verdict(value.safety, utility, cost, tuple(value.hazards))

@@ -1,9 +1,7 @@
-"""The weakest link over verdicts: the lowest grade counts; one that is missing or unknown makes all unknown. Ours.
+"""The weakest link over verdicts, and ``minimum(a, b, …)``: several assessors as one.
 
-``minimum(a, b, …)``: several assessors as one, the weakest link over them. Ours.
-
-Each has a veto: the lowest safety counts, and the lowest utility over those that grade utility. One that is missing or
-unknown makes the verdict unknown: an assessor that is out of order must not weaken what the others were hired for.
+Each assessor has a veto: the lowest safety counts, and the lowest utility over those that grade utility. A verdict that
+is missing or unknown makes the whole unknown: a broken assessor must not weaken what the others are there for. Ours.
 """
 
 import asyncio
@@ -26,68 +24,69 @@ from ecoalign_agent.llm.meter import Meter
 MISSING_VERDICT = "a verdict is missing"
 
 
-def weakest_verdict(verdicts: Sequence[Verdict | None], graders: Sequence[bool] | None = None) -> Verdict | None:
-    """One verdict out of several on the same text. None: none of them could be asked for.
+def weakest_verdict(verdicts: Sequence[Verdict | None], with_utility: Sequence[bool] | None = None) -> Verdict | None:
+    """One verdict out of several on the same text; None: each of them is missing.
 
     Args:
-        verdicts: None stands for one that could not be asked for.
-        graders: for each, whether it grades utility; None: each does. Where none does, utility stays None.
+        verdicts: None stands for a missing one.
+        with_utility: for each, whether it must grade utility; None: each must. Where none must, utility stays None.
     """
-    given = [verdict for verdict in verdicts if verdict is not None]
-    if not given:
+    present = [verdict for verdict in verdicts if verdict is not None]
+    if not present:
         return None
-    cost = sum(verdict.cost for verdict in given)
-    if len(given) < len(verdicts):
+    cost = sum(verdict.cost for verdict in present)
+    if len(present) < len(verdicts):
         return Verdict(None, None, cost, unknown_reason=MISSING_VERDICT)
-    owed = [True] * len(given) if graders is None else graders
-    for verdict, both in zip(given, owed, strict=True):
-        if verdict.safety is None or (both and verdict.utility is None):
+    pairs = list(zip(present, [True] * len(present) if with_utility is None else with_utility, strict=True))
+    for verdict, graded in pairs:
+        if verdict.safety is None or (graded and verdict.utility is None):
             return Verdict(None, None, cost, unknown_reason=verdict.unknown_reason or "no verdict")
-    utilities = [v.utility for v, both in zip(given, owed, strict=True) if both and v.utility is not None]
     return Verdict(
-        min(v.safety for v in given if v.safety is not None),
-        min(utilities, default=None),
+        min(verdict.safety for verdict in present if verdict.safety is not None),
+        min((verdict.utility for verdict, graded in pairs if graded and verdict.utility is not None), default=None),
         cost,
-        tuple(dict.fromkeys(code for v in given for code in v.hazards)),
+        tuple(dict.fromkeys(code for verdict in present for code in verdict.hazards)),
     )
 
 
-async def assess_weakest(calls: Sequence[Awaitable[Verdict]], graders: Sequence[bool] | None = None) -> Verdict:
-    """The weakest of verdicts that are asked for in parallel; every call is awaited to its end, as it is paid for.
+async def assess_weakest(
+    assessments: Sequence[Awaitable[Verdict]], with_utility: Sequence[bool] | None = None
+) -> Verdict:
+    """The weakest of assessments that run in parallel; each is awaited to its end, as it is paid for.
 
     Args:
-        calls: at least one.
-        graders: see :func:`weakest`.
+        assessments: at least one.
+        with_utility: see :func:`weakest_verdict`.
 
     Raises:
-        BudgetError: none of the calls fits into what is left; none was made.
+        BudgetError: none of their calls fits into what is left; none was made.
         ModelError: an endpoint failed, so that a verdict is missing; the others were booked.
     """
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_outcome(call)) for call in calls]
+        tasks = [group.create_task(_outcome(assessment)) for assessment in assessments]
     outcomes = [task.result() for task in tasks]
-    failed = [outcome for outcome in outcomes if isinstance(outcome, RunError)]
-    # A broken endpoint is told as such: a run that ends for it has failed, and has not been declined.
-    broken = next((error for error in failed if isinstance(error, ModelError)), None)
-    verdict = weakest_verdict([None if isinstance(outcome, RunError) else outcome for outcome in outcomes], graders)
+    errors = [outcome for outcome in outcomes if isinstance(outcome, RunError)]
+    # A broken endpoint is reported as such: a run that ends for it has failed, and has not been declined.
+    broken = next((error for error in errors if isinstance(error, ModelError)), None)
+    verdict = weakest_verdict([None if isinstance(each, RunError) else each for each in outcomes], with_utility)
     if broken is not None or verdict is None:
-        raise broken or failed[0]
+        raise broken or errors[0]
     return verdict
 
 
-async def _outcome(call: Awaitable[Verdict]) -> Verdict | BudgetError | ModelError:
+async def _outcome(assessment: Awaitable[Verdict]) -> Verdict | BudgetError | ModelError:
     try:
-        return await call
+        return await assessment
     except (BudgetError, ModelError) as error:
         return error
 
 
 class Minimum(BuiltInAssessor):
-    """The weakest link over assessors, asked in parallel; every one of them is paid for."""
+    """The weakest link over assessors, called in parallel; every one of them is paid for."""
 
     def __init__(self, assessors: Sequence[Assessor]) -> None:
         self.assessors = tuple(assessors)
-        self.graders = tuple(grades_utility(assessor) for assessor in self.assessors)
+        self._with_utility = tuple(grades_utility(assessor) for assessor in self.assessors)
 
     @property
     def name(self) -> str:
@@ -102,7 +101,7 @@ class Minimum(BuiltInAssessor):
     @property
     def grades_utility(self) -> bool:
         """Whether at least one grades utility."""
-        return any(self.graders)
+        return any(self._with_utility)
 
     @property
     def calls(self) -> Sequence[CallSize]:
@@ -111,11 +110,13 @@ class Minimum(BuiltInAssessor):
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        return await assess_weakest([a.assess(case, meter=meter) for a in self.assessors], self.graders)
+        return await assess_weakest([each.assess(case, meter=meter) for each in self.assessors], self._with_utility)
 
     async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        return await assess_weakest([a.assess_request(case, meter=meter) for a in self.assessors], self.graders)
+        return await assess_weakest(
+            [each.assess_request(case, meter=meter) for each in self.assessors], self._with_utility
+        )
 
 
 def minimum(*assessors: Assessor | SimpleAssessor) -> Assessor:

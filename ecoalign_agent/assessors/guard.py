@@ -1,10 +1,10 @@
 r"""A guard model as assessor: it answers ``safe``, or ``unsafe`` and on the next line the codes of hazards.
 
 That is Llama Guard's format with MLCommons' categories S1 to S14. The guard's own chat template holds its prompt, and
-the roles of the conversation are its fences: the person's turn is the question with what stands in the pictures, the
+the roles of the conversation are its fences: the person's turn is the question with the text of the pictures, the
 assistant's turn is the candidate. Marks that a template would read as the end of a turn are broken up in both.
 
-``safe`` is 1, ``unsafe`` is -1; anything else is unknown. Utility is not a guard's to grade. Source: ours.
+``safe`` is 1, ``unsafe`` is -1; anything else is unknown. A guard grades no utility. Source: ours.
 """
 
 import re
@@ -21,11 +21,11 @@ from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.parsing import finish_reason, reply_text
 
-MOST, LEAST = 48, 8
+GUARD_MAX_TOKENS, GUARD_MIN_TOKENS = 48, 8
 """Completion tokens: room for all fourteen codes; "unsafe" and one code."""
 
 _UNSAFE = re.compile(r"unsafe\r?\n(S\d{1,2}(?:, ?S\d{1,2})*)\Z", re.ASCII)
-_WHOLE = frozenset({"stop", "stop_sequence", "end_turn", "eos", "eos_token", "complete"})
+_COMPLETE = frozenset({"stop", "stop_sequence", "end_turn", "eos", "eos_token", "complete"})
 """How providers say that a reply came to its own end. One that ended otherwise may lack its second half."""
 
 _MARKS = re.compile(r"<\||\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:BEGIN|END) ", re.IGNORECASE)
@@ -34,12 +34,12 @@ _NOTHING = {"", "(none)"}
 
 
 class GuardAssessor(BuiltInAssessor):
-    """Asks a guard model; see the module for how its answer is read.
+    """Calls a guard model; see the module for how its answer is read.
 
     Attributes:
-        endpoint: the model behind it.
-        sees: whether it is sent pictures, each with all the text, as guards take one at a time; else it is told the
-            caption and the text that the first look read, and nothing more is known of them.
+        endpoint: the model.
+        sees: whether it is sent pictures, each with all the text, as guards take one at a time; else it gets the
+            caption and the text that the scan read, and nothing more is known of them.
         grades_utility: False.
     """
 
@@ -69,32 +69,32 @@ class GuardAssessor(BuiltInAssessor):
     def calls(self) -> Sequence[CallSize]:
         """One call, or one for each picture."""
         family = self.endpoint.family if self.sees else None
-        return (CallSize(GUARD_TEMPLATE_TOKENS, family, MOST, per_image=True, gauge=self.endpoint.gauge),)
+        return (CallSize(GUARD_TEMPLATE_TOKENS, family, GUARD_MAX_TOKENS, per_image=True, gauge=self.endpoint.gauge),)
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        return await self._ask(case, escape_template_marks(case.candidate) or "(none)", meter)
+        return await self._assess(case, escape_template_marks(case.candidate) or "(none)", meter)
 
     async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        return await self._ask(case, None, meter)
+        return await self._assess(case, None, meter)
 
-    async def _ask(self, case: AssessmentInput, answered: str | None, meter: Meter) -> Verdict:
-        views: Sequence[ImageView | None] = (case.views if self.sees else ()) or (None,)
-        person = escape_template_marks(_turn(case))
-        calls = [self._one(person, answered, view, meter) for view in views]
+    async def _assess(self, case: AssessmentInput, assistant: str | None, meter: Meter) -> Verdict:
+        user = escape_template_marks(_user_turn(case))
+        views: list[Sequence[ImageView]] = [(view,) for view in case.views] if self.sees else []
+        calls = [self._call(user, assistant, images, meter) for images in views or [()]]
         return await assess_weakest(calls, [False] * len(calls))
 
-    async def _one(self, person: str, answered: str | None, view: ImageView | None, meter: Meter) -> Verdict:
+    async def _call(self, user: str, assistant: str | None, images: Sequence[ImageView], meter: Meter) -> Verdict:
         reply = await call_in_turns(
             self.endpoint,
-            person,
-            answered,
-            images=() if view is None else (view,),
+            user,
+            assistant,
+            images=images,
             meter=meter,
             phase="assess",
-            max_tokens=MOST,
-            min_tokens=LEAST,
+            max_tokens=GUARD_MAX_TOKENS,
+            min_tokens=GUARD_MIN_TOKENS,
         )
         return parse_guard_reply(reply.message, reply.cost)
 
@@ -104,20 +104,20 @@ def parse_guard_reply(message: AIMessage, cost: float = 0.0) -> Verdict:
 
     Args:
         message: the whole reply; blank lines around its words do not count.
-        cost: what asking cost, in cost units.
+        cost: of the call, in cost units.
     """
-    ended = finish_reason(message)
-    if ended is not None and ended.lower() not in _WHOLE:
+    reason = finish_reason(message)
+    if reason is not None and reason.lower() not in _COMPLETE:
         return Verdict(
-            None, None, cost, unknown_reason=f"the guard's reply did not end by itself (finish reason {ended})"
+            None, None, cost, unknown_reason=f"the guard's reply did not end by itself (finish reason {reason})"
         )
     if message.tool_calls or message.invalid_tool_calls or message.additional_kwargs.get("refusal"):
         return Verdict(None, None, cost, unknown_reason="a guard that calls functions or refuses to reply")
     text = reply_text(message).strip(" \t\r\n")
     if text == "safe":
         return Verdict(1.0, None, cost)
-    found = _UNSAFE.match(text)
-    codes = re.split(r", ?", found[1]) if found else []
+    match = _UNSAFE.match(text)
+    codes = re.split(r", ?", match[1]) if match else []
     if not codes or len(set(codes)) < len(codes) or not HAZARDS.keys() >= set(codes):
         return Verdict(None, None, cost, unknown_reason="neither 'safe' nor 'unsafe' with codes from S1 to S14")
     return Verdict(-1.0, None, cost, tuple(codes))
@@ -128,7 +128,7 @@ def escape_template_marks(text: str) -> str:
     return _MARKS.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
 
 
-def _turn(case: AssessmentInput) -> str:
-    told = [("The pictures show", case.caption), ("Text in the pictures", case.seen_text)]
-    lines = [f"({label}: {text})" for label, text in told if text.strip() not in _NOTHING]
+def _user_turn(case: AssessmentInput) -> str:
+    parts = [("The pictures show", case.caption), ("Text in the pictures", case.seen_text)]
+    lines = [f"({label}: {text})" for label, text in parts if text.strip() not in _NOTHING]
     return "\n\n".join([case.question, *lines])

@@ -1,4 +1,4 @@
-"""The hazard taxonomy every prompt and rule speaks: MLCommons' categories S1 to S14.
+"""The hazard taxonomy of prompts and rules: MLCommons' categories S1 to S14.
 
 Source: the category codes and names of the MLCommons AI Safety taxonomy; the glosses are ours.
 """

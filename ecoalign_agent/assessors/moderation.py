@@ -1,11 +1,10 @@
 """A moderation endpoint as assessor: category scores → safety. Ours.
 
 The rule: safety = 1 - 2 · (the highest category score), so that 0 stands for an even chance of harm; where the server
-flags the input, as a whole or in any category, safety is at most -0.5, whatever the scores. Utility is not a moderation
-endpoint's to grade.
+flags the input, as a whole or in any category, safety is at most -0.5, whatever the scores. Utility is not graded.
 
-What is sent: of a thought its own text, of a request the question with the text in the pictures, and each time the
-pictures, one to a request (OpenAI takes no more). The lowest safety over the requests counts.
+Of a thought its own text is sent, of a request the question with the text in the pictures, and each time the pictures,
+one to a request (OpenAI takes no more). The lowest safety over the requests counts.
 """
 
 from collections.abc import Sequence
@@ -42,7 +41,7 @@ Score = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class ModerationResult(BaseModel):
-    """One result, as the server words it; fields that are not read are let through."""
+    """One result of the server; other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
@@ -52,7 +51,7 @@ class ModerationResult(BaseModel):
 
 
 class ModerationReply(BaseModel):
-    """The body of an answer: one result for one question."""
+    """The body of an answer: one result for one request."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
@@ -60,12 +59,7 @@ class ModerationReply(BaseModel):
 
 
 class ModerationAssessor(BuiltInAssessor):
-    """Asks a moderation endpoint; see the module for what is sent and how it is read.
-
-    Attributes:
-        endpoint: where it is asked.
-        grades_utility: False.
-    """
+    """Calls a moderation endpoint; see the module for the request and how its answer is read."""
 
     grades_utility = False
 
@@ -84,28 +78,28 @@ class ModerationAssessor(BuiltInAssessor):
 
     @property
     def calls(self) -> Sequence[CallSize]:
-        """One call, or one for each picture, that writes nothing; a free endpoint is not reckoned with."""
+        """One call, or one for each picture, that writes nothing; of a free endpoint none."""
         family, gauge = self.endpoint.family, self.endpoint.gauge
         return () if self.endpoint.free else (CallSize(PER_MESSAGE, family, 0, per_image=True, gauge=gauge),)
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        return await self._ask(case.candidate, case.views, meter)
+        return await self._assess(case.candidate, case.views, meter)
 
     async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        return await self._ask(f"{case.question}\n{case.seen_text}", case.views, meter)
+        return await self._assess(f"{case.question}\n{case.seen_text}", case.views, meter)
 
-    async def _ask(self, text: str, views: Sequence[ImageView], meter: Meter) -> Verdict:
-        calls = [self._one(text, view, meter) for view in (views or (None,))]
+    async def _assess(self, text: str, views: Sequence[ImageView], meter: Meter) -> Verdict:
+        calls = [self._call(text, view, meter) for view in (views or (None,))]
         return await assess_weakest(calls, [False] * len(calls))
 
-    async def _one(self, text: str, view: ImageView | None, meter: Meter) -> Verdict:
+    async def _call(self, text: str, view: ImageView | None, meter: Meter) -> Verdict:
         # An empty text is refused by servers; a blank stands for it.
-        done = await self.endpoint.moderate(text or " ", view, meter=meter, phase="assess")
-        if not done.body.lstrip().startswith("{"):
+        answer = await self.endpoint.moderate(text or " ", view, meter=meter, phase="assess")
+        if not answer.body.lstrip().startswith("{"):
             raise ServerError(f"{self.name}: the answer is no JSON; check the base URL, it may lack /v1")
-        return parse_moderation_reply(done.body, done.cost)
+        return parse_moderation_reply(answer.body, answer.cost)
 
 
 def parse_moderation_reply(body: str, cost: float = 0.0) -> Verdict:
@@ -113,7 +107,7 @@ def parse_moderation_reply(body: str, cost: float = 0.0) -> Verdict:
 
     Args:
         body: the answer as it came.
-        cost: what asking cost, in cost units.
+        cost: of the call, in cost units.
     """
     if not body.strip().startswith("{"):
         return Verdict(None, None, cost, unknown_reason="no JSON object")

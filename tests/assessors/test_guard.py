@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from ecoalign_agent.assessors.guard import MOST, GuardAssessor, escape_template_marks, parse_guard_reply
+from ecoalign_agent.assessors.guard import GUARD_MAX_TOKENS, GuardAssessor, escape_template_marks, parse_guard_reply
 from ecoalign_agent.errors import AccessError, BudgetError, NotFoundError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.testing import CompletionReply, ErrorReply
@@ -95,7 +95,7 @@ async def test_it_is_handed_the_conversation_and_nothing_else(server: ChatServer
         },
         {"role": "assistant", "content": "It is open from 9 to 5."},
     ]
-    assert body["max_tokens"] == MOST
+    assert body["max_tokens"] == GUARD_MAX_TOKENS
     assert not {"tools", "response_format"} & body.keys()
     assert account.ledger.by_phase.keys() == {"assess"}
     assert said.cost == account.budget.spent > 0
