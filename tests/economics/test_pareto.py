@@ -340,3 +340,16 @@ def test_a_long_chain_is_no_deep_recursion() -> None:
 def test_the_bare_root_is_worth_nothing() -> None:
     for cost_in_value in (True, False):
         assert ParetoFrontier(_graph(), 10, cost_in_value=cost_in_value).worth(PathValue(0, 0, 1)) == 0
+
+
+def test_of_paths_that_differ_in_safety_alone_the_safest_stays() -> None:
+    for safeties in ((0.5, 1.0), (1.0, 0.5)):
+        first, second = safeties
+        graph = _graph(_thought("a", "r", first, 0.5, 10), _thought("b", "r", second, 0.5, 10))
+        graph.add(_thought("A", "ab", 1, 0.5, 10))
+        assert ParetoFrontier(graph, 1000).labels("A") == [PathValue(1.0, 20, 1.0)]
+
+
+def test_a_budget_of_nothing_leaves_the_bare_root() -> None:
+    frontier = ParetoFrontier(_graph(_thought("A", "r", 1, 1, 1)), 0)
+    assert (frontier.labels("r"), frontier.labels("A")) == ([PathValue(0, 0, 1)], [])
