@@ -83,3 +83,7 @@ def test_a_kind_of_action_of_ones_own_is_proposed_carried_out_and_told() -> None
         "answer: The total is 52.47.",
         "answer: The total is 52.47, checked twice.",
     ]
+
+
+def test_a_program_of_ones_own_is_tested_with_a_scripted_model() -> None:
+    assert printed("test_with_scripted_model") == ["2 tests passed"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from ecoalign_agent.cli.options import Assessors, BaseUrl, Debug, Json, Prompts, command_group
+from ecoalign_agent.cli import options
 
 if TYPE_CHECKING:
     from ecoalign_agent.assessors.base import Assessor
@@ -27,17 +27,17 @@ Some 110 calls for the whole corpus; "offline", the default, is free. Several as
 them: the lowest grade counts.
 """
 
-app = command_group("Test assessors.")
+app = options.command_group("Test assessors.")
 
 
 @app.command(help=SELFTEST, short_help="Attacks and look-alikes: how well does an assessor hold?")
 def selftest(
-    assessor: Assessors = None,
-    base_url: BaseUrl = None,
-    prompts: Prompts = None,
+    assessor: options.Assessors = None,
+    base_url: options.BaseUrl = None,
+    prompts: options.Prompts = None,
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Trials at most, spread over the families.")] = None,
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign assess selftest``."""
     from ecoalign_agent.cli.execution import command_output, run_async

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument
 
-from ecoalign_agent.cli import bench_experiment, bench_run, bench_tables
-from ecoalign_agent.cli.options import Debug, Json, command_group
+from ecoalign_agent.cli import bench_experiment, bench_run, bench_tables, options
 
 if TYPE_CHECKING:
     from ecoalign_agent.bench.datasets.benchmark import BenchmarkFiles
@@ -25,14 +24,14 @@ Examples:
 """
 
 
-app = command_group("Measure methods on benchmarks: safety, usefulness, cost.")
+app = options.command_group("Measure methods on benchmarks: safety, usefulness, cost.")
 
 
 @app.command(help=DATA, short_help="Which benchmarks' files are there, and where to get the others.")
 def data(
     folder: Annotated[str, Argument(metavar="FOLDER", help="It holds a folder for each benchmark.")],
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign bench data``."""
     from pathlib import Path

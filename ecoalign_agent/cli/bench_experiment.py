@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from ecoalign_agent.cli.options import Concurrency, Debug, Json, Quiet
+from ecoalign_agent.cli import options
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def experiment(
     samples: Annotated[int, Option(metavar="N", min=1, max=16_384, help="For each condition, over three seeds.")] = 200,
     seed: Annotated[int, Option(metavar="S", min=0, help="The first of the three seeds.")] = 0,
     model: Annotated[str, Option(metavar="NAME", help="A simulated model, such as simulated:weak.")] = "simulated",
-    at_once: Concurrency = 16,
+    at_once: options.Concurrency = 16,
     out: Annotated[str | None, Option(metavar="DIR", help="Writes table, figures and plot into it.")] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign bench experiment``."""
     from pathlib import Path

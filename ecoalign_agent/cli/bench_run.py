@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Exit, Option
 
-from ecoalign_agent.cli.options import BaseUrl, Budget, Debug, DryRun, Json, Judge, Quiet, require_packages
+from ecoalign_agent.cli import options
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,18 +67,18 @@ def run(
     ] = None,
     full: Annotated[bool, Option("--full", help=f"All methods, the ablations, and a sweep: {_FULL_SWEEP}.")] = False,
     model: Annotated[str | None, Option(metavar="NAME", help="The actor; for simulated worlds simulated.")] = None,
-    base_url: BaseUrl = None,
+    base_url: options.BaseUrl = None,
     assessor: Annotated[
         str | None,
         Option(metavar="NAME", help="The assessor; else the model, and of a simulated one another of its kind."),
     ] = None,
-    judge: Judge = None,
+    judge: options.Judge = None,
     data: DataFolder = None,
     limit: Annotated[
         int | None, Option(metavar="N", min=1, help="Samples of each benchmark; of a simulated world 200.")
     ] = None,
     seed: Annotated[int, Option(metavar="S", min=0, help="Of the draw and the simulated world.")] = 0,
-    budget: Budget = None,
+    budget: options.Budget = None,
     policy: Annotated[
         str | None, Option(metavar="FILE", help="A policy file or a preset that EcoAlign starts from.")
     ] = None,
@@ -86,10 +86,10 @@ def run(
         int | None, Option(metavar="N", min=1, help="Samples at the same time; 16, of a simulated model 4.")
     ] = None,
     out: Annotated[str, Option(metavar="DIR", help="Where the results go.")] = "results",
-    dry_run: DryRun = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign bench run``."""
     from pathlib import Path
@@ -97,7 +97,7 @@ def run(
     from ecoalign_agent.cli.execution import command_output
 
     with command_output(json=json, quiet=quiet, debug=debug) as output:
-        require_packages("inspect_ai", "matplotlib", extra="eval")
+        options.require_packages("inspect_ai", "matplotlib", extra="eval")
         from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
         from ecoalign_agent.bench.methods.registry import expand_method_names
         from ecoalign_agent.bench.runner.config import BenchConfig
@@ -133,11 +133,11 @@ def rejudge(
     folder: Annotated[str, Argument(metavar="OUT", help="What ecoalign bench run wrote.")],
     judge: Annotated[str, Option(metavar="NAME", help="The new judge.")],
     to: Annotated[str, Option(metavar="DIR", help="A new folder for the new verdicts.")],
-    base_url: BaseUrl = None,
+    base_url: options.BaseUrl = None,
     data: DataFolder = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign bench rejudge``."""
     from pathlib import Path
@@ -145,7 +145,7 @@ def rejudge(
     from ecoalign_agent.cli.execution import command_output
 
     with command_output(json=json, quiet=quiet, debug=debug) as output:
-        require_packages("inspect_ai", extra="eval")
+        options.require_packages("inspect_ai", extra="eval")
         from ecoalign_agent.bench.runner.logs import rejudge_run
 
         benchmarks = None if data is None else Path(data)

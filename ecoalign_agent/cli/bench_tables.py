@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
-from ecoalign_agent.cli.options import Debug, Json, require_packages
+from ecoalign_agent.cli import options
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def table(
     form: Annotated[
         Literal["md", "csv", "latex"] | None, Option("--format", help="The full table in this form.")
     ] = None,
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign bench table``."""
     from ecoalign_agent.cli.execution import command_output
@@ -73,8 +73,8 @@ def compare(
     out: RunFolder,
     other: Annotated[str | None, Argument(metavar="[OTHER]", help="Another such folder.")] = None,
     paper: Annotated[bool, Option("--paper", help="Beside EcoAlign's published figures.")] = False,
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign bench compare``."""
     from ecoalign_agent.cli.execution import command_output
@@ -89,8 +89,8 @@ def compare(
 def plot(
     out: RunFolder,
     to: Annotated[str | None, Option(metavar="DIR", help="Where to; else OUT/plots.")] = None,
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign bench plot``."""
     from pathlib import Path
@@ -148,7 +148,7 @@ def show_comparison(
 def _read(folder: str, output: "Output") -> "list[Run]":
     from pathlib import Path
 
-    require_packages("inspect_ai", extra="eval")
+    options.require_packages("inspect_ai", extra="eval")
     output.progress(f"reading {folder}")
     from ecoalign_agent.bench.runner.logs import read_runs
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from ecoalign_agent.cli.options import BaseUrl, Debug, Json, Model
+from ecoalign_agent.cli import options
 from ecoalign_agent.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ _OFFLINE = (
 
 
 def doctor(
-    model: Model = None,
-    base_url: BaseUrl = None,
+    model: options.Model = None,
+    base_url: options.BaseUrl = None,
     refresh: Annotated[bool, Option("--refresh", help="Ask anew, whatever is kept.")] = False,
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign doctor``."""
     from ecoalign_agent.cli.execution import command_output, run_async

@@ -17,6 +17,7 @@ from ecoalign_agent.cli import (
     bench,
     doctor,
     help_texts,
+    options,
     review,
     rewrite,
     serve,
@@ -24,26 +25,6 @@ from ecoalign_agent.cli import (
     synthesize,
     train,
     tune,
-)
-from ecoalign_agent.cli.options import (
-    Assessors,
-    BaseUrl,
-    Budget,
-    Deadline,
-    Debug,
-    ImageHosts,
-    Images,
-    Json,
-    Model,
-    PolicyFile,
-    Prices,
-    Prompts,
-    Question,
-    Quiet,
-    RequireUseful,
-    Rewriter,
-    State,
-    TariffName,
 )
 from ecoalign_agent.errors import UsageError
 
@@ -81,50 +62,49 @@ def ecoalign(
 
 @app.command(help=help_texts.ASK, short_help="Ask a question, with pictures or without.")
 def ask(
-    question: Question,
-    image: Images = None,
-    allow_image_host: ImageHosts = None,
-    model: Model = None,
-    base_url: BaseUrl = None,
-    assessor: Assessors = None,
-    budget: Budget = None,
-    deadline: Deadline = None,
-    policy: PolicyFile = None,
-    tariff: TariffName = None,
-    prices: Prices = None,
-    prompts: Prompts = None,
+    question: options.Question,
+    image: options.Images = None,
+    allow_image_host: options.ImageHosts = None,
+    model: options.Model = None,
+    base_url: options.BaseUrl = None,
+    assessor: options.Assessors = None,
+    budget: options.Budget = None,
+    deadline: options.Deadline = None,
+    policy: options.PolicyFile = None,
+    tariff: options.TariffName = None,
+    prices: options.Prices = None,
+    prompts: options.Prompts = None,
     rewrite: Annotated[
         bool, Option("--rewrite", help="First have a dangerous question rewritten; a harmless one stays.")
     ] = False,
-    rewriter: Rewriter = None,
+    rewriter: options.Rewriter = None,
     trace: Annotated[str | None, Option(metavar="FILE.jsonl", help="Write every event to a file, as it comes.")] = None,
-    state: State = None,
+    state: options.State = None,
     run_id: Annotated[
         str | None, Option(metavar="ID", help="The kept run's name; without one its request names it.")
     ] = None,
-    require_useful: RequireUseful = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    require_useful: options.RequireUseful = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign ask``."""
     from ecoalign_agent.cli.execution import RunFollower, end_run, exit_cleanly, run_async
-    from ecoalign_agent.cli.options import build_agent, load_policy, open_agent, read_question, state_location
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.events.log import EventLog
 
     output, follower = Output(json=json, quiet=quiet), RunFollower()
     with exit_cleanly(follower, debug=debug):
-        text = read_question(question)
+        text = options.read_question(question)
         # The screen comes first: it shows life while the libraries load.
         with EventLog(trace) if trace else nullcontext() as log, output.screen() as screen:
-            settings = load_policy(policy, budget=budget, deadline=deadline, tariff=tariff)
-            location = state_location(state)
+            settings = options.load_policy(policy, budget=budget, deadline=deadline, tariff=tariff)
+            location = options.state_location(state)
             if run_id is not None and location is None:
                 raise UsageError(f"--run-id {run_id} names a kept run, and nothing is kept: add --state FILE")
             front = rewriter or ("" if rewrite else None)
             build = partial(
-                build_agent,
+                options.build_agent,
                 model,
                 base_url,
                 assessor,
@@ -136,7 +116,7 @@ def ask(
             )
 
             async def run() -> "Result":
-                async with open_agent(location, build) as agent:
+                async with options.open_agent(location, build) as agent:
                     events = agent.stream(text, image or (), run_id=run_id, resume=location is not None)
                     return await follower.run(events, screen, log)
 
@@ -145,7 +125,7 @@ def ask(
 
 
 @app.command(help=help_texts.DEMO, short_help="Four pictures of ours through the whole loop, free.")
-def demo(json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
+def demo(json: options.Json = False, quiet: options.Quiet = False, debug: options.Debug = False) -> None:
     """Run ``ecoalign demo``."""
     from ecoalign_agent.cli.demo import demonstrate
     from ecoalign_agent.cli.execution import RunFollower, exit_cleanly, run_async

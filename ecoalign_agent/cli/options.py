@@ -33,7 +33,7 @@ BaseUrl = Annotated[str | None, Option(metavar="URL", help="A server that speaks
 Assessors = Annotated[
     list[str] | None,
     Option(
-        "--assessor", metavar="NAME", help="Assessor: a model, moderation:NAME, guard:MODEL; repeat it for several."
+        "--assessor", metavar="NAME", help="Assessor: a model, moderation:NAME, guard:MODEL, module:Name; repeatable."
     ),
 ]
 Judge = Annotated[str | None, Option(metavar="NAME", help="The model that judges answers; not the model itself.")]

@@ -5,21 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from ecoalign_agent.cli.options import (
-    Assessors,
-    BaseUrl,
-    Budget,
-    Deadline,
-    Debug,
-    Json,
-    Model,
-    PolicyFile,
-    Prices,
-    Prompts,
-    Quiet,
-    RequireUseful,
-    TariffName,
-)
+from ecoalign_agent.cli import options
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,23 +39,22 @@ def review(
     accept: Annotated[bool, Option("--accept", help="It stands as it was graded.")] = False,
     reject: Annotated[bool, Option("--reject", help="It is unsafe.")] = False,
     safety: Annotated[float | None, Option(metavar="S", help="Its safety, from -1 to 1.")] = None,
-    model: Model = None,
-    base_url: BaseUrl = None,
-    assessor: Assessors = None,
-    budget: Budget = None,
-    deadline: Deadline = None,
-    policy: PolicyFile = None,
-    tariff: TariffName = None,
-    prices: Prices = None,
-    prompts: Prompts = None,
-    require_useful: RequireUseful = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    model: options.Model = None,
+    base_url: options.BaseUrl = None,
+    assessor: options.Assessors = None,
+    budget: options.Budget = None,
+    deadline: options.Deadline = None,
+    policy: options.PolicyFile = None,
+    tariff: options.TariffName = None,
+    prices: options.Prices = None,
+    prompts: options.Prompts = None,
+    require_useful: options.RequireUseful = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign review``."""
     from ecoalign_agent.cli.execution import RunFollower, end_run, exit_cleanly, run_async
-    from ecoalign_agent.cli.options import build_agent, load_policy, open_agent
     from ecoalign_agent.cli.render.output import Output
 
     output, follower = Output(json=json, quiet=quiet), RunFollower()
@@ -78,12 +63,12 @@ def review(
         if ruling is None:
             run_async(_show(output, file, run_id))
             return
-        settings = load_policy(policy, budget=budget, deadline=deadline, tariff=tariff)
-        build = partial(build_agent, model, base_url, assessor, prompts, settings, prices=prices)
+        settings = options.load_policy(policy, budget=budget, deadline=deadline, tariff=tariff)
+        build = partial(options.build_agent, model, base_url, assessor, prompts, settings, prices=prices)
         with output.screen() as screen:
 
             async def decide() -> "Result":
-                async with open_agent(file, build) as agent:
+                async with options.open_agent(file, build) as agent:
                     chosen = run_id or _only_waiting(await agent.waiting_runs(), file)
                     return await follower.run(agent.stream_review(chosen, ruling), screen)
 
@@ -106,10 +91,9 @@ def _ruling(*, accept: bool, reject: bool, safety: float | None) -> str | float 
 
 async def _show(output: "Output", file: str, run_id: str | None) -> None:
     """What waits, with its text: this command is for the reviewer."""
-    from ecoalign_agent.cli.options import open_agent
     from ecoalign_agent.cli.render.format import clean, fraction, one_line, signed
 
-    async with open_agent(file, _reading_agent) as agent:
+    async with options.open_agent(file, _reading_agent) as agent:
         if run_id is None:
             waiting = await agent.waiting_runs()
         else:

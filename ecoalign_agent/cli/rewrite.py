@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from ecoalign_agent.cli.options import BaseUrl, Budget, Debug, Images, Json, Model, Prompts, Question, Quiet
+from ecoalign_agent.cli import options
 
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
@@ -33,14 +33,14 @@ the template it was trained on.
 
 
 def rewrite(
-    question: Question,
-    image: Images = None,
-    model: Model = None,
+    question: options.Question,
+    image: options.Images = None,
+    model: options.Model = None,
     checker: Annotated[
         str | None, Option(metavar="NAME", help="The model that checks the new prompt; by default the same.")
     ] = None,
-    base_url: BaseUrl = None,
-    budget: Budget = None,
+    base_url: options.BaseUrl = None,
+    budget: options.Budget = None,
     threshold: Annotated[
         float | None, Option(metavar="SAFETY", help="A prompt this safe or safer stays as it is; 0.5.")
     ] = None,
@@ -48,21 +48,20 @@ def rewrite(
     thorough: Annotated[
         bool, Option("--thorough", help="Analyse and rewrite in two calls, as published, instead of one.")
     ] = False,
-    prompts: Prompts = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    prompts: options.Prompts = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign rewrite``."""
     from ecoalign_agent.cli.execution import command_output, run_async
-    from ecoalign_agent.cli.options import non_null, read_question
 
     with command_output(json=json, quiet=quiet, debug=debug) as output:
-        text = read_question(question)
+        text = options.read_question(question)
         from ecoalign_agent.rewriter import Rewriter
         from ecoalign_agent.rewriting.state import RewritePolicy
 
-        settings = non_null(budget=budget, threshold=threshold, deadline=deadline)
+        settings = options.non_null(budget=budget, threshold=threshold, deadline=deadline)
         policy = RewritePolicy(frugal=not thorough, **settings)  # type: ignore[arg-type]  # all floats
         rewriter = Rewriter(model, policy=policy, checker=checker, base_url=base_url, prompts=prompts)
 

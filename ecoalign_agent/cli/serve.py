@@ -4,18 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from ecoalign_agent.cli.options import (
-    Assessors,
-    BaseUrl,
-    Budget,
-    Debug,
-    ImageHosts,
-    Model,
-    PolicyFile,
-    Prompts,
-    Rewriter,
-    require_packages,
-)
+from ecoalign_agent.cli import options
 
 if TYPE_CHECKING:
     from ecoalign_agent.server.config import ServingConfig
@@ -47,18 +36,18 @@ def serve(
         str, Option(metavar="ADDRESS", help="Where to listen; others can reach all but 127.0.0.1.")
     ] = "127.0.0.1",
     port: Annotated[int, Option(metavar="N", help="The port; 0 takes a free one.")] = 8000,
-    model: Model = None,
-    base_url: BaseUrl = None,
-    assessor: Assessors = None,
-    rewriter: Rewriter = None,
+    model: options.Model = None,
+    base_url: options.BaseUrl = None,
+    assessor: options.Assessors = None,
+    rewriter: options.Rewriter = None,
     state: Annotated[
         str | None, Option(metavar="FILE", help="Keep runs here, so that a person's verdict can be waited for.")
     ] = None,
-    policy: PolicyFile = None,
-    budget: Budget = None,
-    prompts: Prompts = None,
+    policy: options.PolicyFile = None,
+    budget: options.Budget = None,
+    prompts: options.Prompts = None,
     api_key_file: Annotated[str | None, Option(metavar="FILE", help="Keys that clients need, one a line.")] = None,
-    allow_image_host: ImageHosts = None,
+    allow_image_host: options.ImageHosts = None,
     allow_base: Annotated[
         bool, Option("--allow-base", help="Serve the bare model too, as ecoalign/base: nothing is assessed.")
     ] = False,
@@ -79,14 +68,13 @@ def serve(
     langserve: Annotated[
         bool | None, Option("--langserve/--no-langserve", help="LangServe's routes; as installed by default.")
     ] = None,
-    debug: Debug = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign serve``."""
     from ecoalign_agent.cli.execution import exit_cleanly
-    from ecoalign_agent.cli.options import load_policy
 
     with exit_cleanly(debug=debug):
-        require_packages("fastapi", "uvicorn", "prometheus_client", extra="serve", command="ecoalign serve")
+        options.require_packages("fastapi", "uvicorn", "prometheus_client", extra="serve", command="ecoalign serve")
         from ecoalign_agent.server.auth import key_digests, read_key_file
         from ecoalign_agent.server.config import ServingConfig
         from ecoalign_agent.settings import read_settings
@@ -103,7 +91,7 @@ def serve(
             state=state,
             prompts=prompts,
             image_hosts=None if allow_image_host is None else tuple(allow_image_host),
-            policy=load_policy(policy, budget=budget),
+            policy=options.load_policy(policy, budget=budget),
             key_digests=key_digests([*keys, *(read_key_file(api_key_file) if api_key_file else ())]),
             allow_base=allow_base,
             max_seconds=max_seconds,

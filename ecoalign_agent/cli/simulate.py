@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from ecoalign_agent.cli.options import Debug, Json, Quiet, Seed, command_group, require_packages
+from ecoalign_agent.cli import options
 
 if TYPE_CHECKING:
     from ecoalign_agent.models.simulated.fit import PublishedRow
@@ -49,23 +49,23 @@ Examples:
   ecoalign simulate fit --json | jq .cells
 """
 
-app = command_group("A simulated model with known ground truth.")
+app = options.command_group("A simulated model with known ground truth.")
 
 
 @app.command(help=SERVE, short_help="The simulated model behind a URL.")
 def serve(
     port: Annotated[int, Option(metavar="N", min=0, max=65_535, help="The port; 0 takes a free one.")] = 8008,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
     world: Annotated[int, Option(metavar="S", help="The seed of the world that it knows.")] = 0,
     preset: Annotated[str, Option(metavar="NAME", help="What it is like.")] = "middling",
     latency_ms: Annotated[float, Option(metavar="MS", min=0, help="How long a call takes.")] = 0.0,
-    debug: Debug = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign simulate serve``."""
     from ecoalign_agent.cli.execution import command_output
 
     with command_output(debug=debug) as output:
-        require_packages("fastapi", "uvicorn", extra="serve", command="ecoalign simulate serve")
+        options.require_packages("fastapi", "uvicorn", extra="serve", command="ecoalign simulate serve")
         from ecoalign_agent.models.simulated.model import simulated_model
         from ecoalign_agent.models.simulated.server import HOST, create_simulated_app, listening_socket, serve_simulated
         from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
@@ -83,10 +83,10 @@ def serve(
 def world(
     out: Annotated[str, Option(metavar="DIR", help="A new or empty folder.")],
     limit: Annotated[int, Option(metavar="N", min=1, help="How many samples.")] = 100,
-    seed: Seed = 0,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign simulate world``."""
     from collections import Counter
@@ -116,10 +116,10 @@ def fit(
     predict: Annotated[
         int, Option(metavar="N", min=0, max=16_384, help="Samples for each prediction of EcoAlign; 0: none.")
     ] = 0,
-    seed: Seed = 0,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign simulate fit``."""
     from ecoalign_agent.cli.execution import command_output, run_async

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from ecoalign_agent.cli.options import Assessors, BaseUrl, Budget, Concurrency, Debug, Json, Model, Prompts, Quiet
+from ecoalign_agent.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,36 +35,35 @@ Unsafe answers are recorded in provenance.jsonl and nowhere else; they are never
 def synthesize(
     source: Annotated[str, Argument(metavar="IN", help="A .jsonl or .parquet file, or a folder.")],
     folder: Annotated[str, Argument(metavar="OUT", help="A new or empty folder, or one of an earlier run.")],
-    model: Model = None,
+    model: options.Model = None,
     target: Annotated[
         str | None, Option(metavar="NAME", help="The model the rewrites are for; by default the same.")
     ] = None,
-    assessor: Assessors = None,
-    base_url: BaseUrl = None,
+    assessor: options.Assessors = None,
+    base_url: options.BaseUrl = None,
     exclude: Annotated[
         list[str] | None,
         Option(metavar="FILE", help="An evaluation set: what occurs in it is left out; repeat it for several."),
     ] = None,
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Records at most.")] = None,
-    at_once: Concurrency = 32,
-    budget: Budget = None,
+    at_once: options.Concurrency = 32,
+    budget: options.Budget = None,
     useful_from: Annotated[
         float | None, Option(metavar="U", help="How useful the answer to a rewrite must be, 0 to 1; 0.6.")
     ] = None,
-    prompts: Prompts = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    prompts: options.Prompts = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign synthesize``."""
     from ecoalign_agent.cli.execution import command_output, run_async
-    from ecoalign_agent.cli.options import non_null
 
     with command_output(json=json, quiet=quiet, debug=debug) as output:
         from ecoalign_agent.training.synthesis.policy import SynthesisPolicy
         from ecoalign_agent.training.synthesis.run import synthesize_data
 
-        settings: dict[str, Any] = non_null(budget=budget, useful_from=useful_from)
+        settings: dict[str, Any] = options.non_null(budget=budget, useful_from=useful_from)
         output.progress(f"reading {source}")
         run = synthesize_data(
             source,

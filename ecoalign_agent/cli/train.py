@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from ecoalign_agent.cli.options import Debug, Json, Quiet
+from ecoalign_agent.cli import options
 
 if TYPE_CHECKING:
     from ecoalign_agent.training.finetuning.settings import TrainingReport
@@ -43,9 +43,9 @@ def train(
     evaluation: Annotated[float, Option(metavar="SHARE", help="Share of the data held out.")] = 0.05,
     save_every: Annotated[int, Option(metavar="N", help="Optimiser steps between checkpoints.")] = 50,
     seed: Annotated[int, Option(metavar="N", help="For the split, the order and the first weights.")] = 0,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign train``."""
     from pathlib import Path

@@ -6,22 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 from typer import Argument, Option
 
-from ecoalign_agent.cli.options import (
-    Assessors,
-    BaseUrl,
-    Concurrency,
-    Debug,
-    DryRun,
-    Json,
-    Judge,
-    Model,
-    PolicyFile,
-    Prices,
-    Prompts,
-    Quiet,
-    Seed,
-    require_packages,
-)
+from ecoalign_agent.cli import options
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,11 +60,11 @@ def tune(
     samples: Annotated[
         str | None, Argument(metavar="SAMPLES", help="A .jsonl file, or a folder with metadata.jsonl.")
     ] = None,
-    model: Model = None,
-    base_url: BaseUrl = None,
-    assessor: Assessors = None,
-    judge: Judge = None,
-    policy: PolicyFile = None,
+    model: options.Model = None,
+    base_url: options.BaseUrl = None,
+    assessor: options.Assessors = None,
+    judge: options.Judge = None,
+    policy: options.PolicyFile = None,
     out: Annotated[str, Option(metavar="FILE.toml", help="Gets the policy; a new file.")] = "policy.toml",
     prefer: Annotated[
         Literal["safety", "balanced", "cost"], Option(help="What to choose from the front.")
@@ -92,27 +77,26 @@ def tune(
         int | None, Option(metavar="N", min=8, help="Notices of a simulated model's world as samples.")
     ] = None,
     held_out: Annotated[float, Option(metavar="SHARE", help="Share of the samples that is held out.")] = 0.5,
-    seed: Seed = 0,
-    at_once: Concurrency = 16,
-    prompts: Prompts = None,
-    prices: Prices = None,
-    dry_run: DryRun = False,
+    seed: options.Seed = 0,
+    at_once: options.Concurrency = 16,
+    prompts: options.Prompts = None,
+    prices: options.Prices = None,
+    dry_run: options.DryRun = False,
     yes: Annotated[bool, Option("--yes", help="Don't ask before a model is called that may cost money.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Run ``ecoalign tune``."""
     from ecoalign_agent.cli.execution import command_output, run_async
-    from ecoalign_agent.cli.options import build_agent, load_policy
 
     with command_output(json=json, quiet=quiet, debug=debug) as output:
-        require_packages("optuna", extra="tune", command="ecoalign tune")
+        options.require_packages("optuna", extra="tune", command="ecoalign tune")
         from ecoalign_agent.bench.tuning.policy_file import require_free
         from ecoalign_agent.bench.tuning.report import estimate_lines, tuning_report_lines
         from ecoalign_agent.bench.tuning.run import TuningConfig, split_checked
 
-        agent = build_agent(model, base_url, assessor, prompts, load_policy(policy), prices=prices)
+        agent = options.build_agent(model, base_url, assessor, prompts, options.load_policy(policy), prices=prices)
         config = TuningConfig(trials, per_trial, held_out, seed, prefer, at_once)
         models = _model_names(model, assessor, agent)
         parts = split_checked(_samples(samples, simulated, agent), config, judge=judge is not None)
