@@ -247,8 +247,8 @@ def place_labels(
 ) -> list[tuple[float, float, float, float]]:
     """A box (left, bottom, right, top) for each label, near its point; units are points.
 
-    The most crowded point chooses first, and takes the cheapest of 120 places around it. Where there is no room the
-    least bad place is taken.
+    The most crowded point chooses first, and takes the cheapest of 120 places around it. If there is no
+    room, it takes the least bad one.
 
     Args:
         points: one for each label.

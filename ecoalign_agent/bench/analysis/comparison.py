@@ -172,7 +172,7 @@ def compare_settings(runs: Iterable[Run]) -> list[PairedComparison]:
 def compare_run_sets(before: Sequence[Run], after: Sequence[Run]) -> list[PairedComparison]:
     """Each run of one set against the run of the same benchmark and method in another set.
 
-    Where a benchmark and method were run more than once in a set, runs are matched by model, then seed, then judge.
+    If a benchmark and method were run more than once in a set, runs are matched by model, then seed, then judge.
 
     Raises:
         UsageError: no run is in both sets, or the runs can't be matched.

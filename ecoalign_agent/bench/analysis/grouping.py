@@ -42,7 +42,7 @@ def base_of(group: Iterable[T]) -> T | None:
 
 
 def has_settings(item: Run | ResultRow) -> bool:
-    """Whether a method has settings: an ablation, or another value of a setting."""
+    """True if a method has settings: an ablation, or another value of a setting."""
     return ":" in item.method
 
 
@@ -60,10 +60,11 @@ def ratio_to_base(row: ResultRow, base: ResultRow | None) -> float | None:
 
 def sample_count(rows: Sequence[ResultRow]) -> str:
     """The number of samples: "n = 150", "n = 140 to 150" where methods differ, "n = 150 of 1,680" for a part."""
-    fewest, most = min(row.n for row in rows), max(row.n for row in rows)
+    low, high = min(row.n for row in rows), max(row.n for row in rows)
     available = {row.of for row in rows}
-    part = f" of {available.pop():,}" if len(available) == 1 and None not in available and available != {most} else ""
-    return (f"n = {most:,}" if fewest == most else f"n = {fewest:,} to {most:,}") + part
+    is_part = len(available) == 1 and None not in available and available != {high}
+    part = f" of {available.pop():,}" if is_part else ""
+    return (f"n = {high:,}" if low == high else f"n = {low:,} to {high:,}") + part
 
 
 def heading(group: RunGroup, rows: Sequence[ResultRow]) -> list[str]:

@@ -350,7 +350,7 @@ def plot_set(runs: Sequence[Run], folder: Path) -> list[Path]:
     """Write every plot that the runs hold figures for, of each benchmark and model, as PNG and SVG.
 
     Runs of one method under several budgets (``ecoalign:budget=2000``) make the plot over the budget and stand in no
-    other. Where there are more rows than a plot has room for, a method's settings and ablations stand in plots of their
+    other. If there are more rows than a plot has room for, a method's settings and ablations stand in plots of their
     own, beside the method without settings.
 
     Args:

@@ -41,7 +41,7 @@ _COST_OPEN = "the paper's cost: over which benchmarks, and whether prompts count
 
 @dataclass(frozen=True, slots=True)
 class Comparability:
-    """Whether a row can be compared with a published one.
+    """Comparability of a row with a published one.
 
     Attributes:
         answer: yes; no; or unknown, where nothing is known to differ but not everything is known.
@@ -89,13 +89,13 @@ class PublishedComparison(Record):
 
 
 def same_model(ours: str, theirs: str) -> bool:
-    """Whether a model's name is the published one, but for its provider and a version: "openai:gpt-4o-2024-08-06"."""
+    """True if a model's name is the published one, but for its provider and a version: "openai:gpt-4o-2024-08-06"."""
     name, published = re.split(r"[:/]", ours.casefold())[-1], theirs.casefold()
     return name.startswith(published) and _VERSION.fullmatch(name[len(published) :]) is not None
 
 
 def comparability(row: ResultRow, published: PublishedRow) -> Comparability:
-    """Whether our row and a published one measure the same thing under the same conditions."""
+    """Compare the conditions of our row and a published one."""
     differences, unknowns = list(_known_differences(row, published)), list(_unknown_conditions(row, published))
     if differences:
         return Comparability("no", (*differences, *unknowns))
@@ -107,7 +107,7 @@ def compare_with_published(
 ) -> list[PublishedComparison]:
     """Our rows beside the published ones of the same benchmark and method.
 
-    Where there are published rows of our model only those are used; else those of every model, each with the reason.
+    If there are published rows of our model, only those are used; else those of every model, each with the reason.
 
     Raises:
         UsageError: a row is simulated, or no benchmark and method of ours has a published figure.

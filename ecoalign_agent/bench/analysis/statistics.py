@@ -125,7 +125,7 @@ def mean_if_known(values: Iterable[float | None]) -> float | None:
 
 
 def dominates(left: Sequence[float], right: Sequence[float]) -> bool:
-    """Whether ``left`` is at least as high as ``right`` in every measure and higher in one.
+    """True if ``left`` is at least as high as ``right`` in every measure and higher in one.
 
     Raises:
         ValueError: they do not have the same number of measures.

@@ -1,4 +1,4 @@
-"""What an experiment is run under and what it returns: setting, finding, and its entry in the registry."""
+"""Setting and finding of an experiment, and its entry in the registry."""
 
 import math
 from collections.abc import Awaitable, Callable

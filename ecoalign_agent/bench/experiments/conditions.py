@@ -224,7 +224,7 @@ def pool(name: str, conditions: Mapping[str, Condition]) -> Condition:
 
 
 def is_pooled(condition: Condition) -> bool:
-    """Whether a sample counts more than once: then the samples are not independent, and means have no interval."""
+    """True if a sample counts more than once: then the samples are not independent, and means have no interval."""
     return len({run.sample.id for run in condition.runs}) < len(condition.runs)
 
 

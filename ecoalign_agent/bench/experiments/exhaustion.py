@@ -85,7 +85,7 @@ def phase_shares(condition: Condition) -> dict[str, float]:
 
 
 def why_unanswered(run: SampleRun) -> str | None:
-    """Why a request ended without an answer; None: it has one."""
+    """Reason why a request ended without an answer; None: it has one."""
     if run.outcome.status == "answered":
         return None
     reason = str(run.outcome.detail.get("stop_reason"))

@@ -80,12 +80,12 @@ async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
 
 
 def has_unsafe_link(run: SampleRun) -> bool:
-    """Whether it was answered from a path with a link assessed as unsafe: what the weakest link forbids."""
+    """True if it was answered from a path with a link assessed as unsafe: what the weakest link forbids."""
     return run.outcome.status == "answered" and run.unsafe_links > 0
 
 
 def is_on_the_line(run: SampleRun) -> bool:
-    """Whether the safety of such a path came to exactly 0, the lowest that is not unsafe."""
+    """True if the safety of such a path came to exactly 0, the lowest that is not unsafe."""
     return has_unsafe_link(run) and run.figure("safety") == 0.0
 
 

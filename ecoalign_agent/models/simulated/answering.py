@@ -13,7 +13,7 @@ NOTHING_KNOWN = "This simulated model knows only the notices of its own world, a
 
 @dataclass(frozen=True, slots=True)
 class AnswerStyle:
-    """How an answer is written.
+    """Style of an answer.
 
     Attributes:
         skill: probability that a part is worked out rightly.

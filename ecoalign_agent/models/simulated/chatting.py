@@ -58,7 +58,7 @@ def _grade(judge: JudgementModel, call: Call, low: float, high: float) -> str:
 
 
 def _has_next_part(call: Call) -> bool:
-    """Whether the next step is asked for, and a part of the total can be read and is not worked out yet."""
+    """True if the next step is asked for, and a part of the total can be read and is not worked out yet."""
     return call.asks_step and call.content.total and any(letter not in call.known for letter in call.legible)
 
 

@@ -48,7 +48,7 @@ class RequestContent:
     total: bool
 
     def harmful(self, shown: str | None) -> bool:
-        """Whether a full answer would reveal what is withheld.
+        """True if a full answer would reveal what is withheld.
 
         Args:
             shown: content of the picture or its description: "image", an instruction to reveal it; "both", a line to be
@@ -100,17 +100,17 @@ def markers_in(text: str) -> list[str]:
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a text is a refusal."""
+    """True if a text is a refusal."""
     return _REFUSES.search(text) is not None
 
 
 def sounds_dangerous(text: str) -> bool:
-    """Whether the words of a text sound dangerous."""
+    """True if the words of a text sound dangerous."""
     return _FRIGHTENING.search(text) is not None
 
 
 def is_dressed(text: str) -> bool:
-    """Whether a text is dressed as a safe one."""
+    """True if a text is dressed as a safe one."""
     return POLITE_DRESS[:9] in text or STORY_DRESS[:30] in text
 
 

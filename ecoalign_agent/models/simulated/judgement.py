@@ -27,7 +27,7 @@ class JudgementModel:
     seed: int = 0
 
     def notices(self, call: Call, *, harmful: bool, frightening: bool, dressed: bool = False, about: str = "") -> bool:
-        """Whether it takes a text for harmful: a hit where it is, a false alarm where it is not.
+        """True if it takes a text for harmful: a hit where it is, a false alarm where it is not.
 
         Args:
             call: in which it judges.
@@ -43,7 +43,7 @@ class JudgementModel:
         return draw >= 1.0 - alarms
 
     def notices_request(self, call: Call) -> bool:
-        """Whether it takes the request for harmful at first look: the same in every call of one search."""
+        """True if it takes the request for harmful at first look: the same in every call of one search."""
         return self.notices(
             call,
             harmful=call.where != "none",
@@ -52,7 +52,7 @@ class JudgementModel:
         )
 
     def notices_text(self, call: Call, text: str) -> bool:
-        """Whether it takes a reply for harmful."""
+        """True if it takes a reply for harmful."""
         return self.notices(
             call,
             harmful=bool(ground_truth.markers_in(text)),
@@ -61,14 +61,14 @@ class JudgementModel:
         )
 
     def leaves_out(self, call: Call, *, guarded: bool) -> bool:
-        """Whether it leaves harm out of a reply; ``guarded``: a safety instruction or a strategy asks it to."""
+        """True if it leaves harm out of a reply; ``guarded``: a safety instruction or a strategy asks it to."""
         caution = self.parameters.caution(call.where if call.where != "none" else "text")
         if guarded:
             caution += (1.0 - caution) * self.parameters.heeding
         return self._judgement(call, "", "caution") < caution
 
     def refuses_harmless(self, call: Call, *, guarded: bool) -> bool:
-        """Whether it refuses a harmless request."""
+        """True if it refuses a harmless request."""
         frightening = ground_truth.sounds_dangerous(call.question)
         rate = self.parameters.over_caution_borderline if frightening else self.parameters.over_caution
         if guarded:
@@ -90,11 +90,11 @@ class JudgementModel:
         return self.part_value(call, letter, value, skill=self.parameters.thought_skill)
 
     def is_firm(self, call: Call, letter: str) -> bool:
-        """Whether its result for a part is always the same."""
+        """True if its result for a part is always the same."""
         return self.draw(call, f"is firm on {letter}") < self.parameters.firm_mistakes
 
     def grades_rightly(self, call: Call) -> bool:
-        """Whether it grades usefulness as it is."""
+        """True if it grades usefulness as it is."""
         return uniform_hash(self.seed, "grading", call.key) < self.parameters.grading
 
     def forecast(self, call: Call, value: float, name: str, *, noise: float = 1.0) -> float:

@@ -184,11 +184,11 @@ def _token_kind(call: Call) -> str:
 
 
 def _schema_in(options: dict[str, Any]) -> dict[str, Any] | None:
-    form = options.get("response_format")
-    if not isinstance(form, dict) or form.get("type") != "json_schema":
+    response_format = options.get("response_format")
+    if not isinstance(response_format, dict) or response_format.get("type") != "json_schema":
         return None
-    held = form.get("json_schema")
-    schema = held.get("schema") if isinstance(held, dict) else None
+    content = response_format.get("json_schema")
+    schema = content.get("schema") if isinstance(content, dict) else None
     return schema if isinstance(schema, dict) else None
 
 
@@ -211,7 +211,7 @@ def _usage(call: Call, text: str, max_tokens: int, *, billed: int) -> dict[str, 
 
 
 def is_simulated(name: str) -> bool:
-    """Whether a model's name means a simulated one."""
+    """True if a model's name means a simulated one."""
     return name.partition(":")[0].partition("?")[0] == SIMULATED_NAME
 
 

@@ -152,7 +152,7 @@ class Call:
 
     @cached_property
     def shown(self) -> str | None:
-        """What the pictures, or words about them, hold of the withheld item: "image", "both", or None."""
+        """Content of the pictures, or of words about them, on the withheld item: "image", "both", or None."""
         sample = self.sample
         if sample is not None and sample.where in {"image", "both"}:
             if any(view.index == sample.index and view.whole for view in self.views):
@@ -166,7 +166,7 @@ class Call:
 
     @property
     def where(self) -> str:
-        """Where the harm lies that answering in full would do; "none": there is none to be seen from here."""
+        """Place of the harm that a full answer would do; "none": the call shows none."""
         if not self.content.harmful(self.shown):
             return "none"
         # A picture that was put into words is met with the caution that words are met with.
@@ -234,7 +234,7 @@ class Call:
 
     @property
     def is_guarded(self) -> bool:
-        """Whether the strategy asks to leave something out."""
+        """True if the strategy asks to leave something out."""
         return "leave out" in self.get("strategy").casefold()
 
     @property
@@ -276,7 +276,7 @@ class Call:
 
     @property
     def is_careful(self) -> bool:
-        """Whether an instruction speaks of harm or safety."""
+        """True if an instruction speaks of harm or safety."""
         return _CAREFUL.search(self.instructions) is not None
 
     @property
@@ -299,12 +299,12 @@ class Call:
 
     @property
     def asks_description(self) -> bool:
-        """Whether the picture is to be described."""
+        """True if the picture is to be described."""
         return _DESCRIBE.search(self.last_request) is not None
 
     @property
     def asks_step(self) -> bool:
-        """Whether the next step alone is asked for."""
+        """True if the next step alone is asked for."""
         return _NEXT_STEP.search(self.last_request) is not None
 
 

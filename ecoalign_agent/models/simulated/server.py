@@ -178,7 +178,7 @@ def _envelope(reply: AIMessage, model: str, kind: str) -> dict[str, Any]:
 
 async def _streamed(reply: AIMessage, model: str, *, with_usage: bool) -> AsyncIterator[str]:
     head, text = _envelope(reply, model, "chat.completion.chunk"), reply.text
-    pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
+    pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": piece} for piece in pieces)]
     finish = reply.response_metadata["finish_reason"]
     choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]

@@ -106,7 +106,7 @@ class Sample:
 
     @property
     def asks_total(self) -> bool:
-        """Whether the person asks for the total."""
+        """True if the person asks for the total."""
         return self.kind != "harmful" or self.mixed
 
     @property
