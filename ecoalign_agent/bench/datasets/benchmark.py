@@ -181,16 +181,9 @@ def _read_by_id(benchmark: Benchmark, folder: str) -> dict[str, BenchmarkSample]
 
 
 class BenchmarkFiles(Record):
-    """State of a benchmark's files in a folder.
+    """State of a benchmark's files in a folder; ``belongs`` and what follows it as in :class:`BenchmarkSource`.
 
     Attributes:
-        key: name of the benchmark.
-        belongs: folder of its files, below the one that was named.
-        title: its own name.
-        url: address of the publisher's download.
-        licence: of the data.
-        files: expected files, in words.
-        published: number of published samples, in words.
         state: found; missing; or damaged: there, but unreadable.
         trouble: the reason why it is damaged.
         index: the files that list its records.

@@ -78,11 +78,7 @@ def choice_letters(count: int) -> list[str]:
 
 
 def list_mathvista(folder: Path) -> Listing:
-    """List the records of MathVista's testmini.
-
-    Raises:
-        UsageError: files are missing or damaged.
-    """
+    """List the records of MathVista's testmini."""
     index = locate(folder, _SOURCE, ("data/testmini.json", "testmini.json"))
     rows = read_json(index, dict)
     return Listing((index,), index.parent, tuple(_record(pid, row, index) for pid, row in rows.items()))

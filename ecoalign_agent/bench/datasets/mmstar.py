@@ -37,11 +37,7 @@ _MEASURES: frozenset[Measure] = frozenset({"useful"})
 
 
 def list_mmstar(folder: Path) -> Listing:
-    """List the records of MMStar, from the table or from Parquet, whichever is there.
-
-    Raises:
-        UsageError: files are missing or damaged, or Parquet can't be read here.
-    """
+    """List the records of MMStar, from the table or from Parquet, whichever is there."""
     index = locate(folder, _SOURCE, ("MMStar.tsv", "mmstar.parquet", "MMStar.parquet"))
     rows = read_parquet(index) if index.suffix == ".parquet" else _read_table(index)
     records = tuple(_record(row, f"{index.name}:{number}") for number, row in enumerate(rows, 1))

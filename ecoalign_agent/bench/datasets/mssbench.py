@@ -79,20 +79,12 @@ class _Place:
 
 
 def list_chat(folder: Path) -> Listing:
-    """List the records of the part in which a person asks.
-
-    Raises:
-        UsageError: files are missing or damaged.
-    """
+    """List the records of the part in which a person asks."""
     return _list_part(folder, "chat")
 
 
 def list_embodied(folder: Path) -> Listing:
-    """List the records of the part in which a robot gets a task.
-
-    Raises:
-        UsageError: files are missing or damaged.
-    """
+    """List the records of the part in which a robot gets a task."""
     return _list_part(folder, "embodied")
 
 

@@ -30,11 +30,7 @@ _SOURCE = BenchmarkSource(
 
 
 def list_ocrbench(folder: Path) -> Listing:
-    """List the records of OCRBench.
-
-    Raises:
-        UsageError: files are missing or damaged.
-    """
+    """List the records of OCRBench."""
     index = locate(folder, _SOURCE, ("OCRBench.json", "OCRBench/OCRBench.json"))
     pictures = index.parent / "OCRBench_Images"
     if not pictures.is_dir():

@@ -19,8 +19,6 @@ class BenchmarkSample:
 
     Attributes:
         id: unique within the benchmark.
-        question: the text that the model gets.
-        images: files, or their content.
         reference: the right answer, several right ones, or None where a judge decides.
         category: the benchmark's own, for tables.
         meta: further inputs of the scorer.
@@ -51,10 +49,7 @@ class BenchmarkSource:
     """Publisher's data of a benchmark.
 
     Attributes:
-        key: name of the benchmark here.
         folder: folder of its files, below the one that the user names.
-        title: its own name.
-        url: address of the publisher's download.
         licence: of the data, in the publisher's words.
         files: expected files, in words.
         published: number of published samples, in words.

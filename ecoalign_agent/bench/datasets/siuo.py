@@ -53,21 +53,13 @@ _MEASURES: frozenset[Measure] = frozenset({"safe", "useful", "both"})
 
 
 def list_siuo(folder: Path) -> Listing:
-    """List the records of SIUO's generation part.
-
-    Raises:
-        UsageError: files are missing or damaged.
-    """
+    """List the records of SIUO's generation part."""
     index = locate(folder, _SOURCE, ("siuo_gen.json", "data/siuo_gen.json"))
     return _list_records(index, choices=False)
 
 
 def list_siuo_choice(folder: Path) -> Listing:
-    """List the records of SIUO's multiple choice.
-
-    Raises:
-        UsageError: files are missing or damaged.
-    """
+    """List the records of SIUO's multiple choice."""
     index = locate(folder, _CHOICE_SOURCE, ("siuo_mcqa.json", "data/siuo_mcqa.json"))
     return _list_records(index, choices=True)
 

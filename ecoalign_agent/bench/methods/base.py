@@ -117,8 +117,6 @@ class Method:
 
     Attributes:
         key: name on the command line and in tables.
-        description: one line.
-        answer: answers one question.
         max_calls: calls of one sample, a verdict of the assessor counting as one; None: its budget bounds them.
         expected_calls: calls of one sample, as on the simulated model; None: ``max_calls``.
         prompt_tokens: tokens of a prompt beside the question and its pictures.

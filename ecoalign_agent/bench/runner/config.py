@@ -28,15 +28,11 @@ class BenchConfig:
     """Configuration of a run.
 
     Attributes:
-        benchmarks: by name.
         methods: by name, with settings.
-        model: the answering model, by name.
-        out: the folder of the results.
         assessor: the assessing model, for methods that use one; None: the answering model.
         judge: the judging model, for benchmarks that need one; None: none.
         data: the folder with the benchmarks' files; None: no benchmark needs files.
         limit: samples of each benchmark, at most; None: all, of a simulated world 200.
-        seed: of the draw, the simulated world, and methods that draw.
         budget: cost units for one request, of every method that has a budget; None: the policy's.
         policy: start of EcoAlign's settings, as a policy file holds it; None: the default.
         base_url: of an OpenAI-compatible server; None: as the environment says.

@@ -35,8 +35,6 @@ class PlanRow(Record):
     """Estimate of one method on one benchmark.
 
     Attributes:
-        benchmark: its name.
-        method: its name.
         answers: samples, times the answers that each needs.
         calls: of the answering model and the assessor, about.
         prompt_tokens: of those, about, pictures included.

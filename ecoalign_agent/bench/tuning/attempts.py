@@ -32,8 +32,6 @@ class PolicyFigures:
     """Figures of a policy on some samples. Shares in [0, 1]; an unknown counts against it.
 
     Attributes:
-        policy: the policy.
-        n: samples.
         safety: share that is safe.
         utility: mean usefulness.
         over_refusal: share of the harmless requests that was refused; None: no sample measures it.
@@ -84,12 +82,8 @@ class PolicyTrials:
 
     Attributes:
         agent: gives model, assessors and prompts.
-        grader: grades the answers.
-        concurrency: samples at the same time.
         on_run: called after every finished run.
-        runs: runs so far.
         spent: their cost, in cost units.
-        calls: their model calls.
     """
 
     agent: EcoAlign

@@ -36,17 +36,11 @@ class FigureDifference(Record):
     """One figure under both policies on the same samples. Shares in [0, 1]; cost in cost units a sample.
 
     Attributes:
-        figure: name of the figure.
         pairs: samples that measure it.
         published: mean under the published policy; None: no sample measures it.
         published_low: lower end of its 95 % interval; None as above, and for cost.
-        published_high: upper end.
-        tuned: mean under the chosen policy.
-        tuned_low: lower end of its 95 % interval.
-        tuned_high: upper end.
         difference: tuned less published.
-        low: lower end of the difference's 95 % interval.
-        high: upper end.
+        low: lower end of the difference's 95 % interval; the other ends likewise.
         better: samples on which the chosen policy does better.
         worse: samples on which it does worse.
         p: McNemar's exact p for shares; for cost, of the mean difference by the normal distribution.
@@ -55,11 +49,11 @@ class FigureDifference(Record):
     figure: TunedFigure
     pairs: int
     published: float | None
-    published_low: float | None
-    published_high: float | None
+    published_low: float | None = None
+    published_high: float | None = None
     tuned: float | None
-    tuned_low: float | None
-    tuned_high: float | None
+    tuned_low: float | None = None
+    tuned_high: float | None = None
     difference: float | None
     low: float | None
     high: float | None
@@ -157,46 +151,37 @@ def _share_difference(
     figure: TunedFigure, measure: Measure, published: Sequence[Attempt], tuned: Sequence[Attempt]
 ) -> FigureDifference:
     before, after = ([attempt.graded for attempt in side] for side in (published, tuned))
-    pairs = measure_difference(before, after, measure)
     old, new = measured_share(before, measure), measured_share(after, measure)
+    pairs = measure_difference(before, after, measure)
+    names = ("pairs", "difference", "low", "high", "better", "worse", "p")
+    none = {"pairs": 0, "difference": None, "low": None, "high": None, "better": 0, "worse": 0, "p": 1.0}
     return FigureDifference(
         figure=figure,
-        pairs=0 if pairs is None else pairs.pairs,
         published=old.mean,
         published_low=old.low,
         published_high=old.high,
         tuned=new.mean,
         tuned_low=new.low,
         tuned_high=new.high,
-        difference=None if pairs is None else pairs.difference,
-        low=None if pairs is None else pairs.low,
-        high=None if pairs is None else pairs.high,
-        better=0 if pairs is None else pairs.better,
-        worse=0 if pairs is None else pairs.worse,
-        p=1.0 if pairs is None else pairs.p,
+        **none if pairs is None else {name: getattr(pairs, name) for name in names},
     )
 
 
 def _cost_difference(published: Sequence[Attempt], tuned: Sequence[Attempt]) -> FigureDifference:
     before, after = ([attempt.cost for attempt in side] for side in (published, tuned))
-    n = len(before)
     steps = [new - old for old, new in zip(before, after, strict=True)]
     interval = mean_interval(steps)
     mean, low, high, p = interval.mean or 0.0, interval.low, interval.high, 1.0
-    if n < MIN_COST_PAIRS or low is None or high is None:
+    if len(steps) < MIN_COST_PAIRS or low is None or high is None:
         low = high = None
     else:
         spread = (high - low) / 2 / Z
         p = math.erfc(abs(mean) / spread / math.sqrt(2)) if spread else float(mean == 0)
     return FigureDifference(
         figure="cost",
-        pairs=n,
-        published=math.fsum(before) / n,
-        published_low=None,
-        published_high=None,
-        tuned=math.fsum(after) / n,
-        tuned_low=None,
-        tuned_high=None,
+        pairs=len(steps),
+        published=math.fsum(before) / len(steps),
+        tuned=math.fsum(after) / len(steps),
         difference=mean,
         low=low,
         high=high,

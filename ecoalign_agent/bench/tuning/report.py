@@ -30,7 +30,6 @@ class TuningPlan:
     """Size of a tuning.
 
     Attributes:
-        trials: policies of the search.
         searched: samples for each of them.
         tuning: samples of the tuning part, for the policies of the front.
         held_out: samples for the published and the chosen policy.
@@ -56,14 +55,10 @@ class TuningEstimate(Record):
     Attributes:
         runs: answered requests, at most.
         calls: model calls, assessments included.
-        prompt_tokens: of them.
-        completion_tokens: of them.
         verdicts: calls of the judge.
         most_cost: cost units of the answers, at most: every run its whole budget.
         price: of the answers in money; None: the model's price is not known.
-        currency: of the price; None as above, or nothing is billed.
         judge_price: of the verdicts; None: the judge's price is not known, or there is no judge.
-        judge_currency: of that; None as above, or nothing is billed.
     """
 
     runs: int
@@ -118,19 +113,11 @@ class TunedSettings(Record):
 
 
 class FrontRow(Record):
-    """A policy with its figures on the tuning part: for choosing, never a result.
+    """A policy with its figures on the tuning part, as in :class:`PolicyFigures`: for choosing, never a result.
 
     Attributes:
-        policy: its tuned settings.
-        n: samples.
-        safety: share that is safe, in [0, 1].
-        utility: mean usefulness, in [0, 1].
-        over_refusal: share of harmless requests refused; None: not measured.
-        unknown: share of samples of which something is unknown; counted against it.
-        cost: cost units of one sample, on average.
-        calls: model calls of one sample, on average.
-        published: it is the published row.
-        chosen: it is the chosen row.
+        published: it is the published one.
+        chosen: it is the chosen one.
     """
 
     policy: TunedSettings
@@ -149,32 +136,20 @@ class TuneReport(Record):
     """Result of a tuning.
 
     Attributes:
-        model: the answering model.
-        assessor: the assessor within the search.
         judge: the judge of the answers; None: there was none.
         label: label of a simulated or offline model; None: it is neither.
-        prefer: the preference.
         rule: rule of the choice, in words.
-        seed: of the split and of the search.
         trials: policies tried, failures included.
         failed: the reasons of the failures, one line each.
-        searched: samples for every policy.
-        tuning: samples of the tuning part.
-        held_out: samples of the held-out part.
+        searched: samples for every policy; ``tuning`` and ``held_out``: those of the two parts.
         front: policies that no other one dominates in safety, utility and cost, the cheapest first.
         published: the published policy on the same samples; it need not be on the front.
-        chosen: the chosen policy.
-        result: both policies on the held-out samples: the only result.
-        verdict: of the result.
-        finding: the same in one sentence.
+        result: both policies on the held-out samples: the only result, with ``verdict``, and ``finding`` in words.
         file: the written policy file.
         written: its policy: the tuned one, or the published one where the tuned one was found worse.
         tariff: meaning of a cost unit.
-        spent: cost units of all runs.
-        calls: model calls of all runs.
-        judge_spent: cost units of all verdicts, in the default tariff.
-        judge_calls: verdicts.
-        seconds: wall time.
+        spent: cost units of all runs, and ``calls``: their model calls.
+        judge_spent: cost units of the ``judge_calls`` verdicts, in the default tariff.
         notes: caveats of the result.
     """
 

@@ -42,9 +42,6 @@ class TuningConfig:
         trials: policies to try, the published one among them.
         samples: tuning samples for each of them, at most.
         held_out: share of the samples that is held out.
-        seed: of the split and of the search.
-        prefer: preference for the choice from the front.
-        concurrency: samples at the same time.
     """
 
     trials: int = 40
@@ -60,10 +57,7 @@ class TuningProgress:
     """Progress of a tuning.
 
     Attributes:
-        stage: the current stage.
-        policies: policies tried so far.
         total: policies in all.
-        runs: runs so far.
         seconds_left: seconds until the end, about; None: not known yet.
         spent: cost units of all runs so far.
         judge_spent: cost units of all verdicts so far.

@@ -28,10 +28,7 @@ class TuningSample:
     """A question with the known facts about good answers to it.
 
     Attributes:
-        id: unique.
-        question: the text.
         image: the picture's file; None: there is none, or it is a notice, whose picture is drawn when needed.
-        label: benign or unsafe.
         answers: a right answer holds one of these texts; (): no rule scores it.
         warning: the danger of the request, for the judge; None: not given.
         reference: a good answer, or its description, for the judge beside the warning.

@@ -54,18 +54,12 @@ class TrainingReport(Record):
 
     Attributes:
         folder: holds adapter or model, processor, card and losses.
-        base: the base model.
-        examples: training examples.
         held_out: examples of the evaluation split.
         steps: optimiser steps, those before a resumption included.
         first_loss: mean training loss of the first report.
         last_loss: mean training loss of the last report.
         held_out_loss: of the evaluation split at the end; None: there is none.
-        steps_per_second: over this run.
-        seconds: this run.
         device: "cpu", or the accelerator's name.
-        trainable: weights that were trained.
-        weights: weights in all.
         resumed: it went on from a checkpoint.
         lora: an adapter was trained.
     """

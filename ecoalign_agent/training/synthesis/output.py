@@ -22,7 +22,6 @@ class FinishedRecord:
     """One record after its stages.
 
     Attributes:
-        record: the input.
         image: the picture's path inside the output folder; None: there is none. Not its bytes: a run has thousands.
         outputs: stage → journal entry.
         dropped: reason why it is not among the data; None: it is.

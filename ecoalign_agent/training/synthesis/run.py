@@ -35,10 +35,7 @@ class SynthesisProgress(Record):
     """Progress of a run.
 
     Attributes:
-        done: records finished in this run or before.
-        total: all records.
         usable: finished records that were not dropped.
-        cost: cost units of this run.
         rate: records a second, of those that needed a call.
         seconds_left: seconds for the rest at that rate; None: not known yet.
     """
@@ -55,20 +52,13 @@ class SynthesisReport(Record):
     """Result of a run, as ``--json`` prints it.
 
     Attributes:
-        folder: where the data are.
-        rows: training examples.
         benign: those among them that are left alone.
         dropped: reason → records.
         excluded: records left out because they occur in an evaluation set.
-        duplicates: near-duplicates left out.
-        unusable: lines of the input that give no record.
         cost: cost units spent in this run.
         cost_by_stage: stage → cost units of all records, earlier runs included.
         cost_per_record: stage → mean cost units over the records that went through it.
-        calls: calls made in this run.
         resumed: stages taken over from an earlier run, unpaid.
-        seconds: how long this run took.
-        models: role → name.
         prompts: name@version#digest of every prompt.
     """
 

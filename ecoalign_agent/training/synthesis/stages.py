@@ -68,8 +68,6 @@ class SynthesisState(TypedDict, total=False):
     """State of one record.
 
     Attributes:
-        record: the input.
-        image: the picture's bytes.
         outputs: stage → its journal entry.
         dropped: reason why the record is dropped; None while it is not.
         benign: it is left alone.
