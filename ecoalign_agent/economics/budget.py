@@ -153,15 +153,7 @@ class Ledger:
         endpoint: str = "",
         image_estimated: int = 0,
     ) -> "Ledger":
-        """Enter one call.
-
-        Args:
-            phase: its purpose.
-            usage: its tokens.
-            cost: in cost units.
-            seconds: its duration.
-            endpoint: the endpoint's name; empty: unknown.
-            image_estimated: tokens of its pictures by our formula.
+        """Enter one call; an empty `endpoint` is unknown, `image_estimated` is in tokens by our formula.
 
         Raises:
             ValueError: the cost or the time is negative or not finite.

@@ -27,7 +27,7 @@ def open_tips(
         graph: the thoughts so far.
         frontier: their labels.
         width: maximum of tips.
-        candidate_tips: tips of actions that were proposed and are neither executed nor dropped yet.
+        candidate_tips: tips of actions that are neither executed nor dropped yet.
     Source: EcoAlign, best first; the second chance is ours.
     """
     ranked: list[tuple[float, float, int, str]] = []
@@ -160,9 +160,9 @@ def can_beat(
         label: the value of a path to a thought of the branch.
         best: the path to beat.
         best_tip_utility: u of its tip.
-        policy: with the choice between paths at the end.
+        policy: the choice between paths.
         free: cost units that may still be spent.
-        cheapest: minimum cost of one more thought, in cost units.
+        cheapest: minimum cost of one more thought, above 0.
 
     Raises:
         ValueError: `cheapest` is not above 0.

@@ -141,15 +141,8 @@ def net_present_value(
 def rate_of_return(action: Step, forecasts: Iterable[Sequence[Step]], *, discount: float, horizon: int) -> float | None:
     """Γ of the path that the action would begin, by its best forecast. None: the action is unsafe.
 
-    Args:
-        action: its own forecast, step 0.
-        forecasts: imagined next steps; without any, the value is the local return (myopic search).
-        discount: δ in (0, 1], applied to utilities.
-        horizon: maximum of forecast steps that count, at least 0.
+    Arguments and errors as of `net_present_value`; the discount applies to utilities.
 
-    Raises:
-        ValueError: a figure that counts is not finite, a cost is not above 0, the discount or the horizon is out
-            of range.
     Source: ours. A sum of returns grows with the plan, so a search that may answer early would delay the answer; the
         rate values a plan as the finished path is valued.
     """
