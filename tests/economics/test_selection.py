@@ -11,6 +11,7 @@ from ecoalign_agent.economics.selection import (
     can_beat,
     choose,
     is_close_call,
+    may_satisfy,
     open_tips,
     rank,
     satisfies,
@@ -254,3 +255,11 @@ def test_only_an_ablation_lets_a_branch_recover_from_an_unsafe_step() -> None:
 def test_a_thought_is_never_free(cheapest: float) -> None:
     with pytest.raises(ValueError, match="cheapest"):
         can_beat(PathValue(1, 1, 1), BEST, 0.9, policy=Policy(), free=10, cheapest=cheapest)
+
+
+def test_a_branch_may_satisfy_if_it_is_safe_enough_and_one_more_thought_can_be_paid() -> None:
+    label, policy = PathValue(1, 20, 0.5), Policy(satisfied_safety=0.5)
+    assert may_satisfy(label, policy=policy, free=10, cheapest=10)
+    assert not may_satisfy(label._replace(safety=0.49), policy=policy, free=10, cheapest=10)
+    assert not may_satisfy(label, policy=policy, free=9, cheapest=10)
+    assert not may_satisfy(label, policy=policy.replace(choice="gamma"), free=10, cheapest=10)
