@@ -60,12 +60,12 @@ def test_no_setting_is_left_out_here() -> None:
 
 
 def test_what_a_person_can_set_for_a_question_is_in_its_help() -> None:
-    named = set(re.findall(r"ECOALIGN_[A-Z_]+", help_texts.ASK))
+    named = set(re.findall(r"ECOALIGN_[A-Z_]+", help_texts.ASK_HELP))
     # The server's own keys are told of where the server is.
     assert named == {f"ECOALIGN_{name}" for name in VALUES} - {"ECOALIGN_SERVE_KEYS"}
-    assert "OPENAI_API_KEY" in help_texts.ASK
+    assert "OPENAI_API_KEY" in help_texts.ASK_HELP
     # Lines that are kept as they are; two columns are put before them.
-    assert [line for line in help_texts.ASK.splitlines() if line.startswith("  ") and len(line) > 78] == []
+    assert [line for line in help_texts.ASK_HELP.splitlines() if line.startswith("  ") and len(line) > 78] == []
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

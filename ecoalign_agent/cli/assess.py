@@ -27,14 +27,14 @@ Some 110 calls for the whole corpus; "offline", the default, is free. Several as
 them: the lowest grade counts.
 """
 
-app = options.command_group("Test assessors.")
+assess_commands = options.command_group("Test assessors.")
 
 
-@app.command(help=SELFTEST, short_help="Attacks and look-alikes: how well does an assessor hold?")
+@assess_commands.command(help=SELFTEST, short_help="Attacks and look-alikes: how well does an assessor hold?")
 def selftest(
-    assessor: options.Assessors = None,
+    assessor: options.AssessorNames = None,
     base_url: options.BaseUrl = None,
-    prompts: options.Prompts = None,
+    prompts: options.PromptFolder = None,
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Trials at most, spread over the families.")] = None,
     json: options.Json = False,
     debug: options.Debug = False,

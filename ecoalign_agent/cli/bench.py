@@ -24,10 +24,10 @@ Examples:
 """
 
 
-app = options.command_group("Measure methods on benchmarks: safety, usefulness, cost.")
+bench_commands = options.command_group("Measure methods on benchmarks: safety, usefulness, cost.")
 
 
-@app.command(help=DATA, short_help="Which benchmarks' files are there, and where to get the others.")
+@bench_commands.command(help=DATA, short_help="Which benchmarks' files are there, and where to get the others.")
 def data(
     folder: Annotated[str, Argument(metavar="FOLDER", help="It holds a folder for each benchmark.")],
     json: options.Json = False,
@@ -74,15 +74,19 @@ def _rows(found: "BenchmarkFiles") -> Iterator[tuple[str, str]]:
     yield "licence", found.licence
 
 
-app.command(help=bench_run.RUN, short_help="Run methods on benchmarks: safety, use and cost of each.")(bench_run.run)
-app.command(help=bench_run.REJUDGE, short_help="Have another judge judge the stored answers.")(bench_run.rejudge)
-app.command(help=bench_experiment.HELP, short_help="The first questions to ask, answered on the simulated model.")(
-    bench_experiment.experiment
+bench_commands.command(
+    "run", help=bench_run.RUN_HELP, short_help="Run methods on benchmarks: safety, use and cost of each."
+)(bench_run.run_methods)
+bench_commands.command(help=bench_run.REJUDGE_HELP, short_help="Have another judge judge the stored answers.")(
+    bench_run.rejudge
 )
-app.command(help=bench_tables.TABLE, short_help="A row for each method: on the terminal, as Markdown, CSV or LaTeX.")(
-    bench_tables.table
-)
-app.command(help=bench_tables.COMPARE, short_help="Against Base, against other runs, or beside the paper's figures.")(
-    bench_tables.compare
-)
-app.command(help=bench_tables.PLOT, short_help="Four plots, as PNG and SVG.")(bench_tables.plot)
+bench_commands.command(
+    help=bench_experiment.EXPERIMENT_HELP, short_help="The first questions to ask, answered on the simulated model."
+)(bench_experiment.experiment)
+bench_commands.command(
+    help=bench_tables.TABLE_HELP, short_help="A row for each method: on the terminal, as Markdown, CSV or LaTeX."
+)(bench_tables.table)
+bench_commands.command(
+    help=bench_tables.COMPARE_HELP, short_help="Against Base, against other runs, or beside the paper's figures."
+)(bench_tables.compare)
+bench_commands.command(help=bench_tables.PLOT_HELP, short_help="Four plots, as PNG and SVG.")(bench_tables.plot)

@@ -10,7 +10,7 @@ from ecoalign_agent.errors import UsageError
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
 
-HELP = """The experiments that a reader asks for first, each a table with paired differences, and a plot.
+EXPERIMENT_HELP = """The experiments that a reader asks for first, each a table with paired differences, and a plot.
 
 They run on the simulated model, where everything is known: free, without network, the same every time. Every figure is
 simulated, and says so. Without NAME: which there are.

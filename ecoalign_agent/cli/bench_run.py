@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.bench.runner.run import BenchProgress
     from ecoalign_agent.cli.render.output import Output
 
-RUN = """Run methods on benchmarks, with the safety, the usefulness and the cost of each.
+RUN_HELP = """Run methods on benchmarks, with the safety, the usefulness and the cost of each.
 
 Benchmarks: mm-safetybench, siuo, siuo-choice, mssbench-chat, mssbench-embodied, ocrbench, mathvista, mmstar, read from
 their publishers' own files below --data ("ecoalign bench data" says what belongs there); and simulated, simulated-mild
@@ -35,7 +35,7 @@ Examples:
   ecoalign bench run simulated-hard --methods base,ecoalign --model simulated:weak --seed 3 --out hard
 """
 
-REJUDGE = """Have another judge judge the stored answers of a run: nothing is generated again.
+REJUDGE_HELP = """Have another judge judge the stored answers of a run: nothing is generated again.
 
 The first judge's verdicts stay in OUT; the new ones go to another folder. "ecoalign bench compare OUT TO" shows what
 the judge alone changed.
@@ -51,7 +51,7 @@ _FULL_SWEEP = "budget=2000,3000,4500,6000,12000"
 DataFolder = Annotated[str | None, Option("--data", metavar="DIR", help="Holds a folder for each benchmark.")]
 
 
-def run(
+def run_methods(
     benchmarks: Annotated[list[str], Argument(metavar="BENCHMARK...", help="One or more, by name.")],
     methods: Annotated[
         str, Option(metavar="NAME,NAME", help="Which methods, separated by commas; all.")
@@ -72,13 +72,13 @@ def run(
         str | None,
         Option(metavar="NAME", help="The assessor; else the model, and of a simulated one another of its kind."),
     ] = None,
-    judge: options.Judge = None,
+    judge: options.JudgeName = None,
     data: DataFolder = None,
     limit: Annotated[
         int | None, Option(metavar="N", min=1, help="Samples of each benchmark; of a simulated world 200.")
     ] = None,
     seed: Annotated[int, Option(metavar="S", min=0, help="Of the draw and the simulated world.")] = 0,
-    budget: options.Budget = None,
+    budget: options.BudgetUnits = None,
     policy: Annotated[
         str | None, Option(metavar="FILE", help="A policy file or a preset that EcoAlign starts from.")
     ] = None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.bench.analysis.outcomes import Run
     from ecoalign_agent.cli.render.output import Output
 
-TABLE = """A row for each method of finished runs.
+TABLE_HELP = """A row for each method of finished runs.
 
 On its own for reading: safety with its interval, usefulness, over-refusal, unknowns, what it took, and the differences
 from Base sample by sample. With --format the full table, for a page, a paper or a program.
@@ -25,7 +25,7 @@ Examples:
   ecoalign bench table runs/first --format csv > table.csv
 """
 
-COMPARE = """Finished runs against Base, against other runs, or beside the paper's figures.
+COMPARE_HELP = """Finished runs against Base, against other runs, or beside the paper's figures.
 
 OUT alone: every method against Base. With OTHER: each method of OUT against the same in OTHER, sample by sample. With
 --paper: beside EcoAlign's published figures, each with whether the two can be compared at all, and why not.
@@ -39,7 +39,7 @@ Examples:
 Simulated runs never stand beside published figures.
 """
 
-PLOT = """Cost against safety, safety against usefulness, over-refusal, and scores over the budget, as PNG and SVG.
+PLOT_HELP = """Cost against safety, safety against usefulness, over-refusal, and scores over the budget, as PNG and SVG.
 
 A plot for each benchmark and model, where there are figures for it. Prints the paths of the files.
 

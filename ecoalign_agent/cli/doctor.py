@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.llm.endpoint_profile import EndpointProfile
     from ecoalign_agent.settings import Settings
 
-HELP = """Ask a model's endpoint what it can do, in at most eight small calls, and show what the search will use.
+DOCTOR_HELP = """Ask a model's endpoint what it can do, in at most eight small calls, and show what the search will use.
 
 Does it see pictures, and what do they cost? Which way of asking for structured replies works? Does it report what was
 used, does it keep to the cap on tokens, does it answer two calls at once? What is not found out is shown as unknown.
@@ -45,7 +45,7 @@ _OFFLINE = (
 
 
 def doctor(
-    model: options.Model = None,
+    model: options.ModelName = None,
     base_url: options.BaseUrl = None,
     refresh: Annotated[bool, Option("--refresh", help="Ask anew, whatever is kept.")] = False,
     json: options.Json = False,

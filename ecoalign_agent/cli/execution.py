@@ -20,10 +20,10 @@ from ecoalign_agent.events.events import Answered, BudgetMoved, Declined, Event,
 from ecoalign_agent.events.log import EventLog
 from ecoalign_agent.events.result import Result
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-FAILED, MISUSED, WAITING, NOT_USEFUL = 1, 2, 3, 4
-INTERRUPTED, TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
+EXIT_FAILED, EXIT_MISUSED, EXIT_WAITING, EXIT_NOT_USEFUL = 1, 2, 3, 4
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
 
 _PROGRESS_SECONDS = 2.0
 
@@ -84,14 +84,14 @@ def exit_cleanly(follower: RunFollower | None = None, *, debug: bool) -> Iterato
     except (KeyboardInterrupt, _Terminated) as end:
         spent = follower.spent if follower is not None else None
         write_error("interrupted" + (f"; {amount(spent)} cost units had been spent" if spent else ""))
-        raise typer.Exit(TERMINATED if isinstance(end, _Terminated) else INTERRUPTED) from None
+        raise typer.Exit(EXIT_TERMINATED if isinstance(end, _Terminated) else EXIT_INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001 - the outermost border: the error is shown and the program ends
         if debug:
             import traceback
 
             traceback.print_exc()
         write_error(_message(error))
-        raise typer.Exit(MISUSED if isinstance(error, UsageError) else FAILED) from None
+        raise typer.Exit(EXIT_MISUSED if isinstance(error, UsageError) else EXIT_FAILED) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -103,12 +103,12 @@ def command_output(*, json: bool = False, quiet: bool = False, debug: bool = Fal
         yield Output(json=json, quiet=quiet)
 
 
-def run_async(run: Coroutine[Any, Any, T]) -> T:
+def run_async(run: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine; SIGTERM cancels it, so that it closes its calls and then ends like an interrupted one."""
     return asyncio.run(_cancel_on_sigterm(run))
 
 
-async def _cancel_on_sigterm(run: Coroutine[Any, Any, T]) -> T:
+async def _cancel_on_sigterm(run: Coroutine[Any, Any, _T]) -> _T:
     # A handler that raised wherever the loop happens to be would leave half-closed generators behind.
     task, loop, terminated = asyncio.current_task(), asyncio.get_running_loop(), False
 
@@ -164,10 +164,10 @@ def end_run(
         command = f"ecoalign review {shlex.quote(store_name(state))} {result.run_id}"
         write_notice(f"{result.waiting.kind} {result.waiting.id} waits for a person: '{command}' shows it")
     if result.status == "failed" or follower.trace_error:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
     if require_useful and result.status != "waiting" and not result.satisfied:
-        raise typer.Exit(NOT_USEFUL)
-    raise typer.Exit(WAITING if result.status == "waiting" else 0)
+        raise typer.Exit(EXIT_NOT_USEFUL)
+    raise typer.Exit(EXIT_WAITING if result.status == "waiting" else 0)
 
 
 def throttle(write: Callable[[str], None]) -> Callable[..., None]:

@@ -1,6 +1,6 @@
 """The words of ``--help``."""
 
-ABOUT = """Safe, useful and affordable answers about pictures.
+ABOUT_HELP = """Safe, useful and affordable answers about pictures.
 
 EcoAlign searches for an answer the way a careful buyer shops: every next thought has a forecast of its safety, its use
 and its cost, and is bought only when it is worth it. A path is as safe as its least safe thought.
@@ -26,7 +26,7 @@ Exit status:
   130  interrupted
 """
 
-ASK = """Ask a question, with pictures or without.
+ASK_HELP = """Ask a question, with pictures or without.
 
 The answer goes to standard output and everything else to standard error, so that a pipe gets just the answer. On a
 terminal the search is shown as a live tree, and a receipt follows the answer.
@@ -47,7 +47,7 @@ Examples:
 Nothing lost:
   With --state the run is kept in a file, or in Postgres by its URL. If
   the program is killed, the same command goes on where it was and pays
-  for no finished call again; an answer that is there is told again.
+  for no finished call again; an answer that is there is shown again.
   --run-id gives the run a name; one name, one question.
   ecoalign ask "What is the total?" --image receipt.jpg --state runs.db
 
@@ -73,7 +73,7 @@ Environment:
                         a folder or "off" (~/.cache/ecoalign)
 """
 
-DEMO = """Four pictures through the whole loop, free: no key, no network, under a minute.
+DEMO_HELP = """Four pictures through the whole loop, free: no key, no network, under a minute.
 
 A museum notice, a till receipt, a street sign with a harmless question that sounds harmful, and a picture whose text
 asks for something harmful. Each with its question, its search, its answer and one line of what to notice.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="ecoalign",
-    help=help_texts.ABOUT,
+    help=help_texts.ABOUT_HELP,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -60,26 +60,26 @@ def ecoalign(
         raise typer.Exit(2)
 
 
-@app.command(help=help_texts.ASK, short_help="Ask a question, with pictures or without.")
+@app.command(help=help_texts.ASK_HELP, short_help="Ask a question, with pictures or without.")
 def ask(
-    question: options.Question,
-    image: options.Images = None,
+    question: options.QuestionText,
+    image: options.ImageFiles = None,
     allow_image_host: options.ImageHosts = None,
-    model: options.Model = None,
+    model: options.ModelName = None,
     base_url: options.BaseUrl = None,
-    assessor: options.Assessors = None,
-    budget: options.Budget = None,
-    deadline: options.Deadline = None,
+    assessor: options.AssessorNames = None,
+    budget: options.BudgetUnits = None,
+    deadline: options.DeadlineSeconds = None,
     policy: options.PolicyFile = None,
     tariff: options.TariffName = None,
-    prices: options.Prices = None,
-    prompts: options.Prompts = None,
+    prices: options.PriceFile = None,
+    prompts: options.PromptFolder = None,
     rewrite: Annotated[
         bool, Option("--rewrite", help="First have a dangerous question rewritten; a harmless one stays.")
     ] = False,
-    rewriter: options.Rewriter = None,
+    rewriter: options.RewriterName = None,
     trace: Annotated[str | None, Option(metavar="FILE.jsonl", help="Write every event to a file, as it comes.")] = None,
-    state: options.State = None,
+    state: options.StatePlace = None,
     run_id: Annotated[
         str | None, Option(metavar="ID", help="The kept run's name; without one its request names it.")
     ] = None,
@@ -124,7 +124,7 @@ def ask(
         end_run(output, follower, result, state=location, require_useful=require_useful)
 
 
-@app.command(help=help_texts.DEMO, short_help="Four pictures of ours through the whole loop, free.")
+@app.command(help=help_texts.DEMO_HELP, short_help="Four pictures of ours through the whole loop, free.")
 def demo(json: options.Json = False, quiet: options.Quiet = False, debug: options.Debug = False) -> None:
     """Run ``ecoalign demo``."""
     from ecoalign_agent.cli.demo import demonstrate
@@ -137,16 +137,16 @@ def demo(json: options.Json = False, quiet: options.Quiet = False, debug: option
         raise typer.Exit(1 if failed else 0)
 
 
-app.add_typer(assess.app, name="assess")
-app.add_typer(bench.app, name="bench")
-app.command(help=doctor.HELP, short_help="What a model's endpoint can do.")(doctor.doctor)
-app.command(help=review.HELP, short_help="Decide on a thought that a run waits for.")(review.review)
-app.command(help=rewrite.HELP, short_help="Rewrite a dangerous prompt.")(rewrite.rewrite)
-app.add_typer(simulate.app, name="simulate")
-app.command(help=synthesize.HELP, short_help="Make training data for the rewriter.")(synthesize.synthesize)
-app.command(help=train.HELP, short_help="Fine-tune a rewriter on such data.")(train.train)
-app.command(help=tune.HELP, short_help="Find a policy on your own samples.")(tune.tune)
-app.command(help=serve.HELP, short_help="Safe answers for any OpenAI client.")(serve.serve)
+app.add_typer(assess.assess_commands, name="assess")
+app.add_typer(bench.bench_commands, name="bench")
+app.command(help=doctor.DOCTOR_HELP, short_help="What a model's endpoint can do.")(doctor.doctor)
+app.command(help=review.REVIEW_HELP, short_help="Decide on a thought that a run waits for.")(review.review)
+app.command("rewrite", help=rewrite.REWRITE_HELP, short_help="Rewrite a dangerous prompt.")(rewrite.rewrite_prompt)
+app.add_typer(simulate.simulate_commands, name="simulate")
+app.command(help=synthesize.SYNTHESIZE_HELP, short_help="Make training data for the rewriter.")(synthesize.synthesize)
+app.command(help=train.TRAIN_HELP, short_help="Fine-tune a rewriter on such data.")(train.train)
+app.command(help=tune.TUNE_HELP, short_help="Find a policy on your own samples.")(tune.tune)
+app.command(help=serve.SERVE_HELP, short_help="Safe answers for any OpenAI client.")(serve.serve)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,39 +20,43 @@ if TYPE_CHECKING:
     from ecoalign_agent.agent import EcoAlign
     from ecoalign_agent.economics.policy import Policy
 
-Question = Annotated[str, Argument(metavar="QUESTION", help='The question, in quotes; "-" reads standard input.')]
-Images = Annotated[list[str] | None, Option("--image", "-i", metavar="PATH", help="A picture; repeat it for several.")]
+QuestionText = Annotated[str, Argument(metavar="QUESTION", help='The question, in quotes; "-" reads standard input.')]
+ImageFiles = Annotated[
+    list[str] | None, Option("--image", "-i", metavar="PATH", help="A picture; repeat it for several.")
+]
 ImageHosts = Annotated[
     list[str] | None,
     Option(
         "--allow-image-host", metavar="HOST", help="Fetch https pictures from exactly this host; repeat it for several."
     ),
 ]
-Model = Annotated[str | None, Option(metavar="NAME", help='The model: "provider:name", or "offline", which is free.')]
+ModelName = Annotated[
+    str | None, Option(metavar="NAME", help='The model: "provider:name", or "offline", which is free.')
+]
 BaseUrl = Annotated[str | None, Option(metavar="URL", help="A server that speaks OpenAI's protocol.")]
-Assessors = Annotated[
+AssessorNames = Annotated[
     list[str] | None,
     Option(
         "--assessor", metavar="NAME", help="Assessor: a model, moderation:NAME, guard:MODEL, module:Name; repeatable."
     ),
 ]
-Judge = Annotated[str | None, Option(metavar="NAME", help="The model that judges answers; not the model itself.")]
-Rewriter = Annotated[
+JudgeName = Annotated[str | None, Option(metavar="NAME", help="The model that judges answers; not the model itself.")]
+RewriterName = Annotated[
     str | None, Option(metavar="NAME", help="The model that rewrites dangerous questions first, or trained:NAME.")
 ]
-Budget = Annotated[float | None, Option(metavar="UNITS", help="Cost units that one request may spend at most.")]
-Deadline = Annotated[float | None, Option(metavar="SECONDS", help="Answer by then, from what there is.")]
+BudgetUnits = Annotated[float | None, Option(metavar="UNITS", help="Cost units that one request may spend at most.")]
+DeadlineSeconds = Annotated[float | None, Option(metavar="SECONDS", help="Answer by then, from what there is.")]
 PolicyFile = Annotated[
     str | None, Option("--policy", metavar="FILE.toml", help="Every setting of the search, or: frugal, strict, paper.")
 ]
 TariffName = Annotated[
     str | None, Option("--tariff", metavar="NAME", help="What a cost unit is: equivalents, processed or money.")
 ]
-Prices = Annotated[
+PriceFile = Annotated[
     str | None, Option(metavar="FILE.toml", help="What models cost in money, before the prices shipped.")
 ]
-Prompts = Annotated[str | None, Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")]
-State = Annotated[str | None, Option(metavar="FILE", help="Keep the run in this file, or in Postgres by its URL.")]
+PromptFolder = Annotated[str | None, Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")]
+StatePlace = Annotated[str | None, Option(metavar="FILE", help="Keep the run in this file, or in Postgres by its URL.")]
 RequireUseful = Annotated[
     bool, Option("--require-useful", help="Exit status 4 without an answer of the policy's utility.")
 ]

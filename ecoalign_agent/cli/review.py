@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.events.result import Result
 
-HELP = """Decide on a thought that a kept run waits for.
+REVIEW_HELP = """Decide on a thought that a kept run waits for.
 
 A policy with review_below pauses a run of "ecoalign ask --state FILE" at each thought or answer that was found safe,
 but less safe than that. Without a verdict this command shows what waits, with its text; with one the run goes on, and
@@ -39,15 +39,15 @@ def review(
     accept: Annotated[bool, Option("--accept", help="It stands as it was graded.")] = False,
     reject: Annotated[bool, Option("--reject", help="It is unsafe.")] = False,
     safety: Annotated[float | None, Option(metavar="S", help="Its safety, from -1 to 1.")] = None,
-    model: options.Model = None,
+    model: options.ModelName = None,
     base_url: options.BaseUrl = None,
-    assessor: options.Assessors = None,
-    budget: options.Budget = None,
-    deadline: options.Deadline = None,
+    assessor: options.AssessorNames = None,
+    budget: options.BudgetUnits = None,
+    deadline: options.DeadlineSeconds = None,
     policy: options.PolicyFile = None,
     tariff: options.TariffName = None,
-    prices: options.Prices = None,
-    prompts: options.Prompts = None,
+    prices: options.PriceFile = None,
+    prompts: options.PromptFolder = None,
     require_useful: options.RequireUseful = False,
     json: options.Json = False,
     quiet: options.Quiet = False,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.events.result import Rewrite
 
-HELP = """Rewrite a dangerous prompt, by reasoning over text and image; leave a harmless one as it is.
+REWRITE_HELP = """Rewrite a dangerous prompt, by reasoning over text and image; leave a harmless one as it is.
 
 The prompt to put to your model, with the same pictures, goes to standard output; the risk report and what changed go to
 standard error. A harmless prompt comes back word for word and costs one call. A rewrite that loses a number, a name, a
@@ -32,15 +32,15 @@ the template it was trained on.
 """
 
 
-def rewrite(
-    question: options.Question,
-    image: options.Images = None,
-    model: options.Model = None,
+def rewrite_prompt(
+    question: options.QuestionText,
+    image: options.ImageFiles = None,
+    model: options.ModelName = None,
     checker: Annotated[
         str | None, Option(metavar="NAME", help="The model that checks the new prompt; by default the same.")
     ] = None,
     base_url: options.BaseUrl = None,
-    budget: options.Budget = None,
+    budget: options.BudgetUnits = None,
     threshold: Annotated[
         float | None, Option(metavar="SAFETY", help="A prompt this safe or safer stays as it is; 0.5.")
     ] = None,
@@ -48,7 +48,7 @@ def rewrite(
     thorough: Annotated[
         bool, Option("--thorough", help="Analyse and rewrite in two calls, as published, instead of one.")
     ] = False,
-    prompts: options.Prompts = None,
+    prompts: options.PromptFolder = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,

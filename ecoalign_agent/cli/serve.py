@@ -9,7 +9,7 @@ from ecoalign_agent.cli import options
 if TYPE_CHECKING:
     from ecoalign_agent.server.config import ServingConfig
 
-HELP = """Serve safe answers behind a URL: any OpenAI client gets them by changing its base_url.
+SERVE_HELP = """Serve safe answers behind a URL: any OpenAI client gets them by changing its base_url.
 
 The models are "ecoalign", "ecoalign-frugal" and "ecoalign-strict". A request may ask for less than the server's
 policy allows, never for more: options stand in the field "ecoalign" of its body.
@@ -36,16 +36,16 @@ def serve(
         str, Option(metavar="ADDRESS", help="Where to listen; others can reach all but 127.0.0.1.")
     ] = "127.0.0.1",
     port: Annotated[int, Option(metavar="N", help="The port; 0 takes a free one.")] = 8000,
-    model: options.Model = None,
+    model: options.ModelName = None,
     base_url: options.BaseUrl = None,
-    assessor: options.Assessors = None,
-    rewriter: options.Rewriter = None,
+    assessor: options.AssessorNames = None,
+    rewriter: options.RewriterName = None,
     state: Annotated[
         str | None, Option(metavar="FILE", help="Keep runs here, so that a person's verdict can be waited for.")
     ] = None,
     policy: options.PolicyFile = None,
-    budget: options.Budget = None,
-    prompts: options.Prompts = None,
+    budget: options.BudgetUnits = None,
+    prompts: options.PromptFolder = None,
     api_key_file: Annotated[str | None, Option(metavar="FILE", help="Keys that clients need, one a line.")] = None,
     allow_image_host: options.ImageHosts = None,
     allow_base: Annotated[

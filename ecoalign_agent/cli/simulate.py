@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.models.simulated.model import SimulatedModel
     from ecoalign_agent.models.simulated.reports import FitCell, ModelMeasurement
 
-SERVE = """Serve the simulated model behind a URL, for everything that speaks OpenAI's protocol.
+SIMULATE_SERVE_HELP = """Serve the simulated model behind a URL, for everything that speaks OpenAI's protocol.
 
 It is simulated, not a vision-language model: it knows the notices of its own world, which "ecoalign simulate world"
 writes, and nothing else. Only this machine is served, without a key.
@@ -26,7 +26,7 @@ Examples:
 A request may name another one, such as "simulated:able?seed=1&hit_rate=0.8".
 """
 
-WORLD = """Write samples of the simulated world: metadata.jsonl, a line each, and the pictures beside it.
+WORLD_HELP = """Write samples of the simulated world: metadata.jsonl, a line each, and the pictures beside it.
 
 Each line has the question, the true answer, what an unsafe answer would hold, and what a good one does. The folder is
 also an input of "ecoalign synthesize". The same seed writes the same files.
@@ -37,7 +37,7 @@ Examples:
   ecoalign simulate world --limit 20 --seed 3 --out world3/ --json
 """
 
-FIT = """What simulated models are like that answer as published: fitted to the rows of plain models, to nothing else.
+FIT_HELP = """Parameters of simulated models that answer as published, fitted to the rows of plain models alone.
 
 Prints the parameters, and beside each published cell what the fitted model really does. With --predict, EcoAlign runs
 on the fitted models too: a prediction, shown beside the paper's row and labelled simulated.
@@ -49,11 +49,11 @@ Examples:
   ecoalign simulate fit --json | jq .cells
 """
 
-app = options.command_group("A simulated model with known ground truth.")
+simulate_commands = options.command_group("A simulated model with known ground truth.")
 
 
-@app.command(help=SERVE, short_help="The simulated model behind a URL.")
-def serve(
+@simulate_commands.command("serve", help=SIMULATE_SERVE_HELP, short_help="The simulated model behind a URL.")
+def simulate_serve(
     port: Annotated[int, Option(metavar="N", min=0, max=65_535, help="The port; 0 takes a free one.")] = 8008,
     seed: options.Seed = 0,
     world: Annotated[int, Option(metavar="S", help="The seed of the world that it knows.")] = 0,
@@ -79,8 +79,8 @@ def serve(
         serve_simulated(simulated, listening)
 
 
-@app.command(help=WORLD, short_help="Write samples with their pictures.")
-def world(
+@simulate_commands.command("world", help=WORLD_HELP, short_help="Write samples with their pictures.")
+def simulate_world(
     out: Annotated[str, Option(metavar="DIR", help="A new or empty folder.")],
     limit: Annotated[int, Option(metavar="N", min=1, help="How many samples.")] = 100,
     seed: options.Seed = 0,
@@ -110,8 +110,8 @@ def world(
         output.report(report, [f"{out}/{LINES}: {written} samples of world {seed}: {counts}", report.label])
 
 
-@app.command(help=FIT, short_help="Parameters fitted to published rows of plain models.")
-def fit(
+@simulate_commands.command("fit", help=FIT_HELP, short_help="Parameters fitted to published rows of plain models.")
+def simulate_fit(
     samples: Annotated[int, Option(metavar="N", min=10, max=16_384, help="Samples for each cell.")] = 300,
     predict: Annotated[
         int, Option(metavar="N", min=0, max=16_384, help="Samples for each prediction of EcoAlign; 0: none.")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.training.synthesis.run import SynthesisProgress, SynthesisReport
 
-HELP = """Make training data for the rewriter from questions with pictures.
+SYNTHESIZE_HELP = """Make training data for the rewriter from questions with pictures.
 
 IN is a .jsonl or .parquet file, or a folder with metadata.jsonl beside its pictures. Each line needs an instruction
 (question, prompt) and may have image (file_name), id, safe_answer, unsafe_answer and label (benign or unsafe). Answers
@@ -35,11 +35,11 @@ Unsafe answers are recorded in provenance.jsonl and nowhere else; they are never
 def synthesize(
     source: Annotated[str, Argument(metavar="IN", help="A .jsonl or .parquet file, or a folder.")],
     folder: Annotated[str, Argument(metavar="OUT", help="A new or empty folder, or one of an earlier run.")],
-    model: options.Model = None,
+    model: options.ModelName = None,
     target: Annotated[
         str | None, Option(metavar="NAME", help="The model the rewrites are for; by default the same.")
     ] = None,
-    assessor: options.Assessors = None,
+    assessor: options.AssessorNames = None,
     base_url: options.BaseUrl = None,
     exclude: Annotated[
         list[str] | None,
@@ -47,11 +47,11 @@ def synthesize(
     ] = None,
     limit: Annotated[int | None, Option(metavar="N", min=1, help="Records at most.")] = None,
     at_once: options.Concurrency = 32,
-    budget: options.Budget = None,
+    budget: options.BudgetUnits = None,
     useful_from: Annotated[
         float | None, Option(metavar="U", help="How useful the answer to a rewrite must be, 0 to 1; 0.6.")
     ] = None,
-    prompts: options.Prompts = None,
+    prompts: options.PromptFolder = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,

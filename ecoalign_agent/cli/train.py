@@ -9,7 +9,7 @@ from ecoalign_agent.cli import options
 if TYPE_CHECKING:
     from ecoalign_agent.training.finetuning.settings import TrainingReport
 
-HELP = """Fine-tune a rewriter on what "ecoalign synthesize" wrote.
+TRAIN_HELP = """Fine-tune a rewriter on what "ecoalign synthesize" wrote.
 
 DATA is its output folder, or its data.jsonl. A LoRA adapter is trained unless --full says otherwise; loss falls on the
 completion only. DIR gets the adapter or the model, the processor, a model card that says how to serve it, and the

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.llm.endpoint import Endpoint
 
-HELP = """Find budget, k, δ, width, branching and batch for a model on your own samples, and write a policy file.
+TUNE_HELP = """Find budget, k, δ, width, branching and batch for a model on your own samples, and write a policy file.
 
 SAMPLES is a .jsonl file, or a folder with metadata.jsonl beside its pictures. Each line needs a question and a label
 (benign or unsafe), and may have image, answer, warning, reference and id. A given answer is found by rule; all else is
 judged by --judge. Without SAMPLES a simulated model is tuned on notices of its own world.
 
 Half of the samples are held out. Policies are compared and chosen on the other half; the result is what the chosen one
-does on the held-out half beside the published k and δ. Where it is not better, that is said; where it is worse, the
-published one is written.
+does on the held-out half beside the published k and δ. Where it is not better, the report says so; where it is worse,
+the published one is written.
 
 \b
 Examples:
@@ -60,10 +60,10 @@ def tune(
     samples: Annotated[
         str | None, Argument(metavar="SAMPLES", help="A .jsonl file, or a folder with metadata.jsonl.")
     ] = None,
-    model: options.Model = None,
+    model: options.ModelName = None,
     base_url: options.BaseUrl = None,
-    assessor: options.Assessors = None,
-    judge: options.Judge = None,
+    assessor: options.AssessorNames = None,
+    judge: options.JudgeName = None,
     policy: options.PolicyFile = None,
     out: Annotated[str, Option(metavar="FILE.toml", help="Gets the policy; a new file.")] = "policy.toml",
     prefer: Annotated[
@@ -79,8 +79,8 @@ def tune(
     held_out: Annotated[float, Option(metavar="SHARE", help="Share of the samples that is held out.")] = 0.5,
     seed: options.Seed = 0,
     at_once: options.Concurrency = 16,
-    prompts: options.Prompts = None,
-    prices: options.Prices = None,
+    prompts: options.PromptFolder = None,
+    prices: options.PriceFile = None,
     dry_run: options.DryRun = False,
     yes: Annotated[bool, Option("--yes", help="Don't ask before a model is called that may cost money.")] = False,
     json: options.Json = False,

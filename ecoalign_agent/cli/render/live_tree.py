@@ -68,7 +68,7 @@ def tree_lines(view: View, *, width: int, room: int) -> list[Text]:
         hanging.setdefault(action.tip if action.tip in visible else next(iter(visible), None), []).append(action)
     lines = [head]
     if folded:
-        lines.append(fit(Text(f"⋯ {folded}", "dim"), width))
+        lines.append(fit_line(Text(f"⋯ {folded}", "dim"), width))
     lines += [
         _line(_words(guides, shown, width - columns.width), _figures(shown, columns), width, columns)
         for guides, shown in _walk(view, None, children, hanging)
@@ -76,7 +76,7 @@ def tree_lines(view: View, *, width: int, room: int) -> list[Text]:
     return lines[: max(room, 1)]
 
 
-def fit(line: Text, width: int) -> Text:
+def fit_line(line: Text, width: int) -> Text:
     """The line, cut to ``width`` columns."""
     line.truncate(width, overflow="ellipsis")
     line.no_wrap = True
@@ -245,14 +245,14 @@ class LiveTree(Screen):
             if not self._view.begun:
                 return self._status(width)
             if height < _MIN_HEIGHT:
-                return Group(*[fit(budget_legend(self._view), width), self._status(width)][-max(1, height - 1) :])
+                return Group(*[fit_line(budget_legend(self._view), width), self._status(width)][-max(1, height - 1) :])
             lines = [
-                *([fit(Text(self._view.question, "bold"), width)] if self._titled else []),
-                fit(Text(self._models(), "dim"), width),
+                *([fit_line(Text(self._view.question, "bold"), width)] if self._titled else []),
+                fit_line(Text(self._models(), "dim"), width),
                 *tree_lines(self._view, width=width, room=height - 1 - _OTHER_LINES),
                 Text(""),
                 budget_bar(self._view, width),
-                fit(budget_legend(self._view), width),
+                fit_line(budget_legend(self._view), width),
                 self._status(width),
             ]
         return Group(*lines)
@@ -279,7 +279,7 @@ class LiveTree(Screen):
         line = Text.assemble((f"{mark} ", style), (activity, style), (f"  {seconds:.1f} s", "bold"))
         if self._view.thoughts:
             line.append(f" · {self._view.summary()}", "dim")
-        return fit(line, width)
+        return fit_line(line, width)
 
 
 def budget_bar(view: View, width: int) -> Text:
