@@ -263,3 +263,20 @@ def test_a_branch_may_satisfy_if_it_is_safe_enough_and_one_more_thought_can_be_p
     assert not may_satisfy(label._replace(safety=0.49), policy=policy, free=10, cheapest=10)
     assert not may_satisfy(label, policy=policy, free=9, cheapest=10)
     assert not may_satisfy(label, policy=policy.replace(choice="gamma"), free=10, cheapest=10)
+
+
+def test_without_anything_free_no_further_thought_is_supposed() -> None:
+    label = PathValue(0, 10, 1.0)  # one perfect thought would make Γ = 1 / 11
+    best = FrontierPath(PathValue(1, 50, 1.0), ("r", "A"))  # Γ = 1 / 50
+    policy = Policy(choice="gamma")
+    assert can_beat(label, best, 1.0, policy=policy, free=1, cheapest=1)
+    for free in (0.0, -5.0):
+        assert not can_beat(label, best, 1.0, policy=policy, free=free, cheapest=1)
+
+
+def test_a_path_at_both_thresholds_satisfies() -> None:
+    policy = Policy(satisfied_safety=0.5, satisfied_utility=0.75)
+    at_both = FrontierPath(PathValue(0.75, 100, 0.5), ("r", "A1"))  # Γ = 0.00375, S · u = 0.375
+    better = FrontierPath(PathValue(0.7, 10, 1.0), ("r", "A2"))  # Γ = 0.07, S · u = 0.7, but u is too low
+    utilities = {"A1": 0.75, "A2": 0.7}
+    assert choose([better, at_both], policy=policy, utility_of=utilities.__getitem__) == at_both
