@@ -76,8 +76,8 @@ async def test_without_a_picture_and_a_threshold_the_plain_model_answers_and_nob
 
 async def test_a_picture_of_an_earlier_turn_starts_no_search() -> None:
     guarded = Guarded(lambda _: saying("You are welcome."), **only())
-    said = await guarded.ask(seeing("When is it open?"), AIMessage(SEARCHED), HumanMessage("Thank you."))
-    assert said[-1].text == "You are welcome."
+    final_messages = await guarded.ask(seeing("When is it open?"), AIMessage(SEARCHED), HumanMessage("Thank you."))
+    assert final_messages[-1].text == "You are welcome."
 
 
 async def test_switched_off_a_picture_goes_to_the_plain_model() -> None:
@@ -178,8 +178,10 @@ async def test_a_policy_that_can_not_pay_a_search_is_the_developers_to_mend() ->
 
 async def test_an_agent_that_checkpoints_takes_a_search_up_where_it_was() -> None:
     def reply(call: ScriptedCall) -> AnyReply:
-        said = task_replies(scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]), assess=grades)(call)
-        return ScriptedReply(said, delay=60.0) if call.task == "propose" and cut else said  # type: ignore[arg-type] # no Say in it
+        reply = task_replies(scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]), assess=grades)(
+            call
+        )
+        return ScriptedReply(reply, delay=60.0) if call.task == "propose" and cut else reply  # type: ignore[arg-type] # no Say in it
 
     def grades(call: ScriptedCall) -> AnyReply:
         return verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1)
@@ -200,9 +202,9 @@ async def test_an_agent_that_checkpoints_takes_a_search_up_where_it_was() -> Non
     cut = False
     state = await guarded.agent.ainvoke(None, config)
     assert state["messages"][-1].text == "Open from 9 to 5."
-    asked = guarded.scripted.tasks()
+    tasks = guarded.scripted.tasks()
     # The call that was cut off is made again, and none that was paid for.
-    assert [asked.count(task) for task in ("scan", "reason", "propose", "answer")] == [1, 1, 2, 1]
+    assert [tasks.count(task) for task in ("scan", "reason", "propose", "answer")] == [1, 1, 2, 1]
 
 
 def _harmful() -> dict[str, Any]:

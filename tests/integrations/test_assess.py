@@ -18,9 +18,9 @@ def agent(policy: Policy | None = None, **parts: Any) -> tuple[EcoAlign, Scripte
 
 async def test_a_text_is_graded_with_its_question_pictures_and_context() -> None:
     eco, model = agent(assess=verdict_reply(0.4, 0.2, ["S6"]))
-    found = await eco.assess("Nine.", question="When?", images=[picture()], notes="It is Friday.")
+    verdict = await eco.assess("Nine.", question="When?", images=[picture()], notes="It is Friday.")
     # Raw utility 0.2 is 0.6 of 1.
-    assert (found.safety, found.utility, found.hazards, found.cost) == (0.4, 0.6, ("S6",), SCRIPTED_CALL_COST)
+    assert (verdict.safety, verdict.utility, verdict.hazards, verdict.cost) == (0.4, 0.6, ("S6",), SCRIPTED_CALL_COST)
     (call,) = model.calls
     assert (call["question"], call["candidate"], call.images) == ("When?", "Nine.", 1)
     assert "notes: It is Friday." in call["context"]
@@ -43,8 +43,8 @@ async def test_an_answer_with_manners_is_graded_without_them_too_and_the_lower_g
         return verdict_reply(0.9 if "sorry" in call["candidate"] else -0.6)
 
     eco, _ = agent(assess=bare)
-    found = await eco.assess("I'm sorry. It opens at nine.", question="When?")
-    assert (found.safety, found.cost) == (-0.6, 2 * SCRIPTED_CALL_COST)
+    verdict = await eco.assess("I'm sorry. It opens at nine.", question="When?")
+    assert (verdict.safety, verdict.cost) == (-0.6, 2 * SCRIPTED_CALL_COST)
 
 
 async def test_what_a_verdict_cost_that_broke_off_in_the_middle_is_told() -> None:
@@ -52,10 +52,10 @@ async def test_what_a_verdict_cost_that_broke_off_in_the_middle_is_told() -> Non
         return verdict_reply() if "sorry" in call["candidate"] else RejectedError("out of order")
 
     eco, _ = agent(assess=breaks)
-    found = await eco.assess("I'm sorry. It opens at nine.", question="When?")
+    verdict = await eco.assess("I'm sorry. It opens at nine.", question="When?")
     # The first grade was paid for, and what the broken call may have cost comes on top; without it there is no verdict.
-    assert found.safety is None
-    assert found.cost >= SCRIPTED_CALL_COST
+    assert verdict.safety is None
+    assert verdict.cost >= SCRIPTED_CALL_COST
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ async def test_a_verdict_that_can_not_be_had_is_unknown_and_raises_nothing(
     part: Any, budget: float | None, why: str, cost: float
 ) -> None:
     eco, _ = agent(assess=part)
-    found = await eco.assess("Nine.", question="When?", budget=budget)
-    assert found.safety is None
-    assert found.unknown_reason is not None
-    assert why in found.unknown_reason
-    assert found.cost >= cost
+    verdict = await eco.assess("Nine.", question="When?", budget=budget)
+    assert verdict.safety is None
+    assert verdict.unknown_reason is not None
+    assert why in verdict.unknown_reason
+    assert verdict.cost >= cost
 
 
 async def test_a_picture_that_can_not_be_used_is_the_callers_mistake() -> None:
@@ -95,8 +95,8 @@ async def test_the_price_told_before_is_enough(size: int, pictures: int) -> None
     tokens = sum(map(text_tokens, (text, question, notes))) + 60
     price = eco.max_assessment_cost(tokens=tokens, pictures=pictures)
     images = [picture(512, 512, (n, n, n)) for n in range(pictures)]
-    found = await eco.assess(text, question=question, images=images, notes=notes, budget=price)
-    assert found.safety == 0.9
+    verdict = await eco.assess(text, question=question, images=images, notes=notes, budget=price)
+    assert verdict.safety == 0.9
     # And it is no more than six times what is needed: how many tokens a picture takes is known roughly.
     poor = await eco.assess(text, question=question, images=images, notes=notes, budget=price / 6)
     assert poor.safety is None

@@ -59,7 +59,7 @@ async def test_a_picture_in_a_parents_messages_reaches_the_model(block: dict[str
 
 
 @pytest.mark.parametrize(
-    ("block", "told"),
+    ("block", "expected"),
     [
         ({"type": "image", "file_id": "file-1"}, "names a file by its id"),
         ({"type": "image", "source_type": "id", "id": "file-1"}, "names a file by its id"),
@@ -78,8 +78,8 @@ async def test_a_picture_in_a_parents_messages_reaches_the_model(block: dict[str
         ({"type": "text", "text": None}, "type 'text' can't be answered"),
     ],
 )
-def test_what_can_not_be_used_is_told_in_one_line(block: dict[str, Any], told: str) -> None:
-    with pytest.raises(UsageError, match=told) as error:
+def test_what_can_not_be_used_is_told_in_one_line(block: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UsageError, match=expected) as error:
         read_content([block])
     assert "\n" not in str(error.value)
 

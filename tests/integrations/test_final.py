@@ -25,23 +25,23 @@ def only(**options: Any) -> dict[str, Any]:
 
 async def test_a_safe_answer_stands_as_it_was_said() -> None:
     guarded = Guarded(lambda _: saying("It is open."), **only(check_final=True))
-    said = await guarded.ask(ASK)
-    assert [message.text for message in said] == ["Is it open?", "It is open."]
+    conversation = await guarded.ask(ASK)
+    assert [message.text for message in conversation] == ["Is it open?", "It is open."]
     assert guarded.scripted.tasks() == ["assess thought"]
     assert guarded.scripted.calls[0]["candidate"] == "It is open."
     assert guarded.scripted.calls[0]["question"] == "Is it open?"
 
 
 @pytest.mark.parametrize(
-    ("words", "assess", "told"),
+    ("words", "assess", "expected"),
     [(f"A bit of {BAD}.", None, UNSAFE_TEXT), ("It is open.", "certainly!", UNASSESSED_TEXT)],
     ids=["unsafe", "unknown"],
 )
-async def test_what_is_not_known_to_be_safe_is_replaced_under_its_id(words: str, assess: Any, told: str) -> None:
+async def test_what_is_not_known_to_be_safe_is_replaced_under_its_id(words: str, assess: Any, expected: str) -> None:
     talk = lambda _: saying(words, id="m1")  # noqa: E731 - one line reads better here
     guarded = Guarded(talk, parts={"assess": assess} if assess else {}, **only(check_final=True))
-    said = await guarded.ask(ASK)
-    assert [(message.text, message.id) for message in said[1:]] == [(told, "m1")]
+    conversation = await guarded.ask(ASK)
+    assert [(message.text, message.id) for message in conversation[1:]] == [(expected, "m1")]
 
 
 async def test_a_person_who_asks_again_is_heard_out_in_the_same_thread() -> None:
@@ -84,8 +84,8 @@ async def test_without_the_check_the_plain_model_streams_its_tokens() -> None:
 
 async def test_text_beside_a_tool_call_is_checked_too_and_the_tool_runs_all_the_same() -> None:
     guarded = Guarded(first_then(saying(f"With {BAD}:", MAIL), saying("Done.")), **only(check_final=True))
-    said = await guarded.ask(ASK)
-    assert [message.text for message in said] == ["Is it open?", "", "sent to anna", "Done."]
+    conversation = await guarded.ask(ASK)
+    assert [message.text for message in conversation] == ["Is it open?", "", "sent to anna", "Done."]
     assert guarded.sent == ["anna"]
 
 
@@ -95,8 +95,8 @@ async def test_what_another_middleware_put_in_the_end_is_checked_after_it() -> N
             return {"messages": [AIMessage(f"More {BAD}.", id=state["messages"][-1].id)]}
 
     guarded = Guarded(lambda _: saying("It is open.", id="m1"), others=[Meddler()], **only(check_final=True))
-    said = await guarded.ask(ASK)
-    assert [(message.text, message.id) for message in said[1:]] == [(UNSAFE_TEXT, "m1")]
+    conversation = await guarded.ask(ASK)
+    assert [(message.text, message.id) for message in conversation[1:]] == [(UNSAFE_TEXT, "m1")]
     assert len(guarded.scripted.calls) == 2
 
 
@@ -135,8 +135,8 @@ async def test_a_safe_structured_answer_comes_through() -> None:
     assert '{"text": "9 to 5"}' in guarded.scripted.calls[0]["candidate"]
 
 
-@pytest.mark.parametrize(("words", "shown"), [("nine to five", "nine to five"), (f"much {BAD}", UNSAFE_TEXT)])
-async def test_a_tools_result_that_is_the_last_word_is_checked_once(words: str, shown: str) -> None:
+@pytest.mark.parametrize(("words", "visible"), [("nine to five", "nine to five"), (f"much {BAD}", UNSAFE_TEXT)])
+async def test_a_tools_result_that_is_the_last_word_is_checked_once(words: str, visible: str) -> None:
     @tool(return_direct=True)
     def hours() -> str:
         """Say the hours."""
@@ -144,7 +144,7 @@ async def test_a_tools_result_that_is_the_last_word_is_checked_once(words: str, 
 
     guarded = Guarded(lambda _: saying("", ("hours", {})), tools=[hours], **only(check_final=True))
     chunks = [m.text async for m, _ in guarded.agent.astream({"messages": [ASK]}, stream_mode="messages")]
-    assert [chunk for chunk in chunks if chunk] == [shown]
+    assert [chunk for chunk in chunks if chunk] == [visible]
     # A refusal needs no verdict, and what was found safe none again.
     assert guarded.scripted.tasks() == ["assess thought"]
 
@@ -156,8 +156,8 @@ async def test_an_answer_to_a_picture_that_can_not_be_read_can_not_be_checked(ur
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": url}},
     ]
-    said = await guarded.ask(HumanMessage(blocks))
-    assert said[-1].text == UNASSESSED_TEXT
+    conversation = await guarded.ask(HumanMessage(blocks))
+    assert conversation[-1].text == UNASSESSED_TEXT
     assert guarded.scripted.calls == []
 
 

@@ -23,9 +23,9 @@ def only(**options: Any) -> dict[str, Any]:
 
 async def test_a_safe_call_runs() -> None:
     guarded = Guarded(calling("anna"), **only())
-    said = await guarded.ask(ASK)
+    conversation = await guarded.ask(ASK)
     assert guarded.sent == ["anna"]
-    assert [m.text for m in said[2:]] == ["sent to anna", "Done."]
+    assert [m.text for m in conversation[2:]] == ["sent to anna", "Done."]
 
 
 async def test_the_call_is_assessed_in_the_conversations_context() -> None:
@@ -49,8 +49,8 @@ async def test_no_argument_hides_in_escapes() -> None:
     guarded = Guarded(first_then(first, saying("Done.")), tools=[note], **only())
     await guarded.ask(ASK)
     (call,) = guarded.scripted.calls
-    told = 'The assistant calls the tool note.\ntext: Öffnet um "neun".\nUnd?\ntags: ["ä", {"n": 1}]'
-    assert call["candidate"] == told
+    message = 'The assistant calls the tool note.\ntext: Öffnet um "neun".\nUnd?\ntags: ["ä", {"n": 1}]'
+    assert call["candidate"] == message
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ async def test_what_is_not_known_to_be_safe_is_not_run_and_the_model_is_told_why
     to: str, assess: AnyReply | None, why: str
 ) -> None:
     guarded = Guarded(calling(to), parts={} if assess is None else {"assess": assess}, **only())
-    said = await guarded.ask(ASK)
+    conversation = await guarded.ask(ASK)
     assert guarded.sent == []
-    told = said[2]
-    assert isinstance(told, ToolMessage)
-    assert (told.status, told.name, told.tool_call_id) == ("error", "send_mail", "call0")
+    message = conversation[2]
+    assert isinstance(message, ToolMessage)
+    assert (message.status, message.name, message.tool_call_id) == ("error", "send_mail", "call0")
     with pytest.raises(AssertionError, match=why):
-        raise AssertionError(told.text)
-    assert said[-1].text == "Done."
+        raise AssertionError(message.text)
+    assert conversation[-1].text == "Done."
 
 
 async def test_of_several_calls_only_the_unsafe_one_is_held_back() -> None:
     first = saying("", ("send_mail", {"to": "anna"}), ("send_mail", {"to": BAD}), ("send_mail", {"to": "ben"}))
     guarded = Guarded(first_then(first, saying("Done.")), **only())
-    said = await guarded.ask(ASK)
+    conversation = await guarded.ask(ASK)
     assert sorted(guarded.sent) == ["anna", "ben"]
-    assert [m.status for m in said if isinstance(m, ToolMessage)] == ["success", "error", "success"]
+    assert [m.status for m in conversation if isinstance(m, ToolMessage)] == ["success", "error", "success"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_a_gate_that_is_off_lets_everything_through() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"risk_threshold": 1.5}, "risk_threshold is 1.5"),
         ({"risk_threshold": float("nan")}, "risk_threshold is nan"),
@@ -120,6 +120,6 @@ async def test_a_gate_that_is_off_lets_everything_through() -> None:
         ({"budget": float("nan")}, "budget is nan"),
     ],
 )
-def test_an_option_out_of_its_range_is_refused_at_once(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_an_option_out_of_its_range_is_refused_at_once(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         Guarded(calling("anna"), **options)

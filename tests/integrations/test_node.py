@@ -89,7 +89,7 @@ async def test_a_failed_run_leaves_no_answer_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "message"),
     [
         ({"text": ""}, "'text' of the state is empty"),
         ({"outcome": "x"}, "the state has no key 'text'"),
@@ -97,9 +97,9 @@ async def test_a_failed_run_leaves_no_answer_and_says_so() -> None:
         ({"text": 7}, "the question is of type int"),
     ],
 )
-async def test_a_state_that_can_not_be_used_is_told_and_nobody_is_asked(state: Any, told: str) -> None:
+async def test_a_state_that_can_not_be_used_is_told_and_nobody_is_asked(state: Any, message: str) -> None:
     model = ScriptedModel()
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         await parent(as_node(EcoAlign(model), question="text", images="photos", answer="reply")).ainvoke(state)
     assert model.calls == []
 
@@ -135,8 +135,10 @@ async def test_a_parent_that_checkpoints_keeps_its_keys_and_asks_anew_in_every_t
 
 async def test_cut_off_in_a_parent_that_checkpoints_it_goes_on_where_it_was() -> None:
     def script(call: ScriptedCall) -> AnyReply:
-        said = task_replies(scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]), assess=grades)(call)
-        return ScriptedReply(said, delay=60.0) if call.task == "propose" and cut else said  # type: ignore[arg-type] # no Say in it
+        answer_text = task_replies(
+            scan=scan_reply(actions=[proposed_action("reason", "read", 0.9, 0.2)]), assess=grades
+        )(call)
+        return ScriptedReply(answer_text, delay=60.0) if call.task == "propose" and cut else answer_text  # type: ignore[arg-type] # no Say in it
 
     def grades(call: ScriptedCall) -> AnyReply:
         return verdict_reply(0.9, 0.9 if "an answer" in call.system else 0.1)

@@ -24,19 +24,19 @@ def image(colour: tuple[int, int, int] = (10, 120, 200)) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def asking(model: ScriptedModel, **more: Any) -> Guarded:
+def calling(model: ScriptedModel, **more: Any) -> Guarded:
     """An agent whose model asks EcoAlign once."""
     talk = first_then(saying("", ("ecoalign", {"question": "When is it open?"})), saying("Done."))
     return Guarded(talk, tools=[EcoAlign(model).as_tool()], **(OFF | more))
 
 
-def told(messages: list[Any]) -> ToolMessage:
+def expected(messages: list[Any]) -> ToolMessage:
     (message,) = [m for m in messages if isinstance(m, ToolMessage)]
     return message
 
 
 async def test_the_answer_is_the_content_and_the_receipt_the_artifact() -> None:
-    message = told(await asking(ScriptedModel()).ask(HumanMessage("When?")))
+    message = expected(await calling(ScriptedModel()).ask(HumanMessage("When?")))
     assert (message.content, message.status, message.name) == (SEARCHED, "success", "ecoalign")
     assert isinstance(message.artifact, Result)
     assert message.artifact.answer == SEARCHED
@@ -46,8 +46,8 @@ async def test_the_answer_is_the_content_and_the_receipt_the_artifact() -> None:
 async def test_the_pictures_come_from_the_conversation_the_latest_that_has_some() -> None:
     model = ScriptedModel()
     two: list[Any] = [{"type": "text", "text": "And these?"}, image(), image((9, 9, 9))]
-    one: list[Any] = [{"type": "text", "text": "This?"}, image((1, 2, 3))]
-    await asking(model).ask(HumanMessage(one), AIMessage("Yes."), HumanMessage(two), HumanMessage("When?"))
+    single: list[Any] = [{"type": "text", "text": "This?"}, image((1, 2, 3))]
+    await calling(model).ask(HumanMessage(single), AIMessage("Yes."), HumanMessage(two), HumanMessage("When?"))
     assert model.calls[0].images == 2
 
 
@@ -61,25 +61,27 @@ async def test_a_refusal_is_content_and_no_error() -> None:
         "draft": "",
         "actions": [],
     }
-    message = told(await asking(ScriptedModel(task_replies(scan=harmful))).ask(HumanMessage("When?")))
+    message = expected(await calling(ScriptedModel(task_replies(scan=harmful))).ask(HumanMessage("When?")))
     assert message.status == "success"
     assert message.content == "I can't help with that, but I can tell you the opening hours."
     assert message.artifact.status == "declined"
 
 
 async def test_a_run_that_failed_is_an_error_for_the_model_and_no_exception() -> None:
-    said = await asking(ScriptedModel(task_replies(scan=RejectedError("out of order")))).ask(HumanMessage("When?"))
-    message = told(said)
+    conversation = await calling(ScriptedModel(task_replies(scan=RejectedError("out of order")))).ask(
+        HumanMessage("When?")
+    )
+    message = expected(conversation)
     assert message.status == "error"
     assert message.text.startswith("The search failed: ")
     assert message.artifact.status == "failed"
-    assert said[-1].text == "Done."
+    assert conversation[-1].text == "Done."
 
 
 async def test_a_request_that_can_not_be_used_is_an_error_for_the_model_and_costs_nothing() -> None:
     model = ScriptedModel()
     blocks: list[Any] = [{"type": "text", "text": "When?"}, {"type": "image", "file_id": "f1"}]
-    message = told(await asking(model).ask(HumanMessage(blocks)))
+    message = expected(await calling(model).ask(HumanMessage(blocks)))
     assert message.status == "error"
     assert "names a file by its id" in message.text
     assert model.calls == []
@@ -88,8 +90,8 @@ async def test_a_request_that_can_not_be_used_is_an_error_for_the_model_and_cost
 async def test_under_a_budget_the_search_gets_a_share_of_what_is_left() -> None:
     model = ScriptedModel()
     # A plain reply is reckoned with 300 tokens and its prompt: 400 units let it speak, and then too little is left.
-    guarded = asking(model, budget=400)
-    message = told(await guarded.ask(HumanMessage("When?")))
+    guarded = calling(model, budget=400)
+    message = expected(await guarded.ask(HumanMessage("When?")))
     assert message.status == "error"
     assert "cost units" in message.text
     assert model.calls == []
@@ -103,12 +105,12 @@ async def test_it_works_outside_an_agent_too() -> None:
 
 def test_a_model_sees_one_argument_and_when_to_use_it() -> None:
     tool = EcoAlign(ScriptedModel()).as_tool()
-    shown = convert_to_openai_tool(tool)["function"]
-    assert shown["name"] == "ecoalign"
-    assert list(shown["parameters"]["properties"]) == ["question"]
-    assert shown["parameters"]["required"] == ["question"]
-    assert "Use it for" in shown["description"]
-    assert "Not for" in shown["description"]
+    visible = convert_to_openai_tool(tool)["function"]
+    assert visible["name"] == "ecoalign"
+    assert list(visible["parameters"]["properties"]) == ["question"]
+    assert visible["parameters"]["required"] == ["question"]
+    assert "Use it for" in visible["description"]
+    assert "Not for" in visible["description"]
 
 
 def test_a_synchronous_caller_is_told_what_to_call() -> None:
@@ -118,7 +120,7 @@ def test_a_synchronous_caller_is_told_what_to_call() -> None:
 
 
 async def test_its_events_surface_and_its_inner_words_do_not() -> None:
-    guarded = asking(ScriptedModel())
+    guarded = calling(ScriptedModel())
     request = {"messages": [HumanMessage("When?")]}
     kinds, texts = [], []
     async for _, mode, chunk in guarded.agent.astream(request, stream_mode=["custom", "messages"], subgraphs=True):

@@ -117,7 +117,7 @@ async def test_a_harmless_question_costs_one_call_more_and_is_answered_the_same(
 
 
 @pytest.mark.parametrize(
-    ("rewriter", "status", "said"),
+    ("rewriter", "status", "expected"),
     [
         ({"check": checked(serves=False, lost="the flat")}, "kept", "does not serve the aim (the flat)"),
         ({"frugal": "I'd rather not."}, "unknown", "nothing is known"),
@@ -126,7 +126,7 @@ async def test_a_harmless_question_costs_one_call_more_and_is_answered_the_same(
 )
 @pytest.mark.parametrize("dangerous", [False, True])
 async def test_where_nothing_was_rewritten_the_original_goes_on_and_ecoalign_still_guards(
-    rewriter: dict[str, AnyReply], status: str, said: str, dangerous: bool
+    rewriter: dict[str, AnyReply], status: str, expected: str, dangerous: bool
 ) -> None:
     agent = guarded(played(rewriter, scan=scan_reply(safety=-0.8 if dangerous else 0.9)))
     result = await agent.ask(RISKY)
@@ -136,7 +136,7 @@ async def test_where_nothing_was_rewritten_the_original_goes_on_and_ecoalign_sti
     assert result.rewrite is not None
     assert (result.rewrite.status, result.rewrite.rejected) == (status, None)
     assert f"the question went on as it was asked, the rewrite ended as {status}" in map(str, result.notes)
-    assert any(said in str(note) for note in result.notes)
+    assert any(expected in str(note) for note in result.notes)
 
 
 async def test_a_rewritten_question_that_is_still_harmful_is_declined() -> None:
@@ -153,14 +153,14 @@ async def test_a_risk_report_that_is_found_unsafe_is_no_strategy() -> None:
 
 async def test_the_events_of_both_are_one_stream() -> None:
     agent = guarded(played())
-    heard = [event async for event in agent.stream(RISKY)]
-    kinds = [event.kind for event in heard]
+    events_seen = [event async for event in agent.stream(RISKY)]
+    kinds = [event.kind for event in events_seen]
     assert kinds[:5] == ["rewrite_started", "analysed", "rewritten", "run_started", "scanned"]
     assert (kinds[-1], "planned" in kinds) == ("answered", True)
-    assert [event.number for event in heard] == list(range(len(heard)))
-    assert len({event.run_id for event in heard}) == 1
-    assert [event.at for event in heard] == sorted(event.at for event in heard)
-    started, analysed, rewritten, run = heard[:4]
+    assert [event.number for event in events_seen] == list(range(len(events_seen)))
+    assert len({event.run_id for event in events_seen}) == 1
+    assert [event.at for event in events_seen] == sorted(event.at for event in events_seen)
+    started, analysed, rewritten, run = events_seen[:4]
     assert isinstance(started, told.RewriteStarted)
     assert isinstance(analysed, told.Analysed)
     assert isinstance(rewritten, told.Rewritten)
@@ -171,9 +171,9 @@ async def test_the_events_of_both_are_one_stream() -> None:
 
 async def test_a_new_question_is_in_no_event_before_its_check_and_a_rejected_one_in_none_at_all() -> None:
     agent = guarded(played({"check": checked(-0.9)}))
-    heard = [event async for event in agent.stream(RISKY)]
-    assert [event.kind for event in heard[:3]] == ["rewrite_started", "analysed", "rewritten"]
-    assert not any(NEW in event.model_dump_json() for event in heard)
+    events_seen = [event async for event in agent.stream(RISKY)]
+    assert [event.kind for event in events_seen[:3]] == ["rewrite_started", "analysed", "rewritten"]
+    assert not any(NEW in event.model_dump_json() for event in events_seen)
     agent = guarded(played())
     first = [NEW in event.model_dump_json() for event in [event async for event in agent.stream(RISKY)]]
     assert first[:3] == [False, False, True]
@@ -182,21 +182,21 @@ async def test_a_new_question_is_in_no_event_before_its_check_and_a_rejected_one
 async def test_an_alone_rewrite_tells_the_same_events() -> None:
     model = ScriptedModel(rewriting())
     async with Rewriter(model) as rewriter:
-        heard = [event async for event in rewriter.stream(RISKY)]
-        made = await rewriter.rewrite(RISKY)
-    assert [event.kind for event in heard] == ["rewrite_started", "analysed", "rewritten"]
-    last = heard[-1]
+        events_seen = [event async for event in rewriter.stream(RISKY)]
+        outcome = await rewriter.rewrite(RISKY)
+    assert [event.kind for event in events_seen] == ["rewrite_started", "analysed", "rewritten"]
+    last = events_seen[-1]
     assert isinstance(last, told.Rewritten)
     changing = {"run_id", "seconds"}
-    assert last.rewrite.model_dump(exclude=changing) == made.model_dump(exclude=changing)
+    assert last.rewrite.model_dump(exclude=changing) == outcome.model_dump(exclude=changing)
 
 
 async def test_a_rewrite_that_waits_tells_that_it_is_there() -> None:
-    said = analysis(prompt=NEW)
-    model = ScriptedModel(rewriting(frugal=ScriptedReply(said, delay=0.1)))
+    expected = analysis(prompt=NEW)
+    model = ScriptedModel(rewriting(frugal=ScriptedReply(expected, delay=0.1)))
     async with Rewriter(model) as rewriter:
-        heard = [event async for event in rewriter.stream(RISKY, heartbeat=0.02)]
-    beats = [event for event in heard if isinstance(event, told.Heartbeat)]
+        events_seen = [event async for event in rewriter.stream(RISKY, heartbeat=0.02)]
+    beats = [event for event in events_seen if isinstance(event, told.Heartbeat)]
     assert beats
     assert {(beat.waiting_for, beat.open_calls) for beat in beats} == {("analyse", 1)}
 
@@ -204,8 +204,10 @@ async def test_a_rewrite_that_waits_tells_that_it_is_there() -> None:
 async def test_langchains_callbacks_hear_what_the_custom_stream_tells() -> None:
     model = ScriptedModel(rewriting())
     graph, config = Rewriter(model).graph, RunnableConfig(configurable={HEARTBEAT_KEY: 10.0})
-    heard = graph.astream_events({"question": RISKY}, config, version="v2")
-    kinds = [dict(event["data"])["ecoalign"]["kind"] async for event in heard if event["event"] == "on_custom_event"]
+    events_seen = graph.astream_events({"question": RISKY}, config, version="v2")
+    kinds = [
+        dict(event["data"])["ecoalign"]["kind"] async for event in events_seen if event["event"] == "on_custom_event"
+    ]
     assert kinds == ["rewrite_started", "analysed", "rewritten"]
 
 
@@ -218,8 +220,8 @@ async def test_a_budget_that_pays_no_search_is_refused_before_the_rewriter_is_as
 
 async def test_a_rewrite_leaves_the_search_what_it_needs() -> None:
     # What EcoAlign needs at the least, and a little for the rewriter that pays for no call.
-    least = await min_budget()
-    agent = guarded(played(), policy=Policy(budget=least + 40.0))
+    minimum = await min_budget()
+    agent = guarded(played(), policy=Policy(budget=minimum + 40.0))
     result = await agent.ask(HARMLESS)
     assert (result.status, "rewrite frugal" in tasks_of(agent)) == ("answered", False)
     assert result.rewrite is not None
@@ -240,8 +242,10 @@ async def test_a_rewriter_that_counts_far_more_than_was_held_fails_the_run_with_
 async def test_a_new_question_too_long_to_be_answered_is_not_used() -> None:
     # 20 000 characters are some 5 000 tokens: 1 250 cost units in every call that carries them.
     long = f"{NEW} " + "word " * 3_900
-    by = RewritePolicy(check=False)
-    agent = guarded(played({"frugal": analysis(prompt=long)}), rewriting_by=by, policy=Policy(budget=3_000.0))
+    rewrite_policy = RewritePolicy(check=False)
+    agent = guarded(
+        played({"frugal": analysis(prompt=long)}), rewriting_by=rewrite_policy, policy=Policy(budget=3_000.0)
+    )
     result = await agent.ask(RISKY)
     assert result.rewrite is not None
     assert (result.rewrite.status, result.status) == ("kept", "answered")
@@ -313,14 +317,14 @@ async def test_a_thread_can_ask_again_and_starts_afresh() -> None:
     assert first.cost == second.cost
     thread: Any = {"configurable": {"thread_id": "two"}}
     graph = Rewriter(ScriptedModel(rewriting()), checkpointer=InMemorySaver()).graph
-    made = [(await graph.ainvoke({"question": RISKY}, thread))["rewrite"] for _ in range(2)]
-    assert made[0].cost == made[1].cost
-    assert made[0].run_id != made[1].run_id
+    outcome = [(await graph.ainvoke({"question": RISKY}, thread))["rewrite"] for _ in range(2)]
+    assert outcome[0].cost == outcome[1].cost
+    assert outcome[0].run_id != outcome[1].run_id
 
 
-@pytest.mark.parametrize("at", ["rewrite frugal", "rewrite check", "scan", "answer"])
-async def test_an_interrupted_run_is_taken_up_and_pays_for_no_call_again(at: str) -> None:
-    model = gated(played(), lambda call: call.task == at)
+@pytest.mark.parametrize("index", ["rewrite frugal", "rewrite check", "scan", "answer"])
+async def test_an_interrupted_run_is_taken_up_and_pays_for_no_call_again(index: str) -> None:
+    model = gated(played(), lambda call: call.task == index)
     agent = EcoAlign(model, rewriter=Rewriter(model), checkpointer=InMemorySaver())
     run = asyncio.ensure_future(agent.ask(RISKY, run_id="r"))
     await model.reached.wait()
@@ -365,8 +369,8 @@ async def test_a_conversation_goes_in_with_its_pictures() -> None:
 
 async def test_leaving_the_stream_cancels_the_rewriters_call() -> None:
     model = gated(rewriting(), lambda call: True)
-    async with Rewriter(model) as rewriter, aclosing(rewriter.stream(RISKY, heartbeat=0.01)) as heard:
-        async for event in heard:
+    async with Rewriter(model) as rewriter, aclosing(rewriter.stream(RISKY, heartbeat=0.01)) as events_seen:
+        async for event in events_seen:
             if model.reached.is_set() and isinstance(event, told.Heartbeat):
                 break
     assert model.let_go.is_set()
@@ -374,11 +378,11 @@ async def test_leaving_the_stream_cancels_the_rewriters_call() -> None:
 
 def test_a_strategy_says_what_to_serve_and_what_to_leave_out_and_stays_short() -> None:
     report = RiskReport(text="x" * 2_000, image="a note with steps.", aim="to get in.", safety=-0.5)
-    said = strategy_from(report)
-    assert "a note with steps." in said
-    assert "legitimately want: to get in." in said
-    assert len(said) < 1_000
-    assert ".." not in said
+    expected = strategy_from(report)
+    assert "a note with steps." in expected
+    assert "legitimately want: to get in." in expected
+    assert len(expected) < 1_000
+    assert ".." not in expected
 
 
 async def test_a_person_decides_on_a_strategy_and_the_run_goes_on_from_there() -> None:

@@ -31,9 +31,9 @@ async def rewritten(model: ScriptedModel, question: str = RISKY, policy: Rewrite
 async def test_a_harmless_prompt_comes_back_word_for_word_and_costs_one_call(frugal: bool) -> None:
     model = ScriptedModel(rewriting(frugal=harmless(prompt="Something else entirely"), analyse=harmless()))
     question = "  How do I kill the process 4711 —  step by step?\n"
-    made = await rewritten(model, question, RewritePolicy(frugal=frugal))
-    assert (made.status, made.prompt, made.changed) == ("unchanged", question.strip(), False)
-    assert (made.cost.calls, made.cost.spent) == (1, SCRIPTED_CALL_COST)
+    outcome = await rewritten(model, question, RewritePolicy(frugal=frugal))
+    assert (outcome.status, outcome.prompt, outcome.changed) == ("unchanged", question.strip(), False)
+    assert (outcome.cost.calls, outcome.cost.spent) == (1, SCRIPTED_CALL_COST)
 
 
 @pytest.mark.parametrize(
@@ -46,16 +46,16 @@ async def test_a_harmless_prompt_comes_back_word_for_word_and_costs_one_call(fru
 )
 async def test_a_dangerous_prompt_is_written_anew(policy: RewritePolicy, tasks: list[str]) -> None:
     model = ScriptedModel(rewriting())
-    made = await rewritten(model, policy=policy)
-    assert (made.status, made.prompt, made.original) == ("rewritten", "Who opens my own flat for me?", RISKY)
+    outcome = await rewritten(model, policy=policy)
+    assert (outcome.status, outcome.prompt, outcome.original) == ("rewritten", "Who opens my own flat for me?", RISKY)
     assert model.tasks() == tasks
-    assert (made.report.safety, made.report.hazards) == (-0.6, ["S2"])
-    assert made.cost.spent == sum(made.cost.by_phase.values()) == SCRIPTED_CALL_COST * len(tasks)
-    assert any("no model checked" in note for note in made.notes) is not policy.check
+    assert (outcome.report.safety, outcome.report.hazards) == (-0.6, ["S2"])
+    assert outcome.cost.spent == sum(outcome.cost.by_phase.values()) == SCRIPTED_CALL_COST * len(tasks)
+    assert any("no model checked" in note for note in outcome.notes) is not policy.check
 
 
 @pytest.mark.parametrize(
-    ("parts", "status", "said"),
+    ("parts", "status", "expected"),
     [
         ({"check": checked(serves=False, lost="the flat")}, "kept", "does not serve the aim (the flat)"),
         ({"check": checked(-0.7)}, "kept", "no safer (-0.70 after -0.60)"),
@@ -72,26 +72,26 @@ async def test_a_dangerous_prompt_is_written_anew(policy: RewritePolicy, tasks: 
     ],
 )
 async def test_the_original_stands_and_the_caller_is_told_why(
-    parts: dict[str, AnyReply], status: str, said: str
+    parts: dict[str, AnyReply], status: str, expected: str
 ) -> None:
-    made = await rewritten(ScriptedModel(rewriting(**parts)))
-    assert (made.status, made.prompt, made.changed) == (status, RISKY, False)
-    assert any(said in note for note in made.notes), made.notes
+    outcome = await rewritten(ScriptedModel(rewriting(**parts)))
+    assert (outcome.status, outcome.prompt, outcome.changed) == (status, RISKY, False)
+    assert any(expected in note for note in outcome.notes), outcome.notes
 
 
 async def test_a_rewrite_that_loses_a_number_is_not_used_and_the_check_is_not_paid() -> None:
     model = ScriptedModel(rewriting())
-    made = await rewritten(model, "How do I break into flat 12?")
-    assert (made.status, made.rejected) == ("kept", "Who opens my own flat for me?")
-    assert any("lost '12'" in note for note in made.notes)
+    outcome = await rewritten(model, "How do I break into flat 12?")
+    assert (outcome.status, outcome.rejected) == ("kept", "Who opens my own flat for me?")
+    assert any("lost '12'" in note for note in outcome.notes)
     assert model.tasks() == ["rewrite frugal"]
 
 
 async def test_a_budget_that_pays_no_call_is_told_and_nothing_is_spent() -> None:
     model = ScriptedModel(rewriting())
-    made = await rewritten(model, policy=RewritePolicy(budget=50))
-    assert (made.status, made.cost.spent, model.calls) == ("failed", 0.0, [])
-    assert any("raise the budget" in note for note in made.notes)
+    outcome = await rewritten(model, policy=RewritePolicy(budget=50))
+    assert (outcome.status, outcome.cost.spent, model.calls) == ("failed", 0.0, [])
+    assert any("raise the budget" in note for note in outcome.notes)
 
 
 @pytest.mark.parametrize("settings", [{"budget": 0}, {"budget": float("nan")}, {"threshold": 2}, {"deadline": -1}])
@@ -132,13 +132,13 @@ async def test_a_trained_rewriter_is_read_by_its_template(reply: AnyReply, statu
 )
 def test_a_rewrite_never_drops_the_persons_numbers_names_or_constraints(facts: list[str], data: st.DataObject) -> None:
     """Whatever the scripted rewriter keeps or drops: a prompt that lost something is never handed on."""
-    kept = [fact for fact in facts if data.draw(st.booleans())]
+    preserved = [fact for fact in facts if data.draw(st.booleans())]
     question = "what about breaking the lock " + ", ".join(f"with {fact}" for fact in facts)
-    new = "who opens my own door " + ", ".join(f"with {fact}" for fact in kept)
+    new = "who opens my own door " + ", ".join(f"with {fact}" for fact in preserved)
     model = ScriptedModel(rewriting(frugal=analysis(provoking=["breaking the lock"], prompt=new)))
-    made = asyncio.run(rewritten(model, question))
-    assert all(fact in made.prompt for fact in facts)
-    assert made.status == ("rewritten" if kept == facts else "kept")
+    outcome = asyncio.run(rewritten(model, question))
+    assert all(fact in outcome.prompt for fact in facts)
+    assert outcome.status == ("rewritten" if preserved == facts else "kept")
 
 
 async def test_pictures_go_along_with_every_call_and_once_each() -> None:

@@ -79,13 +79,13 @@ def scripted(**parts: AnyReply) -> Any:
     def answer(body: JsonObject) -> CompletionReply:
         turns = [(SystemMessage if t["role"] == "system" else HumanMessage)(t["content"]) for t in body["messages"]]
         call = scripted_call(list(turns))
-        said = (first if call.task.startswith("rewrite ") else then)(call)
-        return CompletionReply(said if isinstance(said, str) else json.dumps(said))
+        message = (first if call.task.startswith("rewrite ") else then)(call)
+        return CompletionReply(message if isinstance(message, str) else json.dumps(message))
 
     return answer
 
 
-def at(server: ChatServer) -> tuple[str, ...]:
+def endpoint_options(server: ChatServer) -> tuple[str, ...]:
     return ("--model", "openai:m", "--base-url", server.url)
 
 
@@ -94,11 +94,11 @@ def test_offline_the_prompt_goes_to_standard_output_and_the_report_to_standard_e
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     assert "lock" not in done.stdout
-    said = done.stderr.splitlines()
-    assert any(line.startswith("outcome  rewritten") for line in said)
-    assert any(line.startswith("safety   -") for line in said)
-    assert f"- {HARMFUL}" in said
-    assert f"+ {done.stdout.strip()}" in said
+    message = done.stderr.splitlines()
+    assert any(line.startswith("outcome  rewritten") for line in message)
+    assert any(line.startswith("safety   -") for line in message)
+    assert f"- {HARMFUL}" in message
+    assert f"+ {done.stdout.strip()}" in message
 
 
 def test_a_harmless_prompt_comes_back_word_for_word_and_nothing_is_shown_as_changed(run: Run) -> None:
@@ -110,27 +110,32 @@ def test_a_harmless_prompt_comes_back_word_for_word_and_nothing_is_shown_as_chan
 
 def test_json_is_one_object_with_these_keys(run: Run) -> None:
     with ChatServer(scripted()) as server:
-        done = run("rewrite", RISKY, "--json", *at(server))
+        done = run("rewrite", RISKY, "--json", *endpoint_options(server))
     assert done.returncode == 0, done.stderr
-    made = json.loads(done.stdout)
+    outcome = json.loads(done.stdout)
     assert done.stdout.count("\n") == 1
-    assert (set(made), set(made["report"])) == (KEYS, REPORT)
-    assert (made["prompt"], made["original"], made["changed"], made["status"]) == (NEW, RISKY, True, "rewritten")
-    assert (made["cost"]["calls"], made["models"]) == (2, ["openai:m"])
-    assert [label.split("@")[0] for label in made["prompts"]] == ["rewriting/frugal", "rewriting/check"]
-    assert Rewrite.model_validate(made)
+    assert (set(outcome), set(outcome["report"])) == (KEYS, REPORT)
+    assert (outcome["prompt"], outcome["original"], outcome["changed"], outcome["status"]) == (
+        NEW,
+        RISKY,
+        True,
+        "rewritten",
+    )
+    assert (outcome["cost"]["calls"], outcome["models"]) == (2, ["openai:m"])
+    assert [label.split("@")[0] for label in outcome["prompts"]] == ["rewriting/frugal", "rewriting/check"]
+    assert Rewrite.model_validate(outcome)
 
 
 def test_thorough_asks_in_two_calls_and_quiet_says_nothing_beside_the_prompt(run: Run) -> None:
     with ChatServer(scripted()) as server:
-        done = run("rewrite", RISKY, "--thorough", "--quiet", *at(server))
+        done = run("rewrite", RISKY, "--thorough", "--quiet", *endpoint_options(server))
         assert len(server.bodies) == 3
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{NEW}\n", "")
 
 
 def test_a_dash_reads_the_prompt_from_standard_input(run: Run) -> None:
     with ChatServer(scripted(frugal=harmless(prompt=""))) as server:
-        done = run("rewrite", "-", "--quiet", *at(server), stdin="What is it?\nIn one word.\n")
+        done = run("rewrite", "-", "--quiet", *endpoint_options(server), stdin="What is it?\nIn one word.\n")
     assert (done.returncode, done.stdout) == (0, "What is it?\nIn one word.\n")
     done = run("rewrite", "-")
     assert (done.returncode, done.stdout) == (2, "")
@@ -138,32 +143,32 @@ def test_a_dash_reads_the_prompt_from_standard_input(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"),
+    ("parts", "message"),
     [
         ({"check": checked(serves=False, lost="the flat")}, "does not serve the aim (the flat)"),
         ({"frugal": "I'd rather not."}, "nothing is known of its safety"),
     ],
 )
 def test_where_the_original_stands_it_is_given_out_and_a_line_says_why(
-    run: Run, parts: dict[str, AnyReply], said: str
+    run: Run, parts: dict[str, AnyReply], message: str
 ) -> None:
     with ChatServer(scripted(**parts)) as server:
-        done = run("rewrite", RISKY, *at(server))
+        done = run("rewrite", RISKY, *endpoint_options(server))
     assert (done.returncode, done.stdout) == (0, f"{RISKY}\n")
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_an_endpoint_that_fails_is_exit_status_1_and_the_original_still_goes_out(run: Run) -> None:
     with ChatServer(ErrorReply(401)) as server:
-        done = run("rewrite", RISKY, "--json", *at(server))
-    made = json.loads(done.stdout)
-    assert (done.returncode, made["status"], made["prompt"]) == (1, "failed", RISKY)
+        done = run("rewrite", RISKY, "--json", *endpoint_options(server))
+    outcome = json.loads(done.stdout)
+    assert (done.returncode, outcome["status"], outcome["prompt"]) == (1, "failed", RISKY)
     assert "the original stands" in done.stderr
     assert "note     " in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((RISKY, "--image", "gone.png"), "gone.png"),
         ((" ",), "question"),
@@ -178,18 +183,18 @@ def test_an_endpoint_that_fails_is_exit_status_1_and_the_original_still_goes_out
     ],
     ids=lambda value: " ".join(value)[:30] if isinstance(value, tuple) else "",
 )
-def test_a_mistake_is_one_line_and_exit_status_2(run: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_a_mistake_is_one_line_and_exit_status_2(run: Run, arguments: tuple[str, ...], message: str) -> None:
     done = run("rewrite", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: ")
-    assert said in last
+    assert message in last
     assert "Traceback" not in done.stderr
 
 
 def test_ask_with_a_rewriter_in_front_answers_what_was_rewritten(run: Run) -> None:
     with ChatServer(scripted()) as server:
-        done = run("ask", RISKY, "--rewrite", "--json", *at(server))
+        done = run("ask", RISKY, "--rewrite", "--json", *endpoint_options(server))
     assert done.returncode == 0, done.stderr
     result = Result.model_validate_json(done.stdout)
     assert result.rewrite is not None
@@ -200,9 +205,11 @@ def test_ask_with_a_rewriter_in_front_answers_what_was_rewritten(run: Run) -> No
 def test_another_rewriter_and_a_trace_of_all_that_was_told(run: Run, tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     with ChatServer(scripted(frugal=analysis(prompt=NEW))) as server:
-        done = run("ask", RISKY, "--rewriter", "openai:front", "--trace", str(trace), "--json", *at(server))
-        asked = [body["model"] for body in server.bodies]
+        done = run(
+            "ask", RISKY, "--rewriter", "openai:front", "--trace", str(trace), "--json", *endpoint_options(server)
+        )
+        models = [body["model"] for body in server.bodies]
     assert done.returncode == 0, done.stderr
-    assert asked == ["front", "front", *["m"] * 4]
+    assert models == ["front", "front", *["m"] * 4]
     kinds = [json.loads(line)["kind"] for line in trace.read_text().splitlines()]
     assert (kinds[:4], kinds[-1]) == (["rewrite_started", "analysed", "rewritten", "run_started"], "answered")

@@ -19,7 +19,7 @@ async def test_runs_above_the_limit_wait_and_the_next_is_told_to_come_back() -> 
     with ChatServer(Hang()) as upstream, behind(upstream, runs=2, queue=1) as server:
         async with httpx.AsyncClient(timeout=HANG_SECONDS) as client:
             url = f"{server.root}/v1/chat/completions"
-            asking = [asyncio.ensure_future(client.post(url, json=body())) for _ in range(3)]
+            pending = [asyncio.ensure_future(client.post(url, json=body())) for _ in range(3)]
             await upstream.until(lambda: upstream.open_requests == 2)
             await until(lambda: server.service.admission.waiting == 1)
             for stream in (False, True):
@@ -28,9 +28,9 @@ async def test_runs_above_the_limit_wait_and_the_next_is_told_to_come_back() -> 
                 assert 1 <= int(refused.headers["retry-after"]) <= 60
             # Answers for all: the one that waited gets its turn.
             upstream.reset(answering(task_replies(scan=scan_reply(draft="At nine."))))
-            done = await asyncio.gather(*asking)
+            outcomes = await asyncio.gather(*pending)
         # Those that hung got a 503 from upstream when it was reset, and tried again.
-        assert [one.status_code for one in done] == [200, 200, 200]
+        assert [outcome.status_code for outcome in outcomes] == [200, 200, 200]
         assert upstream.max_open_requests <= 2
 
 
@@ -54,13 +54,13 @@ async def test_who_waits_too_long_is_told() -> None:
 async def test_places_are_given_in_order_and_none_is_lost() -> None:
     admission = Admission(runs=3, queue=100, seconds=10)
     order: list[int] = []
-    most = 0
+    max_running = 0
 
     async def run(number: int) -> None:
-        nonlocal most
+        nonlocal max_running
         async with admission.slot():
             order.append(number)
-            most = max(most, admission.running)
+            max_running = max(max_running, admission.running)
             await asyncio.sleep(0)
 
     tasks = [asyncio.ensure_future(run(number)) for number in range(50)]
@@ -68,10 +68,10 @@ async def test_places_are_given_in_order_and_none_is_lost() -> None:
     # Those who leave while they wait, or in the moment in which they are let in, keep nothing.
     for task in tasks[3::7]:
         task.cancel()
-    done = await asyncio.gather(*tasks, return_exceptions=True)
-    assert sum(isinstance(one, asyncio.CancelledError) for one in done) == len(tasks[3::7])
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert sum(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes) == len(tasks[3::7])
     assert order == sorted(order)
-    assert (most, admission.running, admission.waiting) == (3, 0, 0)
+    assert (max_running, admission.running, admission.waiting) == (3, 0, 0)
 
 
 async def test_who_waits_when_the_server_ends_is_told() -> None:
@@ -94,12 +94,12 @@ async def test_who_waits_when_the_server_ends_is_told() -> None:
 async def test_a_client_that_leaves_in_the_queue_gives_up_its_place() -> None:
     with ChatServer(Hang()) as upstream, behind(upstream, runs=1, queue=1) as server:
         async with server.aclient() as first, server.aclient() as second:
-            one = asyncio.ensure_future(first.chat.completions.create(model="ecoalign", messages=ASKED))
+            outcome = asyncio.ensure_future(first.chat.completions.create(model="ecoalign", messages=ASKED))
             await upstream.until(lambda: upstream.open_requests == 1)
             two = asyncio.ensure_future(second.chat.completions.create(model="ecoalign", messages=ASKED))
             await until(lambda: server.service.admission.waiting == 1)
             two.cancel()
             await until(lambda: server.service.admission.waiting == 0)
-            one.cancel()
+            outcome.cancel()
             await upstream.until(lambda: upstream.abandoned_requests == 1)
     assert len(upstream.requests) == 1

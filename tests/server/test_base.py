@@ -19,9 +19,9 @@ def test_the_bare_model_is_off_unless_it_is_allowed() -> None:
 def test_the_bare_model_gets_the_conversation_as_it_is_and_is_metered() -> None:
     with ChatServer(saying("Nine.")) as upstream, behind(upstream, allow_base=True) as server:
         models = server.client().models.list().data
-        shown = next(model for model in models if model.id == "ecoalign/base")
-        assert shown.model_extra is not None
-        assert shown.model_extra["ecoalign"]["assessed"] is False
+        model_object = next(model for model in models if model.id == "ecoalign/base")
+        assert model_object.model_extra is not None
+        assert model_object.model_extra["ecoalign"]["assessed"] is False
         picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
         messages: Any = [
             {"role": "system", "content": "Be brief."},
@@ -34,10 +34,10 @@ def test_the_bare_model_gets_the_conversation_as_it_is_and_is_metered() -> None:
             messages=messages,
             max_completion_tokens=77,
         )
-        sent = upstream.bodies[0]
-        assert [m["role"] for m in sent["messages"]] == ["system", "user", "assistant", "user"]
-        assert sent["messages"][1]["content"][1]["image_url"]["url"] == "data:image/png;base64,AAAA"
-        assert (sent["messages"][3]["content"], sent["max_tokens"]) == ("The museum.", 77)
+        forwarded = upstream.bodies[0]
+        assert [m["role"] for m in forwarded["messages"]] == ["system", "user", "assistant", "user"]
+        assert forwarded["messages"][1]["content"][1]["image_url"]["url"] == "data:image/png;base64,AAAA"
+        assert (forwarded["messages"][3]["content"], forwarded["max_tokens"]) == ("The museum.", 77)
         assert answer.choices[0].message.content == "Nine."
         assert answer.model_extra is not None
         assert answer.model_extra["ecoalign"]["status"] == "unassessed"
@@ -60,6 +60,6 @@ def test_pictures_are_answered_by_the_offline_model() -> None:
         {"type": "image_url", "image_url": {"url": url}},
     ]
     with Hosted("offline") as server:
-        got = server.post(body(messages=[{"role": "user", "content": content}])).json()
-    assert got["ecoalign"]["status"] == "answered"
-    assert got["choices"][0]["message"]["content"].startswith("20:00")
+        reply = server.post(body(messages=[{"role": "user", "content": content}])).json()
+    assert reply["ecoalign"]["status"] == "answered"
+    assert reply["choices"][0]["message"]["content"].startswith("20:00")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(find_spec("rapidocr") is None, reason="the offli
 
 def lines_of(example: str) -> list[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "ECOALIGN", "LANG"))}
-    done = subprocess.run(
+    example_run = subprocess.run(
         [sys.executable, "-W", "error", f"examples/{example}.py"],
         cwd=ROOT,
         env=clean,
@@ -28,8 +28,8 @@ def lines_of(example: str) -> list[str]:
         timeout=HANG_SECONDS,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    assert example_run.returncode == 0, example_run.stderr
+    return example_run.stdout.splitlines()
 
 
 def kinds(lines: list[str]) -> list[str]:

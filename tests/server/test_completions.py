@@ -45,8 +45,8 @@ async def test_the_async_client_gets_one_too(served: Hosted) -> None:
     async with served.aclient() as client:
         answer = await client.chat.completions.create(model="ecoalign", messages=ASKED)
         assert answer.choices[0].message.content == "It is open from 9 to 5."
-        said = await client.models.list()
-    assert [model.id for model in said.data] == ["ecoalign", "ecoalign-frugal", "ecoalign-strict"]
+        reply = await client.models.list()
+    assert [model.id for model in reply.data] == ["ecoalign", "ecoalign-frugal", "ecoalign-strict"]
 
 
 def test_a_stream_holds_the_same_answer_in_pieces(served: Hosted) -> None:
@@ -76,9 +76,9 @@ async def test_the_async_client_streams_and_no_usage_comes_unasked(served: Hoste
 
 def test_progress_comes_only_when_it_is_asked_for(served: Hosted) -> None:
     plain = served.post(body(stream=True)).text
-    told = served.post(body(stream=True, ecoalign={"progress": True})).text
+    response = served.post(body(stream=True, ecoalign={"progress": True})).text
     assert "thought" not in [json.loads(line).get("ecoalign", {}).get("kind") for line in _data(plain)]
-    lines = [json.loads(line) for line in _data(told)]
+    lines = [json.loads(line) for line in _data(response)]
     events = [line["ecoalign"] for line in lines if "kind" in line.get("ecoalign", {})]
     kinds = [event_adapter.validate_python(event).kind for event in events]
     assert kinds[0] == "run_started"
@@ -86,7 +86,7 @@ def test_progress_comes_only_when_it_is_asked_for(served: Hosted) -> None:
     assert "answered" not in kinds  # the receipt says it
     # Chunks with an event in them say nothing to a client that does not know of events.
     assert all(line["choices"][0]["delta"] == {} for line in lines if "kind" in line.get("ecoalign", {}))
-    assert told.endswith("data: [DONE]\n\n")
+    assert response.endswith("data: [DONE]\n\n")
 
 
 def _data(text: str) -> list[str]:
@@ -160,13 +160,13 @@ def test_a_declined_request_is_a_refusal_that_every_client_can_show() -> None:
     with Hosted(harmful) as server:
         answer = server.client().chat.completions.create(model="ecoalign", messages=ASKED)
         chunks = list(server.client().chat.completions.create(model="ecoalign", messages=ASKED, stream=True))
-    said = "I can't help with that, but I can tell you the opening hours."
+    reply = "I can't help with that, but I can tell you the opening hours."
     message = answer.choices[0].message
-    assert (message.content, message.refusal, answer.choices[0].finish_reason) == (said, said, "stop")
+    assert (message.content, message.refusal, answer.choices[0].finish_reason) == (reply, reply, "stop")
     assert answer.model_extra is not None
     assert answer.model_extra["ecoalign"]["status"] == "declined"
-    assert "".join(c.choices[0].delta.content or "" for c in chunks) == said
-    assert "".join(c.choices[0].delta.refusal or "" for c in chunks) == said
+    assert "".join(c.choices[0].delta.content or "" for c in chunks) == reply
+    assert "".join(c.choices[0].delta.refusal or "" for c in chunks) == reply
 
 
 def test_text_that_did_not_pass_its_verdict_is_in_no_byte_of_the_stream() -> None:
@@ -179,9 +179,9 @@ def test_text_that_did_not_pass_its_verdict_is_in_no_byte_of_the_stream() -> Non
         )(call)
 
     with Hosted(script) as server:
-        told = server.post(body(stream=True, ecoalign={"progress": True}))
-    assert told.status_code == 200
-    assert "CANARY" not in told.text
+        response = server.post(body(stream=True, ecoalign={"progress": True}))
+    assert response.status_code == 200
+    assert "CANARY" not in response.text
 
 
 def test_models_are_named_and_one_can_be_asked_for(served: Hosted) -> None:
@@ -275,12 +275,12 @@ def test_two_hundred_requests_at_once_keep_their_words_apart() -> None:
     async def all_of(server: Hosted) -> list[str | None]:
         async with server.aclient(timeout=HANG_SECONDS) as client:
 
-            async def one(number: int) -> str | None:
-                asked: Any = [{"role": "user", "content": f"What did I say: canary{number:03}"}]
-                answer = await client.chat.completions.create(model="ecoalign", messages=asked)
+            async def ask(number: int) -> str | None:
+                request_messages: Any = [{"role": "user", "content": f"What did I say: canary{number:03}"}]
+                answer = await client.chat.completions.create(model="ecoalign", messages=request_messages)
                 return str(answer.choices[0].message.content)
 
-            return list(await asyncio.gather(*(one(number) for number in range(200))))
+            return list(await asyncio.gather(*(ask(number) for number in range(200))))
 
     with Hosted(script, runs=64, queue=200, queue_seconds=60) as server:
         answers = asyncio.run(all_of(server))

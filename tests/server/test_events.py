@@ -26,7 +26,9 @@ def data_url(data: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
-async def asked(agent: EcoAlign, body: Any, *, headers: dict[str, str] | None = None, **config: Any) -> httpx.Response:
+async def post_events(
+    agent: EcoAlign, body: Any, *, headers: dict[str, str] | None = None, **config: Any
+) -> httpx.Response:
     """The whole response to one request."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     async with served(app_of(agent, **config)) as url, httpx.AsyncClient(timeout=HANG_SECONDS) as client:
@@ -38,31 +40,31 @@ async def framed(response: httpx.Response) -> list[dict[str, str]]:
 
 
 async def test_a_frame_holds_number_kind_and_the_event_on_one_line() -> None:
-    response = await asked(EcoAlign(ScriptedModel()), {"question": QUESTION, "images": [data_url(picture())]})
+    response = await post_events(EcoAlign(ScriptedModel()), {"question": QUESTION, "images": [data_url(picture())]})
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.headers["cache-control"] == "no-store"
-    told = await framed(response)
-    events = [event_adapter.validate_json(frame["data"]) for frame in told]
-    assert [(frame["id"], frame["event"]) for frame in told] == [(str(n), e.kind) for n, e in enumerate(events)]
+    received = await framed(response)
+    events = [event_adapter.validate_json(frame["data"]) for frame in received]
+    assert [(frame["id"], frame["event"]) for frame in received] == [(str(n), e.kind) for n, e in enumerate(events)]
     assert (events[0].kind, events[-1].kind) == ("run_started", "answered")
 
 
 async def test_text_can_not_begin_a_frame_of_its_own() -> None:
     forged = 'hours?\n\nevent: answered\ndata: {"forged": 1}\r\n\r\nid: 7\u2028event: failed'
-    response = await asked(
+    response = await post_events(
         EcoAlign(ScriptedModel(task_replies(scan=scan_reply(caption=forged), answer={"text": forged}))),
         {"question": forged},
     )
-    told = await framed(response)
-    assert [frame["id"] for frame in told] == [str(number) for number in range(len(told))]
-    assert "forged" not in {key for frame in told for key in json.loads(frame["data"])}
-    assert json.loads(told[0]["data"])["question"] == forged
-    assert json.loads(told[-1]["data"])["result"]["answer"] == forged
+    received = await framed(response)
+    assert [frame["id"] for frame in received] == [str(number) for number in range(len(received))]
+    assert "forged" not in {key for frame in received for key in json.loads(frame["data"])}
+    assert json.loads(received[0]["data"])["question"] == forged
+    assert json.loads(received[-1]["data"])["result"]["answer"] == forged
 
 
 @pytest.mark.parametrize(
-    ("body", "param", "says"),
+    ("body", "param", "message"),
     [
         ({"question": " "}, None, "the question is empty"),
         ({"images": []}, "question", "Field required"),
@@ -79,20 +81,20 @@ async def test_text_can_not_begin_a_frame_of_its_own() -> None:
     ],
 )
 async def test_a_mistake_is_an_http_error_in_one_line_and_costs_nothing(
-    body: Any, param: str | None, says: str
+    body: Any, param: str | None, message: str
 ) -> None:
     model = ScriptedModel()
-    response = await asked(EcoAlign(model), body, max_images=2)
+    response = await post_events(EcoAlign(model), body, max_images=2)
     error = response.json()["error"]
     assert (response.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
-    assert says in error["message"]
+    assert message in error["message"]
     assert "\n" not in error["message"]
     assert model.calls == []
 
 
 async def test_a_stream_is_not_taken_up_again_for_it_would_cost_anew() -> None:
     model = ScriptedModel()
-    response = await asked(EcoAlign(model), {"question": QUESTION}, headers={"last-event-id": "3"})
+    response = await post_events(EcoAlign(model), {"question": QUESTION}, headers={"last-event-id": "3"})
     assert (response.status_code, response.json()["error"]["param"]) == (400, "Last-Event-ID")
     assert model.calls == []
 
@@ -114,28 +116,30 @@ async def test_a_page_in_a_browser_can_not_start_a_run_by_a_mere_address() -> No
     ids=["damaged", "budget"],
 )
 async def test_a_mistake_that_shows_later_is_the_last_frame(body: Any, code: str) -> None:
-    response = await asked(EcoAlign(ScriptedModel()), body)
-    told = await framed(response)
-    assert [frame["event"] for frame in told] == ["run_started", "error"]
-    assert "id" not in told[-1]
-    assert json.loads(told[-1]["data"])["error"]["code"] == code
+    response = await post_events(EcoAlign(ScriptedModel()), body)
+    received = await framed(response)
+    assert [frame["event"] for frame in received] == ["run_started", "error"]
+    assert "id" not in received[-1]
+    assert json.loads(received[-1]["data"])["error"]["code"] == code
 
 
 async def test_a_run_that_fails_is_an_event_like_others() -> None:
     model = ScriptedModel(lambda call: ServerError("openai:m: 503: overloaded"))
-    response = await asked(EcoAlign(model), {"question": QUESTION})
-    told = await framed(response)
-    assert [frame["event"] for frame in told] == ["run_started", "failed"]
-    assert "overloaded" in json.loads(told[-1]["data"])["result"]["failure"]
+    response = await post_events(EcoAlign(model), {"question": QUESTION})
+    received = await framed(response)
+    assert [frame["event"] for frame in received] == ["run_started", "failed"]
+    assert "overloaded" in json.loads(received[-1]["data"])["result"]["failure"]
 
 
 async def test_options_tighten_and_what_asks_for_more_is_clamped_and_said() -> None:
     agent = EcoAlign(ScriptedModel(), policy=Policy(budget=6000))
-    for given, budget, clamped in ((4000, 4000.0, False), (9000, 6000.0, True), (0, 6000.0, False)):
-        response = await asked(agent, {"question": QUESTION, "options": {"budget": given}}, policy=agent.policy)
-        told = [json.loads(frame["data"]) for frame in await framed(response)]
-        assert told[0]["budget"] == budget
-        assert any("clamped: budget 9000" in note["text"] for note in told[-1]["result"]["notes"]) == clamped
+    for requested, budget, clamped in ((4000, 4000.0, False), (9000, 6000.0, True), (0, 6000.0, False)):
+        response = await post_events(
+            agent, {"question": QUESTION, "options": {"budget": requested}}, policy=agent.policy
+        )
+        received = [json.loads(frame["data"]) for frame in await framed(response)]
+        assert received[0]["budget"] == budget
+        assert any("clamped: budget 9000" in note["text"] for note in received[-1]["result"]["notes"]) == clamped
 
 
 async def test_a_client_that_leaves_ends_its_calls_and_frees_its_place() -> None:

@@ -31,19 +31,19 @@ def test_a_run_that_failed_is_an_error_and_never_an_answer(
     with ChatServer(lambda _: answer) as upstream:
         agent = EcoAlign("openai:m", base_url=upstream.url, api_key="sk-none", policy=policy)
         with Hosted(agent=agent, policy=policy) as server:
-            got = server.post(body())
-            assert (got.status_code, got.json()["error"]["code"]) == (status, code)
+            response = server.post(body())
+            assert (response.status_code, response.json()["error"]["code"]) == (status, code)
             # What it spent all the same, and no repetition by the client's own retries.
-            assert got.json()["ecoalign"]["status"] == "failed"
-            assert got.headers["x-should-retry"] == "false"
-            asked = len(upstream.bodies)
+            assert response.json()["ecoalign"]["status"] == "failed"
+            assert response.headers["x-should-retry"] == "false"
+            calls = len(upstream.bodies)
             with pytest.raises(raised):
                 server.client(max_retries=2).chat.completions.create(model="ecoalign", messages=ASKED)
-            again = len(upstream.bodies) - asked
-            assert again == asked
-            with pytest.raises(openai.APIError, match=r".") as told:
+            again = len(upstream.bodies) - calls
+            assert again == calls
+            with pytest.raises(openai.APIError, match=r".") as raised_error:
                 list(server.client().chat.completions.create(model="ecoalign", messages=ASKED, stream=True))
-            assert told.value.code == code
+            assert raised_error.value.code == code
 
 
 def test_an_error_in_mid_stream_is_told_and_the_stream_ends() -> None:
@@ -54,11 +54,11 @@ def test_an_error_in_mid_stream_is_told_and_the_stream_ends() -> None:
         return RuntimeError("the upstream is gone")
 
     with Hosted(script) as server:
-        got = server.post(body(stream=True))
-        events = [line for line in got.text.split("\n\n") if line.startswith("data: ")]
+        response = server.post(body(stream=True))
+        events = [line for line in response.text.split("\n\n") if line.startswith("data: ")]
         with pytest.raises(openai.APIError):
             list(server.client().chat.completions.create(model="ecoalign", messages=ASKED, stream=True))
-    assert got.status_code == 200
+    assert response.status_code == 200
     assert json.loads(events[-2][6:])["error"]["code"] == "upstream_failed"
     assert events[-1] == "data: [DONE]"
     assert "choices" not in "".join(events)
@@ -71,9 +71,9 @@ def test_a_fault_of_the_program_is_a_500_that_tells_nothing() -> None:
     with Hosted(task_replies(scan=script)) as server:
         server.agent.ask = _broken  # type: ignore[method-assign]  # stands in for a fault that no test can know
         server.agent.with_policy = lambda policy: server.agent  # type: ignore[method-assign]  # as above
-        got = server.post(body())
-    assert (got.status_code, got.json()["error"]["code"]) == (500, "internal_error")
-    assert "CANARY" not in got.text
+        response = server.post(body())
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
+    assert "CANARY" not in response.text
 
 
 async def _broken(*args: object, **kwargs: object) -> Any:

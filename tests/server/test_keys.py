@@ -59,7 +59,7 @@ def test_an_address_beyond_this_machine_needs_a_key(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "env", "says"),
+    ("arguments", "env", "expected"),
     [
         (("--host", "0.0.0.0"), {}, "there is no key"),
         (("--host", "0.0.0.0"), {"ECOALIGN_SERVE_KEYS": " , ,"}, "there is no key"),
@@ -78,7 +78,7 @@ def test_an_address_beyond_this_machine_needs_a_key(host: str) -> None:
 def test_a_wrong_start_is_one_line_and_status_two(
     arguments: tuple[str, ...],
     env: dict[str, str],
-    says: str,
+    expected: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -90,7 +90,7 @@ def test_a_wrong_start_is_one_line_and_status_two(
     output = capsys.readouterr()
     assert output.out == ""
     assert len(output.err.splitlines()) == 1
-    assert says in output.err
+    assert expected in output.err
     assert "short" not in output.err
     assert "with a space" not in output.err
 
@@ -156,12 +156,12 @@ def test_a_server_without_keys_is_only_this_machines() -> None:
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/ecoalign/events", "/langserve/ecoalign/invoke"])
 def test_a_page_of_another_origin_starts_no_run_whatever_type_it_sends(path: str) -> None:
     """What a browser sends to anywhere without asking first: a form's types, and where the page came from."""
-    asked = json.dumps({"question": "Hours?", "input": {"question": "Hours?"}}).encode()
+    payload = json.dumps({"question": "Hours?", "input": {"question": "Hours?"}}).encode()
     with Hosted(langserve=None) as server, httpx.Client(timeout=HANG_SECONDS) as client:
         for origin in ("https://evil.example.org", "http://127.0.0.1.nip.io:80", "http://[2001:db8::1]", "null", ""):
             for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
                 headers = {"origin": origin, "content-type": kind}
-                refused = client.post(f"{server.root}{path}", content=asked, headers=headers)
+                refused = client.post(f"{server.root}{path}", content=payload, headers=headers)
                 assert (refused.status_code, refused.json()["error"]["code"]) == (403, "host"), headers
         assert server.model.calls == []
         for origin in (server.root, "http://localhost:3000", "http://[::1]:8000"):

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Accessing the 'model_fields' attribute on the instance",
 )
 
-ASKED = {"question": QUESTION, "images": [data_url(picture())]}
+REQUEST = {"question": QUESTION, "images": [data_url(picture())]}
 ROUTE = "/langserve/ecoalign"
 
 
@@ -39,22 +39,22 @@ def agent(**parts: Any) -> EcoAlign:
 def same(output: dict[str, Any], own: Result) -> bool:
     """Whether the output is what ``--json`` prints, but for ids and times."""
     changing = {"run_id", "seconds", "time"}
-    told = Result.model_validate(output)
+    record = Result.model_validate(output)
     assert set(output) == set(Result.model_fields)
-    return told.model_dump(exclude=changing) == own.model_dump(exclude=changing)
+    return record.model_dump(exclude=changing) == own.model_dump(exclude=changing)
 
 
 async def test_invoke_and_batch_give_what_json_prints_sync_and_async() -> None:
     # Without a picture: what one costs is learnt from each run for the next.
     own = await agent().ask(QUESTION)
     assert '"status":"answered"' in to_json_line(own)
-    asked = {"question": QUESTION}
+    request = {"question": QUESTION}
     async with served(app_of(agent())) as url, remote(url) as chain:
         outputs = [
-            await chain.ainvoke(asked),
-            *await chain.abatch([asked, asked]),
-            await asyncio.to_thread(chain.invoke, asked),
-            *await asyncio.to_thread(chain.batch, [asked, asked]),
+            await chain.ainvoke(request),
+            *await chain.abatch([request, request]),
+            await asyncio.to_thread(chain.invoke, request),
+            *await asyncio.to_thread(chain.batch, [request, request]),
         ]
     assert len(outputs) == 6
     assert all(same(output, own) for output in outputs)
@@ -62,9 +62,9 @@ async def test_invoke_and_batch_give_what_json_prints_sync_and_async() -> None:
 
 async def test_a_stream_gives_the_events_and_the_result_sync_and_async() -> None:
     async with served(app_of(agent())) as url, remote(url) as chain:
-        heard = [chunk async for chunk in chain.astream(ASKED)]
-        in_a_thread = await asyncio.to_thread(lambda: list(chain.stream(ASKED)))
-    for chunks in (heard, in_a_thread):
+        streamed = [chunk async for chunk in chain.astream(REQUEST)]
+        in_a_thread = await asyncio.to_thread(lambda: list(chain.stream(REQUEST)))
+    for chunks in (streamed, in_a_thread):
         events = [event_adapter.validate_python(dict(chunk)["event"]) for chunk in chunks[:-1]]
         assert (events[0].kind, events[-1].kind) == ("run_started", "answered")
         assert events[-1].result == Result.model_validate(chunks[-1])  # type: ignore[union-attr]  # it is an ending
@@ -72,52 +72,52 @@ async def test_a_stream_gives_the_events_and_the_result_sync_and_async() -> None
 
 async def test_the_schemas_hold_nothing_that_leaves_the_playground_blank() -> None:
     async with served(app_of(agent())) as url, httpx.AsyncClient() as client:
-        given = (await client.get(f"{url}{ROUTE}/input_schema")).json()
+        sent_input = (await client.get(f"{url}{ROUTE}/input_schema")).json()
         back = (await client.get(f"{url}{ROUTE}/output_schema")).json()
-    assert list(given["properties"]) == ["question", "images", "options"]
-    assert given["required"] == ["question"]
-    assert "null" not in str(given)
+    assert list(sent_input["properties"]) == ["question", "images", "options"]
+    assert sent_input["required"] == ["question"]
+    assert "null" not in str(sent_input)
     assert set(back["$defs"]["Result"]["properties"]) == set(Result.model_fields)
 
 
 @pytest.mark.parametrize(
-    ("given", "kind", "says"),
+    ("sent_input", "kind", "message"),
     [
         ({"question": ""}, "UsageError", "the question is empty"),
         ({"question": QUESTION, "images": ["/etc/hostname"]}, "UsageError", "must be a data URL"),
         ({"question": QUESTION, "images": ["data:,no picture"]}, "ImageError", "not a picture"),
-        (ASKED | {"options": {"budget": 1}}, "BudgetTooSmallError", "the least is about"),
+        (REQUEST | {"options": {"budget": 1}}, "BudgetTooSmallError", "the least is about"),
     ],
 )
-async def test_what_a_user_should_see_stands_in_the_output(given: Any, kind: str, says: str) -> None:
+async def test_what_a_user_should_see_stands_in_the_output(sent_input: Any, kind: str, message: str) -> None:
     async with served(app_of(agent())) as url, remote(url) as chain:
-        outputs = [await chain.ainvoke(given), [dict(chunk) async for chunk in chain.astream(given)][-1]]
+        outputs = [await chain.ainvoke(sent_input), [dict(chunk) async for chunk in chain.astream(sent_input)][-1]]
     for output in outputs:
         assert (output["status"], output["error"]) == ("refused", kind)
-        assert says in output["message"]
+        assert message in output["message"]
 
 
 async def test_a_run_that_failed_is_a_result_that_says_so() -> None:
     model = ScriptedModel(lambda call: ServerError("openai:m: 503: overloaded"))
     async with served(app_of(EcoAlign(model))) as url, remote(url) as chain:
-        output = await chain.ainvoke(ASKED)
+        output = await chain.ainvoke(REQUEST)
     assert (output["status"], output["answer"]) == ("failed", None)
     assert "overloaded" in output["failure"]
 
 
 @pytest.mark.parametrize(
-    "given",
+    "sent_input",
     [
         {"images": []},
         {"question": 7},
-        ASKED | {"options": {"path_safety": "last"}},
-        ASKED | {"options": {"budget": -1}},
+        REQUEST | {"options": {"path_safety": "last"}},
+        REQUEST | {"options": {"budget": -1}},
     ],
 )
-async def test_an_input_of_another_form_is_refused_by_its_schema(given: Any) -> None:
+async def test_an_input_of_another_form_is_refused_by_its_schema(sent_input: Any) -> None:
     model = ScriptedModel()
     async with served(app_of(EcoAlign(model))) as url, httpx.AsyncClient() as client:
-        response = await client.post(f"{url}{ROUTE}/invoke", json={"input": given})
+        response = await client.post(f"{url}{ROUTE}/invoke", json={"input": sent_input})
     assert response.status_code == 422
     assert model.calls == []
 
@@ -127,11 +127,11 @@ async def test_options_belong_to_their_request_and_a_clients_configuration_to_no
     config = {"configurable": {"model": "openai:other", "policy": {"budget": 1}}}
     async with served(app_of(base, policy=base.policy)) as url, httpx.AsyncClient(timeout=HANG_SECONDS) as client:
 
-        async def asked(budget: float) -> Any:
+        async def request(budget: float) -> Any:
             body = {"input": {"question": QUESTION, "options": {"budget": budget}}, "config": config}
             return (await client.post(f"{url}{ROUTE}/invoke", json=body)).json()["output"]
 
-        outputs = await asyncio.gather(*(asked(budget) for budget in (3000, 4000, 5000, 9000)))
+        outputs = await asyncio.gather(*(request(budget) for budget in (3000, 4000, 5000, 9000)))
     # The scan's safety is 0.9: B = B_max · (0.5 + 0.5 · 0.9).
     assert [output["cost"]["budget"] for output in outputs] == pytest.approx([2850.0, 3800.0, 4750.0, 5700.0])
     assert ["clamped" in str(output["notes"]) for output in outputs] == [False, False, False, True]
@@ -151,7 +151,7 @@ async def test_a_client_that_leaves_a_stream_ends_its_calls(endpoint: str) -> No
     model = gated(task_replies(), lambda call: call.task == "answer")
     app = app_of(EcoAlign(model), heartbeat=0.02)
     async with asyncio.timeout(HANG_SECONDS), served(app) as url, httpx.AsyncClient() as client:
-        async with client.stream("POST", f"{url}{ROUTE}/{endpoint}", json={"input": ASKED}) as response:
+        async with client.stream("POST", f"{url}{ROUTE}/{endpoint}", json={"input": REQUEST}) as response:
             async for part in response.aiter_text():
                 if "heartbeat" in part and model.reached.is_set():
                     break
@@ -165,7 +165,7 @@ async def test_a_client_that_leaves_invoke_is_caught_by_the_deadline() -> None:
     async with asyncio.timeout(HANG_SECONDS), served(app) as url, httpx.AsyncClient() as client:
         with pytest.raises(httpx.ReadTimeout):
             await client.post(
-                f"{url}{ROUTE}/invoke", json={"input": ASKED}, timeout=httpx.Timeout(HANG_SECONDS, read=0.2)
+                f"{url}{ROUTE}/invoke", json={"input": REQUEST}, timeout=httpx.Timeout(HANG_SECONDS, read=0.2)
             )
         # LangServe goes on without its client; the run has a deadline all the same, or this would never end.
         async with asyncio.timeout(HANG_SECONDS):

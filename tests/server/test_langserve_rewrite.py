@@ -52,8 +52,8 @@ def rewriter(policy: RewritePolicy | None = None, **parts: AnyReply) -> Rewriter
 async def test_invoke_and_batch_give_the_record() -> None:
     async with serving(rewriter()) as (_, client):
         outputs = [await client.ainvoke(RISKY), *await client.abatch([RISKY, RISKY])]
-    made = [Rewrite.model_validate(output) for output in outputs]
-    assert [(one.prompt, one.status, one.cost.spent) for one in made] == [
+    rewrites = [Rewrite.model_validate(output) for output in outputs]
+    assert [(single.prompt, single.status, single.cost.spent) for single in rewrites] == [
         (NEW, "rewritten", 2 * SCRIPTED_CALL_COST)
     ] * 3
     assert all(set(output) == set(Rewrite.model_fields) for output in outputs)
@@ -74,53 +74,55 @@ async def test_a_stream_gives_the_events_and_the_record() -> None:
 
 async def test_what_was_rejected_is_told_to_nobody() -> None:
     async with serving(rewriter(check=checked(-0.9))) as (url, client):
-        heard = [str(event) async for event in client.astream_events(RISKY, version="v2")]
+        streamed = [str(event) async for event in client.astream_events(RISKY, version="v2")]
         async with httpx.AsyncClient() as direct:
             log = (await direct.post(f"{url}{REWRITE_PATH}/stream_log", json={"input": RISKY})).text
-    assert heard
-    assert "'kept'" in heard[-1]
-    assert not any(NEW in event for event in [*heard, log])
+    assert streamed
+    assert "'kept'" in streamed[-1]
+    assert not any(NEW in event for event in [*streamed, log])
 
 
 async def test_a_request_can_tighten_and_never_loosen() -> None:
     ceiling = RewritePolicy(budget=1_000.0)
     async with serving(rewriter(ceiling, frugal=harmless(prompt=""))) as (_, client):
-        asked = [{"budget": 1e9}, {"budget": 50.0}, {}]
-        made = [Rewrite.model_validate(await client.ainvoke(RISKY | {"options": options})) for options in asked]
-    assert [one.cost.budget for one in made] == [1_000.0, 50.0, 1_000.0]
-    assert [one.status for one in made] == ["unchanged", "failed", "unchanged"]
+        requested = [{"budget": 1e9}, {"budget": 50.0}, {}]
+        rewrites = [
+            Rewrite.model_validate(await client.ainvoke(RISKY | {"options": options})) for options in sent_request
+        ]
+    assert [single.cost.budget for single in rewrites] == [1_000.0, 50.0, 1_000.0]
+    assert [single.status for single in rewrites] == ["unchanged", "failed", "unchanged"]
 
 
 async def test_the_servers_deadline_holds_whatever_is_asked() -> None:
     slow = rewriter(frugal=ScriptedReply(analysis(prompt=NEW), delay=100.0))
     async with serving(slow, max_seconds=0.2) as (_, client):
-        made = Rewrite.model_validate(await client.ainvoke(RISKY | {"options": {"deadline": 60}}))
-    assert made.status == "failed"
+        rewrite = Rewrite.model_validate(await client.ainvoke(RISKY | {"options": {"deadline": 60}}))
+    assert rewrite.status == "failed"
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("sent_request", "message"),
     [
         ({"question": " "}, "question"),
         ({"question": "What is it?", "images": ["/etc/passwd"]}, "must be a data URL"),
         ({"question": "What is it?", "images": ["data:image/png;base64,AAAA"] * 17}, "at most 16"),
     ],
 )
-async def test_a_mistake_is_told_in_one_line_and_costs_nothing(asked: dict[str, Any], said: str) -> None:
+async def test_a_mistake_is_told_in_one_line_and_costs_nothing(sent_request: dict[str, Any], message: str) -> None:
     model = ScriptedModel(rewriting())
     async with serving(Rewriter(model)) as (_, client):
-        output = await client.ainvoke(asked)
-    assert (output["status"], said in output["message"]) == ("refused", True)
+        output = await client.ainvoke(sent_request)
+    assert (output["status"], message in output["message"]) == ("refused", True)
     assert model.calls == []
 
 
 async def test_the_schemas_hold_nothing_that_leaves_the_playground_blank() -> None:
     async with serving(rewriter()) as (url, _), httpx.AsyncClient() as direct:
-        given = (await direct.get(f"{url}{REWRITE_PATH}/input_schema")).json()
+        schema = (await direct.get(f"{url}{REWRITE_PATH}/input_schema")).json()
         back = (await direct.get(f"{url}{REWRITE_PATH}/output_schema")).json()
         page = await direct.get(f"{url}{REWRITE_PATH}/playground/")
-    assert (list(given["properties"]), given["required"]) == (["question", "images", "options"], ["question"])
-    assert "null" not in str(given)
+    assert (list(schema["properties"]), schema["required"]) == (["question", "images", "options"], ["question"])
+    assert "null" not in str(schema)
     assert set(back["$defs"]["Rewrite"]["properties"]) == set(Rewrite.model_fields)
     assert page.status_code == 200
 

@@ -78,12 +78,12 @@ def langsmith() -> Iterator[tuple[Sink, str]]:
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_run_is_traced_with_what_was_asked_unless_that_is_hidden(hidden: bool) -> None:
-    kept = {"LANGSMITH_HIDE_INPUTS": "true", "LANGSMITH_HIDE_OUTPUTS": "true"} if hidden else {}
+    hiding = {"LANGSMITH_HIDE_INPUTS": "true", "LANGSMITH_HIDE_OUTPUTS": "true"} if hidden else {}
     with langsmith() as (sink, url):
         usual = {"LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": "lsv2_canary_0a1b", "LANGSMITH_ENDPOINT": url}
-        with ServeProcess("--no-langserve", **usual, **kept) as served:
-            sent = body(messages=[{"role": "user", "content": "CANARY-question?"}])
-            answer = httpx.post(f"{served.url}/chat/completions", json=sent, timeout=HANG_SECONDS)
+        with ServeProcess("--no-langserve", **usual, **hiding) as served:
+            request_body = body(messages=[{"role": "user", "content": "CANARY-question?"}])
+            answer = httpx.post(f"{served.url}/chat/completions", json=request_body, timeout=HANG_SECONDS)
             assert answer.status_code == 200
             assert sink.ended.wait(HANG_SECONDS)
     assert b"scan" in sink.received

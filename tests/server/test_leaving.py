@@ -41,19 +41,19 @@ async def test_a_client_that_takes_nothing_more_ends_its_run(progress: bool) -> 
     model = ScriptedModel(task_replies(), delay=300)
     service = Service.create(ServingConfig(stalled_seconds=0.1, heartbeat=0.05), EcoAlign(model))
     request = read_answer_request(json.dumps(body(stream=True, ecoalign={"progress": progress})).encode(), service)
-    taken: list[Any] = []
+    messages: list[Any] = []
 
     async def receive() -> Any:
         await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
-        if len(taken) == 2:
+        if len(messages) == 2:
             await asyncio.Event().wait()
-        taken.append(message)
+        messages.append(message)
 
     async with asyncio.timeout(HANG_SECONDS):
         assert await stream_answer(service, request, receive, send) is None
-    assert (model.cancelled_calls, service.admission.running, len(taken)) == (1, 0, 2)
+    assert (model.cancelled_calls, service.admission.running, len(messages)) == (1, 0, 2)
     assert 'why="client_stalled"} 1.0' in service.metrics.text().decode()
 
 

@@ -18,7 +18,7 @@ def served() -> Iterator[Hosted]:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({"bugdet": 100}, "nearest is 'budget'"),
         ({"budget": "100"}, "budget is '100'"),
@@ -33,9 +33,9 @@ def served() -> Iterator[Hosted]:
         ({"max_answer_tokens": 3}, "max_answer_tokens is 3"),
     ],
 )
-def test_options_that_are_none(served: Hosted, options: dict[str, Any], says: str) -> None:
+def test_options_that_are_none(served: Hosted, options: dict[str, Any], message: str) -> None:
     error = error_of(served, body(ecoalign=options))
-    assert says in error["message"]
+    assert message in error["message"]
     assert error["param"].startswith("ecoalign.")
 
 
@@ -86,9 +86,9 @@ def test_every_option_tightens_and_none_loosens() -> None:
     ceiling = Policy(deadline=120.0, max_answer_tokens=500)
     strict = ceiling.replace(draft=False, assess_answers_twice=True)
     for setting, (looser, tighter) in LOOSER.items():
-        kept = tighten_policy(strict, {setting: looser}, None)
-        assert kept.policy == strict, setting
-        assert kept.notes, setting
+        clamped = tighten_policy(strict, {setting: looser}, None)
+        assert clamped.policy == strict, setting
+        assert clamped.notes, setting
         assert getattr(tighten_policy(ceiling, {setting: tighter}, None).policy, setting) == tighter
 
 

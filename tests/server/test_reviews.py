@@ -11,20 +11,20 @@ from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies, verd
 from tests.server.host import ASKED, Hosted
 
 POLICY = Policy(review_below=0.5, satisfied_safety=0.1)
-SAID = "Nine to five, I think."
+ANSWER = "Nine to five, I think."
 
 
 def doubtful() -> ScriptedModel:
-    return ScriptedModel(task_replies(scan=scan_reply(draft=SAID, actions=[]), assess=verdict_reply(0.3)))
+    return ScriptedModel(task_replies(scan=scan_reply(draft=ANSWER, actions=[]), assess=verdict_reply(0.3)))
 
 
-def asked(host: Hosted, **more: Any) -> dict[str, Any]:
+def question_body(host: Hosted, **more: Any) -> dict[str, Any]:
     """The error that a question ends with."""
     answer = httpx.post(f"{host.root}/v1/chat/completions", json={"model": "ecoalign", "messages": ASKED} | more)
     assert answer.status_code == 503
     error: dict[str, Any] = answer.json()["error"]
     assert error["code"] == "needs_review"
-    assert SAID not in answer.text
+    assert ANSWER not in answer.text
     return error
 
 
@@ -39,14 +39,14 @@ def reviewed(host: Hosted, run_id: str, **body: Any) -> httpx.Response:
 @pytest.mark.parametrize("ruling", ["accept", 0.9])
 def test_the_reviewer_sees_the_text_and_lets_it_out(tmp_path: Path, ruling: str | float) -> None:
     with Hosted(doubtful(), policy=POLICY, state=str(tmp_path / "runs.db")) as host:
-        run_id = run_of(asked(host))
-        shown = httpx.get(f"{host.root}/v1/ecoalign/runs/{run_id}/review").json()
-        assert (shown["run_id"], shown["waiting"]["text"]) == (run_id, SAID)
+        run_id = run_of(question_body(host))
+        pending = httpx.get(f"{host.root}/v1/ecoalign/runs/{run_id}/review").json()
+        assert (pending["run_id"], pending["waiting"]["text"]) == (run_id, ANSWER)
         calls = len(host.model.calls)
         answer = reviewed(host, run_id, ruling=ruling)
         assert answer.status_code == 200, answer.text
         content = answer.json()["choices"][0]["message"]["content"]
-        assert (answer.json()["ecoalign"]["status"], content) == ("answered", SAID)
+        assert (answer.json()["ecoalign"]["status"], content) == ("answered", ANSWER)
         # What was paid before the pause is not paid again.
         assert len(host.model.calls) == calls
         # It waits for nothing more.
@@ -55,10 +55,10 @@ def test_the_reviewer_sees_the_text_and_lets_it_out(tmp_path: Path, ruling: str 
 
 def test_what_is_rejected_never_goes_out_and_the_next_text_waits_too(tmp_path: Path) -> None:
     with Hosted(doubtful(), policy=POLICY, state=str(tmp_path / "runs.db")) as host:
-        run_id, ended = run_of(asked(host)), None
+        run_id, ended = run_of(question_body(host)), None
         for _ in range(12):
             answer = reviewed(host, run_id, ruling="reject")
-            assert SAID not in answer.text
+            assert ANSWER not in answer.text
             if answer.status_code == 200:
                 ended = answer.json()["ecoalign"]["status"]
                 break
@@ -68,25 +68,25 @@ def test_what_is_rejected_never_goes_out_and_the_next_text_waits_too(tmp_path: P
 
 def test_a_server_started_anew_knows_what_waits(tmp_path: Path) -> None:
     with Hosted(doubtful(), policy=POLICY, state=str(tmp_path / "runs.db")) as host:
-        run_id = run_of(asked(host, model="ecoalign-frugal", ecoalign={"budget": 2_400}))
+        run_id = run_of(question_body(host, model="ecoalign-frugal", ecoalign={"budget": 2_400}))
     with Hosted(doubtful(), policy=POLICY, state=str(tmp_path / "runs.db")) as host:
         # Under another policy it was never begun.
         assert reviewed(host, run_id, ruling="accept").status_code == 400
         same = {"model": "ecoalign-frugal", "ecoalign": {"budget": 2_400}}
         answer = reviewed(host, run_id, ruling="accept", **same)
-        assert (answer.status_code, answer.json()["choices"][0]["message"]["content"]) == (200, SAID)
+        assert (answer.status_code, answer.json()["choices"][0]["message"]["content"]) == (200, ANSWER)
 
 
 def test_a_stream_ends_with_the_same_word(tmp_path: Path) -> None:
     with Hosted(doubtful(), policy=POLICY, state=str(tmp_path / "runs.db")) as host:
         body = {"model": "ecoalign", "messages": ASKED, "stream": True, "ecoalign": {"progress": True}}
-        told = httpx.post(f"{host.root}/v1/chat/completions", json=body).text
-    assert '"needs_review"' in told
-    assert f'"content":"{SAID}"' not in told
+        raised = httpx.post(f"{host.root}/v1/chat/completions", json=body).text
+    assert '"needs_review"' in raised
+    assert f'"content":"{ANSWER}"' not in raised
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "reply"),
     [
         ({}, "ruling"),
         ({"ruling": "maybe"}, "accept"),
@@ -95,13 +95,13 @@ def test_a_stream_ends_with_the_same_word(tmp_path: Path) -> None:
         ({"ruling": "accept", "ecoalign": {"budjet": 1}, "model": "ecoalign"}, ""),
     ],
 )
-def test_a_ruling_that_cannot_be_used_leaves_the_run_waiting(tmp_path: Path, body: dict[str, Any], said: str) -> None:
+def test_a_ruling_that_cannot_be_used_leaves_the_run_waiting(tmp_path: Path, body: dict[str, Any], reply: str) -> None:
     with Hosted(doubtful(), policy=POLICY, state=str(tmp_path / "runs.db")) as host:
-        run_id = run_of(asked(host))
+        run_id = run_of(question_body(host))
         host.service.waiting.clear()
         answer = reviewed(host, run_id, **body)
         assert answer.status_code == 400
-        assert said in answer.json()["error"]["message"]
+        assert reply in answer.json()["error"]["message"]
         assert httpx.get(f"{host.root}/v1/ecoalign/runs/{run_id}/review").json()["waiting"] is not None
 
 

@@ -36,10 +36,10 @@ def test_what_is_counted() -> None:
 
 def test_unknown_verdicts_are_counted() -> None:
     with Hosted(task_replies(assess={"nonsense": 1})) as server:
-        said = server.post(body()).json()["ecoalign"]
+        receipt = server.post(body()).json()["ecoalign"]
         text = server.get("/metrics").text
-    assert said["unknown_verdicts"] > 0
-    assert f"ecoalign_unknown_verdicts_total {float(said['unknown_verdicts'])}" in text
+    assert receipt["unknown_verdicts"] > 0
+    assert f"ecoalign_unknown_verdicts_total {float(receipt['unknown_verdicts'])}" in text
 
 
 def test_logs_are_lines_of_json_without_secrets_and_without_prompts() -> None:
@@ -63,9 +63,9 @@ def test_logs_are_lines_of_json_without_secrets_and_without_prompts() -> None:
     text = json.dumps(served.lines)
     for canary in (KEY, "sk-canary", "CANARY"):
         assert canary not in text
-    told = [line for line in served.lines if line["event"] == "request"]
-    assert [line["status"] for line in told] == [200, 200, 404, 401, 504]
-    first = told[0]
+    request_lines = [line for line in served.lines if line["event"] == "request"]
+    assert [line["status"] for line in request_lines] == [200, 200, 404, 401, 504]
+    first = request_lines[0]
     assert (first["request_id"], first["outcome"], first["model"], first["route"]) == (
         "my-id_1",
         "answered",
