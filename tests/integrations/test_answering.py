@@ -202,9 +202,9 @@ async def test_an_agent_that_checkpoints_takes_a_search_up_where_it_was() -> Non
     cut = False
     state = await guarded.agent.ainvoke(None, config)
     assert state["messages"][-1].text == "Open from 9 to 5."
-    tasks = guarded.scripted.tasks()
+    calls = guarded.scripted.tasks()
     # The call that was cut off is made again, and none that was paid for.
-    assert [tasks.count(task) for task in ("scan", "reason", "propose", "answer")] == [1, 1, 2, 1]
+    assert [calls.count(task) for task in ("scan", "reason", "propose", "answer")] == [1, 1, 2, 1]
 
 
 def _harmful() -> dict[str, Any]:

@@ -86,9 +86,7 @@ async def test_a_request_can_tighten_and_never_loosen() -> None:
     ceiling = RewritePolicy(budget=1_000.0)
     async with serving(rewriter(ceiling, frugal=harmless(prompt=""))) as (_, client):
         requested = [{"budget": 1e9}, {"budget": 50.0}, {}]
-        rewrites = [
-            Rewrite.model_validate(await client.ainvoke(RISKY | {"options": options})) for options in sent_request
-        ]
+        rewrites = [Rewrite.model_validate(await client.ainvoke(RISKY | {"options": options})) for options in requested]
     assert [single.cost.budget for single in rewrites] == [1_000.0, 50.0, 1_000.0]
     assert [single.status for single in rewrites] == ["unchanged", "failed", "unchanged"]
 
