@@ -95,7 +95,7 @@ class AgentFactory:
             independent=has_independent_assessor(model, choices or ()),
             prompts=prompts,
             notes=() if note is None else (note,),
-            image_store=ImageStore(fetcher=ImageFetcher.at(checked_image_hosts(image_hosts, settings))),
+            image_store=ImageStore(fetcher=ImageFetcher.for_hosts(checked_image_hosts(image_hosts, settings))),
         )
         rewriting = rewriter.endpoints if rewriter else ()
         endpoints = [self.actor, *assessor_endpoints(built), *rewriting]
@@ -226,8 +226,8 @@ def _endpoint(chat: BaseChatModel, name: str, settings: Settings, *, per_minute:
 def _profiled_endpoint(chat: BaseChatModel, name: str, settings: Settings) -> Endpoint:
     endpoint = _endpoint(chat, name, settings, per_minute=settings.requests_per_minute)
     stored = read_profile(settings.cache_folder, endpoint_identity(endpoint))
-    if stored.known is not None:
-        apply_profile(endpoint, stored.known)
+    if stored.profile is not None:
+        apply_profile(endpoint, stored.profile)
     elif stored.note is not None:
         logging.getLogger(__name__).warning("%s: %s", name, stored.note)
     return endpoint

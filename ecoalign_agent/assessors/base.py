@@ -121,14 +121,14 @@ class CallSize:
         family: formula of a picture's tokens; None: no pictures are sent.
         max_tokens: completion tokens at the most; 0: none are written.
         per_image: one call for every picture, each with all the text.
-        gauge: the endpoint's token calibration; None: the endpoint is not known.
+        calibration: the endpoint's token calibration; None: the endpoint is not known.
     """
 
     prompt: int
     family: ImageFamily | None
     max_tokens: int
     per_image: bool = False
-    gauge: TokenCalibration | None = None
+    calibration: TokenCalibration | None = None
 
 
 @runtime_checkable
@@ -189,17 +189,17 @@ def call_sizes(assessor: Assessor) -> Sequence[CallSize]:
 
 
 def thought_call_size(
-    family: ImageFamily, prompts: str | None = None, *, gauge: TokenCalibration | None = None
+    family: ImageFamily, prompts: str | None = None, *, calibration: TokenCalibration | None = None
 ) -> CallSize:
     """Size of a chat model's call for the verdict on one thought.
 
     Args:
         family: formula of a picture's tokens.
         prompts: a folder whose prompts replace the shipped ones.
-        gauge: its endpoint's token calibration.
+        calibration: its endpoint's token calibration.
 
     Raises:
         PromptError: the prompt is missing or broken.
     """
     words = prompt_tokens(load_prompt("assessing/thought", prompts), ThoughtVerdictReply) + text_tokens(hazard_lines())
-    return CallSize(words, family, CALL_TOKENS["assess"].max, gauge=gauge)
+    return CallSize(words, family, CALL_TOKENS["assess"].max, calibration=calibration)

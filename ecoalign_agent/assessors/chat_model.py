@@ -35,7 +35,9 @@ class ModelAssessor(BuiltInAssessor):
         self._thought = load_prompt("assessing/thought", prompts)
         self._request = load_prompt("assessing/request", prompts)
         self._hazards = hazard_lines()
-        self.calls: Sequence[CallSize] = (thought_call_size(endpoint.family, prompts, gauge=endpoint.gauge),)
+        self.calls: Sequence[CallSize] = (
+            thought_call_size(endpoint.family, prompts, calibration=endpoint.calibration),
+        )
 
     @property
     def name(self) -> str:

@@ -69,7 +69,11 @@ class GuardAssessor(BuiltInAssessor):
     def calls(self) -> Sequence[CallSize]:
         """One call, or one for each picture."""
         family = self.endpoint.family if self.sees else None
-        return (CallSize(GUARD_TEMPLATE_TOKENS, family, GUARD_MAX_TOKENS, per_image=True, gauge=self.endpoint.gauge),)
+        return (
+            CallSize(
+                GUARD_TEMPLATE_TOKENS, family, GUARD_MAX_TOKENS, per_image=True, calibration=self.endpoint.calibration
+            ),
+        )
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""

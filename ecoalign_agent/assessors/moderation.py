@@ -79,8 +79,10 @@ class ModerationAssessor(BuiltInAssessor):
     @property
     def calls(self) -> Sequence[CallSize]:
         """One call, or one for each picture, that writes nothing; of a free endpoint none."""
-        family, gauge = self.endpoint.family, self.endpoint.gauge
-        return () if self.endpoint.free else (CallSize(PER_MESSAGE, family, 0, per_image=True, gauge=gauge),)
+        family, calibration = self.endpoint.family, self.endpoint.calibration
+        return (
+            () if self.endpoint.free else (CallSize(PER_MESSAGE, family, 0, per_image=True, calibration=calibration),)
+        )
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""

@@ -92,9 +92,9 @@ async def _examine(
             return await _report(settings, None, notes=[_OFFLINE]), None
         folder = None if refresh else settings.cache_folder
         stored = read_profile(folder, endpoint_identity(endpoint))
-        if stored.known is not None and folder is not None:
-            path = str(profile_path(folder, stored.known.identity))
-            return await _report(settings, stored.known, path=path), stored.known
+        if stored.profile is not None and folder is not None:
+            path = str(profile_path(folder, stored.profile.identity))
+            return await _report(settings, stored.profile, path=path), stored.profile
 
         def progress(purpose: str, number: int) -> None:
             output.progress(f"asking {endpoint.name}, call {number} of at most 8: {purpose}")

@@ -1,4 +1,4 @@
-"""Pillow, and nothing else: bytes → checked header → pixels → bytes as they are sent.
+"""Pillow: bytes → checked header → pixels → bytes as they are sent.
 
 Every function here blocks: :mod:`ecoalign_agent.images.image` calls them in threads. Pillow's own size check allows too
 much and warns through a process-wide filter, so the format's own reader reads the header, and our cap comes first.
@@ -62,15 +62,15 @@ def read_header(data: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
     """
     if not data:
         raise ImageError(f"{name}: the file is empty; give a picture (JPEG, PNG, WebP, GIF, BMP or TIFF)")
-    known = next(((mime, reader) for fits, mime, reader in _READERS if fits(data[:16])), None)
-    if known is None:
+    match = next(((mime, reader) for fits, mime, reader in _READERS if fits(data[:16])), None)
+    if match is None:
         raise ImageError(f"{name}: not a picture this program reads; give a JPEG, PNG, WebP, GIF, BMP or TIFF")
-    mime, reader = known
+    mime, reader = match
     if mime == "image/webp":
         # Pillow's reader allocates the whole canvas when it opens the file.
         check_size(*_webp_size(data, name), name)
     elif mime == "image/png" and data[12:16] == b"IHDR" and len(data) >= 24:
-        # Told before anything else that may be wrong with it.
+        # Reported before anything else that may be wrong with it.
         width, height = struct.unpack(">II", data[16:24])
         check_size(width, height, name)
     try:
@@ -120,7 +120,7 @@ def decode_image(
         if min_side is not None:
             picture.draft(None, fit_size(picture.size, min_side))
         if picture.width * picture.height > LARGE_PIXELS:
-            return _alone().submit(_decoded, picture).result()
+            return _single_thread().submit(_decoded, picture).result()
         return _decoded(picture)
     except Exception as error:  # decoders fail as any of a dozen types; never goes on
         raise _broken(name, mime, error) from error
@@ -128,7 +128,7 @@ def decode_image(
 
 @contextmanager
 def _cleared(picture: ImageFile.ImageFile) -> Iterator[None]:
-    """Let go of the pixels of what failed, before another takes its place: its traceback would hold them."""
+    """Release the pixels of a picture that failed: its traceback would hold them."""
     try:
         yield
     except Exception as error:
@@ -138,7 +138,7 @@ def _cleared(picture: ImageFile.ImageFile) -> Iterator[None]:
 
 
 @cache
-def _alone() -> ThreadPoolExecutor:
+def _single_thread() -> ThreadPoolExecutor:
     # One thread for all: a second one would bring its own share of memory and keep it after use.
     return ThreadPoolExecutor(1, thread_name_prefix="large pictures")
 

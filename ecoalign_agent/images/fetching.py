@@ -1,8 +1,8 @@
-"""A picture behind an https address: fetched by us, from hosts that were allowed by name, and from nowhere else.
+"""Pictures behind https addresses, fetched from hosts that were allowed by name, and from nowhere else.
 
 A server that fetches what a request names can be sent anywhere: to its own cloud's keys, to a printer, to itself. So a
-host must have been allowed, every network address behind its name must lie in the open, the connection goes to the very
-address that was checked, and a redirect starts all of that anew. What comes goes on as bytes, never as an address.
+host must have been allowed, every network address behind its name must be global, the connection goes to the very
+address that was checked, and a redirect starts all of that anew. The content goes on as bytes, never as an address.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ MAX_REDIRECTS = 3
 MAX_SECONDS = 10.0
 """Seconds that one picture may take in all, with names, redirects and the slowest drip."""
 
-_MOST_ADDRESSES = 4
+_MAX_ADDRESSES = 4
 """Addresses of one host that are tried, one after the other."""
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -37,7 +37,7 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host name and port → every network address behind it."""
 
 Connector = Callable[[], "httpx.AsyncBaseTransport"]
-"""Makes what sends one request. The request's URL names the checked network address, not the host."""
+"""Makes the transport of one request. The request's URL names the checked network address, not the host."""
 
 
 async def resolve_host(host: str, port: int) -> Sequence[str]:
@@ -46,8 +46,8 @@ async def resolve_host(host: str, port: int) -> Sequence[str]:
     Raises:
         OSError: the name is not known, or no name server answers.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in entries]
 
 
 def open_transport() -> "httpx.AsyncBaseTransport":
@@ -59,13 +59,13 @@ def open_transport() -> "httpx.AsyncBaseTransport":
 
 @dataclass(frozen=True, slots=True)
 class ImageFetcher:
-    """Fetches pictures from the hosts that were allowed.
+    """Fetches pictures from allowed hosts.
 
     Attributes:
-        hosts: host and port of each, as ``addresses.allowed_hosts`` makes them; empty: nothing is fetched.
+        hosts: as ``url_policy.allowed_hosts`` gives them; empty: nothing is fetched.
         resolver: finds the network addresses of a host.
-        connector: makes what sends one request.
-        seconds: what one picture may take in all.
+        connector: makes the transport of one request.
+        seconds: that one picture may take in all.
     """
 
     hosts: frozenset[tuple[str, int]] = frozenset()
@@ -74,7 +74,7 @@ class ImageFetcher:
     seconds: float = MAX_SECONDS
 
     @classmethod
-    def at(cls, hosts: Iterable[str]) -> "ImageFetcher":
+    def for_hosts(cls, hosts: Iterable[str]) -> "ImageFetcher":
         """A fetcher for ``hosts``, each written ``images.example.org`` or with a port.
 
         Raises:
@@ -93,36 +93,36 @@ class ImageFetcher:
         name = display_url(url)
         try:
             async with asyncio.timeout(self.seconds):
-                return ImageFile(await self._followed(parse_image_url(url), name), name)
+                return ImageFile(await self._follow(parse_image_url(url), name), name)
         except TimeoutError as error:
             raise ImageError(
                 f"{name}: did not come within {self.seconds:g} s; download it and pass the file"
             ) from error
 
-    async def _followed(self, address: ImageUrl, name: str) -> bytes:
+    async def _follow(self, address: ImageUrl, name: str) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._asked(address, name)
+            answer = await self._request(address, name)
             if isinstance(answer, bytes):
                 return answer
             address = answer
         raise ImageError(f"{name}: more than {MAX_REDIRECTS} redirects; give the address that it ends at")
 
-    async def _asked(self, address: ImageUrl, name: str) -> bytes | ImageUrl:
+    async def _request(self, address: ImageUrl, name: str) -> bytes | ImageUrl:
         import httpx  # noqa: PLC0415 - as above
 
-        reached: list[str] = await self._checked(address)
-        for checked in reached:
+        reachable: list[str] = await self._checked_addresses(address)
+        for checked in reachable:
             try:
-                return await self._asked_at(checked, address, name)
+                return await self._request_at(checked, address, name)
             except httpx.ConnectError as error:
-                if checked != reached[-1]:
-                    continue  # a machine without IPv6 gets to know such addresses all the same
-                raise _unreached(address, name, error) from error
+                if checked != reachable[-1]:
+                    continue  # resolvers name IPv6 addresses to a machine without IPv6 too
+                raise _unreachable(address, name, error) from error
             except (httpx.TransportError, httpx.InvalidURL) as error:
-                raise _unreached(address, name, error) from error
+                raise _unreachable(address, name, error) from error
         raise AssertionError("a host without an address passed its check")
 
-    async def _asked_at(self, checked: str, address: ImageUrl, name: str) -> bytes | ImageUrl:
+    async def _request_at(self, checked: str, address: ImageUrl, name: str) -> bytes | ImageUrl:
         import httpx  # noqa: PLC0415 - as above
 
         request = httpx.Request(
@@ -146,7 +146,7 @@ class ImageFetcher:
             finally:
                 await response.aclose()
 
-    async def _checked(self, address: ImageUrl) -> list[str]:
+    async def _checked_addresses(self, address: ImageUrl) -> list[str]:
         """The network addresses behind a host, resolved once, and every one of them checked."""
         if (address.host, address.port) not in self.hosts:
             raise ImageError(
@@ -154,24 +154,24 @@ class ImageFetcher:
                 "download it and pass the file, or allow that host too (--allow-image-host)"
             )
         try:
-            found = await self.resolver(address.host, address.port)
+            resolved = await self.resolver(address.host, address.port)
         except (OSError, UnicodeError) as error:
             raise ImageError(
                 f"{display_url(address.url)}: no network address found for {address.host}: "
                 f"{getattr(error, 'strerror', None) or error}"
             ) from error
-        for one in found:
-            if (why := closed_reason(one)) is not None:
+        for network_address in resolved:
+            if (reason := closed_reason(network_address)) is not None:
                 raise ImageError(
-                    f"{display_url(address.url)}: {address.host} leads to {one}, {why}; "
+                    f"{display_url(address.url)}: {address.host} leads to {network_address}, {reason}; "
                     "such addresses are never fetched"
                 )
-        if not found:
+        if not resolved:
             raise ImageError(f"{display_url(address.url)}: no network address found for {address.host}")
-        return list(dict.fromkeys(found))[:_MOST_ADDRESSES]
+        return list(dict.fromkeys(resolved))[:_MAX_ADDRESSES]
 
 
-def _unreached(address: ImageUrl, name: str, error: Exception) -> ImageError:
+def _unreachable(address: ImageUrl, name: str, error: Exception) -> ImageError:
     reason = " ".join(str(error).split())[:160] or type(error).__name__
     return ImageError(
         f"{name}: can't be fetched from {address.authority}: {reason}; try again, or download it and pass the file"
@@ -179,14 +179,14 @@ def _unreached(address: ImageUrl, name: str, error: Exception) -> ImageError:
 
 
 async def _read(response: "httpx.Response", address: ImageUrl, name: str) -> bytes | ImageUrl:
-    """The content, or where the server sends us instead.
+    """The content, or the address of a redirect.
 
     Raises:
         ImageError: neither.
     """
     headers = response.headers
     if response.status_code in _REDIRECTS:
-        return _next(headers.get("location", ""), address, name)
+        return _redirect(headers.get("location", ""), address, name)
     if response.status_code != 200:
         raise ImageError(f"{name}: {address.authority} answers with status {response.status_code}; check the address")
     if (coding := headers.get("content-encoding", "identity").strip().lower()) != "identity":
@@ -194,9 +194,9 @@ async def _read(response: "httpx.Response", address: ImageUrl, name: str) -> byt
     kind = headers.get("content-type", "image/*").partition(";")[0].strip().lower()
     if kind != "image/*" and not _PICTURE_TYPES.fullmatch(kind):
         raise ImageError(f"{name}: {address.authority} sends {kind[:60]!r}, not a picture; check the address")
-    told = headers.get("content-length", "")
-    if told.isdecimal() and len(told) < 20 and int(told) > MAX_IMAGE_BYTES:
-        raise file_too_large(name, int(told))
+    length = headers.get("content-length", "")
+    if length.isdecimal() and len(length) < 20 and int(length) > MAX_IMAGE_BYTES:
+        raise file_too_large(name, int(length))
     content = bytearray()
     async for part in response.aiter_raw():
         content += part
@@ -205,7 +205,7 @@ async def _read(response: "httpx.Response", address: ImageUrl, name: str) -> byt
     return bytes(content)
 
 
-def _next(location: str, address: ImageUrl, name: str) -> ImageUrl:
+def _redirect(location: str, address: ImageUrl, name: str) -> ImageUrl:
     if not location or not location.isascii() or not location.isprintable() or re.search(r"[\s\\]", location):
         raise ImageError(f"{name}: {address.authority} redirects without saying plainly where to; give another address")
     try:

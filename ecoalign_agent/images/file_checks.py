@@ -1,8 +1,8 @@
-"""How a picture's file is laid out, looked at before a library reads it: too many parts cost more than many pixels.
+"""Checks of a picture file's layout, before a library reads it: too many parts cost more than many pixels.
 
 A file of 20 MB can hold millions of empty segments, scans or strips, or text that unpacks to a thousand times its size:
-seconds of work and hundreds of megabytes, and not one pixel of them. Only what bounds that is looked at here; whether
-the file is sound is the format's own reader's to say. Every function blocks. Source: ours.
+seconds of work and hundreds of megabytes, and not one pixel of them. Only that is bounded here; the format's own reader
+finds out whether the file is sound. Every function blocks. Source: ours.
 """
 
 import re
@@ -30,7 +30,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def check_layout(data: bytes, mime: str, name: str) -> bytes:
-    """``data`` as its reader may have it: the same, or without text that would be unpacked for nobody.
+    """``data`` for its reader: the same, or without text that would be unpacked for nobody.
 
     Args:
         data: the file's content.
@@ -40,12 +40,12 @@ def check_layout(data: bytes, mime: str, name: str) -> bytes:
     Raises:
         ImageError: more parts, scans, EXIF or values than are allowed, or a PNG that ends too early.
     """
-    look = _LOOKS.get(mime)
-    return data if look is None else look(data, name)
+    check = _CHECKS.get(mime)
+    return data if check is None else check(data, name)
 
 
 def _png(data: bytes, name: str) -> bytes:
-    kept, place, parts, since, kind = [], 8, 0, 0, b""
+    segments, place, parts, since, kind = [], 8, 0, 0, b""
     while place + 12 <= len(data) and kind != b"IEND":
         parts += 1
         _bound(parts, name)
@@ -54,7 +54,7 @@ def _png(data: bytes, name: str) -> bytes:
         if kind == b"eXIf":
             _exif(data[place + 8 : place + 8 + min(size, MAX_EXIF_BYTES)], size, name)
         if _idle(kind, size, data[place + 8 : place + 98]):
-            kept.append(data[since:place])
+            segments.append(data[since:place])
             since = end
         place = end
     if kind != b"IEND" or place > len(data):
@@ -62,7 +62,7 @@ def _png(data: bytes, name: str) -> bytes:
         raise ImageError(
             f"{name}: image/png that can't be decoded (it has no end); it is cut short or damaged, save it again"
         )
-    return b"".join([*kept, data[since:]]) if kept else data
+    return b"".join([*segments, data[since:]]) if segments else data
 
 
 def _idle(kind: bytes, size: int, beginning: bytes) -> bool:
@@ -74,7 +74,7 @@ def _idle(kind: bytes, size: int, beginning: bytes) -> bool:
 
 
 def _jpeg(data: bytes, name: str) -> bytes:
-    place, parts, exif, whole, components = 2, 0, bytearray(), False, 0
+    place, parts, exif, sequential, components = 2, 0, bytearray(), False, 0
     while place + 4 <= len(data) and data[place] == 0xFF:
         parts += 1
         _bound(parts, name)
@@ -94,10 +94,10 @@ def _jpeg(data: bytes, name: str) -> bytes:
             exif += data[place + 10 : place + 2 + size]
             _exif(exif, len(exif), name)
         elif 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC} and len(body) == 6:
-            whole, components = marker in {0xC0, 0xC1}, body[5]
+            sequential, components = marker in {0xC0, 0xC1}, body[5]
         elif marker == 0xDA:
             # A sequential picture whose first scan holds every component ends with it.
-            if not (whole and body[:1] == bytes([components])):
+            if not (sequential and body[:1] == bytes([components])):
                 _bound_scans(data, place, name)
             break
         place += 2 + size
@@ -106,14 +106,14 @@ def _jpeg(data: bytes, name: str) -> bytes:
 
 def _bound_scans(data: bytes, place: int, name: str) -> None:
     parts = scans = 0
-    while (found := _MARKER.search(data, place)) is not None and (marker := data[found.start() + 1]) != 0xD9:
+    while (match := _MARKER.search(data, place)) is not None and (marker := data[match.start() + 1]) != 0xD9:
         parts += 1
         scans += marker == 0xDA
         _bound(parts, name)
         if scans > MAX_SCANS:
             raise ImageError(f"{name}: a JPEG of more than {MAX_SCANS} scans; save it again")
-        alone = marker in {0x01, 0xD8}
-        place = found.end() + (0 if alone else int.from_bytes(data[found.end() : found.end() + 2], "big"))
+        standalone = marker in {0x01, 0xD8}
+        place = match.end() + (0 if standalone else int.from_bytes(data[match.end() : match.end() + 2], "big"))
 
 
 def _gif(data: bytes, name: str) -> bytes:
@@ -184,7 +184,7 @@ def _exif(block: bytes | bytearray, size: int, name: str) -> None:
     _bound_directory(block, name)
 
 
-_LOOKS: dict[str, Callable[[bytes, str], bytes]] = {
+_CHECKS: dict[str, Callable[[bytes, str], bytes]] = {
     "image/png": _png,
     "image/jpeg": _jpeg,
     "image/gif": _gif,

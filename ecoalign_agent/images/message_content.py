@@ -111,16 +111,16 @@ def _standard_source(block: Mapping[str, Any]) -> ImageSource:
         standard: Mapping[str, Any] = {**HumanMessage([dict(block)]).content_blocks[0]}
     except KeyError:  # LangChain's older form by source_type, with its data missing
         standard = block
-    held = standard["value"] if standard.get("type") == "non_standard" else standard
-    if (url := held.get("url")) is not None:
+    fields = standard["value"] if standard.get("type") == "non_standard" else standard
+    if (url := fields.get("url")) is not None:
         return checked_image_source(url)
-    data = held.get("base64") or held.get("data")
+    data = fields.get("base64") or fields.get("data")
     if isinstance(data, bytes):
         return data
     if isinstance(data, str):
         # Some integrations put a whole data URL where base64 is due.
-        return data if data[:5].lower() == "data:" else f"data:{held.get('mime_type') or 'image/png'};base64,{data}"
-    _refuse_file_id(held)
+        return data if data[:5].lower() == "data:" else f"data:{fields.get('mime_type') or 'image/png'};base64,{data}"
+    _refuse_file_id(fields)
     raise UsageError("an image block holds neither `url` nor `base64` nor `bytes`: give one of them")
 
 

@@ -1,7 +1,7 @@
-"""Where a picture comes from: a path, a file's content, a data URL or a PIL picture. Read, bounded, not decoded.
+"""Sources of a picture: a path, a file's content, a data URL or a PIL picture; read, bounded, not decoded.
 
-Every function blocks; :mod:`ecoalign_agent.images.image` calls them in a thread. A URL is never fetched here, but by
-:mod:`ecoalign_agent.images.fetching`, where that is allowed at all.
+Every function blocks; :mod:`ecoalign_agent.images.image` calls them in a thread. URLs are fetched by
+:mod:`ecoalign_agent.images.fetching`.
 """
 
 import base64
@@ -28,7 +28,7 @@ PictureSource = Union[str, bytes, "os.PathLike[str]", "Image.Image"]
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """What was read.
+    """A picture's file in memory.
 
     Attributes:
         data: the file's content; of a PIL picture its pixels as PNG.
@@ -71,15 +71,15 @@ def _from_pil(picture: "Image.Image") -> ImageFile:
 def _from_path(path: str) -> ImageFile:
     if looks_like_url(path):
         raise url_not_fetched(path)
-    name = _shown(path)
+    name = _display_path(path)
     try:
-        found = Path(path).stat()
-        if stat.S_ISDIR(found.st_mode):
+        status = Path(path).stat()
+        if stat.S_ISDIR(status.st_mode):
             raise ImageError(f"{name}: a folder, not a picture; name a file in it")
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise ImageError(f"{name}: not a regular file; give a picture's file")
-        if found.st_size > MAX_IMAGE_BYTES:
-            raise file_too_large(name, found.st_size)
+        if status.st_size > MAX_IMAGE_BYTES:
+            raise file_too_large(name, status.st_size)
         # One byte more than allowed shows a file that grew since it was looked at.
         with Path(path).open("rb") as file:
             return ImageFile(_bounded(file.read(MAX_IMAGE_BYTES + 1), name), name)
@@ -120,14 +120,14 @@ def file_too_large(name: str, size: int) -> ImageError:
 
 
 def url_not_fetched(url: str) -> ImageError:
-    """What is said of a URL where none may be fetched."""
+    """Error for a URL where none may be fetched."""
     return ImageError(
         f"{display_url(url)}: image URLs are not fetched: download it and pass the file, "
         "or allow its host (--allow-image-host, image_hosts)"
     )
 
 
-def _shown(path: str) -> str:
-    """A path as given, on one line and not endless: somebody may pass a whole file's text as a path."""
+def _display_path(path: str) -> str:
+    """A path on one line and bounded: it may be a whole file's text, given by mistake."""
     line = path if path.isprintable() else repr(path)
     return line if len(line) <= 200 else f"{line[:100]}…{line[-60:]}"

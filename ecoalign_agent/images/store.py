@@ -140,10 +140,10 @@ def _without_frames(work: Callable[[T], R], argument: T) -> R:
     try:
         return work(argument)
     except ImageError as error:
-        held: BaseException | None = error
-        while held is not None:
-            traceback.clear_frames(held.__traceback__)
-            held = held.__cause__
+        cause: BaseException | None = error
+        while cause is not None:
+            traceback.clear_frames(cause.__traceback__)
+            cause = cause.__cause__
         raise
 
 

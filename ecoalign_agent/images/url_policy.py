@@ -1,6 +1,6 @@
-"""Where an address points: which URLs are read at all, at which hosts, and which network addresses are in the open.
+"""The rules for URLs of pictures: their form, the allowed hosts, and the network addresses that may be reached.
 
-Nothing here opens a connection or asks a name server. What is not plainly allowed is refused. Source: ours; the
+Nothing here opens a connection or calls a name server. What is not plainly allowed is refused. Source: ours; the
 networks are those of IANA's special-purpose registries, and a few that clouds keep for themselves.
 """
 
@@ -15,7 +15,7 @@ from ecoalign_agent.errors import ImageError, UsageError
 HTTPS = 443
 """The port of an https URL that names none."""
 
-_LONGEST = 2_000
+_MAX_URL = 2_000
 """Characters that a URL may have."""
 
 _SHAPE = re.compile(r"https://(?P<host>\[[^\]]*\]|[^/?#:\[\]]*)(?::(?P<port>[^/?#]*))?(?P<rest>[/?].*)?", re.IGNORECASE)
@@ -96,8 +96,8 @@ def parse_image_url(url: str) -> ImageUrl:
     name = display_url(url)
     if not url[:6].lower() == "https:":
         raise ImageError(f"{name}: only https addresses are fetched; write https:// or download it and pass the file")
-    if len(url) > _LONGEST:
-        raise ImageError(f"{name}: {len(url):,} characters, at most {_LONGEST:,} are allowed in an address")
+    if len(url) > _MAX_URL:
+        raise ImageError(f"{name}: {len(url):,} characters, at most {_MAX_URL:,} are allowed in an address")
     if not url.isprintable() or any(sign.isspace() or sign in '\\<>"{}|^`' for sign in url):
         raise ImageError(f"{name}: holds white space, a backslash or another sign that no address has; write it as %XX")
     if "#" in url:
@@ -162,7 +162,7 @@ def _entry(entry: str) -> tuple[str, int]:
 
 
 def closed_reason(address: str) -> str | None:
-    """Why a network address is not in the open; None: it is a globally routable unicast address.
+    """The reason why a network address may not be reached; None: it is a globally routable unicast address.
 
     Args:
         address: as a name server answers, in plain notation.

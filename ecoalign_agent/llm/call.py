@@ -241,7 +241,7 @@ class ChatCall(PendingCall[AIMessage]):
 
     def estimate(self) -> Usage:
         """What the prompt will use, in tokens, corrected by what was learnt of the endpoint."""
-        usage = self.endpoint.gauge.estimate(self.request.text_tokens, self.request.images)
+        usage = self.endpoint.calibration.estimate(self.request.text_tokens, self.request.images)
         return replace(usage, image=usage.image + self.request.unopened_image_tokens)
 
     def affordable(self, prompt: Usage) -> int:
@@ -299,7 +299,7 @@ class ChatCall(PendingCall[AIMessage]):
         reported = reported_prompt(reply)
         if reported is not None and not self.request.unopened_image_tokens:
             prompt, image = reported
-            self.endpoint.gauge.learn(self.request.text_tokens, self.request.images, prompt=prompt, image=image)
+            self.endpoint.calibration.learn(self.request.text_tokens, self.request.images, prompt=prompt, image=image)
 
     def adapt(self, failure: Failure) -> bool:
         """Send the cap on completion tokens under its other name, where a server refuses the one it had."""

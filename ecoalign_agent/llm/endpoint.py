@@ -69,7 +69,7 @@ class Endpoint(CallLimits):
     Attributes:
         model: the model it was made from; calls go to a copy that never streams.
         family: the formula for a picture's tokens, by the model's name.
-        gauge: how it counts prompts, learnt from the usage that it reports.
+        calibration: how it counts prompts, learnt from the usage that it reports.
         facts: what is known of the model without a call.
         capabilities: what it can do, learnt from its replies.
     """
@@ -90,14 +90,14 @@ class Endpoint(CallLimits):
         self.model = model
         self.facts = model_facts(model)
         self.family: ImageFamily = family_of(self.facts.model_name or name)
-        self.gauge = TokenCalibration(name, self.family)
+        self.calibration = TokenCalibration(name, self.family)
         self.capabilities = Capabilities(self.facts.modes, max_tokens_field=self.facts.max_tokens_field)
         self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopModel] = WeakKeyDictionary()
 
     @property
     def images(self) -> ImageScale:
         """How it counts pictures."""
-        return self.gauge.images
+        return self.calibration.images
 
     def output_modes(self, schema: type[BaseModel], *, exact: bool) -> list[OutputMode]:
         """The modes worth trying for a reply, in order.

@@ -1,7 +1,7 @@
-"""What went wrong at an endpoint → one error of our tree, in one line, with what to do, and never with a key in it.
+"""Exceptions of an integration → one error of our tree, in one line, with a remedy, and never with a key in it.
 
-Integrations raise what they like. What they share is a status code, a cause from the HTTP client, or neither; so errors
-are told apart by those, and no integration has to be imported for it.
+Exceptions are classified by their status code or their cause in the HTTP client, so that no integration has to be
+imported for it.
 """
 
 import email.utils
@@ -33,17 +33,17 @@ _KEY_LIKE = re.compile(
 )
 _USER_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
 
-_REFUSED = frozenset({"ConnectError", "ConnectionRefusedError", "gaierror"})
-_TOO_SLOW = frozenset({"TimeoutError", "TimeoutException", "APITimeoutError"})
-_BROKEN = frozenset({"NetworkError", "ProtocolError", "ConnectionError", "APIConnectionError", "TransportError"})
+_REFUSED_KINDS = frozenset({"ConnectError", "ConnectionRefusedError", "gaierror"})
+_TIMEOUT_KINDS = frozenset({"TimeoutError", "TimeoutException", "APITimeoutError"})
+_BROKEN_KINDS = frozenset({"NetworkError", "ProtocolError", "ConnectionError", "APIConnectionError", "TransportError"})
 
-_WRAPPER_SLIPS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+_WRAPPER_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 """What langchain-openai raises, by accident or on purpose, when a 200 holds no chat completion."""
 
 _TOO_LONG = re.compile(r"context_length_exceeded|context (?:length|window)|prompt is too long", re.IGNORECASE)
-"""No other way of asking makes a prompt shorter. LangChain's own error misses servers that only send a code."""
+"""No output mode makes a prompt shorter. LangChain's own error misses servers that only send a code."""
 
-_LONGEST_LINE = 200
+_MAX_LINE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ class Failure:
     """One failed attempt.
 
     Attributes:
-        error: what the caller sees.
-        text: the server's own words, redacted, for telling why a request was rejected.
-        status: HTTP status; None: none came.
+        error: for the caller.
+        text: the server's own words, redacted, from which the reason of a rejection is read.
+        status: HTTP status; None: there was none.
         retry: whether the same request may succeed a little later.
         retry_after: seconds the server asks to wait; None: it does not say.
         billed: whether the attempt may have cost something.
-        hopeless: no other way of asking can help.
+        hopeless: no other output mode can help.
         cause: the exception to chain; None: its own text may hold a key.
     """
 
@@ -79,25 +79,25 @@ def redact(text: str, secrets: Sequence[str] = ()) -> str:
 
 
 def classify_failure(error: Exception, *, name: str, address: str, secrets: Sequence[str], compatible: bool) -> Failure:
-    """What a model call's exception means.
+    """The failure that a model call's exception stands for.
 
     Args:
         error: as the integration raised it.
         name: the endpoint's, for the message.
         address: host and port, for the message; empty: not known.
         secrets: strings that must not appear.
-        compatible: an OpenAI-compatible endpoint, whose wrapper slips on a 200 that is no chat completion.
+        compatible: an OpenAI-compatible endpoint, whose wrapper fails on a 200 that is no chat completion.
     """
     if isinstance(error, Warning) and isinstance(error.__context__, Exception):
         # langchain-openai warns of some rejections before it raises them; where warnings are errors, that hides them.
         error = error.__context__
-    text = redact(_told(error), secrets)
+    text = redact(_server_message(error), secrets)
     clean = all(redact(str(e), secrets) == " ".join(str(e).split()) for e in _chain(error))
-    case = _Case(
+    case = _Exception(
         error=error,
         name=name,
         text=text,
-        line=text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…",
+        line=text if len(text) <= _MAX_LINE else f"{text[:_MAX_LINE]}…",
         status=_status(error),
         kinds=frozenset(kind.__name__ for e in _chain(error) for kind in type(e).__mro__),
         cause=error if clean else None,
@@ -108,9 +108,7 @@ def classify_failure(error: Exception, *, name: str, address: str, secrets: Sequ
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """An exception with all that tells what it means: names of its types and its causes' types among it."""
-
+class _Exception:
     error: Exception
     name: str
     text: str
@@ -120,11 +118,11 @@ class _Case:
     cause: BaseException | None
 
 
-def _of_status(case: _Case, status: int) -> Failure:
+def _of_status(case: _Exception, status: int) -> Failure:
     kind, advice = _meaning(status)
-    said = f" ({case.line})" if case.line else ""
+    detail = f" ({case.line})" if case.line else ""
     return Failure(
-        kind(f"{case.name}: {status}{said}: {advice}"),
+        kind(f"{case.name}: {status}{detail}: {advice}"),
         case.text,
         status,
         # 501: the server will not learn it in a second.
@@ -148,21 +146,21 @@ def _meaning(status: int) -> tuple[type[ModelError], str]:
     }.get(status, (RejectedError, "the server refuses the request as it is"))
 
 
-def _of_transport(case: _Case, address: str) -> Failure | None:
-    if case.kinds & _REFUSED:
-        where = f" at {address}" if address else ""
-        message = f"{case.name}: nothing answers{where}; start the server or check the base URL"
+def _of_transport(case: _Exception, address: str) -> Failure | None:
+    if case.kinds & _REFUSED_KINDS:
+        place = f" at {address}" if address else ""
+        message = f"{case.name}: nothing answers{place}; start the server or check the base URL"
         return Failure(UnreachableError(message), case.text, billed=False, cause=case.cause)
-    if case.kinds & _TOO_SLOW:
+    if case.kinds & _TIMEOUT_KINDS:
         message = f"{case.name}: no answer in time; try again or raise the time-out"
         return Failure(ModelTimeoutError(message), case.text, cause=case.cause)
-    if case.kinds & _BROKEN:
+    if case.kinds & _BROKEN_KINDS:
         message = f"{case.name}: the connection broke before the answer was complete; try again"
         return Failure(UnreachableError(message), case.text, retry=True, cause=case.cause)
     return None
 
 
-def _of_wrapper(case: _Case, *, compatible: bool) -> Failure:
+def _of_wrapper(case: _Exception, *, compatible: bool) -> Failure:
     error = case.error
     if not compatible:
         # A class that does not take an argument was not called: nothing was sent.
@@ -173,13 +171,13 @@ def _of_wrapper(case: _Case, *, compatible: bool) -> Failure:
         # Some servers answer so when they are overloaded: worth another try.
         message = f"{case.name}: the answer holds no choices; try again later"
         return Failure(ServerError(message), case.text, retry=True, cause=case.cause)
-    if isinstance(error, _WRAPPER_SLIPS) or case.status is not None:
+    if isinstance(error, _WRAPPER_ERRORS) or case.status is not None:
         message = f"{case.name}: the answer is no chat completion ({case.line}); check the base URL, it may lack /v1"
         return Failure(ServerError(message), case.text, cause=case.cause)
     return Failure(ModelError(f"{case.name}: {type(error).__name__}: {case.line}"), case.text, cause=case.cause)
 
 
-def _told(error: Exception) -> str:
+def _server_message(error: Exception) -> str:
     """The server's message where the exception carries its body, else the exception's own."""
     body = getattr(error, "body", None)
     inner = body.get("error", body) if isinstance(body, Mapping) else None
@@ -207,14 +205,14 @@ def _retry_after(error: Exception) -> float | None:
     if not isinstance(headers, Mapping):
         return None
     # LiteLLM's proxy passes a provider's headers on under names of its own.
-    told = headers.get("retry-after") or headers.get("llm_provider-retry-after")
-    if not isinstance(told, str):
+    value = headers.get("retry-after") or headers.get("llm_provider-retry-after")
+    if not isinstance(value, str):
         return None
     try:
-        seconds = float(told)
+        seconds = float(value)
     except ValueError:
         try:
-            seconds = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
         except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
@@ -222,8 +220,8 @@ def _retry_after(error: Exception) -> float | None:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
-    at: BaseException | None = error
-    while at is not None and id(at) not in seen:
-        seen.add(id(at))
-        yield at
-        at = at.__cause__ or at.__context__
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__

@@ -1,9 +1,7 @@
-"""A pydantic class as the JSON schema that is sent: what OpenAI's strict mode takes, and short, for tokens are paid.
+"""A pydantic class as the JSON schema that is sent, in OpenAI's strict mode and short; and the tokens of a bare prompt.
 
-Strict mode wants every property required and no other allowed, and knows few keywords. What it can't say (ranges,
-lengths, defaults) is left out here and checked by the class itself when the reply is read. Source: ours.
-
-How many tokens a prompt takes before anything is put into it: what the costs of calls are reckoned from.
+Strict mode wants every property required and no other allowed, and knows few keywords. What it can't express (ranges,
+lengths, defaults) is left out here and checked by the class itself when the reply is parsed. Source: ours.
 """
 
 import json
@@ -17,7 +15,7 @@ from pydantic import BaseModel
 from ecoalign_agent.llm.prompts import Prompt
 from ecoalign_agent.llm.tokens import PER_MESSAGE, text_tokens
 
-_KEPT = frozenset({"type", "enum", "anyOf", "$ref", "items", "description"})
+_KEYWORDS = frozenset({"type", "enum", "anyOf", "$ref", "items", "description"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +24,8 @@ class SentSchema:
 
     Attributes:
         name: at most 64 of the characters that a function's name may have.
-        response_format: for the ``json_schema`` rung.
-        tool: for the ``function_calling`` rung.
+        response_format: for the ``json_schema`` mode.
+        tool: for the ``function_calling`` mode.
         tokens: estimate of what sending it adds to the prompt.
     """
 
@@ -55,21 +53,21 @@ def sent_schema(schema: type[BaseModel]) -> SentSchema:
 
 
 def _strict_root(schema: type[BaseModel]) -> dict[str, Any]:
-    whole = schema.model_json_schema()
-    root = _strict(whole, schema.__name__)
-    if "$defs" in whole:
-        root["$defs"] = {name: _strict(node, name) for name, node in whole["$defs"].items()}
+    full = schema.model_json_schema()
+    root = _strict(full, schema.__name__)
+    if "$defs" in full:
+        root["$defs"] = {name: _strict(node, name) for name, node in full["$defs"].items()}
     return root
 
 
-def _strict(node: dict[str, Any], where: str) -> dict[str, Any]:
+def _strict(node: dict[str, Any], path: str) -> dict[str, Any]:
     if "$ref" in node:
         # Nothing may stand beside a reference.
         return {"$ref": node["$ref"]}
     if node.get("type") == "object":
-        return _strict_object(node, where)
+        return _strict_object(node, path)
     if len(alternatives := node.get("allOf", [])) == 1:
-        return _strict(alternatives[0], where)
+        return _strict(alternatives[0], path)
     node = dict(node)
     if "const" in node:
         node["enum"] = [node["const"]]
@@ -79,28 +77,28 @@ def _strict(node: dict[str, Any], where: str) -> dict[str, Any]:
         # A tuple: strict mode knows no positions, only kinds of items.
         kinds = [item for i, item in enumerate(node["prefixItems"]) if item not in node["prefixItems"][:i]]
         node["items"] = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-    strict = {key: value for key, value in node.items() if key in _KEPT}
+    strict = {key: value for key, value in node.items() if key in _KEYWORDS}
     if "items" in strict:
-        strict["items"] = _strict(strict["items"], where)
+        strict["items"] = _strict(strict["items"], path)
     if "anyOf" in strict:
-        strict["anyOf"] = [_strict(choice, where) for choice in strict["anyOf"]]
+        strict["anyOf"] = [_strict(choice, path) for choice in strict["anyOf"]]
     return strict
 
 
-def _strict_object(node: dict[str, Any], where: str) -> dict[str, Any]:
+def _strict_object(node: dict[str, Any], path: str) -> dict[str, Any]:
     if "properties" not in node and node.get("additionalProperties", True) is not False:
-        raise TypeError(f"{where}: a mapping with free keys can't be asked for; use a list of named pairs")
+        raise TypeError(f"{path}: a mapping with free keys can't be asked for; use a list of named pairs")
     # The description of an object is its class's docstring, written for programmers: it is not sent.
-    properties = {name: _strict(value, f"{where}.{name}") for name, value in node.get("properties", {}).items()}
+    properties = {name: _strict(value, f"{path}.{name}") for name, value in node.get("properties", {}).items()}
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 SMALL_INPUTS = 80
-"""Tokens of what a prompt carries besides the scene and the path: aims, kinds of actions, numbers."""
+"""Tokens of a prompt's small inputs: aims, kinds of actions, numbers."""
 
 
 def prompt_tokens(prompt: Prompt, schema: type[BaseModel]) -> int:
-    """Tokens of a prompt with empty fences, of its schema, and of what is small."""
+    """Tokens of a prompt with empty fences, of its schema, and of its small inputs."""
     bare = prompt.render(**dict.fromkeys(prompt.inputs, ""))
     words = text_tokens(bare.system) + text_tokens(bare.user) + 2 * PER_MESSAGE
     return words + sent_schema(schema).tokens + SMALL_INPUTS

@@ -109,12 +109,12 @@ class CallJournal:
 
 def request_digest(parts: Iterable[str | bytes]) -> str:
     """A digest of a request's parts, in order; none can be moved into its neighbour."""
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for part in parts:
         data = part.encode(errors="surrogatepass") if isinstance(part, str) else part
-        whole.update(b"%d:" % len(data))
-        whole.update(data)
-    return whole.hexdigest()
+        digest.update(b"%d:" % len(data))
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def dump_message(message: AIMessage) -> str:
@@ -132,13 +132,13 @@ def load_message(text: str) -> AIMessage | None:
 
 def _readable(entries: Iterable[Any]) -> list[RecordedCall]:
     """The entries that are whole; one that is not is as good as none: its call is made again."""
-    found = []
+    calls = []
     for entry in entries:
         try:
-            found.append(RecordedCall.model_validate_json(entry))
+            calls.append(RecordedCall.model_validate_json(entry))
         except ValidationError:
             continue
-    return found
+    return calls
 
 
 class Meter:

@@ -142,5 +142,5 @@ def _address(model: BaseChatModel) -> str:
 
 
 def _secrets(model: BaseChatModel) -> tuple[str, ...]:
-    held = (getattr(model, name, None) for name in type(model).model_fields)
-    return tuple(s.get_secret_value() for s in held if isinstance(s, SecretStr) and len(s.get_secret_value()) >= 4)
+    values = (getattr(model, name, None) for name in type(model).model_fields)
+    return tuple(s.get_secret_value() for s in values if isinstance(s, SecretStr) and len(s.get_secret_value()) >= 4)

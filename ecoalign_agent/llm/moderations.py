@@ -46,7 +46,7 @@ class ModerationEndpoint(CallLimits):
         model: its name.
         family: the formula for a picture's tokens.
         free: nothing is booked for its calls.
-        gauge: how its prompts are estimated; nothing is learnt, as it reports nothing.
+        calibration: how its prompts are estimated; nothing is learnt, as it reports nothing.
         official: it is at OpenAI's own address.
     """
 
@@ -91,7 +91,7 @@ class ModerationEndpoint(CallLimits):
         # The omni models are built on GPT-4o, which counts tiles; elsewhere the largest formula stands.
         family = family_of(model)
         self.family: ImageFamily = "openai-tiles" if family == "unknown" and model.startswith("omni") else family
-        self.gauge = TokenCalibration(self.name, self.family)
+        self.calibration = TokenCalibration(self.name, self.family)
         self.official = base_url is None or (urlsplit(base_url).hostname or "").endswith("openai.com")
         self._base_url, self._key = base_url, api_key
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()

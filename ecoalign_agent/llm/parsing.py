@@ -72,11 +72,11 @@ def parse_reply(message: AIMessage, mode: OutputMode, schema: type[T], *, exact:
     """
     try:
         _require_whole(message)
-        found = _from_call(message, exact=exact) if mode == "function_calling" else None
-        if found is None:
+        parsed = _from_call(message, exact=exact) if mode == "function_calling" else None
+        if parsed is None:
             text = reply_text(message)
-            found = _strictly(text) if exact else _leniently(text, repair=mode == "plain")
-        return ParsedReply("value", _validated(found, schema, exact=exact))
+            parsed = _strictly(text) if exact else _leniently(text, repair=mode == "plain")
+        return ParsedReply("value", _validated(parsed, schema, exact=exact))
     except _Unreadable as unreadable:
         return ParsedReply(unreadable.kind, reason=unreadable.reason)
 
@@ -147,7 +147,7 @@ def _leniently(text: str, *, repair: bool) -> dict[str, Any]:
     except _Unreadable:
         pass
     objects = _objects_in(text)
-    if any(other != objects[0] for other in objects):
+    if any(each != objects[0] for each in objects):
         raise _Unreadable("mismatch", f"{len(objects)} different JSON objects where one is due")
     if objects:
         return objects[0]
@@ -162,12 +162,12 @@ def _repaired(text: str) -> dict[str, Any]:
     import json_repair  # noqa: PLC0415 - needed for broken replies only
 
     try:
-        found = json_repair.loads(text[text.index("{") :])
+        parsed = json_repair.loads(text[text.index("{") :])
     except (ValueError, RecursionError) as error:
         raise _Unreadable("mismatch", "broken JSON that can't be repaired") from error
-    if not isinstance(found, dict) or not found:
+    if not isinstance(parsed, dict) or not parsed:
         raise _Unreadable("mismatch", "broken JSON that can't be repaired")
-    return found
+    return parsed
 
 
 def _objects_in(text: str) -> list[dict[str, Any]]:
@@ -181,13 +181,13 @@ def _objects_in(text: str) -> list[dict[str, Any]]:
         if start < 0:
             break
         try:
-            found, end = _DECODER.raw_decode(text, start)
+            parsed, end = _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError):
             if not objects:
                 break
             end = start + 1
         else:
-            objects.append(found)
+            objects.append(parsed)
         start = text.find("{", end)
     return objects
 
@@ -196,21 +196,21 @@ def _object(text: str) -> dict[str, Any]:
     if "{" not in text:
         raise _Unreadable("silent", "no JSON in the reply")
     try:
-        found = _DECODER.decode(text)
+        parsed = _DECODER.decode(text)
     except RecursionError as error:
         raise _Unreadable("mismatch", "JSON nested too deeply") from error
     except ValueError as error:
         raise _Unreadable("mismatch", f"not one JSON object: {_one_line(str(error))}") from error
-    if not isinstance(found, dict):
-        raise _Unreadable("mismatch", f"a JSON {type(found).__name__} where an object is due")
-    return found
+    if not isinstance(parsed, dict):
+        raise _Unreadable("mismatch", f"a JSON {type(parsed).__name__} where an object is due")
+    return parsed
 
 
-def _validated(found: dict[str, Any], schema: type[T], *, exact: bool) -> T:
+def _validated(parsed: dict[str, Any], schema: type[T], *, exact: bool) -> T:
     # Validated as JSON, so that a strict schema takes a list for a tuple; from what was read here, so that no second
     # reader can see another value in the same text. NaN and numbers beyond floats end here, wherever they came from.
     try:
-        return schema.model_validate_json(json.dumps(found, allow_nan=False), strict=True if exact else None)
+        return schema.model_validate_json(json.dumps(parsed, allow_nan=False), strict=True if exact else None)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the reply"
@@ -220,10 +220,10 @@ def _validated(found: dict[str, Any], schema: type[T], *, exact: bool) -> T:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    parsed = dict(pairs)
+    if len(parsed) != len(pairs):
         raise ValueError("a key stands twice")
-    return found
+    return parsed
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_without_repeats)

@@ -179,9 +179,9 @@ async def _pair(probe: EndpointProbe, *, parallel: bool) -> tuple[ProbeReply, Pr
             second = await probe.call_once(name, request, endpoint=beside)
         else:
             async with asyncio.TaskGroup() as group:
-                one = group.create_task(probe.call_once("a reply that is too long", request))
-                two = group.create_task(probe.call_once(name, request, endpoint=beside))
-            first, second = one.result(), two.result()
+                left = group.create_task(probe.call_once("a reply that is too long", request))
+                right = group.create_task(probe.call_once(name, request, endpoint=beside))
+            first, second = left.result(), right.result()
         streamed = second
         pause = probe.pause(second.failure)
         if streams and second.message is None and pause is not None and probe.spare >= 1:

@@ -32,7 +32,11 @@ class StreamingEndpoint(Endpoint):
     def beside(cls, endpoint: Endpoint) -> "StreamingEndpoint":
         """An endpoint at the same server that shares capabilities, calibration and rate, but no connections."""
         streamed = cls(endpoint.model, name=endpoint.name, timeout=endpoint.timeout, backoff=endpoint.backoff)
-        streamed.capabilities, streamed.gauge, streamed.rate = endpoint.capabilities, endpoint.gauge, endpoint.rate
+        streamed.capabilities, streamed.calibration, streamed.rate = (
+            endpoint.capabilities,
+            endpoint.calibration,
+            endpoint.rate,
+        )
         return streamed
 
     async def generate(self, request: ChatRequest, *, max_tokens: int) -> AIMessage:
@@ -45,13 +49,13 @@ class StreamingEndpoint(Endpoint):
         changes: dict[str, Any] = {"disable_streaming": False}
         # Where a class has these, the first decides, however it is called; the second asks for the usage.
         changes |= dict.fromkeys({"streaming", "stream_usage"} & type(model).model_fields.keys(), True)
-        whole: Any = None
+        joined: Any = None
         arguments = self._arguments(request, max_tokens)
         async for chunk in model.model_copy(update=changes).astream(request.messages, **arguments):
-            whole = chunk if whole is None else whole + chunk
-        if not isinstance(whole, AIMessage):
+            joined = chunk if joined is None else joined + chunk
+        if not isinstance(joined, AIMessage):
             raise ValueError("an empty stream")  # noqa: TRY004 - a reply's fault, reported like the others
-        return whole
+        return joined
 
 
 NUMBERS = tuple(number for number in range(13, 99) if number not in {42, 69})

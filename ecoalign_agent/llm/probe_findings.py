@@ -92,9 +92,9 @@ class ReplyUsage:
         # Pictures are counted in so many ways that they are left out here; they have their own row.
         if used.prompt < text / 4 or (not self.estimate.image and used.prompt > 2 * text + 300):
             return f"{used.prompt:,} prompt tokens where we estimate {self.estimate.prompt:,}"
-        written = text_tokens(visible_output(self.message))
-        if used.completion < written / 6:
-            return f"{used.completion:,} completion tokens for a text of about {written:,}"
+        output_tokens = text_tokens(visible_output(self.message))
+        if used.completion < output_tokens / 6:
+            return f"{used.completion:,} completion tokens for a text of about {output_tokens:,}"
         return None
 
 
@@ -134,15 +134,15 @@ def cap_finding(replies: Sequence[ProbeReply], estimate: Usage) -> ProbeFinding[
 
 
 def _capped(message: AIMessage, estimate: Usage) -> ProbeFinding[CapState]:
-    count, written = ReplyUsage(message, estimate), visible_output(message)
+    count, output = ReplyUsage(message, estimate), visible_output(message)
     reason = (finish_reason(message) or "").lower()
     completion = None if count.used is None or count.doubt is not None else count.used.completion
-    if (completion is not None and completion > COUNTING_TOKENS + 1) or len(written) > COUNTING_TOKENS * _TOKEN:
-        how = f"{len(written):,} characters" if completion is None else f"{completion:,} tokens"
-        return ProbeFinding(state="ignored", why=f"{how} came where {COUNTING_TOKENS} tokens were allowed")
+    if (completion is not None and completion > COUNTING_TOKENS + 1) or len(output) > COUNTING_TOKENS * _TOKEN:
+        amount = f"{len(output):,} characters" if completion is None else f"{completion:,} tokens"
+        return ProbeFinding(state="ignored", why=f"{amount} came where {COUNTING_TOKENS} tokens were allowed")
     if reason in CUT_OFF_REASONS:
         return ProbeFinding(state="honoured", why=f"cut off at {COUNTING_TOKENS} tokens")
-    return ProbeFinding(state="unknown", why=f"the reply ended by itself after {len(written):,} characters")
+    return ProbeFinding(state="unknown", why=f"the reply ended by itself after {len(output):,} characters")
 
 
 def parallel_finding(first: ProbeReply, second: ProbeReply, *, limited_before: bool) -> ProbeFinding[ParallelState]:
@@ -158,11 +158,11 @@ def parallel_finding(first: ProbeReply, second: ProbeReply, *, limited_before: b
     if first.message is None or second.message is None:
         return ProbeFinding(state="unknown", why=first.why or second.why)
     quick, slow = sorted((first.seconds, second.seconds))
-    seen = f"{quick:.2f} s and {slow:.2f} s"
+    times = f"{quick:.2f} s and {slow:.2f} s"
     if slow < _TOO_QUICK:
-        return ProbeFinding(state="unknown", why=f"too quick to tell: {seen}")
+        return ProbeFinding(state="unknown", why=f"too quick to tell: {times}")
     if slow <= _OVERLAP * quick:
-        return ProbeFinding(state="overlap", why=seen)
+        return ProbeFinding(state="overlap", why=times)
     if slow >= _SERIAL * quick:
-        return ProbeFinding(state="serialised", why=seen)
-    return ProbeFinding(state="unknown", why=f"{seen}: neither alike nor one after the other")
+        return ProbeFinding(state="serialised", why=times)
+    return ProbeFinding(state="unknown", why=f"{times}: neither alike nor one after the other")

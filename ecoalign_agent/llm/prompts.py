@@ -3,11 +3,7 @@
 A file holds ``# System`` and ``# User``. Its front matter declares ``name``, ``version``, ``source``, ``inputs`` and,
 among the inputs, which are ``fenced``: those are wrapped as ``<question 5f2c9a1e> … </question 5f2c9a1e>`` with a
 marker drawn anew for every call, so that text which imitates a fence can't close it. ``$marker`` is always there for
-the prompt to name it.
-
-Messages taken apart again: their words, their pictures, and the fenced data of our own prompts.
-
-The other side of :mod:`ecoalign_agent.llm.prompts`, for models of ours that read those prompts. Ours.
+the prompt to name it. Stand-in models take the messages apart again with the functions at the end. Source: ours.
 """
 
 import contextlib
@@ -33,7 +29,7 @@ class RenderedPrompt:
     """A prompt with its inputs in place, ready to be sent.
 
     Attributes:
-        system: what the model is told to do; holds no data from outside.
+        system: the instructions; holds no data from outside.
         user: the fenced data, in the order of the prompt file.
         name: path of the prompt without its ending, such as ``alignment/scan``.
         version: the prompt's own version number.
@@ -47,10 +43,6 @@ class RenderedPrompt:
     version: int
     digest: str
     marker: str = ""
-
-    def unmarked(self, content: object) -> str:
-        """A message's content, text or blocks, without what was drawn for this call: equal for equal inputs."""
-        return repr(content).replace(self.marker, "") if self.marker else repr(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +131,9 @@ def _parse(name: str, text: str) -> Prompt:
     except (KeyError, TypeError, ValueError) as error:
         raise PromptError(f"prompt {name}: front matter needs name, version, source, inputs, fenced") from error
     system, user = (Template(part.strip() + "\n") for part in body.split(_SYSTEM, 1)[1].split(_USER, 1))
-    for template, where in ((system, "System"), (user, "User")):
+    for template, part in ((system, "System"), (user, "User")):
         if not template.is_valid():
-            raise PromptError(f"prompt {name}: a '$' in {where} that names no input; write $$ for a dollar sign")
+            raise PromptError(f"prompt {name}: a '$' in {part} that names no input; write $$ for a dollar sign")
     used = set(system.get_identifiers()) | set(user.get_identifiers())
     if head.get("name") != name or used - {"marker"} != inputs or not fenced <= inputs:
         raise PromptError(

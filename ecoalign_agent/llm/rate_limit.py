@@ -42,9 +42,9 @@ def retry_wait(failure: Failure, attempt: int, *, backoff: float, seconds_left: 
     if not failure.retry or attempt >= MAX_ATTEMPTS:
         raise failure.error from failure.cause
     # Spread over its upper half, so that parallel calls don't return in step.
-    longest = backoff * 2.0 ** (attempt - 1)
+    max_backoff = backoff * 2.0 ** (attempt - 1)
     requested = failure.retry_after
-    wait = random.uniform(longest / 2, longest) if requested is None else requested  # noqa: S311 - spreads load
+    wait = random.uniform(max_backoff / 2, max_backoff) if requested is None else requested  # noqa: S311 - spreads load
     if wait <= MAX_WAIT and (seconds_left is None or wait < seconds_left):
         return wait
     if requested is None:

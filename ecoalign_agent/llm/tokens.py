@@ -41,18 +41,18 @@ def estimate_text_tokens(texts: Sequence[str], *, schema_tokens: int = 0) -> int
     return sum(text_tokens(t) + PER_MESSAGE for t in texts) + schema_tokens
 
 
-def reported_usage(message: AIMessage, estimate: Usage, written: str) -> Usage:
+def reported_usage(message: AIMessage, estimate: Usage, output: str) -> Usage:
     """The usage of one call.
 
     Args:
         message: the reply.
         estimate: of the prompt; stands in where nothing usable is reported.
-        written: the reply's text, for the estimate of its completion tokens.
+        output: the reply's text, for the estimate of its completion tokens.
     """
     reported = _from_token_usage(message.response_metadata.get("token_usage")) or _from_metadata(message.usage_metadata)
     # A prompt of no tokens, or a reply of none that has text, is a server that does not count.
-    if reported is None or reported[0] < 1 or (reported[1] < 1 and written):
-        return replace(estimate, completion=max(1, text_tokens(written)), estimated=True)
+    if reported is None or reported[0] < 1 or (reported[1] < 1 and output):
+        return replace(estimate, completion=max(1, text_tokens(output)), estimated=True)
     prompt, completion, cached, image = reported
     of_images = min(_image_share(estimate, prompt) if image is None else image, prompt)
     from_cache = min(cached, prompt)
@@ -222,21 +222,21 @@ class TokenCalibration:
         """
         return Usage(text=self.texts.estimate(text), image=self.images.estimate(views) if views else 0)
 
-    def known(self) -> dict[str, list[Any]]:
+    def export(self) -> dict[str, list[Any]]:
         """What was learnt, as plain values for a checkpoint; empty: nothing yet."""
         text = [self.texts.estimated, self.texts.counted] if self.texts.estimated else []
         images = [[detail, ratio] for detail, ratio in self.images.ratios.items()]
         return {kind: values for kind, values in (("text", text), ("images", images)) if values}
 
-    def recall(self, known: dict[str, list[Any]]) -> None:
+    def restore(self, exported: dict[str, list[Any]]) -> None:
         """Take over what another process learnt of the same endpoint, as far as nothing is known here.
 
         Args:
-            known: as :meth:`known` returned it there.
+            exported: as :meth:`export` returned it there.
         """
-        if known.get("text") and not self.texts.estimated:
-            self.texts.estimated, self.texts.counted = known["text"]
-        for detail, ratio in known.get("images", []):
+        if exported.get("text") and not self.texts.estimated:
+            self.texts.estimated, self.texts.counted = exported["text"]
+        for detail, ratio in exported.get("images", []):
             self.images.ratios.setdefault(detail, ratio)
 
     def learn(self, text: int, views: Sequence[ImageView], *, prompt: int, image: int | None) -> None:

@@ -115,7 +115,7 @@ def build_context(
         policy=policy,
         kinds=kinds,
         models=Models(actor=actor.name, assessor=assessor.name, independent=independent),
-        calibration=actor.gauge,
+        calibration=actor.calibration,
         sizes=PromptSizes(figures, actor.images.of_size(TYPICAL_CROP, "high"), sizes),
         prompts=list(dict.fromkeys(labels)),
         notes=notes,

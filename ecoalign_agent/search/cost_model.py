@@ -234,7 +234,7 @@ def build_cost_model(
         calibration.images.estimate(views) if views else 0,
         [_view_tokens(views, call) for call in sizes.assessment],
         pictures=len(views),
-        assessor_tariffs=[calibrated(call.gauge) for call in sizes.assessment],
+        assessor_tariffs=[calibrated(call.calibration) for call in sizes.assessment],
     )
 
 
@@ -242,7 +242,7 @@ def _view_tokens(views: Sequence[ImageView], call: CallSize) -> int:
     """Tokens of the pictures where this call goes, all of them, also where each has a call of its own."""
     if call.family is None or not views:
         return 0
-    scale = ImageScale(call.family) if call.gauge is None else call.gauge.images
+    scale = ImageScale(call.family) if call.calibration is None else call.calibration.images
     if call.per_image:
         return sum(scale.of_size((view.width, view.height), view.detail) for view in views)
     return scale.estimate(views)

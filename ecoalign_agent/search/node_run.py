@@ -90,11 +90,11 @@ class NodeRun:
 
     def _recall_calibrations(self) -> dict[str, Any]:
         """Calibrations of the endpoints, with what another process that began the run knew of them."""
-        assessors = (call.gauge for call in self.context.sizes.assessment)
+        assessors = (call.calibration for call in self.context.sizes.assessment)
         known = {c.name: c for c in (self.context.calibration, *assessors) if c is not None}
         for name, stored in self.state.get("calibrations", {}).items():
             if name in known:
-                known[name].recall(stored)
+                known[name].restore(stored)
         return known
 
     def _open_meter(self, budget: Budget) -> Meter:
@@ -357,7 +357,7 @@ class NodeRun:
         }
         if self._graph is not None and (fresh := self._graph.changes_since(len(self.state.get("journal", [])))):
             base["journal"] = fresh
-        calibrations = {name: known for name, c in self._calibrations.items() if (known := c.known())}
+        calibrations = {name: known for name, c in self._calibrations.items() if (known := c.export())}
         seldom_changed = {
             "calibrations": calibrations or self.state.get("calibrations"),
             "completion_stats": self.stats,

@@ -134,8 +134,8 @@ def _unpriced(ledger: Ledger, prices: Mapping[str, Price]) -> list[str]:
 
 
 def _image_factors(run: NodeRun) -> dict[str, float]:
-    gauges = [run.context.calibration, *(call.gauge for call in run.context.sizes.assessment)]
-    learnt = {gauge.name: gauge.images.factor for gauge in gauges if gauge is not None}
+    calibrations = [run.context.calibration, *(call.calibration for call in run.context.sizes.assessment)]
+    learnt = {calibration.name: calibration.images.factor for calibration in calibrations if calibration is not None}
     return {name: round(factor, 4) for name, factor in learnt.items() if factor is not None}
 
 

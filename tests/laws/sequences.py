@@ -119,7 +119,7 @@ class Rig:
         """A call has been sent; what is committed fits into the budget."""
         formula = sum(image_tokens((p.width, p.height), p.detail, self._endpoint.family) for p in pictures)
         # As it was reckoned when it was reserved for, which was just now.
-        expected = self._endpoint.gauge.estimate(call.prompt_tokens, pictures)  # type: ignore[arg-type] # as sent
+        expected = self._endpoint.calibration.estimate(call.prompt_tokens, pictures)  # type: ignore[arg-type] # as sent
         assert call.max_tokens is not None
         size = Size(expected.text, expected.image, call.max_tokens, call.prompt_tokens, formula)
         tariff = self.tariff

@@ -71,7 +71,7 @@ class TestInside:
 
     async def test_with_the_real_connector_and_resolver_nothing_is_dialled_either(self, world: World) -> None:
         hosts = ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::]", "127.8.8.8"]
-        image_store = ImageStore(fetcher=ImageFetcher.at(f"{host}:{world.canary_port}" for host in hosts))
+        image_store = ImageStore(fetcher=ImageFetcher.for_hosts(f"{host}:{world.canary_port}" for host in hosts))
         for host in hosts:
             with pytest.raises(ImageError, match="never fetched"):
                 await image_store.open(f"https://{host}:{world.canary_port}/a.png")

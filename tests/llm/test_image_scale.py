@@ -34,13 +34,13 @@ FORMULA = 1_120
 """Tokens of ``VIEW`` for an unknown family: Gemini's figure is the largest."""
 
 
-def gauge(family: ImageFamily = "unknown") -> TokenCalibration:
+def calibration(family: ImageFamily = "unknown") -> TokenCalibration:
     return TokenCalibration("openai:m", family)
 
 
 class TestPicturesThatAreReportedApart:
     def test_the_largest_ratio_above_the_formula_counts_with_a_margin(self) -> None:
-        one = gauge()
+        one = calibration()
         assert one.estimate(300, [VIEW]) == Usage(text=300, image=FORMULA)
         for image in (2_240, 1_680, 1_120):
             one.learn(300, [VIEW], prompt=300 + image, image=image)
@@ -49,14 +49,14 @@ class TestPicturesThatAreReportedApart:
         assert one.images.factor == 2.0
 
     def test_estimates_never_fall_below_the_formula(self) -> None:
-        one = gauge()
+        one = calibration()
         one.learn(300, [VIEW], prompt=385, image=85)
         assert one.estimate(300, [VIEW]) == Usage(text=300, image=FORMULA)
         # The ratio is known all the same, for the record.
         assert one.images.factor == pytest.approx(85 / 1_120)
 
     def test_details_are_counted_apart_but_one_that_is_too_low_says_so_of_both(self) -> None:
-        one = gauge()
+        one = calibration()
         one.learn(300, [VIEW], prompt=2_540, image=2_240)
         # 1 024 × 768: 32 · 24 patches · 2.46 = 1 889.28, rounded up; times 2 · 1.1.
         assert one.images.estimate([CROP]) == 4_158
@@ -65,7 +65,7 @@ class TestPicturesThatAreReportedApart:
         assert one.images.estimate([VIEW]) == 2_464
 
     def test_a_formula_that_is_right_is_left_alone(self) -> None:
-        one = gauge("openai-tiles")
+        one = calibration("openai-tiles")
         one.learn(300, [VIEW], prompt=385, image=85)
         assert one.images.factor == 1.0
         # 85 and 4 tiles of 170.
@@ -74,12 +74,12 @@ class TestPicturesThatAreReportedApart:
 
 class TestPicturesThatAreNot:
     def test_a_sum_within_the_estimate_teaches_nothing(self) -> None:
-        one = gauge()
+        one = calibration()
         one.learn(300, [VIEW], prompt=1_420, image=None)
-        assert not one.known()
+        assert not one.export()
 
     def test_a_sum_beyond_the_estimate_counts_as_the_pictures(self) -> None:
-        one = gauge("openai-tiles")
+        one = calibration("openai-tiles")
         one.learn(300, [VIEW], prompt=1_000, image=None)
         # Of 300 text tokens at least a quarter are there: 1 000 - 75 = 925 for the picture, times 1.1.
         assert one.estimate(300, [VIEW]) == Usage(text=300, image=1_018)
@@ -87,7 +87,7 @@ class TestPicturesThatAreNot:
 
     def test_a_figure_that_makes_no_sense_is_not_reported(self) -> None:
         for image in (0, 1_501):
-            one = gauge()
+            one = calibration()
             one.learn(300, [VIEW], prompt=1_500, image=image)
             # As of the sum: 1 500 - 75 = 1 425, times 1.1.
             assert one.images.estimate([VIEW]) == 1_568
@@ -95,7 +95,7 @@ class TestPicturesThatAreNot:
 
 class TestText:
     def test_is_corrected_upwards_only(self) -> None:
-        one = gauge()
+        one = calibration()
         one.learn(300, [], prompt=100, image=None)
         assert one.estimate(300, []) == Usage(text=300)
         one.learn(700, [], prompt=1_900, image=None)
@@ -103,33 +103,33 @@ class TestText:
         assert one.estimate(300, []) == Usage(text=660)
 
     def test_a_template_round_a_short_prompt_does_not_make_long_ones_dearer(self) -> None:
-        one = gauge()
+        one = calibration()
         one.learn(2_000, [], prompt=1_500, image=None)
         one.learn(100, [], prompt=250, image=None)
         assert one.texts.factor == 1.0
 
     def test_what_no_tokenizer_can_count_is_not_learnt(self) -> None:
-        one = gauge()
+        one = calibration()
         one.learn(300, [], prompt=int(MAX_TEXT_RATIO * 300) + 1, image=None)
         one.learn(300, [VIEW], prompt=9_000_000, image=None)
         one.learn(300, [VIEW], prompt=9_000_000, image=8_999_000)
         assert one.estimate(300, [VIEW]) == Usage(text=300, image=FORMULA)
-        assert not one.known()
+        assert not one.export()
 
 
 def test_what_was_learnt_survives_as_plain_values_and_hides_nothing_that_is_known() -> None:
-    one, other = gauge(), gauge()
+    one, other = calibration(), calibration()
     one.learn(300, [VIEW], prompt=2_540, image=2_240)
     one.learn(300, [CROP], prompt=9_000, image=None)
     one.learn(300, [], prompt=600, image=None)
-    other.recall(json.loads(json.dumps(one.known(), allow_nan=False)))
-    assert other.known() == one.known()
+    other.restore(json.loads(json.dumps(one.export(), allow_nan=False)))
+    assert other.export() == one.export()
     assert [other.estimate(300, [view]) for view in (VIEW, CROP)] == [
         one.estimate(300, [view]) for view in (VIEW, CROP)
     ]
-    third = gauge()
+    third = calibration()
     third.learn(300, [VIEW], prompt=1_980, image=1_680)
-    third.recall(one.known())
+    third.restore(one.export())
     # 1.5 times the formula was seen here.
     assert third.images.estimate([VIEW]) == 1_848
 
@@ -145,7 +145,7 @@ VIEWS, SOME_VIEWS = st.lists(PICTURES, max_size=2), st.lists(PICTURES, min_size=
 def test_where_parts_are_reported_one_factor_each_is_exceeded_once_for_each_at_the_most(
     text: float, image: float, calls: list[tuple[int, list[ImageView]]]
 ) -> None:
-    one, exceeded = gauge(), []
+    one, exceeded = calibration(), []
     for number, (words, views) in enumerate(calls):
         pictures = round(image * sum(image_tokens(view, view.detail, "unknown") for view in views))
         prompt = round(text * words) + pictures
@@ -162,7 +162,7 @@ def test_where_parts_are_reported_one_factor_each_is_exceeded_once_for_each_at_t
 def test_where_the_sum_is_reported_and_text_is_not_above_its_estimate_one_call_exceeds_it_at_the_most(
     text: float, image: float, calls: list[tuple[int, list[ImageView]]]
 ) -> None:
-    one, exceeded = gauge(), 0
+    one, exceeded = calibration(), 0
     for words, views in calls:
         pictures = round(image * sum(image_tokens(view, view.detail, "unknown") for view in views))
         prompt = round(text * words) + pictures
@@ -176,7 +176,7 @@ def test_where_the_sum_is_reported_and_text_is_not_above_its_estimate_one_call_e
 def test_one_factor_for_all_is_known_after_the_first_call(
     factor: float, calls: list[tuple[int, list[ImageView]]]
 ) -> None:
-    one = gauge()
+    one = calibration()
     for number, (words, views) in enumerate(calls):
         pictures = round(factor * sum(image_tokens(view, view.detail, "unknown") for view in views))
         prompt = round(factor * words) + pictures
@@ -200,7 +200,7 @@ async def test_a_refused_call_teaches_nothing_and_no_usage_neither(server: ChatS
     server.answering(CompletionReply(json.dumps(NOTE), usage="absent"))
     one, account = endpoint(), meter()
     await call_with_fallback(one, PROMPT, Note, images=[VIEW], meter=account, phase="scan", max_tokens=100)
-    assert not one.gauge.known()
+    assert not one.calibration.export()
     assert account.ledger.usage.image == FORMULA
     assert account.ledger.usage.text >= PROMPT_TOKENS
 

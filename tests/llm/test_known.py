@@ -101,7 +101,7 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
 def test_writing_again_replaces(tmp_path: Path) -> None:
     write_profile(tmp_path, known())
     write_profile(tmp_path, known(calls=8))
-    kept = read_profile(tmp_path, ME, now=NOW).known
+    kept = read_profile(tmp_path, ME, now=NOW).profile
     assert kept is not None
     assert kept.calls == 8
 
@@ -147,8 +147,8 @@ def test_a_file_that_cant_be_used_is_told_and_ignored(tmp_path: Path, content: b
 
 def test_knowledge_is_used_for_thirty_days(tmp_path: Path) -> None:
     write_profile(tmp_path, known())
-    assert read_profile(tmp_path, ME, now=NOW + timedelta(days=30)).known is not None
-    assert read_profile(tmp_path, ME, now=NOW + timedelta(days=30, seconds=1)).known is None
+    assert read_profile(tmp_path, ME, now=NOW + timedelta(days=30)).profile is not None
+    assert read_profile(tmp_path, ME, now=NOW + timedelta(days=30, seconds=1)).profile is None
     assert timedelta(days=30) == MAX_PROFILE_AGE
 
 
