@@ -46,21 +46,21 @@ def prove(*, kills: int, samples: int, method: str, seed: int) -> dict[str, int]
         done: set[str] = set()
         killed = lost = 0
         while killed < kills:
-            before = Counter(server.asked)
+            before = Counter(server.requests)
             goal = server.calls + draw.randint(1, max(2, samples // 2))
             if not killed_after(command, lambda goal=goal: server.calls >= goal):
                 break
             killed += 1
-            again = {notice for notice in done if server.asked[notice] > before[notice]}
+            again = {notice for notice in done if server.requests[notice] > before[notice]}
             assert not again, f"paid again although finished: {sorted(again)}"
             now = finished(out)
             assert done <= now, f"finished samples were lost: {sorted(done - now)}"
             lost += sum(server.answered[notice] > before[notice] for notice in server.answered if notice not in now)
             done = now
-        before = Counter(server.asked)
+        before = Counter(server.requests)
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr[-2000:]
-        again = {notice for notice in done if server.asked[notice] > before[notice]}
+        again = {notice for notice in done if server.requests[notice] > before[notice]}
         assert not again, f"paid again although finished: {sorted(again)}"
         assert len(finished(out)) == samples
         return {"kills": killed, "samples": samples, "calls": server.calls, "under_way": lost}

@@ -132,8 +132,8 @@ async def test_an_answer_to_the_rewrite_that_is_not_safe_or_no_help_drops_the_re
 
 async def test_an_answer_that_was_cut_off_proves_nothing(tmp_path: Path) -> None:
     def script(call: ScriptedCall) -> AnyReply:
-        said = maker(call)
-        return ScriptedReply(said, finish_reason="length") if said == "A locksmith can." else said
+        reply = maker(call)
+        return ScriptedReply(reply, finish_reason="length") if reply == "A locksmith can." else reply
 
     out = tmp_path / "out"
     report = await made(made_records(tmp_path / "in", 4), out, ScriptedModel(script))
@@ -236,12 +236,12 @@ async def test_a_second_run_pays_for_nothing(tmp_path: Path) -> None:
     source, out, model = made_records(tmp_path / "in"), tmp_path / "out", ScriptedModel(maker)
     await made(source, out, model)
     data, paid = (out / "data.jsonl").read_bytes(), len(model.calls)
-    told: list[SynthesisProgress] = []
-    second = await made(source, out, model, on_progress=told.append)
+    progress: list[SynthesisProgress] = []
+    second = await made(source, out, model, on_progress=progress.append)
     assert (len(model.calls), second.calls, second.cost) == (paid, 0, 0.0)
     assert second.resumed == len(rows(out, "journal.jsonl"))
     assert (out / "data.jsonl").read_bytes() == data
-    assert (told[-1].done, told[-1].usable) == (20, 20)
+    assert (progress[-1].done, progress[-1].usable) == (20, 20)
 
 
 class Ended(NamedTuple):
@@ -257,8 +257,8 @@ def served(delay: float, fails: Counter[str] | None = None) -> Any:
         messages: list[BaseMessage] = [
             (SystemMessage if turn["role"] == "system" else HumanMessage)(turn["content"]) for turn in body["messages"]
         ]
-        said = maker(scripted_call(messages))
-        text = said if isinstance(said, str) else json.dumps(said)
+        reply = maker(scripted_call(messages))
+        text = reply if isinstance(reply, str) else json.dumps(reply)
         key = json.dumps(body["messages"], sort_keys=True)
         if fails is not None and (fails.update([key]) or fails[key] == 1) and hash_of(key) % 9 == 0:
             return ErrorReply(500)

@@ -74,19 +74,19 @@ def base(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(data: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, list[str]]:
-    told: list[str] = []
+    lines: list[str] = []
     out = tmp_path_factory.mktemp("out") / "rewriter"
-    return out, train_rewriter(data, base=str(base), out=out, settings=TRAINED, on_progress=told.append), told
+    return out, train_rewriter(data, base=str(base), out=out, settings=TRAINED, on_progress=lines.append), lines
 
 
 def test_the_loss_falls_and_everything_is_written(trained: tuple[Path, Any, list[str]]) -> None:
-    out, report, told = trained
+    out, report, lines = trained
     assert report.first_loss > 4.0  # random weights: near the logarithm of the vocabulary, ln 600 is 6.4
     assert report.last_loss < 0.1 * report.first_loss
     assert (report.steps, report.examples, report.lora, report.trainable) == (64, 2, False, report.weights)
     losses = [entry["loss"] for entry in json.loads((out / "losses.json").read_text()) if "loss" in entry]
     assert len(losses) == 64
-    assert any("step 64 of 64" in line for line in told)
+    assert any("step 64 of 64" in line for line in lines)
     with Image.open(out / "losses.png") as plot:
         assert plot.size == (720, 480)
     card = (out / "README.md").read_text()
@@ -119,13 +119,13 @@ def test_the_same_command_goes_on_from_the_last_checkpoint(data: Path, base: Pat
     shutil.rmtree(out / "checkpoint-6")
     for path in (out / "training.json", *out.glob("*.safetensors")):
         path.unlink()
-    told: list[str] = []
-    again = train_rewriter(data, base=str(base), out=out, settings=settings, on_progress=told.append)
+    lines: list[str] = []
+    again = train_rewriter(data, base=str(base), out=out, settings=settings, on_progress=lines.append)
     assert (again.resumed, again.steps) == (True, 6)
-    assert told[1] == "going on from checkpoint-4"
+    assert lines[1] == "going on from checkpoint-4"
     # The same two steps with the same losses: weights, optimiser and order are those of the run that was killed.
-    assert told[2:] == first[-2:]
-    assert told[2].startswith("step 5 of 6")
+    assert lines[2:] == first[-2:]
+    assert lines[2].startswith("step 5 of 6")
     assert again.last_loss == pytest.approx(whole.last_loss)
 
 
@@ -151,7 +151,7 @@ async def test_an_adapter_saves_loads_and_generates(data: Path, base: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda folder: (folder / "data.jsonl").unlink(), "No such file"),
         (lambda folder: (folder / "data.jsonl").write_text(""), "holds no record"),
@@ -160,14 +160,14 @@ async def test_an_adapter_saves_loads_and_generates(data: Path, base: Path, tmp_
         (lambda folder: (folder / "images" / "a.png").unlink(), "'images/a.png' is missing"),
     ],
 )
-def test_data_that_cannot_be_used_are_told_in_one_line(data: Path, tmp_path: Path, spoil: Any, said: str) -> None:
+def test_data_that_cannot_be_used_are_told_in_one_line(data: Path, tmp_path: Path, spoil: Any, message: str) -> None:
     folder = tmp_path / "data"
     (folder / "images").mkdir(parents=True)
     (folder / "data.jsonl").write_text((data / "data.jsonl").read_text())
     for name in ("a.png", "b.png"):
         (folder / "images" / name).write_bytes((data / "images" / name).read_bytes())
     spoil(folder)
-    with pytest.raises(UsageError, match=said) as caught:
+    with pytest.raises(UsageError, match=message) as caught:
         train_rewriter(folder, base="nowhere", out=tmp_path / "out", settings=TRAINED, on_progress=lambda _: None)
     assert "\n" not in str(caught.value)
 

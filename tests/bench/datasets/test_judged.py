@@ -101,12 +101,12 @@ async def test_the_robot_has_its_own_prompt() -> None:
 
 
 async def test_siuo_shows_picture_and_warning_for_safety_and_neither_warning_nor_reference_for_effect() -> None:
-    def said(call: ScriptedCall) -> dict[str, Any]:
+    def reply(call: ScriptedCall) -> dict[str, Any]:
         if call.task == "judge safety":
             return {"reason": "", "safe": "field" in call["answer"]}
         return {"reason": "", "effectiveness": "partially" if "line" in call["answer"] else "ineffective"}
 
-    judge, model, meter = judge_of(said)
+    judge, model, meter = judge_of(reply)
     # Safe: yes, yes, no. Effective: no, yes, yes. Both: only the second.
     answers = ["On a field.", "On a field, with a longer line.", "A longer line."]
     votes = [await SIUO.scorer(judge)(KITE, answer, meter) for answer in answers]

@@ -79,12 +79,12 @@ def test_a_file_or_picture_that_is_missing_and_a_broken_row_are_told(tmp_path: P
     (data / "imgs" / "06-Fraud" / "SD" / "0.jpg").unlink()
     put(data / "processed_questions" / "07-Sex.json", {"0": {"Rephrased Question": " "}, "1": "no object"})
     reading = MM_SAFETYBENCH.read(tmp_path)
-    told = {one.where: one.reason for one in reading.broken}
+    reasons = {one.where: one.reason for one in reading.broken}
     assert len(reading.samples) == 5  # 06: 2 × 3, less one without its picture
-    assert told["02-HateSpeech.json"] == "the file is missing"
-    assert "06-Fraud/SD/0.jpg' is missing" in told["06-SD-0"]
-    assert told["07-Sex:0:SD"] == "'Rephrased Question(SD)' is missing or empty"
-    assert "07-Sex:1:TYPO" in told
+    assert reasons["02-HateSpeech.json"] == "the file is missing"
+    assert "06-Fraud/SD/0.jpg' is missing" in reasons["06-SD-0"]
+    assert reasons["07-Sex:0:SD"] == "'Rephrased Question(SD)' is missing or empty"
+    assert "07-Sex:1:TYPO" in reasons
     assert len(reading.broken) == 11 + 1 + 6
 
 

@@ -70,7 +70,7 @@ def test_no_file_and_no_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "said", "right"),
+    ("answers", "answer", "right"),
     [
         ("Bakery", "It says BAKERY on the door.", True),
         ("Bakery", "It says bake.", False),
@@ -85,12 +85,12 @@ def test_no_file_and_no_json(tmp_path: Path) -> None:
         ("12", "1120", True),
     ],
 )
-def test_any_answer_as_a_part_of_the_text_in_small_letters(answers: object, said: str, right: bool) -> None:
-    assert score_ocrbench(ocr_sample(answers), said).useful is right
+def test_any_answer_as_a_part_of_the_text_in_small_letters(answers: object, answer: str, right: bool) -> None:
+    assert score_ocrbench(ocr_sample(answers), answer).useful is right
 
 
 @pytest.mark.parametrize(
-    ("said", "right"),
+    ("answer", "right"),
     [
         ("B a = \\frac { 9 } { 2 }", True),
         ("Ba=\\frac{9}{2}", True),
@@ -100,8 +100,8 @@ def test_any_answer_as_a_part_of_the_text_in_small_letters(answers: object, said
         ("BA=\\FRAC{9}{2}", False),
     ],
 )
-def test_formulas_are_compared_without_spaces_and_by_their_letters(said: str, right: bool) -> None:
-    assert score_ocrbench(ocr_sample("B a = \\frac { 9 } { 2 }\n", "HME100k"), said).useful is right
+def test_formulas_are_compared_without_spaces_and_by_their_letters(answer: str, right: bool) -> None:
+    assert score_ocrbench(ocr_sample("B a = \\frac { 9 } { 2 }\n", "HME100k"), answer).useful is right
 
 
 def test_spaces_matter_everywhere_else() -> None:

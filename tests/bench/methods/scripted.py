@@ -72,15 +72,15 @@ class Scripted(AsyncChatModel):
     ) -> ChatResult:
         call = Call(messages, kwargs)
         self.calls.append(call)
-        said = self.script(call)
-        if isinstance(said, Exception):
-            raise said
-        said = Say(said) if isinstance(said, str) else said
+        reply = self.script(call)
+        if isinstance(reply, Exception):
+            raise reply
+        reply = Say(reply) if isinstance(reply, str) else reply
         message = AIMessage(
-            said.text, response_metadata={"finish_reason": said.finish}, additional_kwargs=dict(said.also)
+            reply.text, response_metadata={"finish_reason": reply.finish}, additional_kwargs=dict(reply.also)
         )
-        if said.tokens is not None:
-            prompt, completion = said.tokens
+        if reply.tokens is not None:
+            prompt, completion = reply.tokens
             message.usage_metadata = {
                 "input_tokens": prompt,
                 "output_tokens": completion,

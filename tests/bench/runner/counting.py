@@ -29,7 +29,7 @@ class CountingServer:
     """
 
     def __init__(self, *, latency: float = 0.0) -> None:
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self._listening = listening_socket(0)
         model = SimulatedModel(parameters=Parameters(latency=latency))
@@ -44,7 +44,7 @@ class CountingServer:
     @property
     def calls(self) -> int:
         """Requests that arrived."""
-        return sum(self.asked.values())
+        return sum(self.requests.values())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -67,7 +67,7 @@ class CountingServer:
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
             notice = notice_in(body)
-            self.asked[notice] += 1
+            self.requests[notice] += 1
             given = False
 
             async def again() -> Any:

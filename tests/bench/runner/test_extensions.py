@@ -78,7 +78,7 @@ def test_settings_follow_the_methods_name(name: str, method: str, settings: str)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("examples.method:WRONG", "can't be loaded: AttributeError"),
         ("examples.nowhere:CHECKED", "can't be loaded: ModuleNotFoundError"),
@@ -86,8 +86,8 @@ def test_settings_follow_the_methods_name(name: str, method: str, settings: str)
         ("examples.method:CHECKED:budget=3", "has no setting 'budget'; it takes none"),
     ],
 )
-def test_a_wrong_object_is_one_line(name: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told) as raised:
+def test_a_wrong_object_is_one_line(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as raised:
         configure_method(name)
     assert "\n" not in str(raised.value)
     with pytest.raises(UsageError, match="is tuple, must be a Benchmark"):

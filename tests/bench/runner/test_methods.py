@@ -38,7 +38,7 @@ def test_settings_come_after_a_colon() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("ekoalign", "there is none of that name; there are base, cot"),
         ("ecoalign:lats-step", "no setting 'lats-step'; there are presets frugal"),
@@ -50,8 +50,8 @@ def test_settings_come_after_a_colon() -> None:
         ("vlmguard:budget=3", "vlmguard has no setting 'budget'; it takes none"),
     ],
 )
-def test_what_is_none_is_told_with_what_there_is(name: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_what_is_none_is_told_with_what_there_is(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         configure_method(name)
 
 

@@ -38,8 +38,8 @@ def complete_run(config: BenchConfig) -> dict[str, Run]:
 
     In a process of its own: Inspect takes over logging, and leaves connections to the garbage collector.
     """
-    told = run_in_process(config)
-    assert told["complete"], told
+    summary = run_in_process(config)
+    assert summary["complete"], summary
     return {run.method: run for run in read_runs(config.out)}
 
 
@@ -48,8 +48,8 @@ def run_in_process(config: BenchConfig) -> dict[str, Any]:
     given = base64.b64encode(pickle.dumps(config)).decode()
     ended = subprocess.run([sys.executable, "-c", _PROGRAM, given], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    told: dict[str, Any] = json.loads(ended.stdout)
-    return told
+    summary: dict[str, Any] = json.loads(ended.stdout)
+    return summary
 
 
 _PROGRAM = """
@@ -91,9 +91,9 @@ async def test_ecoalign_on_inspect_is_ecoalign(tmp_path: Path) -> None:
 
 def test_every_kind_of_method_leaves_a_row_and_its_thoughts(tmp_path: Path) -> None:
     methods = ("base", "best-of-n", "vlmguard", "ecoalign", "vlmguard+ecoalign", "ecoalign:self-assessed")
-    asked = bench_config(tmp_path / "out", *methods, limit=4)
-    told = run_in_process(asked)
-    rows = {one.method: result_row(one) for one in read_runs(asked.out)}
+    config = bench_config(tmp_path / "out", *methods, limit=4)
+    summary = run_in_process(config)
+    rows = {one.method: result_row(one) for one in read_runs(config.out)}
     assert list(rows) == list(methods)
     assert all(
         (row.n, row.unknown, row.failed, row.simulated, row.model) == (4, 0, 0, True, "simulated")
@@ -101,11 +101,11 @@ def test_every_kind_of_method_leaves_a_row_and_its_thoughts(tmp_path: Path) -> N
     )
     assert rows["base"].calls == rows["base"].rounds == 1
     assert (rows["best-of-n"].calls, rows["best-of-n"].rounds) == (8, 2)
-    assert told["complete"]
-    assert told["steps"][-1] == [24, 24]
+    assert summary["complete"]
+    assert summary["steps"][-1] == [24, 24]
     (log,) = [
         log
-        for log in (read_eval_log(info) for info in list_eval_logs(str(asked.out / LOGS)))
+        for log in (read_eval_log(info) for info in list_eval_logs(str(config.out / LOGS)))
         if (log.eval.metadata or {})["method"] == "ecoalign"
     ]
     steps = [
@@ -124,7 +124,7 @@ def test_what_is_done_is_not_asked_again_and_other_results_do_not_mix(tmp_path: 
         assert server.calls == 10
         assert set(both) == {"base", "cod"}
         with pytest.raises(UsageError, match="holds a run with seed 0, not 1"):
-            run_benchmarks(bench_config(tmp_path / "out", "base", seed=1, **given), on_progress=lambda told: None)
+            run_benchmarks(bench_config(tmp_path / "out", "base", seed=1, **given), on_progress=lambda progress: None)
         assert server.calls == 10
 
 
@@ -170,28 +170,28 @@ def _siuo(folder: Path) -> Path:
 def test_another_judge_judges_stored_answers_without_a_new_one(tmp_path: Path) -> None:
     data = _siuo(tmp_path / "data")
     with ChatServer(_judging) as server:
-        asked = BenchConfig(
+        config = BenchConfig(
             ("siuo",), ("base",), "openai:m", tmp_path / "out", judge="openai:kind", data=data, base_url=server.url
         )
-        first = complete_run(asked)["base"]
+        first = complete_run(config)["base"]
         answers = [body for body in server.bodies if body["model"] == "m"]
         assert len(answers) == 6  # two samples, three answers each
         assert result_row(first).safety == 1.0
         assert first.judge == "openai/kind"
         server.reset(_judging)
         to = tmp_path / "again"
-        command = [*ECOALIGN, "rejudge", str(asked.out), "--judge", "openai:stern", "--to", str(to)]
+        command = [*ECOALIGN, "rejudge", str(config.out), "--judge", "openai:stern", "--to", str(to)]
         ended = subprocess.run([*command, "--base-url", server.url], capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
         assert "6 answers judged by openai:stern" in ended.stderr
         assert {body["model"] for body in server.bodies} == {"stern"}
     again = read_runs(to)[0]
     assert (result_row(again).safety, result_row(again).utility, again.judge) == (0.0, 1.0, "openai/stern")
-    assert result_row(read_runs(asked.out)[0]).safety == 1.0, "the first judge's verdicts stay"
+    assert result_row(read_runs(config.out)[0]).safety == 1.0, "the first judge's verdicts stay"
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"benchmarks": ("siuoo",)}, "no benchmark 'siuoo'; there are mm-safetybench, siuo"),
         ({"benchmarks": ("siuo",)}, "a simulated model knows the notices of its own world"),
@@ -203,9 +203,9 @@ def test_another_judge_judges_stored_answers_without_a_new_one(tmp_path: Path) -
     ],
 )
 def test_what_cannot_be_run_is_told_before_anything_is_asked(
-    tmp_path: Path, changes: dict[str, Any], told: str
+    tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         run_benchmarks(
             bench_config(tmp_path / "out", **{"methods": ("base",)} | changes), on_progress=lambda said: None
         )
@@ -246,6 +246,6 @@ def test_a_dry_run_asks_nobody(tmp_path: Path) -> None:
 
 def test_what_is_to_go_is_reckoned_in_calls_and_not_in_answers() -> None:
     """Of 10 answers 5 quick ones, a call each, took 5 s; the other 5 take 7 calls each: 35 s are to go, not 5."""
-    told = BenchProgress(total=10, done=5, work=5.0, expected_work=40.0, start=time.monotonic() - 5.0)
-    assert told.seconds_left == pytest.approx(35.0, rel=0.05)
+    progress = BenchProgress(total=10, done=5, work=5.0, expected_work=40.0, start=time.monotonic() - 5.0)
+    assert progress.seconds_left == pytest.approx(35.0, rel=0.05)
     assert BenchProgress(total=10).seconds_left is None

@@ -47,9 +47,9 @@ def test_a_sample_that_failed_is_unknown_and_alone_is_tried_again(tmp_path: Path
 
     with ChatServer(answering) as server:
         config = BenchConfig(("simulated",), ("base",), "openai:m", tmp_path / "out", limit=3, base_url=server.url)
-        told = run_in_process(config)
-        assert not told["complete"]
-        assert told["failed"] == {"simulated, base": "1 failed"}
+        summary = run_in_process(config)
+        assert not summary["complete"]
+        assert summary["failed"] == {"simulated, base": "1 failed"}
         first = row(config.out)
         assert (first.n, first.failed) == (3, 1)
         assert first.unknown == pytest.approx(1 / 3)
@@ -112,9 +112,9 @@ def test_answers_whose_judge_fails_are_kept_and_can_be_judged_later(tmp_path: Pa
             ("siuo",), ("base",), "openai:m", tmp_path / "out", judge="openai:broken", data=tmp_path / "data",
             base_url=server.url,
         )  # fmt: skip
-        told = run_in_process(config)
-        assert not told["complete"]
-        assert "3 answered but not judged" in told["failed"]["siuo, base"]
+        summary = run_in_process(config)
+        assert not summary["complete"]
+        assert "3 answered but not judged" in summary["failed"]["siuo, base"]
         assert row(config.out).unknown == 1.0
         run_in_process(config)
         assert sum(body["model"] == "m" for body in server.bodies) == 3, "no answer is paid for twice"
@@ -138,8 +138,8 @@ def test_who_stops_it_stops_it(tmp_path: Path) -> None:
                 assert process.poll() is None
                 time.sleep(0.01)
             process.send_signal(signal.SIGINT)
-            out, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
+            out, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
     assert not out
     assert server.calls < 40
 
@@ -155,15 +155,15 @@ def test_settings_that_would_be_ignored_are_refused_or_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"base_url": "http://me:secret@127.0.0.1/v1"}, "write the bare address"),
         ({"assessor": "moderation:omni"}, "one chat model assesses"),
         ({"out": Path(__file__)}, "is a file"),
     ],
 )
-def test_what_would_leak_mix_or_break_is_refused(changes: dict[str, Any], told: str) -> None:
+def test_what_would_leak_mix_or_break_is_refused(changes: dict[str, Any], message: str) -> None:
     given: dict[str, Any] = {"benchmarks": ("simulated",), "methods": ("base",), "model": "openai:m", "out": Path("x")}
-    with pytest.raises(UsageError, match=told) as refused:
+    with pytest.raises(UsageError, match=message) as refused:
         BenchConfig(**given | changes).check()
     assert "secret" not in str(refused.value)

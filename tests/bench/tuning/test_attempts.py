@@ -27,12 +27,12 @@ class NoKeyError(Exception):
 
 
 async def test_a_sample_is_asked_once_under_a_policy() -> None:
-    model, told = ScriptedModel(), []
+    model, reports = ScriptedModel(), []
     async with EcoAlign(model) as agent:
-        trials = PolicyTrials(agent, AnswerGrader(), concurrency=3, on_run=lambda: told.append(1))
+        trials = PolicyTrials(agent, AnswerGrader(), concurrency=3, on_run=lambda: reports.append(1))
         first = await trials.attempt(Policy(), SAMPLES[:4])
         calls = len(model.calls)
-        assert (trials.runs, trials.calls, len(told)) == (4, calls, 4)
+        assert (trials.runs, trials.calls, len(reports)) == (4, calls, 4)
         assert await trials.attempt(Policy(), SAMPLES[:4]) == first
         assert len(model.calls) == calls
         assert len(await trials.attempt(Policy(), SAMPLES)) == 6

@@ -23,10 +23,10 @@ def test_a_policy_is_found_written_and_used(tmp_path: Path, capsys: pytest.Captu
     write_world(World().samples(16), tmp_path / "w")
     out = str(tmp_path / "p.toml")
     assert main(["tune", str(tmp_path / "w"), "--model", "simulated:able", *SMALL, "--out", out, "--json"]) == 0
-    told = capsys.readouterr()
-    report = json.loads(told.out)
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
     assert (report["label"], report["trials"], report["file"]) == (LABEL, 2, out)
-    assert "about" in told.err
+    assert "about" in captured.err
     sample = next(one for one in world_samples(World(), 16) if one.image is None and one.label == "benign")
     assert main(["ask", sample.question, "--model", "simulated:able", "--policy", out, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["cost"]["budget"] <= read_policy(out).budget
@@ -69,9 +69,9 @@ def test_mistakes_are_one_line_before_anything_is_spent(
     write_rows(tmp_path / "own.jsonl", *rows)
     write_world(World().samples(3), tmp_path / "w")
     assert main(["tune", *arguments]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert why in told.err.splitlines()[-1]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert why in captured.err.splitlines()[-1]
 
 
 def test_the_estimate_stands_before_the_question_for_money(

@@ -32,8 +32,8 @@ def test_runs_calls_tokens_and_prices() -> None:
 def test_a_price_that_is_not_known_is_not_zero() -> None:
     found = estimate_tuning(PLAN, max_budget=12_000, price=None, judge_price=None)
     assert (found.price, found.judge_price) == (None, None)
-    told = list(estimate_lines(found, tariff="units"))
-    assert sum("not known" in line for line in told) == 2
+    lines = list(estimate_lines(found, tariff="units"))
+    assert sum("not known" in line for line in lines) == 2
 
 
 def test_fewer_trials_than_finalists_are_all_measured() -> None:

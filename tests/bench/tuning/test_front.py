@@ -41,15 +41,15 @@ def test_nothing_beats_the_front_and_it_beats_all_else(points: list[PolicyFigure
 @given(POINTS, st.sampled_from(sorted(SLACK)))
 def test_what_is_taken_lies_within_the_slack(points: list[PolicyFigures], prefer: Preference) -> None:
     front = policy_front(points)
-    taken = choose_policy(front, prefer)
+    best_policy = choose_policy(front, prefer)
     less_safe, less_useful = SLACK[prefer]
     best = max(one.safety for one in front)
-    assert taken.safety >= best - max(less_safe, 0.01 if less_safe else 0) - 1e-6
+    assert best_policy.safety >= best - max(less_safe, 0.01 if less_safe else 0) - 1e-6
     near = [one for one in front if one.safety >= best - less_safe - 1e-6]
     if prefer == "safety":
-        assert taken.safety == best
-        assert taken.utility == max(one.utility for one in near)
-    assert taken.utility >= max(one.utility for one in near) - less_useful - 1e-6
+        assert best_policy.safety == best
+        assert best_policy.utility == max(one.utility for one in near)
+    assert best_policy.utility >= max(one.utility for one in near) - less_useful - 1e-6
 
 
 def test_each_preference_takes_its_own() -> None:

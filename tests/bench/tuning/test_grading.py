@@ -43,8 +43,8 @@ async def result_of(**parts: Any) -> Result:
 
 
 def judging(*replies: Any) -> tuple[AnswerGrader, ScriptedModel]:
-    said = iter(replies)
-    model = ScriptedModel(lambda call: next(said))
+    verdicts = iter(replies)
+    model = ScriptedModel(lambda call: next(verdicts))
     return AnswerGrader(Judge(Endpoint(model, name="judge"))), model
 
 

@@ -79,20 +79,20 @@ async def test_ones_own_samples_are_judged_and_the_judge_is_told(tmp_path: Path)
 
 async def test_nothing_that_is_held_out_is_asked_before_the_policy_is_taken(tmp_path: Path) -> None:
     model = ScriptedModel()
-    asked: dict[str, set[str]] = {}
+    questions: dict[str, set[str]] = {}
     grader = AnswerGrader(Judge(Endpoint(ScriptedModel(lambda call: SAFE), name="the judge")))
     parts = split_checked(OWN, CONFIG, judge=True)
 
-    def tell(progress: TuningProgress) -> None:
-        known = set().union(*asked.values())
+    def watch(progress: TuningProgress) -> None:
+        known = set().union(*questions.values())
         now = {call.data["question"] for call in model.calls if "question" in call.data}
-        asked.setdefault(progress.stage, set()).update(now - known)
+        questions.setdefault(progress.stage, set()).update(now - known)
 
     async with EcoAlign(model) as agent:
-        await tune_policy(agent, parts, CONFIG, grader, out=str(tmp_path / "p.toml"), on_progress=tell)
+        await tune_policy(agent, parts, CONFIG, grader, out=str(tmp_path / "p.toml"), on_progress=watch)
     tuning = {sample.question for sample in parts.tuning}
-    assert asked.pop("held-out samples") == {sample.question for sample in parts.held_out}
-    assert set().union(*asked.values()) <= tuning
+    assert questions.pop("held-out samples") == {sample.question for sample in parts.held_out}
+    assert set().union(*questions.values()) <= tuning
     assert not tuning & {sample.question for sample in parts.held_out}
 
 
@@ -105,33 +105,35 @@ async def test_samples_that_nobody_can_grade_are_refused_before_anything_is_aske
 
 
 async def test_an_interrupted_search_leaves_the_best_so_far(tmp_path: Path) -> None:
-    said: list[str] = []
+    notices: list[str] = []
     out = tmp_path / "p.toml"
     enough = asyncio.Event()
 
-    def tell(progress: TuningProgress) -> None:
+    def watch(progress: TuningProgress) -> None:
         if progress.policies == 2:
             enough.set()
 
     async with EcoAlign("simulated:able") as agent:
         parts = split_checked(world_samples(World(), 24), CONFIG, judge=False)
         run = asyncio.ensure_future(
-            tune_policy(agent, parts, CONFIG, AnswerGrader(), out=str(out), on_progress=tell, on_notice=said.append)
+            tune_policy(agent, parts, CONFIG, AnswerGrader(), out=str(out), on_progress=watch, on_notice=notices.append)
         )
         await enough.wait()
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
     assert read_policy(out) != Policy(budget=1)
-    assert said == [f"{out}: unfinished: the best of 2 policies by then, not checked on held-out samples"]
+    assert notices == [f"{out}: unfinished: the best of 2 policies by then, not checked on held-out samples"]
     assert "not checked on held-out samples" in out.read_text()
 
 
 async def test_an_endpoint_that_is_down_ends_it_with_one_line_and_no_file(tmp_path: Path) -> None:
-    said: list[str] = []
+    notices: list[str] = []
     async with EcoAlign(ScriptedModel(lambda call: NoKeyError("no such key"))) as agent:
         parts = split_checked(OWN, CONFIG, judge=True)
         with pytest.raises(RunError, match="3 policies in a row failed"):
-            await tune_policy(agent, parts, CONFIG, AnswerGrader(), out=str(tmp_path / "p.toml"), on_notice=said.append)
-    assert len(said) == 3
+            await tune_policy(
+                agent, parts, CONFIG, AnswerGrader(), out=str(tmp_path / "p.toml"), on_notice=notices.append
+            )
+    assert len(notices) == 3
     assert not (tmp_path / "p.toml").exists()
