@@ -9,13 +9,8 @@ from langchain_core.runnables import RunnableConfig
 
 from ecoalign_agent import EcoAlign, Policy, Rewriter
 
-HIDDEN = {
-    "candidates",
-    "held_thoughts",
-    "journal",
-    "new_question",
-    "prior",
-}  # what has no verdict yet, or was found unsafe
+# What has no verdict yet, or was found unsafe.
+HIDDEN = {"candidates", "held_thoughts", "journal", "new_question", "prior"}
 
 
 @asynccontextmanager
