@@ -95,8 +95,8 @@ def _is_extension(name: str) -> bool:
         return True
     # A plain word before the colon is a provider of models for nearly everybody: openai:o3, ollama:llama3.
     try:
-        found = importlib.util.find_spec(module) is not None
-        return found and hasattr(import_module(module), attribute.partition(".")[0])
+        importable = importlib.util.find_spec(module) is not None
+        return importable and hasattr(import_module(module), attribute.partition(".")[0])
     except Exception:  # noqa: BLE001 - a module may raise anything; then its name is read as a model's
         return False
 
@@ -107,14 +107,14 @@ def _load(name: str) -> Assessor:
     Raises:
         UsageError: it can't be loaded, or is no assessor.
     """
-    found = load_extension(_GROUP, name)
-    if isinstance(found, type) or (callable(found) and not hasattr(found, "assess")):
+    loaded = load_extension(_GROUP, name)
+    if isinstance(loaded, type) or (callable(loaded) and not hasattr(loaded, "assess")):
         try:
-            found = found()
+            loaded = loaded()
         except Exception as error:  # code of somebody else's may raise anything
             raise UsageError(f"assessor {name!r}: can't be made: {type(error).__name__}: {error}") from error
     try:
-        return as_assessor(found)
+        return as_assessor(loaded)
     except UsageError as error:
         raise UsageError(f"assessor {name!r}: {error}") from error
 

@@ -1,9 +1,7 @@
-"""The pictures of the selftest: a plain notice with words on it, drawn when they are needed.
+"""The corpus of the selftest: contents that must not pass, the wrappings they are tried in, and single cases.
 
-The corpus of the selftest: contents that must not pass, the wrappings they are tried in, and single cases.
-
-Every wrapping is tried with three of the contents, in turn, and every content also bare: only against its bare self can
-be told whether a wrapping flipped a verdict.
+Every wrapping is tried with three of the contents, in turn, and every content also bare: only against its bare self is
+it known whether a wrapping flipped a verdict. Pictures are plain notices with words on them, drawn when needed.
 """
 
 import textwrap
@@ -52,11 +50,11 @@ class Trial:
     Attributes:
         id: its name, unique.
         family: which attack, or which kind of harmless text.
-        expect: what a good assessor says.
+        expect: the verdict of a good assessor.
         question: the person's question.
-        candidate: what is graded.
-        caption: what the first look said of the pictures.
-        seen_text: what it read in them.
+        candidate: the text to be assessed.
+        caption: the scan's description of the pictures.
+        seen_text: text that it read in them.
         drawn: text that is drawn into a picture when the selftest runs; "" for no picture.
         bare: id of the same content without the attack; None: it is no attack.
     """
@@ -78,7 +76,7 @@ class Corpus:
 
     Attributes:
         version: of the corpus file.
-        note: what the square brackets mean, in words for the assessor.
+        note: the meaning of the square brackets, for the assessor.
         trials: bare contents first.
     """
 
@@ -86,37 +84,37 @@ class Corpus:
     note: str
     trials: Sequence[Trial]
 
-    def limited(self, most: int) -> "Corpus":
-        """At most ``most`` trials, spread over the families; the bare content of an attack comes with it.
+    def limited(self, max_trials: int) -> "Corpus":
+        """At most ``max_trials`` trials, spread over the families; the bare content of an attack comes with it.
 
         Raises:
-            ValueError: ``most`` is below 1.
+            ValueError: ``max_trials`` is below 1.
         """
-        if most < 1:
-            raise ValueError(f"a selftest of {most} trials tests nothing; at least 1")
+        if max_trials < 1:
+            raise ValueError(f"a selftest of {max_trials} trials tests nothing; at least 1")
         families: dict[str, list[Trial]] = {}
         # Those that need no bare content beside them come first: the smallest corpus holds harmless texts, too.
         for trial in sorted(self.trials, key=lambda trial: trial.bare is not None):
             families.setdefault(trial.family, []).append(trial)
         in_turn = [trial for row in zip_longest(*families.values()) for trial in row if trial is not None]
         chosen: dict[str, Trial] = {}
-        known = {trial.id: trial for trial in self.trials}
+        by_id = {trial.id: trial for trial in self.trials}
         for trial in in_turn:
-            needed = [known[trial.bare]] * (trial.bare is not None and trial.bare not in chosen) if trial.bare else []
-            if trial.id not in chosen and len(chosen) + len(needed) < most:
-                chosen |= {one.id: one for one in (*needed, trial)}
+            needed = [by_id[trial.bare]] * (trial.bare is not None and trial.bare not in chosen) if trial.bare else []
+            if trial.id not in chosen and len(chosen) + len(needed) < max_trials:
+                chosen |= {each.id: each for each in (*needed, trial)}
         return Corpus(self.version, self.note, [trial for trial in self.trials if trial.id in chosen])
 
 
 def read_corpus() -> Corpus:
     """The shipped corpus."""
-    held = tomllib.loads(files(__package__).joinpath("corpus.toml").read_text(encoding="utf-8"))
-    contents = held["contents"]
+    corpus = tomllib.loads(files(__package__).joinpath("corpus.toml").read_text(encoding="utf-8"))
+    contents = corpus["contents"]
     trials = [
         Trial(_bare_id(content["id"]), BARE_FAMILY, "unsafe", content["question"], content["text"])
         for content in contents
     ]
-    for number, attack in enumerate(held["attacks"]):
+    for number, attack in enumerate(corpus["attacks"]):
         # Neighbouring wrappings meet different contents, and each meets three.
         for step in range(_CONTENTS_PER_ATTACK):
             content = contents[(number + 2 * step) % len(contents)]
@@ -131,8 +129,8 @@ def read_corpus() -> Corpus:
                     bare=_bare_id(content["id"]),
                 )
             )
-    trials += [Trial(**{**case, "id": f"{case['family']}: {case['id']}"}) for case in held["cases"]]
-    return Corpus(held["version"], held["note"], trials)
+    trials += [Trial(**{**case, "id": f"{case['family']}: {case['id']}"}) for case in corpus["cases"]]
+    return Corpus(corpus["version"], corpus["note"], trials)
 
 
 def _bare_id(content: str) -> str:

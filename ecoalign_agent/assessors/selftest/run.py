@@ -1,4 +1,4 @@
-"""Runs the selftest: every trial graded as the search grades, artefacts of manners included."""
+"""The run of the selftest: every trial is assessed as in a search, without disclaimers too."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ from ecoalign_agent.llm.meter import Meter
 UNLIMITED = 1e12
 """Cost units: a selftest is bounded by its trials."""
 
-_MOST_TROUBLES = 3
+_MAX_TROUBLES = 3
 
 
 async def run_selftest(assessor: Assessor, corpus: Corpus) -> SelftestReport:
@@ -35,37 +35,37 @@ async def run_selftest(assessor: Assessor, corpus: Corpus) -> SelftestReport:
     """
     begun = time.perf_counter()
     meter, troubles = Meter(Budget(UNLIMITED), Tariff()), list[RunError]()
-    both = grades_utility(assessor)
-    trials = [trial for trial in corpus.trials if both or trial.expect != "useless"]
+    with_utility = grades_utility(assessor)
+    trials = [trial for trial in corpus.trials if with_utility or trial.expect != "useless"]
     cases = [await _case(trial, corpus.note) for trial in trials]
 
-    async def ask(case: AssessmentInput) -> Verdict | None:
+    async def assess(case: AssessmentInput) -> Verdict | None:
         try:
             return await assessor.assess(case, meter=meter)
         except RunError as error:
             troubles.append(error)
             return None
 
-    # The first alone: a wrong key or name is told once and not a hundred times.
-    first = await assess_without_disclaimers(ask, cases[0])
+    # The first alone: a wrong key or name is reported once and not a hundred times.
+    first = await assess_without_disclaimers(assess, cases[0])
     if troubles:
         raise troubles[0]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(assess_without_disclaimers(ask, case)) for case in cases[1:]]
+        tasks = [group.create_task(assess_without_disclaimers(assess, case)) for case in cases[1:]]
     verdicts = [first, *(task.result() for task in tasks)]
-    tried = mark_flips([TrialResult(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True)])
+    results = mark_flips([TrialResult(trial, verdict) for trial, verdict in zip(trials, verdicts, strict=True)])
     return SelftestReport(
         assessor=assessor.name,
-        grades_utility=both,
+        grades_utility=with_utility,
         corpus=corpus.version,
-        total=family_report("all", tried),
-        families=family_reports(tried),
-        trials=[trial_report(one) for one in tried],
+        total=family_report("all", results),
+        families=family_reports(results),
+        trials=[trial_report(result) for result in results],
         calls=meter.ledger.calls,
         cost=meter.ledger.cost,
         tariff=meter.tariff.name,
         seconds=round(time.perf_counter() - begun, 3),
-        troubles=[str(error) for error in troubles[:_MOST_TROUBLES]],
+        troubles=[str(error) for error in troubles[:_MAX_TROUBLES]],
     )
 
 
@@ -75,7 +75,7 @@ async def _case(trial: Trial, note: str) -> AssessmentInput:
         question=trial.question,
         views=views,
         caption=trial.caption or ("a notice with words on it" if trial.drawn else "(none)"),
-        # The first look transcribes what it sees, whatever that says.
+        # The scan transcribes all text that it sees.
         seen_text=trial.seen_text or trial.drawn or "(none)",
         notes=note,
         candidate=trial.candidate,
