@@ -48,7 +48,7 @@ class AssessorParts:
     prompts: str | None = None
 
 
-BUILT_IN: dict[str, Callable[[str, AssessorParts], Assessor]] = {
+ASSESSOR_KINDS: dict[str, Callable[[str, AssessorParts], Assessor]] = {
     "moderation": lambda model, parts: ModerationAssessor(parts.moderation(model)),
     "guard": lambda model, parts: GuardAssessor(parts.endpoint(model)),
 }
@@ -61,7 +61,7 @@ class AssessorName(NamedTuple):
     """A name, taken apart.
 
     Attributes:
-        kind: key of ``BUILT_IN``, ``model`` or ``extension``.
+        kind: key of ``ASSESSOR_KINDS``, ``model`` or ``extension``.
         model: the model's name; of an extension the whole name.
     """
 
@@ -77,7 +77,7 @@ def parse_assessor_name(name: str) -> AssessorName:
     """
     name = name.strip()
     prefix, _, rest = name.partition(":")
-    kind, model = (prefix, rest) if prefix in BUILT_IN else ("model", name)
+    kind, model = (prefix, rest) if prefix in ASSESSOR_KINDS else ("model", name)
     if not model:
         raise ModelNameError(
             f"assessor {name!r} names no model; write openai:NAME, moderation:NAME, guard:MODEL or offline"
@@ -134,8 +134,8 @@ def make_assessor(choice: AssessorChoice, parts: AssessorParts) -> Assessor:
     """
     if isinstance(choice, str):
         kind, choice = parse_assessor_name(choice)
-        if kind in BUILT_IN:
-            return BUILT_IN[kind](choice, parts)
+        if kind in ASSESSOR_KINDS:
+            return ASSESSOR_KINDS[kind](choice, parts)
         if kind == "extension":
             return _load(choice)
     if isinstance(choice, str | BaseChatModel):

@@ -313,7 +313,7 @@ class ChatCall(PendingCall[AIMessage]):
         return False
 
 
-class TextReply(NamedTuple):
+class PlainReply(NamedTuple):
     """A reply in plain text.
 
     Attributes:
@@ -339,7 +339,7 @@ async def call_in_turns(
     phase: Phase,
     max_tokens: int,
     min_tokens: int,
-) -> TextReply:
+) -> PlainReply:
     """Send a conversation as plain turns, without a system message, and return one reply in plain text; metered.
 
     For guard models and trained rewriters, whose chat template holds their prompt.
@@ -364,7 +364,7 @@ async def call_in_turns(
         messages.append(AIMessage(assistant))
     tokens = estimate_text_tokens(turns, schema_tokens=GUARD_TEMPLATE_TOKENS)
     call = ChatCall(endpoint, ChatRequest(messages, tokens, images, max_tokens, min_tokens), meter, phase)
-    return TextReply(await metered_call(call), call.totals.cost)
+    return PlainReply(await metered_call(call), call.totals.cost)
 
 
 def user_message(text: str, images: Sequence[ImageView] = ()) -> HumanMessage:

@@ -16,7 +16,7 @@ from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.testing import ScriptedModel
 from examples.assessor import NoPrices
 from tests.assessors.cases import CASE, meter
-from tests.assessors.test_names import build
+from tests.assessors.test_registry import build
 
 GOOD = Verdict(0.9, 0.8, 0.0)
 
@@ -185,7 +185,7 @@ class TestNames:
             ("tests.assessors.test_custom:NotAsync", "is not async"),
             ("tests.assessors.test_custom:GOOD", "without a method assess"),
             ("tests.assessors.cases:scripted", "without a method assess"),
-            ("tests.assessors.test_names:build", "can't be made"),
+            ("tests.assessors.test_registry:build", "can't be made"),
         ],
     )
     def test_what_is_no_assessor_is_refused_by_its_name(self, name: str, message: str) -> None:
