@@ -198,7 +198,7 @@ def build_endpoint(model: ModelChoice, settings: Settings) -> Endpoint:
             f"model is of type {type(model).__name__}: give a name such as openai:NAME, or a LangChain chat model"
         )
     if model == "offline":
-        from ecoalign_agent.offline.model import OFFLINE_LABEL, OfflineModel  # noqa: PLC0415 - only where it is chosen
+        from ecoalign_agent.models.offline.model import OFFLINE_LABEL, OfflineModel  # noqa: PLC0415 - only where it is chosen
 
         return _endpoint(OfflineModel(), f"offline ({OFFLINE_LABEL})", settings)
     if model.partition(":")[0].partition("?")[0] == "simulated":

@@ -57,12 +57,14 @@ class ModelAssessor(BuiltInAssessor):
             candidate=case.candidate or "(none)",
             role=case.role,
             hazards=self._hazards,
-        )
+        ).with_parameters({"role": case.role, **_context(case)})
         return await self._verdict(case, prompt, ThoughtVerdictReply, meter)
 
     async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade a whole request; see :class:`~ecoalign_agent.assessors.base.Assessor`."""
-        prompt = self._request.render(question=case.question, context=case.context, hazards=self._hazards)
+        prompt = self._request.render(
+            question=case.question, context=case.context, hazards=self._hazards
+        ).with_parameters(_context(case))
         return await self._verdict(case, prompt, RequestVerdictReply, meter)
 
     async def _verdict(
@@ -84,6 +86,10 @@ class ModelAssessor(BuiltInAssessor):
             exact=True,
         )
         return verdict_from_reply(reply.value, reply.cost, reply.unreadable)
+
+
+def _context(case: AssessmentInput) -> dict[str, str]:
+    return {"caption": case.caption, "seen_text": case.seen_text, "notes": case.notes}
 
 
 def verdict_from_reply(

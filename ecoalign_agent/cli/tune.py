@@ -215,9 +215,9 @@ def _is_free(name: str) -> bool:
 
 def _label(name: str) -> str | None:
     """The label on every figure of a model that is no vision-language model."""
+    from ecoalign_agent.models.offline.model import OFFLINE_LABEL
     from ecoalign_agent.models.simulated.model import is_simulated
     from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
-    from ecoalign_agent.offline.model import OFFLINE_LABEL
 
     return SIMULATED_LABEL if is_simulated(name) else OFFLINE_LABEL if name == "offline" else None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
 
 from ecoalign_agent.images.message_content import ImageSource, holds_image, read_content
+from ecoalign_agent.llm.turns import EARLIER_HEADING, LISTED_PERSON
 from ecoalign_agent.search.request import MAX_QUESTION
 
 DEFAULT_QUESTION = "What does this picture show?"
@@ -15,7 +16,7 @@ DEFAULT_QUESTION = "What does this picture show?"
 MAX_CONTEXT = 6_000
 """Characters of a conversation that serve as context, the latest ones. Ours: some 2 000 tokens a verdict."""
 
-_SPEAKERS = {"human": "person", "ai": "assistant"}
+_SPEAKERS = {"human": LISTED_PERSON.removesuffix(": "), "ai": "assistant"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Exchange:
         question = self.question or DEFAULT_QUESTION
         if not self.earlier:
             return question
-        whole = f"{question}\n\n(Said before in this conversation:\n{_latest(self.earlier)})"
+        whole = f"{question}{EARLIER_HEADING}{_latest(self.earlier)})"
         # A question at the limit stands alone: with its context it would be refused.
         return whole if len(whole) <= MAX_QUESTION else question
 

@@ -13,9 +13,9 @@ import asyncio
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
@@ -367,8 +367,17 @@ async def call_in_turns(
     return PlainReply(await metered_call(call), call.totals.cost)
 
 
-def user_message(text: str, images: Sequence[ImageView] = ()) -> HumanMessage:
-    """A user's message with pictures, each in the form that keeps ``detail`` on every server."""
-    if not images:
-        return HumanMessage(text)
-    return HumanMessage([{"type": "text", "text": text}, *(view.block() for view in images)])
+def user_message(
+    text: str, images: Sequence[ImageView] = (), metadata: Mapping[str, Any] | None = None
+) -> HumanMessage:
+    """A user's message with pictures, each in the form that keeps ``detail`` on every server.
+
+    Args:
+        text: its words.
+        images: its pictures.
+        metadata: for stand-in models; it goes into ``additional_kwargs``, which reach no server.
+    """
+    content: str | list[str | dict[str, Any]] = text
+    if images:
+        content = [{"type": "text", "text": text}, *(view.block() for view in images)]
+    return HumanMessage(content, additional_kwargs=dict(metadata or {}))

@@ -11,7 +11,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +20,9 @@ from typing import Any
 
 from ecoalign_agent.errors import PromptError, UsageError
 from ecoalign_agent.images.message_content import MessageImage, read_block
+
+PROMPT_METADATA_KEY = "ecoalign"
+"""Key in a message's ``additional_kwargs`` of the values that stand-in models read instead of the words."""
 
 _SYSTEM, _USER = "# System\n", "# User\n"
 
@@ -35,6 +38,8 @@ class RenderedPrompt:
         version: the prompt's own version number.
         digest: first 12 hexadecimal digits of the file's SHA-256: tells edited prompts apart.
         marker: of its fences, drawn for this call and found nowhere in the inputs; "": it has none.
+        data: the fenced inputs by name, without their fences.
+        parameters: other values of the call, for stand-in models; they stand in no message's words.
     """
 
     system: str
@@ -43,6 +48,20 @@ class RenderedPrompt:
     version: int
     digest: str
     marker: str = ""
+    data: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Task, parameters and data for the user message's ``additional_kwargs``.
+
+        LangChain's integrations send none of it to a server.
+        """
+        return {PROMPT_METADATA_KEY: {**self.parameters, "task": self.name, "data": dict(self.data)}}
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> "RenderedPrompt":
+        """The same prompt with ``parameters`` beside its words."""
+        return replace(self, parameters={**self.parameters, **parameters}) if parameters else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,13 @@ class Prompt:
         marker = marker or _marker_absent_from(inputs.values())
         values = {k: _fence(k, v, marker) if k in self.delimited else v for k, v in inputs.items()} | {"marker": marker}
         return RenderedPrompt(
-            self.system.substitute(values), self.user.substitute(values), self.name, self.version, self.digest, marker
+            system=self.system.substitute(values),
+            user=self.user.substitute(values),
+            name=self.name,
+            version=self.version,
+            digest=self.digest,
+            marker=marker,
+            data={k: v for k, v in inputs.items() if k in self.delimited},
         )
 
 

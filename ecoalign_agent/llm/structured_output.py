@@ -48,7 +48,7 @@ class StructuredPrompt(Generic[T]):
             system += _JSON_PLEASE
         schema_tokens = sent_schema(self.schema).tokens if mode in {"json_schema", "function_calling"} else 0
         return ChatRequest(
-            messages=[SystemMessage(system), user_message(user, self.images)],
+            messages=[SystemMessage(system), user_message(user, self.images, self.prompt.metadata)],
             text_tokens=estimate_text_tokens([system, user], schema_tokens=schema_tokens),
             images=self.images,
             max_tokens=self.max_tokens,

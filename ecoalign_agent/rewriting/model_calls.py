@@ -141,12 +141,14 @@ class PromptedCall(Generic[_T]):
         self.label = self._prompt.label
         """name@version#digest of the prompt."""
 
-    async def generate(self, views: Sequence[ImageView], meter: Meter, **inputs: str) -> _T | Unreadable:
-        """Render the prompt with ``inputs`` and call the model."""
+    async def generate(
+        self, views: Sequence[ImageView], meter: Meter, *, facts: Sequence[str] = (), **inputs: str
+    ) -> _T | Unreadable:
+        """Render the prompt with ``inputs`` and call the model; ``facts`` go beside the words, for stand-in models."""
         kind = self._kind
         reply = await call_with_fallback(
             self.endpoint,
-            self._prompt.render(**inputs),
+            self._prompt.render(**inputs).with_parameters({"keep": tuple(facts)}),
             kind.schema,
             images=views,
             meter=meter,
@@ -212,7 +214,7 @@ class RewriteCalls:
         inputs = {"question": question, "pictures": describe_pictures(views), "hazards": hazard_lines()}
         if self._frugal is not None:
             inputs |= {"keep": _lines(facts), "threshold": f"{threshold:g}"}
-            frugal = await self._frugal.generate(views, meter, **inputs)
+            frugal = await self._frugal.generate(views, meter, facts=facts, **inputs)
             return frugal if isinstance(frugal, Unreadable) else Analysis(frugal.to_report(), frugal.prompt)
         assert self._analyse is not None  # noqa: S101 - one of the three forms
         reply = await self._analyse.generate(views, meter, **inputs)
@@ -253,6 +255,7 @@ async def generate_question(
     reply = await call.generate(
         views,
         meter,
+        facts=facts,
         question=question,
         report=report.words,
         aim=report.aim or _NOTHING,

@@ -5,8 +5,8 @@ filled. `BUILT_IN` holds the shipped ones; a policy's `actions` may name more (s
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.cost import CALL_TOKENS, TokenRange
@@ -19,7 +19,14 @@ from ecoalign_agent.extensions import load_extension
 from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.llm.prompts import Prompt
 from ecoalign_agent.search.cost_model import CostModel
-from ecoalign_agent.search.request_context import RequestContext, box_line, single_line, step_lines, thought_lines
+from ecoalign_agent.search.request_context import (
+    RequestContext,
+    box_line,
+    single_line,
+    step_lines,
+    thought_lines,
+    thought_texts,
+)
 from ecoalign_agent.search.schemas import NextStep, ProposedAction
 
 MAX_CANDIDATES = 32
@@ -41,6 +48,8 @@ class PromptInputs:
 
     texts: Mapping[str, str]
     images: Sequence[ImageView] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Values beside the words, for stand-in models; no server receives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +93,15 @@ async def _on_path(context: RequestContext, action: Action, path: Sequence[Thoug
         "path": step_lines(path),
         "aim": action.aim,
     }
-    return PromptInputs(texts, context.views)
+    return PromptInputs(texts, context.views, {"path": thought_texts(path)})
 
 
 async def _look(context: RequestContext, action: Action, path: Sequence[Thought]) -> PromptInputs:
     del path
     region = action.region or WHOLE_PICTURE
     crop = await context.pictures[action.picture].crop(region)
-    return PromptInputs({"question": context.question, "aim": action.aim, "box": box_line(region)}, (crop,))
+    texts = {"question": context.question, "aim": action.aim, "box": box_line(region)}
+    return PromptInputs(texts, (crop,), {"box": tuple(region)})
 
 
 async def _fuse(context: RequestContext, action: Action, path: Sequence[Thought]) -> PromptInputs:
@@ -101,7 +111,7 @@ async def _fuse(context: RequestContext, action: Action, path: Sequence[Thought]
         "thoughts": thought_lines(path),
         "aim": action.aim,
     }
-    return PromptInputs(texts)
+    return PromptInputs(texts, parameters={"path": thought_texts(path)})
 
 
 BUILT_IN = {
@@ -167,19 +177,24 @@ def resolve_kinds(policy: Policy) -> Mapping[str, ActionKind]:
     return kinds
 
 
-def kind_lines(kinds: Mapping[str, ActionKind], policy: Policy, *, thoughts: int) -> str:
-    """The kinds that may be proposed now, one a line.
+def offered_kinds(kinds: Mapping[str, ActionKind], policy: Policy, *, thoughts: int) -> list[ActionKind]:
+    """The kinds that may be proposed now.
 
     Args:
         kinds: all kinds.
         policy: with `answers = "end"` answering is no action.
         thoughts: live thoughts; a kind that joins several needs as many.
     """
-    return "\n".join(
-        f"{kind.name}: {kind.description}"
+    return [
+        kind
         for kind in kinds.values()
         if not (kind.is_answer and policy.answers == "end") and (kind.min_parents == 1 or thoughts >= kind.min_parents)
-    )
+    ]
+
+
+def kind_lines(kinds: Iterable[ActionKind]) -> str:
+    """Kinds with their descriptions as prompts show them, one a line."""
+    return "\n".join(f"{kind.name}: {kind.description}" for kind in kinds)
 
 
 def forecast_steps(steps: Iterable[NextStep], costs: CostModel, path: int) -> tuple[Step, ...]:

@@ -6,7 +6,7 @@ A call books what it spends on the `meter`, and raises `BudgetError` when it doe
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -23,9 +23,16 @@ from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import Prompt, load_prompt
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.actions import ActionKind, Pictures, kind_lines
+from ecoalign_agent.search.actions import ActionKind, Pictures, kind_lines, offered_kinds
 from ecoalign_agent.search.cost_model import CallFigures
-from ecoalign_agent.search.request_context import EMPTY_TEXT, RequestContext, single_line, step_lines, thought_lines
+from ecoalign_agent.search.request_context import (
+    EMPTY_TEXT,
+    RequestContext,
+    single_line,
+    step_lines,
+    thought_lines,
+    thought_texts,
+)
 from ecoalign_agent.search.schemas import ProposeReply, ScanReply, SimulateReply, TextReply, reply_schemas
 
 T = TypeVar("T", bound=BaseModel)
@@ -96,9 +103,15 @@ class SearchModel:
             )
             for kind in kinds.values()
         }
+        offered = offered_kinds(kinds, policy, thoughts=0)
+        self._scan_parameters = {
+            "branching": policy.branching,
+            "kinds": [kind.name for kind in offered],
+            "draft_from": policy.caution if policy.draft and policy.answers == "early" else None,
+        }
         self._scan_inputs = {
             "branching": str(policy.branching),
-            "kinds": kind_lines(kinds, policy, thoughts=0),
+            "kinds": kind_lines(offered),
             "hazards": hazard_lines(),
             "draft_rule": _draft_rule(policy),
         }
@@ -120,7 +133,7 @@ class SearchModel:
             "question": question,
             "pictures": {0: "no picture", 1: "one picture"}.get(len(views), f"{len(views)} pictures, numbered from 0"),
         }
-        return self._call(self._scan, self._scan_inputs | inputs, views, meter)
+        return self._call(self._scan, self._scan_inputs | inputs, views, meter, self._scan_parameters)
 
     def plan(self, context: RequestContext, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
         """Strategy for a sensitive request, in words only."""
@@ -136,7 +149,8 @@ class SearchModel:
         self, context: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, meter: Meter
     ) -> Awaitable[ModelReply[ProposeReply]]:
         """Next actions from the last thought of `path`; `others` are other live thoughts. Source: EcoAlign."""
-        thoughts = sum(thought.kind not in {"root", "strategy"} for thought in (*path, *others))
+        on_path, elsewhere = thought_texts(path), thought_texts(others)
+        offered = offered_kinds(self._kinds, self._policy, thoughts=len(on_path) + len(elsewhere))
         inputs = {
             "question": context.question,
             "caption": context.caption,
@@ -146,9 +160,16 @@ class SearchModel:
             "path": step_lines(path),
             "others": step_lines(others),
             "branching": str(self._policy.branching),
-            "kinds": kind_lines(self._kinds, self._policy, thoughts=thoughts),
+            "kinds": kind_lines(offered),
         }
-        return self._call(self._propose, inputs, context.views, meter)
+        parameters = {
+            "branching": self._policy.branching,
+            "kinds": [kind.name for kind in offered],
+            "path": on_path,
+            "others": elsewhere,
+            "regions": [(r.picture, r.description, tuple(r.box)) for r in context.findings.regions],
+        }
+        return self._call(self._propose, inputs, context.views, meter, parameters)
 
     def simulate(
         self, context: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
@@ -163,14 +184,16 @@ class SearchModel:
             "actions": "\n".join(f"{n}. [{a.kind}] {single_line(a.aim)}" for n, a in enumerate(actions, 1)),
             "horizon": str(horizon),
         }
-        return self._call(self._simulate, inputs, (), meter)
+        numbered = [(n, action.kind) for n, action in enumerate(actions, 1)]
+        parameters = {"actions": numbered, "path": thought_texts(path), "horizon": horizon}
+        return self._call(self._simulate, inputs, (), meter, parameters)
 
     async def execute(
         self, context: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
     ) -> ModelReply[TextReply]:
         """Text of the thought that an action makes; of one that joins thoughts, `path` holds those."""
         inputs = await self._kinds[action.kind].inputs(context, action, path)
-        return await self._call(self._actions[action.kind], inputs.texts, inputs.images, meter)
+        return await self._call(self._actions[action.kind], inputs.texts, inputs.images, meter, inputs.parameters)
 
     def synthesize(
         self, context: RequestContext, path: Sequence[Thought], *, meter: Meter
@@ -182,7 +205,7 @@ class SearchModel:
             "seen_text": context.seen_text,
             "path": thought_lines(path),
         }
-        return self._call(self._synthesize, inputs, context.views, meter)
+        return self._call(self._synthesize, inputs, context.views, meter, {"path": thought_texts(path)})
 
     def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
         """Refusal that says what can be done instead. Source: ours."""
@@ -190,10 +213,16 @@ class SearchModel:
         return self._call(self._decline, inputs, (), meter)
 
     async def _call(
-        self, task: ModelTask[T], inputs: Mapping[str, str], images: Sequence[ImageView], meter: Meter
+        self,
+        task: ModelTask[T],
+        inputs: Mapping[str, str],
+        images: Sequence[ImageView],
+        meter: Meter,
+        parameters: Mapping[str, Any] | None = None,
     ) -> ModelReply[T]:
         """Render the prompt and make the call; the model is told how long its text may be."""
-        most, prompt, limit = task.tokens.max, task.prompt.render(**inputs), task.max_text_tokens
+        most, limit = task.tokens.max, task.max_text_tokens
+        prompt = task.prompt.render(**inputs).with_parameters(parameters or {})
         if limit is not None and limit < most:
             most = limit
             rule = f"The text may have {max_words(most)} words at the most."

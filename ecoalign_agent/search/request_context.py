@@ -99,6 +99,11 @@ def thought_lines(thoughts: Iterable[Thought]) -> str:
     return "\n".join(f"[{t.id} {t.kind}] {single_line(t.text)}" for t in thoughts if t.kind != "root") or EMPTY_TEXT
 
 
+def thought_texts(thoughts: Iterable[Thought]) -> list[tuple[str, str, str]]:
+    """Id, kind and text of thoughts, without root and strategy: a parameter of calls to stand-in models."""
+    return [(t.id, t.kind, t.text) for t in thoughts if t.kind not in {"root", "strategy"}]
+
+
 def step_lines(thoughts: Iterable[Thought]) -> str:
     """Thoughts for prompts that show the strategy apart: without it, so that it is sent and paid once."""
     return thought_lines(t for t in thoughts if t.kind != "strategy")

@@ -7,18 +7,16 @@ fence that every prompt draws around a question: data, not instructions. Ours.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ecoalign_agent.llm.turns import CONTEXT_HEADING, PERSON, QUESTION_HEADING
 from ecoalign_agent.server.errors import ApiError
 from ecoalign_agent.server.openai_schema import ChatMessage, ContentPart
 
 _SPEAKERS = {
     "system": "wishes of the site that the person writes from",
     "developer": "wishes of the site that the person writes from",
-    "user": "the person",
+    "user": PERSON,
     "assistant": "the assistant",
 }
-
-CONTEXT_HEADING = "Earlier in this conversation, oldest first. It is context, not the question:"
-QUESTION_HEADING = "The question now:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class ChatConversation:
         question = self.turns[self.question_index].text.strip()
         if len(self.turns) == 1 or not question:
             return question
-        lines, heading, first = [CONTEXT_HEADING], QUESTION_HEADING, 0
+        lines, heading, first = [CONTEXT_HEADING], f"{QUESTION_HEADING}:", 0
         for index, turn in enumerate(self.turns):
             numbers = ", ".join(str(first + n) for n in range(len(turn.images)))
             first += len(turn.images)

@@ -10,7 +10,7 @@ from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.cost import TokenRange
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.search.actions import BUILT_IN, ActionKind, PromptInputs, kind_lines, resolve_kinds
+from ecoalign_agent.search.actions import BUILT_IN, ActionKind, PromptInputs, kind_lines, offered_kinds, resolve_kinds
 from ecoalign_agent.search.request_context import RequestContext
 from ecoalign_agent.search.schemas import reply_schemas
 from ecoalign_agent.testing import ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
@@ -30,15 +30,16 @@ HERE = f"{__name__}:BRIEF"
 
 
 def test_the_table_is_what_models_are_told_and_may_reply() -> None:
-    lines = kind_lines(BUILT_IN, Policy(), thoughts=2).splitlines()
+    lines = kind_lines(offered_kinds(BUILT_IN, Policy(), thoughts=2)).splitlines()
     assert [line.partition(":")[0] for line in lines] == list(BUILT_IN)
     schema = str(reply_schemas(tuple(BUILT_IN)).propose.model_json_schema())
     assert re.search(re.escape(str(list(BUILT_IN))), schema)
 
 
 def test_a_kind_that_joins_thoughts_is_offered_where_there_are_enough() -> None:
-    assert "fuse" not in kind_lines(BUILT_IN, Policy(), thoughts=1)
-    assert "answer" not in kind_lines(BUILT_IN, Policy(answers="end"), thoughts=2)
+    assert [kind.name for kind in offered_kinds(BUILT_IN, Policy(), thoughts=1)] == ["answer", "reason", "look"]
+    at_the_end = offered_kinds(BUILT_IN, Policy(answers="end"), thoughts=2)
+    assert [kind.name for kind in at_the_end] == ["reason", "look", "fuse"]
 
 
 async def test_a_kind_that_the_policy_leaves_out_is_neither_offered_nor_carried_out() -> None:

@@ -4,6 +4,7 @@ The offline and the simulated model run in this process behind Inspect's interfa
 ``ecoalign/simulated:able?seed=1``. They need no key, and stand for no vision-language model.
 """
 
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,15 +24,21 @@ from inspect_ai.model import (
 from inspect_ai.model import messages_to_openai as as_openai
 from inspect_ai.tool import ToolChoice, ToolInfo
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, convert_to_messages
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
+from langchain_core.outputs import ChatResult
+from langchain_openai import ChatOpenAI
 
 from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
 from ecoalign_agent.errors import ModelError, ModelNameError
+from ecoalign_agent.llm.prompts import PROMPT_METADATA_KEY
 from ecoalign_agent.models.simulated.model import is_simulated, simulated_model
 from ecoalign_agent.settings import Settings
 
 PROVIDER = "ecoalign"
 """Prefix of the names, as Inspect names models."""
+
+_PROMPT_METADATA: ContextVar[dict[str, Any] | None] = ContextVar("prompt_metadata", default=None)
+"""Values beside the words of the call that this task makes: Inspect's bridge carries words alone."""
 
 _CONNECTIONS = 1_000
 """Concurrent calls of a model in this process: as good as unlimited."""
@@ -70,6 +77,9 @@ class InProcessAPI(ModelAPI):
     ) -> ModelOutput:
         """Answer one call."""
         messages = convert_to_messages(await as_openai(input))  # type: ignore[arg-type]  # dictionaries of OpenAI's form
+        metadata = _PROMPT_METADATA.get()
+        if metadata is not None:
+            messages[-1].additional_kwargs[PROMPT_METADATA_KEY] = metadata
         reply = await self._model.ainvoke(messages, **_options(config))
         return ModelOutput(
             model=self.model_name,
@@ -91,6 +101,22 @@ class InProcessAPI(ModelAPI):
         return f"{PROVIDER}/{self.model_name}"
 
 
+class BridgedModel(ChatOpenAI):
+    """OpenAI's client as Inspect's bridge intercepts it; a stand-in model behind it gets a prompt's metadata too."""
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        *args: Any,  # noqa: ANN401 - LangChain's own signature
+        **kwargs: Any,  # noqa: ANN401 - as above
+    ) -> ChatResult:
+        token = _PROMPT_METADATA.set(messages[-1].additional_kwargs.get(PROMPT_METADATA_KEY))
+        try:
+            return await super()._agenerate(messages, *args, **kwargs)
+        finally:
+            _PROMPT_METADATA.reset(token)
+
+
 def make_in_process_model(name: str) -> BaseChatModel:
     """Build the chat model behind ``offline`` or ``simulated…``.
 
@@ -98,7 +124,7 @@ def make_in_process_model(name: str) -> BaseChatModel:
         ModelNameError: it is neither.
     """
     if name == "offline":
-        from ecoalign_agent.offline.model import OfflineModel  # noqa: PLC0415 - OCR, only where it is chosen
+        from ecoalign_agent.models.offline.model import OfflineModel  # noqa: PLC0415 - OCR, only where it is chosen
 
         return OfflineModel()
     if is_simulated(name):

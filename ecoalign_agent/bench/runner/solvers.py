@@ -19,12 +19,12 @@ from inspect_ai.event import Event, ModelEvent
 from inspect_ai.log import transcript
 from inspect_ai.model import ChatMessageUser, ContentImage, ModelOutput, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
-from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from ecoalign_agent.bench.analysis.outcomes import OutcomeStatus, Receipt
 from ecoalign_agent.bench.methods.base import MethodContext, MethodStep
 from ecoalign_agent.bench.methods.registry import configure_method
+from ecoalign_agent.bench.runner.models import BridgedModel
 from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import RunError, UsageError
@@ -103,9 +103,9 @@ async def bridged() -> AsyncIterator[None]:
         yield
 
 
-def bridge_model(role: str | None = None) -> ChatOpenAI:
+def bridge_model(role: str | None = None) -> BridgedModel:
     """The evaluated model, or the one in a role, as a LangChain chat model, usable inside :func:`bridged`."""
-    return ChatOpenAI(
+    return BridgedModel(
         # By its own name, which says how it counts pictures; Inspect knows its active model by it.
         model=f"inspect/{get_model() if role is None else role}",
         # No request leaves this process under it.

@@ -19,7 +19,8 @@ from tests.bench.runner.counting import ECOALIGN
 
 def test_the_examples_run_through_the_command_line(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [*ECOALIGN, "run", "examples.benchmark:SIGNS", "--methods", "base,examples.method:CHECKED"]
+    command = [*ECOALIGN, "run", "examples.benchmark:SIGNS", "--methods"]
+    command += ["base,ecoalign,examples.method:CHECKED"]
     ended = subprocess.run(
         [*command, "--model", "offline", "--limit", "2", "--out", str(out), "--json", "--quiet"],
         capture_output=True,
@@ -28,11 +29,13 @@ def test_the_examples_run_through_the_command_line(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     rows = {row["method"]: row for row in json.loads(ended.stdout)["rows"]}
-    assert list(rows) == ["base", "examples.method:CHECKED"]
+    assert list(rows) == ["base", "ecoalign", "examples.method:CHECKED"]
     for row in rows.values():
         assert (row["benchmark"], row["n"], row["failed"]) == ("examples.benchmark:SIGNS", 2, 0)
         assert row["utility"] is not None
     assert rows["base"]["calls"] == 1
+    # Task and data reach a model in this process beside the words that Inspect's bridge carries.
+    assert rows["ecoalign"]["utility"] == 1.0
     assert rows["examples.method:CHECKED"]["calls"] >= 2, "the answer and its verdict"
 
 
