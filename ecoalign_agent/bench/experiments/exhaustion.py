@@ -15,6 +15,7 @@ from ecoalign_agent.bench.experiments.conditions import (
 )
 from ecoalign_agent.bench.experiments.solvers import TOO_SMALL, search
 from ecoalign_agent.economics.policy import Policy
+from ecoalign_agent.search.actions import BUILT_IN
 
 _DEFAULT = Policy().budget
 _BUDGETS = {budget: f"B = {budget:,.0f}" for budget in (1_500.0, 1_800.0, 2_500.0, _DEFAULT, 12_000.0)}
@@ -29,7 +30,6 @@ LOOK_AHEAD: Mapping[str, Policy] = {
 """Ways of looking ahead: none; forecasts of proposals; those, and simulated futures where they can change the choice,
 the default; simulated futures always, the paper's."""
 
-_KINDS = ("reason", "look", "fuse", "answer")
 _COLUMNS = ("part", "case", "figure", "n", "value", "low", "high")
 
 
@@ -93,7 +93,7 @@ def why_unanswered(run: SampleRun) -> str | None:
 
 
 def _action_rows(condition: Condition) -> Iterator[TableRow]:
-    for kind in _KINDS:
+    for kind in BUILT_IN:
         cost = cost_of_kind(condition, kind)
         yield "action", kind, "cost units, verdict included", cost.n, *cost.ends
 
