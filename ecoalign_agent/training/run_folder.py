@@ -1,4 +1,4 @@
-"""Output folders of resumable runs: the settings they were made with, whole files, and a journal of finished stages."""
+"""Output folders of resumable runs: the settings they were made with, and a journal of finished stages."""
 
 import asyncio
 import hashlib
@@ -10,13 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecoalign_agent.errors import RunError, UsageError
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is whole or not there."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    os.replace(part, path)  # noqa: PTH105 - Path.replace does the same, this one says what matters: atomically
+from ecoalign_agent.events.atomic_file import write_atomically
 
 
 def prepare_folder(
@@ -43,7 +37,7 @@ def prepare_folder(
             ours = self_checking is not None and (path / self_checking).exists()
             if not ours and (file.exists() or any(path.iterdir())):
                 raise UsageError(f"{path}: holds other files; name an empty folder, or one of an earlier run")
-            write_whole(file, (json.dumps({"digest": digest, **settings}, indent=2) + "\n").encode())
+            write_atomically(file, (json.dumps({"digest": digest, **settings}, indent=2) + "\n").encode())
             return path
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ecoalign_agent.errors import RunError, UsageError
+from ecoalign_agent.events.atomic_file import atomic_path, write_atomically
 from ecoalign_agent.events.result import RiskReport
 from ecoalign_agent.rewriting.template import trained_completion, trained_prompt
-from ecoalign_agent.training.run_folder import write_whole
 from ecoalign_agent.training.synthesis.records import InputRecord, UnusableLine
 
 
@@ -74,7 +73,7 @@ def write_image(folder: Path, data: bytes) -> str:
     try:
         path.parent.mkdir(exist_ok=True)
         if not path.exists():
-            write_whole(path, data)
+            write_atomically(path, data)
     except OSError as error:
         raise RunError(f"{path}: {error.strerror or error}; make room and run the same command again") from error
     return _image_name(data)
@@ -132,7 +131,7 @@ def write_output(
         _lines(folder / "dropped.jsonl", [*gone, *({"where": one.where, "reason": one.reason} for one in unusable)])
         _lines(folder / "provenance.jsonl", [_provenance(done) for done in finished])
         _parquet(folder, rows)
-        write_whole(folder / "README.md", f"{_counts_text(counts)}\n{card}".encode())
+        write_atomically(folder / "README.md", f"{_counts_text(counts)}\n{card}".encode())
     except OSError as error:
         raise RunError(
             f"{error.filename or folder}: {error.strerror or error}; every finished stage is kept in "
@@ -160,7 +159,9 @@ def _counts_text(counts: OutputCounts) -> str:
 
 
 def _lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    write_whole(path, b"".join(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n" for row in rows))
+    write_atomically(
+        path, b"".join(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n" for row in rows)
+    )
 
 
 _TEXT = {"dtype": "string", "_type": "Value"}
@@ -192,13 +193,11 @@ def _parquet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     kinds = {"prompt": turn, "completion": turn, "images": pa.list_(picture)}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in _FEATURES])
     schema = schema.with_metadata({"huggingface": json.dumps({"info": {"features": _FEATURES}})})
-    beside = folder / ".data.parquet.part"
-    with pq.ParquetWriter(beside, schema) as writer:
+    with atomic_path(folder / "data.parquet") as part_file, pq.ParquetWriter(part_file, schema) as writer:
         # A group at a time: the pictures of all rows would not fit into memory.
         for start in range(0, len(rows), _GROUP):
             group = [_with_pictures(folder, row) for row in rows[start : start + _GROUP]]
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
-    os.replace(beside, folder / "data.parquet")  # noqa: PTH105 - as above
 
 
 _GROUP = 128
