@@ -1,11 +1,13 @@
 """Parts from other packages: assessors, action kinds, methods and benchmarks found by name.
 
 A name is either ``module:Name``, or the name of an entry point that an installed package declares in one of the groups
-below. Nothing is imported before a name is asked for.
+below. Modules are looked for in the working directory, too, after the installed packages.
 """
 
+import sys
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Literal
 
 from ecoalign_agent.errors import UsageError
@@ -28,11 +30,7 @@ def extension_names(group: Group) -> list[str]:
 
 
 def load_extension(group: Group, name: str) -> object:
-    """The object that a name stands for.
-
-    Args:
-        group: where entry points are looked up.
-        name: an entry point's name, or ``module:Name``.
+    """The object that an entry point's name, or ``module:Name``, stands for.
 
     Raises:
         UsageError: there is no such entry point, module or attribute, or the module fails to import.
@@ -45,6 +43,8 @@ def load_extension(group: Group, name: str) -> object:
         known = ", ".join(extension_names(group)) or "none is installed"
         raise UsageError(f"{name!r}: no entry point of {group} ({known}); write module:Name, or install its package")
     module_name, _, attribute = (points[0].value if points else name).partition(":")
+    if not points and not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.append(str(Path.cwd()))  # a console script, unlike python -m, does not look there
     try:
         found: object = import_module(module_name)
         for part in attribute.split("."):
