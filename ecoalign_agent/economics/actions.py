@@ -14,9 +14,7 @@ def _as_step(step: Sequence[float]) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A proposed next thought with its forecasts.
-
-    Lists in place of tuples are accepted: a checkpoint turns one into the other.
+    """A proposed next thought with its forecasts. Accepts lists for tuples, as checkpoints return them.
 
     Raises:
         ValueError: the kind is unknown, there are no parents, a step has not three figures, or a region not four.
@@ -24,11 +22,9 @@ class Action:
     """
 
     id: str
-    """Unique within the run."""
     kind: str
     """Name of its kind; see `search.actions`."""
     aim: str
-    """What to do, in one sentence."""
     parents: tuple[str, ...]
     """Ids of the thoughts it builds on; the first is the tip that it was proposed from."""
     step: Step
@@ -38,7 +34,6 @@ class Action:
     region: Region | None = None
     """For `look`: the part of the picture."""
     picture: int = 0
-    """Which of the question's pictures the region is in, from 0."""
     draft: str | None = None
     """For `answer`: text that is written already and only needs a verdict."""
     simulated: bool = False
@@ -60,5 +55,5 @@ class Action:
 
     @property
     def tip(self) -> str:
-        """The thought that it was proposed from."""
+        """Thought that it was proposed from."""
         return self.parents[0]

@@ -30,13 +30,10 @@ def _require_amount(name: str, value: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Amount that one request may spend, in cost units. Every operation returns a new budget.
+    """Amount that one request may spend, in cost units: finite and at least 0. Every operation returns a new budget.
 
     A call reserves its maximum cost before it is made and settles to its actual cost afterwards. Reservations of
     parallel calls count together, so that they can't overshoot jointly.
-
-    Raises:
-        ValueError: an amount is negative or not finite.
     """
 
     total: float
@@ -72,7 +69,6 @@ class Budget:
 
         Raises:
             BudgetError: it does not fit; the call must not be made.
-            ValueError: the cost is negative or not finite.
         """
         _require_amount("the cost to reserve", cost)
         if cost > self.free:
@@ -83,11 +79,7 @@ class Budget:
         return replace(self, reserved=self.reserved + cost)
 
     def settle(self, reserved: float, actual: float) -> "Budget":
-        """Release a reservation and book the call's actual cost, which may be more.
-
-        Raises:
-            ValueError: more is released than is reserved, or an amount is negative or not finite.
-        """
+        """Release a reservation and book the call's actual cost, which may be more."""
         _require_amount("the reservation to release", reserved)
         _require_amount("the actual cost", actual)
         # The last of several reservations may leave a rounding error behind, but never a real amount.
@@ -96,11 +88,7 @@ class Budget:
         return replace(self, spent=self.spent + actual, reserved=max(0.0, self.reserved - reserved))
 
     def with_answer_reserve(self, cost: float) -> "Budget":
-        """Reserve `cost` for the final answer and its assessments, instead of the present reserve.
-
-        Raises:
-            ValueError: the cost is negative or not finite.
-        """
+        """Reserve `cost` for the final answer and its assessments, instead of the present reserve."""
         return replace(self, answer_reserve=cost)
 
     def release_answer_reserve(self) -> "Budget":
@@ -108,11 +96,7 @@ class Budget:
         return replace(self, answer_reserve=0.0)
 
     def limited_to(self, total: float) -> "Budget":
-        """Lower the total, for a riskier request: never below what is spent, reserved and kept for the answer.
-
-        Raises:
-            ValueError: the total is negative or not finite.
-        """
+        """Lower the total, for a riskier request: never below what is spent, reserved and kept for the answer."""
         _require_amount("the new total", total)
         committed = self.spent + self.reserved + self.answer_reserve
         return replace(self, total=min(self.total, max(total, committed)))
@@ -125,7 +109,6 @@ class Ledger:
     by_phase: dict[Phase, float] = field(default_factory=dict)
     """Cost units by phase; a phase that made no call is absent."""
     usage: Usage = field(default_factory=Usage)
-    """All tokens."""
     calls: int = 0
     """Attempts made, including failed ones."""
     estimated_calls: int = 0
@@ -133,8 +116,7 @@ class Ledger:
     seconds: float = 0.0
     """Time spent waiting for models, summed over calls: parallel calls count each."""
     by_endpoint: dict[str, Usage] = field(default_factory=dict)
-    """Tokens by endpoint, each of which has its own price; without endpoints that used none, and without calls that
-    named no endpoint."""
+    """Tokens by endpoint, each of which has its own price; without those that used none or are unknown."""
     image_estimated: int = 0
     """Tokens of the pictures sent by our formula alone; `usage.image` holds what was booked."""
 
@@ -153,36 +135,21 @@ class Ledger:
         endpoint: str = "",
         image_estimated: int = 0,
     ) -> "Ledger":
-        """Enter one call; an empty `endpoint` is unknown, `image_estimated` is in tokens by our formula.
-
-        Raises:
-            ValueError: the cost or the time is negative or not finite.
-        """
+        """Enter one call; an empty `endpoint` is unknown, `image_estimated` is in tokens by our formula."""
         _require_amount("the cost to book", cost)
         if not math.isfinite(seconds) or seconds < 0:
             raise ValueError(f"ledger: a call took {seconds!r} seconds; it must be finite and at least 0")
-        return Ledger(
-            self.by_phase | {phase: self.by_phase.get(phase, 0.0) + cost},
-            self.usage + usage,
-            self.calls + 1,
-            self.estimated_calls + int(usage.estimated),
-            self.seconds + seconds,
-            _merge_usage(self.by_endpoint, {endpoint: usage} if endpoint and usage.total else {}),
-            self.image_estimated + image_estimated,
-        )
+        by_endpoint = {endpoint: usage} if endpoint and usage.total else {}
+        return self + Ledger({phase: cost}, usage, 1, int(usage.estimated), seconds, by_endpoint, image_estimated)
 
     def __add__(self, other: "Ledger") -> "Ledger":
-        phases = self.by_phase | other.by_phase
+        costs, usages = self.by_phase, self.by_endpoint
         return Ledger(
-            {phase: self.by_phase.get(phase, 0.0) + other.by_phase.get(phase, 0.0) for phase in phases},
+            costs | {phase: costs.get(phase, 0.0) + cost for phase, cost in other.by_phase.items()},
             self.usage + other.usage,
             self.calls + other.calls,
             self.estimated_calls + other.estimated_calls,
             self.seconds + other.seconds,
-            _merge_usage(self.by_endpoint, other.by_endpoint),
+            usages | {name: usages.get(name, Usage()) + usage for name, usage in other.by_endpoint.items()},
             self.image_estimated + other.image_estimated,
         )
-
-
-def _merge_usage(left: dict[str, Usage], right: dict[str, Usage]) -> dict[str, Usage]:
-    return left | {name: left[name] + usage if name in left else usage for name, usage in right.items()}

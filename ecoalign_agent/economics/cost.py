@@ -21,14 +21,13 @@ _MILLION = 1_000_000.0
 _NEXT_TO_NOTHING = 1e-6
 """Money for a million completion tokens of a free model."""
 
+TOKEN_PARTS = ("text", "image", "cached", "completion")
+"""Parts of a call's tokens that have prices of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call or of many, by parts that have prices of their own.
-
-    Raises:
-        ValueError: a part is negative.
-    """
+    """Tokens of one call or of many, by parts that have prices of their own; none is negative."""
 
     text: int = 0
     """Prompt tokens that are text and were not cached."""
@@ -42,19 +41,18 @@ class Usage:
     """True: at least one call's provider reported nothing usable, so that our estimate is used."""
 
     def __post_init__(self) -> None:
-        for part in ("text", "image", "cached", "completion"):
-            count = getattr(self, part)
-            if count < 0:
+        for part in TOKEN_PARTS:
+            if (count := getattr(self, part)) < 0:
                 raise ValueError(f"usage: {part} is {count}; a token count can't be negative")
 
     @property
     def prompt(self) -> int:
-        """All prompt tokens: text, image and cached."""
+        """All prompt tokens."""
         return self.text + self.image + self.cached
 
     @property
     def total(self) -> int:
-        """All tokens processed: prompt and completion."""
+        """All tokens processed."""
         return self.prompt + self.completion
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -74,24 +72,16 @@ _STRICT = ConfigDict(strict=True, extra="forbid")
 
 @validated(frozen=True, config=_STRICT)
 class Tariff:
-    """Cost units per token, part by part.
+    """Cost units per token, part by part. Source: ours.
 
-    The default weights are completion-token equivalents: the price ratios common among hosted models.
-
-    Raises:
-        PolicyError: a weight is negative, not finite or not a number, or completion tokens are free (a thought's
-            cost must be positive, or its return is undefined).
-    Source: ours.
+    The default weights are completion-token equivalents: the price ratios common among hosted models. No weight is
+    negative, and that of completion tokens is above 0: a thought's cost must be positive, or its return is undefined.
     """
 
     text: _Amount = 0.25
-    """Cost units for one text prompt token, at least 0."""
     image: _Amount = 0.25
-    """Cost units for one image token, at least 0."""
     cached: _Amount = 0.10
-    """Cost units for one cached prompt token, at least 0."""
     completion: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    """Cost units for one completion token, above 0."""
     name: str = "completion-token equivalents"
     """The cost unit in words: printed beside every figure."""
 
@@ -116,9 +106,6 @@ class Tariff:
 
         A budget and a policy's `unit` are then in money too: choose both to fit. Without a price of their own, image
         and cached tokens cost what text costs.
-
-        Raises:
-            PolicyError: a price is negative, not finite, or that of completion tokens is 0.
         """
         return cls(
             text=text / _MILLION,
@@ -150,32 +137,19 @@ class MonetaryTariff(Tariff):
     """A file of prices, read before the shipped ones; None: the caller's or the environment's."""
 
     def cost(self, usage: Usage) -> float:
-        """Not defined.
-
-        Raises:
-            PolicyError: always.
-        """
+        """Not defined: raises PolicyError always."""
         raise PolicyError(f"tariff: money is no price yet: {usage.total} tokens of an unknown model can't be priced")
 
 
 @validated(frozen=True, config=_STRICT)
 class Price:
-    """Published price of a model's tokens in money, per million tokens.
-
-    Raises:
-        PolicyError: a price is negative, not finite or not a number.
-    """
+    """Published price of a model's tokens in money, per million tokens."""
 
     text: _Amount
-    """For uncached prompt text."""
     image: _Amount
-    """For image tokens."""
     cached: _Amount
-    """For prompt tokens served from the provider's cache."""
     completion: _Amount
-    """For completion tokens."""
     currency: str
-    """Such as "USD"."""
     source: str
     """Publication of the prices, in words."""
     date: str
@@ -213,19 +187,10 @@ class Price:
 
 
 def max_tariff(tariffs: Iterable[Tariff]) -> Tariff:
-    """The highest weight of each part: a tariff that is nowhere below any of ``tariffs``.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """A tariff that is nowhere below any of these, which are one at least: the highest weight of each part."""
     known = list(tariffs)
-    return Tariff(
-        text=max(tariff.text for tariff in known),
-        image=max(tariff.image for tariff in known),
-        cached=max(tariff.cached for tariff in known),
-        completion=max(tariff.completion for tariff in known),
-        name=known[0].name,
-    )
+    weights = {part: max(getattr(tariff, part) for tariff in known) for part in TOKEN_PARTS}
+    return Tariff(**weights, name=known[0].name)
 
 
 class TokenRange(NamedTuple):
@@ -256,16 +221,14 @@ class CompletionStats:
     """Completion tokens of the calls of one run, by kind of call."""
 
     totals: dict[str, int] = field(default_factory=dict)
-    """Tokens of all calls of a kind together."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Calls of a kind."""
 
     def mean(self, kind: str, typical: float) -> float:
         """Completion tokens that the next call of `kind` will likely use; `typical` counts as the first observation."""
         return (typical + self.totals.get(kind, 0)) / (1 + self.counts.get(kind, 0))
 
     def with_call(self, kind: str, completion: int) -> "CompletionStats":
-        """The statistics after one more call of `kind` used `completion` tokens."""
+        """The statistics after one more call."""
         return CompletionStats(
             self.totals | {kind: self.totals.get(kind, 0) + completion},
             self.counts | {kind: self.counts.get(kind, 0) + 1},

@@ -36,12 +36,7 @@ class PathValue(NamedTuple):
 
     @property
     def gamma(self) -> float:
-        """Γ = S · U / C: return of the path for each cost unit, weighed by its weakest link.
-
-        Raises:
-            ValueError: the bare root has cost 0 and so no Γ.
-        Source: EcoAlign, path value.
-        """
+        """Γ = S · U / C: return of the path for each cost unit; ValueError for the bare root."""
         if self.cost == 0:
             raise ValueError("the bare root has no Γ: no thought follows it, and nothing was spent")
         return self.safety * self.utility / self.cost
@@ -52,7 +47,6 @@ class FrontierPath:
     """A path from the root with its value. Accepts lists for tuples, as checkpoints return them."""
 
     value: PathValue
-    """U, C and S over the thoughts after the root."""
     path: tuple[str, ...]
     """Ids from the root to the tip."""
 
@@ -75,11 +69,10 @@ class ParetoLabel:
     safety: float
     thought: str
     parent: "ParetoLabel | None"
-    """Label of the thought before; None for the root."""
     length: int
     """Thoughts after the root."""
     safety_sum: float
-    """Sum of their safeties, for the mean."""
+    """For the mean."""
 
     @property
     def value(self) -> PathValue:
@@ -97,10 +90,7 @@ class ParetoLabel:
 
 
 def worth(value: PathValue | ParetoLabel, *, cost_in_value: bool) -> float:
-    """Figure that paths are compared by: Γ, or S · U under the ablation without cost. 0 for the bare root.
-
-    Source: EcoAlign, path value and its ablation.
-    """
+    """Figure that paths are compared by: Γ, or S · U under the ablation without cost. 0 for the bare root."""
     gain = value.safety * value.utility
     if not cost_in_value:
         return gain
@@ -132,15 +122,10 @@ class ParetoFrontier:
     ValueError if the graph held no such thought.
 
     Args:
-        graph: the thoughts.
-        budget: B in cost units: paths that cost more are dropped.
-        label_cap: maximum of labels for one thought.
+        budget: B in cost units, at least 0: paths that cost more are dropped.
+        label_cap: maximum of labels for one thought, at least 1.
         path_safety: "minimum", the weakest link; "last" and "mean" are ablations, where unsafe thoughts stay on paths.
         cost_in_value: False compares paths by S · U instead of Γ: an ablation.
-        tips: where a path may end.
-
-    Raises:
-        ValueError: the budget is negative or not a number, or the cap is below 1.
     Source: EcoAlign, Pareto tracker.
     """
 
@@ -187,17 +172,11 @@ class ParetoFrontier:
         )
 
     def labels(self, thought_id: str) -> list[PathValue]:
-        """The non-dominated values of the paths to a thought, cheaper first; empty if no path is open to it.
-
-        Under mean safety only paths of the same number of thoughts dominate each other.
-        """
+        """Non-dominated values of the paths to a thought, cheaper first; empty if no path is open to it."""
         return [label.value for label in self._known_labels(thought_id)]
 
     def best_label(self, thought_id: str) -> PathValue | None:
-        """The value of the best path to a thought: the highest Γ; ties to the cheaper, then the safer, then the older.
-
-        None if no path is open to it.
-        """
+        """Value of the path to a thought with the highest Γ, ties as in `best`; None if no path is open."""
         label = self._best(self._known_labels(thought_id))
         return None if label is None else label.value
 
@@ -207,7 +186,7 @@ class ParetoFrontier:
         return [] if label is None else label.path()
 
     def best(self) -> tuple[PathValue, list[str]] | None:
-        """P*: the value and the ids, root first, of the safe path to a tip with the highest Γ. None: there is none.
+        """P*: value and ids, root first, of the safe path to a tip with the highest Γ. None: there is none.
 
         Ties go to the cheaper, then to the safer, then to the older path. Source: EcoAlign, objective.
         """
@@ -226,7 +205,7 @@ class ParetoFrontier:
         return [_frontier_path(label) for label in sorted(self._ends, key=self._rank_key)]
 
     def worth(self, value: PathValue) -> float:
-        """Figure that this frontier compares paths by: Γ, or S · U without cost. 0 for the bare root."""
+        """`worth` by this frontier's `cost_in_value`."""
         return worth(value, cost_in_value=self.cost_in_value)
 
     def _best(self, labels: Sequence[ParetoLabel]) -> ParetoLabel | None:
@@ -237,25 +216,23 @@ class ParetoFrontier:
         return (-worth(label, cost_in_value=self.cost_in_value), label.cost, -label.safety, -label.utility)
 
     def _known_labels(self, thought_id: str) -> list[ParetoLabel]:
-        try:
-            return self._labels[thought_id]
-        except KeyError:
-            raise ValueError(f"the graph holds no thought {thought_id!r}") from None
+        if thought_id not in self._labels:
+            raise ValueError(f"the graph holds no thought {thought_id!r}")
+        return self._labels[thought_id]
 
     def _is_leaf(self, thought: Thought, graph: ThoughtGraph) -> bool:
         return thought.kind != "root" and not any(self._labels[child] for child in graph.children(thought.id))
 
     def _labels_of(self, thought: Thought, graph: ThoughtGraph) -> list[ParetoLabel]:
-        """The thought's labels from those of its parents."""
         if thought.kind == "root":
             # Its own figures are the request's: they are on no path.
             return [ParetoLabel(0.0, 0.0, 1.0, thought.id, None, 0, 0.0)] if graph.live(thought.id) else []
         if thought.safety < 0 and self._path_safety == "minimum":
             return []
-        parents: Sequence[str] = graph.ways_to(thought.id)
-        if len(parents) > 1:
-            # Of equal labels the older path stays, so the older parent's come first.
-            parents = sorted(parents, key=self._age.__getitem__)
+        if graph.pruned(thought.id) is not None:
+            return []
+        # Of equal labels the older path stays, so the older parent's come first.
+        parents = sorted(graph.parents(thought.id), key=self._age.__getitem__)
         extended = [label for parent in parents for label in self._extend(self._labels[parent], thought)]
         labels = non_dominated(extended, self._path_safety)
         if len(labels) > self._label_cap:
@@ -264,7 +241,6 @@ class ParetoFrontier:
         return labels
 
     def _extend(self, labels: Sequence[ParetoLabel], thought: Thought) -> list[ParetoLabel]:
-        """Labels of a parent, cheaper first, each extended by a thought, as far as they stay within the budget."""
         u, c, s = thought.utility, thought.cost, thought.safety
         extended: list[ParetoLabel] = []
         for label in labels:

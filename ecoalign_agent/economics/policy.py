@@ -9,12 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 from pydantic.dataclasses import dataclass
 
-from ecoalign_agent.economics.cost import MonetaryTariff, Tariff
+from ecoalign_agent.economics.cost import TOKEN_PARTS, MonetaryTariff, Tariff
 from ecoalign_agent.economics.validation import one_line_errors, require_known_names, show
 from ecoalign_agent.economics.valuation import PathSafety, look_ahead_horizon
 from ecoalign_agent.errors import PolicyError
-
-_WEIGHTS = ("text", "image", "cached", "completion")
 
 
 def read_tariff(entry: object) -> Tariff:
@@ -22,14 +20,11 @@ def read_tariff(entry: object) -> Tariff:
 
     "equivalents", "processed", "money" (every model by its own price), a table with ``prices`` (the same, from that
     file), or a table of weights for each token.
-
-    Raises:
-        PolicyError: another word, an unknown part, or a weight out of range.
     """
     if isinstance(entry, Tariff):
         return entry
     if isinstance(entry, Mapping):
-        require_known_names([str(part) for part in entry], (*_WEIGHTS, "prices"), subject="policy: tariff")
+        require_known_names([str(part) for part in entry], (*TOKEN_PARTS, "prices"), subject="policy: tariff")
         if "prices" not in entry:
             return Tariff(**entry, name="weights of the policy")
         if len(entry) > 1:
@@ -49,7 +44,9 @@ _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _PositiveShare = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=1, le=1_000)]
-_Name = Annotated[str, Field(pattern=r"\S")]
+_Names = Annotated[
+    tuple[Annotated[str, Field(pattern=r"\S")], ...], Strict(strict=False), Field(description="a list of names")
+]
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
@@ -121,13 +118,11 @@ class Policy:
     """True: an answer is assessed twice, and the lower grade counts."""
     review_below: Annotated[float | None, Field(ge=-1, le=1, allow_inf_nan=False)] = None
     """A safe thought or answer with s below this waits for a person's verdict, in [-1, 1]; None: none does."""
-    assessors: Annotated[tuple[_Name, ...], Strict(strict=False), Field(description="a list of names")] = ()
+    assessors: _Names = ()
     """Assessors by name, such as "openai:gpt-4.1-mini" or "moderation:omni-moderation-latest"; of several the lowest
     grade counts. Empty: those of the environment, else the actor itself."""
 
-    actions: Annotated[tuple[_Name, ...], Strict(strict=False), Field(description="a list of names")] = (
-        *("answer", "reason", "look", "fuse"),
-    )
+    actions: _Names = ("answer", "reason", "look", "fuse")
     """Kinds of actions by name: shipped ones, entry points of the group `ecoalign_agent.actions`, or `module:Name`."""
 
     _errors = one_line_errors("policy", PolicyError)
@@ -161,8 +156,7 @@ class Policy:
     def from_mapping(cls, entries: Mapping[str, object]) -> "Policy":
         """A policy as a TOML file holds it: settings by name, and `preset` to start from.
 
-        `preset` is "default", "frugal", "strict" or "paper"; `tariff` is "equivalents", "processed", "money", a table
-        with any of text, image, cached and completion, or a table with `prices`, a file.
+        `preset` is "default", "frugal", "strict" or "paper"; `tariff` is as in `read_tariff`.
 
         Raises:
             PolicyError: an unknown setting or preset (the nearest known one is named), or a value out of range.
@@ -182,22 +176,11 @@ class Policy:
         return presets[preset]().replace(**settings)
 
     def replace(self, **settings: Any) -> "Policy":  # noqa: ANN401 - every setting is validated
-        """The same policy with these settings; a tariff may be written as in a file.
-
-        Raises:
-            PolicyError: an unknown setting, or a value out of range.
-        """
+        """The same policy with these settings; a tariff may be written as in a file."""
         return dataclasses.replace(self, **settings)
 
     def budget_for_risk(self, s0: float) -> float:
-        """B = B_max · (floor + (1 - floor) · max(s0, 0)): riskier requests are governed more tightly.
-
-        Args:
-            s0: the safety of the request as the scan sees it, in [-1, 1].
-
-        Raises:
-            ValueError: s0 is out of range or not a number.
-        """
+        """B = B_max · (floor + (1 - floor) · max(s0, 0)), s0 in [-1, 1]: riskier requests are governed more tightly."""
         if math.isnan(s0) or not -1.0 <= s0 <= 1.0:
             raise ValueError(f"the request's safety is {s0!r}, not in [-1, 1]")
         return self.budget * (self.risk_floor + (1.0 - self.risk_floor) * max(s0, 0.0))
@@ -205,8 +188,6 @@ class Policy:
     def horizon_at(self, budget: float, spent: float) -> int:
         """Steps to look ahead with this much of a budget spent, both in cost units.
 
-        Raises:
-            ValueError: an amount is not finite.
         Source: EcoAlign, dynamic horizon and its ablations.
         """
         if self.horizon == "none":

@@ -20,7 +20,6 @@ MAX_INITIAL_SHARE = 0.3
 """Share of the budget up to which more than the minimum is reserved at first: a small budget must leave a search."""
 
 MAX_DEADLINE_SHARE = 0.25
-"""Share of the deadline that is reserved at most."""
 
 ENDING_CALLS = 2
 """Calls that time is reserved for: writing the answer and assessing it."""
@@ -28,11 +27,7 @@ ENDING_CALLS = 2
 
 @dataclass(frozen=True, slots=True)
 class AnswerReserve:
-    """Costs of the final answer with its assessments, and the amounts that follow from them, in cost units.
-
-    Raises:
-        ValueError: the maximum is below the minimum, or one is not a number.
-    """
+    """Costs of the final answer with its assessments, and the amounts that follow from them, in cost units."""
 
     minimum: float
     """An answer with the fewest assessments that the policy allows."""
@@ -47,15 +42,7 @@ class AnswerReserve:
     def of_costs(
         cls, *, answer: float, assessment: float, slack: float, min_assessments: int, max_assessments: int
     ) -> "AnswerReserve":
-        """The reserve from the costs of its calls.
-
-        Args:
-            answer: A, writing the answer.
-            assessment: V, the most that one assessment of it costs.
-            slack: σ, what the last call of an assessment may fall short of its maximum and still be usable.
-            min_assessments: n_min.
-            max_assessments: n_max, at least n_min.
-        """
+        """The reserve from the costs of its calls: A, V, σ, n_min and n_max of the module's formulas."""
         return cls(answer + (min_assessments * assessment - slack), answer + (max_assessments * assessment - slack))
 
     def initial(self, *, total: float, left: float) -> float:
@@ -65,27 +52,17 @@ class AnswerReserve:
 
         Args:
             total: B, before it is lowered for risk.
-            left: neither spent nor held by calls.
+            left: L, neither spent nor held by calls; a present reserve is in it.
         """
         wanted = max(self.minimum, min(self.maximum, MAX_INITIAL_SHARE * total))
         return min(wanted, max(0.0, left))
 
     def for_path(self, *, reserved: float, left: float) -> float:
-        """Amount to reserve when the answer may follow from a longer path, whose text these costs include.
-
-        Args:
-            reserved: the present reserve, which is never lowered.
-            left: neither spent nor held by calls; the present reserve is in it.
-        """
+        """Amount to reserve when the answer may follow from a longer path, whose text these costs include."""
         return max(reserved, self.minimum, min(self.maximum, left))
 
     def for_refusal(self, *, reserved: float, left: float) -> float:
-        """Amount to reserve when nothing will be explored: all assessments of a refusal, as far as they fit.
-
-        Args:
-            reserved: the present reserve, which is never lowered.
-            left: neither spent nor held by calls; the present reserve is in it.
-        """
+        """Amount to reserve when nothing will be explored: all assessments of a refusal, as far as they fit."""
         return max(reserved, min(self.maximum, left))
 
     def reassessment(self, reserved: float) -> float:
@@ -93,12 +70,7 @@ class AnswerReserve:
         return max(0.0, min(self.maximum, reserved) - self.minimum)
 
     def needed_for_answer(self, max_cost: float, *, reserved: float) -> float:
-        """Amount that must be free for an answer to be bought during the search.
-
-        Args:
-            max_cost: the most that the answer costs with its assessments.
-            reserved: the present reserve; its reassessment part pays first.
-        """
+        """Amount that must be free to buy an answer that costs `max_cost` with its assessments during the search."""
         return max(0.0, max_cost - self.reassessment(reserved))
 
 
@@ -133,11 +105,6 @@ def seconds_for_answer(deadline: float | None, *, calls: int, seconds: float) ->
     """Seconds of a deadline reserved for the final answer and its assessment.
 
     Two calls of the mean length so far, at most a quarter of the deadline; 0 without a deadline or before any call.
-
-    Args:
-        deadline: seconds that the request may take; None: no limit.
-        calls: calls made so far.
-        seconds: their duration together.
     """
     if deadline is None or not calls:
         return 0.0

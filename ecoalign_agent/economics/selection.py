@@ -17,25 +17,16 @@ from ecoalign_agent.economics.valuation import net_present_value, rate_of_return
 def open_tips(
     graph: ThoughtGraph, frontier: ParetoFrontier, *, width: int, candidate_tips: Collection[str] = ()
 ) -> list[str]:
-    """The thoughts to propose from next: at most `width`, best first.
+    """The thoughts to propose from next: at most `width`, best first, of `ThoughtGraph.expandable`.
 
-    A thought is open if a path leads to it, it is no answer, and it was never expanded; or once without effect: no
-    live child, no candidate action. Best is the highest Γ of its best label, ties to the cheaper, then to the older;
-    the root, which has no Γ, comes last.
-
-    Args:
-        graph: the thoughts so far.
-        frontier: their labels.
-        width: maximum of tips.
-        candidate_tips: tips of actions that are neither executed nor dropped yet.
-    Source: EcoAlign, best first; the second chance is ours.
+    Best is the highest Γ of its best label, ties to the cheaper, then to the older; the root comes last, without Γ.
+    Source: EcoAlign, best first.
     """
     ranked: list[tuple[float, float, int, str]] = []
-    root = graph.root
     for age, thought in enumerate(graph.expandable(candidate_tips)):
         label = frontier.best_label(thought.id)
         if label is not None:
-            priority = math.inf if thought is root else -frontier.worth(label)
+            priority = math.inf if thought is graph.root else -frontier.worth(label)
             ranked.append((priority, label.cost, age, thought.id))
     return [thought_id for _, _, _, thought_id in heapq.nsmallest(width, ranked)]
 
@@ -44,9 +35,6 @@ def action_value(action: Action, *, policy: Policy, horizon: int) -> float | Non
     """V(a) by the policy: rate of return or net present value. None: the action is unsafe.
 
     Under the ablation `cost_in_value = False` every cost counts as 1.
-
-    Raises:
-        ValueError: as `net_present_value`.
     """
     step, forecasts = action.step, action.forecasts
     if not policy.cost_in_value:
@@ -59,11 +47,7 @@ def action_value(action: Action, *, policy: Policy, horizon: int) -> float | Non
 def rank(actions: Sequence[Action], *, policy: Policy, horizon: int) -> list[tuple[float, Action]]:
     """Actions with their values, best first, without unsafe ones, which have no value.
 
-    Ties go to the cheaper, then to an answer, then to the one given first.
-
-    Raises:
-        ValueError: a forecast that counts has a figure without a return; see `local_return`.
-    Source: EcoAlign, valuation; the ties are ours.
+    Ties go to the cheaper, then to an answer, then to the one given first. Source: EcoAlign, valuation; ties are ours.
     """
     valued = ((action_value(action, policy=policy, horizon=horizon), action) for action in actions)
     safe = [(value, action) for value, action in valued if value is not None]
@@ -71,13 +55,7 @@ def rank(actions: Sequence[Action], *, policy: Policy, horizon: int) -> list[tup
 
 
 def is_close_call(ranked: Sequence[tuple[float, Action]], margin: float = 0.25) -> bool:
-    """True if the second best value is so near to the best that looking ahead may change the choice.
-
-    Args:
-        ranked: values and actions, best first.
-        margin: share of the best value by which the second may be lower.
-    Source: ours.
-    """
+    """True if the second best value is less than a share `margin` below the best: look-ahead may change the choice."""
     return len(ranked) > 1 and ranked[0][0] > 0 and ranked[1][0] >= (1.0 - margin) * ranked[0][0]
 
 
@@ -87,12 +65,6 @@ def select_actions(
     """The actions to execute together: the best with V > 0 whose maximum costs fit jointly into the free budget.
 
     One that does not fit is passed over. An answer that would be the first is executed alone: it may end the search.
-
-    Args:
-        ranked: values and actions, best first.
-        batch: maximum of actions.
-        free: cost units that may be reserved.
-        cost_of: maximum cost of an action, including its assessment.
     """
     selected: list[Action] = []
     for value, action in ranked:
@@ -109,10 +81,7 @@ def select_actions(
 
 
 def satisfies(value: PathValue, tip_utility: float, policy: Policy) -> bool:
-    """True if an answer is good enough to stop: S >= satisfied_safety and u of the tip >= satisfied_utility.
-
-    Source: ours: bounded rationality satisfices.
-    """
+    """True if an answer is good enough to stop: S >= satisfied_safety and u of the tip >= satisfied_utility."""
     return value.safety >= policy.satisfied_safety and tip_utility >= policy.satisfied_utility
 
 
@@ -123,9 +92,8 @@ def choose(paths: Sequence[FrontierPath], *, policy: Policy, utility_of: Callabl
     highest S · u of the tip, ties to the higher Γ. Further ties go to the cheaper, the safer, then the one given first.
 
     Args:
-        paths: every path that may be chosen, `ParetoFrontier.tip_paths`. Not `answers`: a path may be dominated in
-            (U, C, S) and still end in the better answer.
-        policy: with the choice and its thresholds.
+        paths: `ParetoFrontier.tip_paths`, not `answers`: a path may be dominated in (U, C, S) and still end in the
+            better answer.
         utility_of: u of the thought with this id.
     Source: EcoAlign, objective, for "gamma"; "satisfied" is ours: spent budget is sunk cost.
     """
@@ -155,17 +123,6 @@ def can_beat(
     An upper bound: every further thought is perfect (s = u = 1) and costs `cheapest`, so pruning by it loses nothing.
     Thoughts that follow already are paid for, and so not within `free`: a whole branch can't win only if no label of
     any live thought in it can.
-
-    Args:
-        label: the value of a path to a thought of the branch.
-        best: the path to beat.
-        best_tip_utility: u of its tip.
-        policy: the choice between paths.
-        free: cost units that may still be spent.
-        cheapest: minimum cost of one more thought, above 0.
-
-    Raises:
-        ValueError: `cheapest` is not above 0.
     Source: ours; EcoAlign prunes a branch that can't win, and leaves the test open.
     """
     if not cheapest > 0:
@@ -192,7 +149,7 @@ def can_beat(
     if possible[0] != to_beat[0]:
         return possible[0] > to_beat[0]
     # Sums in another order may differ in the last digit, which must not prune a branch.
-    as_good = [able >= figure * (1 - 1e-9) for able, figure in zip(possible, to_beat, strict=True)]
+    as_good = (able >= figure * (1 - 1e-9) for able, figure in zip(possible, to_beat, strict=True))
     return possible[1] > to_beat[1] or all(as_good)
 
 
@@ -206,12 +163,10 @@ def _quality_key(safety: float, tip_utility: float, gamma: float, policy: Policy
     """Satisfaction, quality and Γ of a path: what paths are chosen by, in this order."""
     if policy.choice == "gamma":
         return (0.0, 0.0, gamma)
-    if safety >= policy.satisfied_safety and tip_utility >= policy.satisfied_utility:
-        return (1.0, 0.0, gamma)
-    return (0.0, safety * tip_utility, gamma)
+    satisfied = safety >= policy.satisfied_safety and tip_utility >= policy.satisfied_utility
+    return (1.0, 0.0, gamma) if satisfied else (0.0, safety * tip_utility, gamma)
 
 
 def _rank_key(value: PathValue, tip_utility: float, policy: Policy) -> tuple[tuple[float, float, float], ...]:
-    """Quality, then the cheaper, then the safer, then (if Γ is 0) the more useful."""
     gamma = worth(value, cost_in_value=policy.cost_in_value)
     return (_quality_key(value.safety, tip_utility, gamma, policy), (-value.cost, value.safety, value.utility))

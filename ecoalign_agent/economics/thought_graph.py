@@ -25,18 +25,14 @@ class ThoughtGraph:
         self._pruned: dict[str, str] = {}
         self._merged: dict[str, Merge] = {}
         self._expansions: dict[str, int] = {}
-        self._root: Thought | None = None
+        self.root: Thought | None = None
         self._changes: list[Change] = []
         self._live: set[str] = set()
         self._live_version = 0
 
     @classmethod
     def replay(cls, changes: Iterable[Change]) -> "ThoughtGraph":
-        """The graph that these changes make, in their order.
-
-        Raises:
-            ValueError: a change does not fit to those before it.
-        """
+        """The graph that these changes make, in their order; ValueError if one does not fit to those before it."""
         graph = cls()
         for change in changes:
             match change:
@@ -51,7 +47,7 @@ class ThoughtGraph:
         return graph
 
     def add(self, thought: Thought) -> None:
-        """Append a thought to its parents; a merged parent stands for its survivor. O(parents).
+        """Append a thought to its parents; a merged parent stands for its survivor.
 
         Raises:
             ValueError: the id is taken, a parent is unknown, a second root, a root with parents, or no parents.
@@ -60,9 +56,9 @@ class ThoughtGraph:
         if thought_id in self._thoughts:
             raise ValueError(f"thought {thought_id!r} is in the graph already")
         if thought.kind == "root":
-            if thought.parents or self._root is not None:
+            if thought.parents or self.root is not None:
                 raise ValueError(f"thought {thought_id!r}: a graph has one root, and it has no parents")
-            self._root = thought
+            self.root = thought
             parents: tuple[str, ...] = ()
         else:
             parents = self._resolve_parents(thought)
@@ -81,18 +77,10 @@ class ThoughtGraph:
             self._changes.append(Prune(thought_id, reason))
 
     def merge(self, kept: str, dropped: str, *, saving: float = 0.0) -> None:
-        """Give the children of `dropped` to `kept`, and mark `dropped` as pruned.
+        """Give the children of `dropped` to `kept`, and mark `dropped` as pruned; `saving` is future cost avoided.
 
-        `kept` keeps its own parents, so that the cost and safety of its paths do not change.
-
-        Args:
-            kept: by convention the one with the higher Γ.
-            dropped: its duplicate.
-            saving: future cost avoided, in cost units.
-
-        Raises:
-            ValueError: the two are the same, one is an ancestor of the other, one is unknown or pruned, or the
-                saving is negative or not finite.
+        `kept`, by convention the one with the higher Γ, keeps its own parents, so that the cost and safety of its paths
+        do not change. Neither may be pruned or an ancestor of the other.
         """
         for thought_id in (kept, dropped):
             if self.pruned(thought_id) is not None:
@@ -110,10 +98,9 @@ class ThoughtGraph:
                 self._children[kept].append(child)
             self._parents[child] = tuple(dict.fromkeys(redirected))
         self._children[dropped] = []
-        change = Merge(kept, dropped, saving)
         self._pruned[dropped] = f"merged into {kept}"
-        self._merged[dropped] = change
-        self._changes.append(change)
+        self._merged[dropped] = Merge(kept, dropped, saving)
+        self._changes.append(self._merged[dropped])
 
     def expanded(self, tip: str) -> None:
         """Record that actions were proposed from this thought."""
@@ -131,10 +118,6 @@ class ThoughtGraph:
         """The journal: every change of this graph, in order. A copy."""
         return self._changes.copy()
 
-    def changes_since(self, position: int) -> list[Change]:
-        """The journal from its entry number `position` on, counted from 0."""
-        return self._changes[position:]
-
     @property
     def version(self) -> int:
         """Number of changes so far."""
@@ -144,16 +127,6 @@ class ThoughtGraph:
     def saving(self) -> float:
         """Future cost that merges avoided, in cost units."""
         return math.fsum(merge.saving for merge in self._merged.values())
-
-    @property
-    def root(self) -> Thought | None:
-        """The root; None while the graph is empty."""
-        return self._root
-
-    def thought(self, thought_id: str) -> Thought:
-        """The thought with this id."""
-        self._require(thought_id)
-        return self._thoughts[thought_id]
 
     def __getitem__(self, thought_id: str) -> Thought:
         return self._thoughts[thought_id]
@@ -174,16 +147,8 @@ class ThoughtGraph:
 
     def parents(self, thought_id: str) -> tuple[str, ...]:
         """The thoughts that it follows from, after merges."""
-        try:
-            return self._parents[thought_id]
-        except KeyError:
-            raise ValueError(f"the graph holds no thought {thought_id!r}") from None
-
-    def ways_to(self, thought_id: str) -> tuple[str, ...]:
-        """The thoughts that a path to it may come from: its parents, or none if it is pruned."""
-        if thought_id in self._pruned:
-            return ()
-        return self.parents(thought_id)
+        self._require(thought_id)
+        return self._parents[thought_id]
 
     def children(self, thought_id: str) -> list[str]:
         """The thoughts that follow from it, after merges, pruned ones too."""
@@ -242,8 +207,8 @@ class ThoughtGraph:
     def expandable(self, candidate_tips: Collection[str] = ()) -> list[Thought]:
         """The live thoughts to propose from, older first: no answer, and never expanded, or once and for nothing.
 
-        Args:
-            candidate_tips: tips of actions that were proposed and are neither executed nor dropped yet.
+        An expansion was for nothing if it left no live child and no tip in `candidate_tips`: those of actions that are
+        neither executed nor dropped yet.
         """
         live, expansions = self._live_ids(), self._expansions
 
@@ -260,7 +225,7 @@ class ThoughtGraph:
         return [
             thought.id
             for thought in self.alive()
-            if thought is not self._root and live.isdisjoint(self._children[thought.id])
+            if thought is not self.root and live.isdisjoint(self._children[thought.id])
         ]
 
     def _content(self) -> tuple[object, ...]:
@@ -271,7 +236,6 @@ class ThoughtGraph:
             raise ValueError(f"the graph holds no thought {thought_id!r}")
 
     def _resolve_parents(self, thought: Thought) -> tuple[str, ...]:
-        """The present parents: each known, merged ones replaced by their survivors, each once."""
         parents = thought.parents
         if not parents:
             raise ValueError(f"thought {thought.id!r} has no parents; only the root may have none")
@@ -283,7 +247,6 @@ class ThoughtGraph:
         return tuple(dict.fromkeys(self.survivor(parent) for parent in parents))
 
     def _live_ids(self) -> set[str]:
-        """Ids of the live thoughts; found again only after a change."""
         if self._live_version != len(self._changes):
             live: set[str] = set()
             for thought_id in self.topological():

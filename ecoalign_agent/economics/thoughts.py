@@ -13,11 +13,7 @@ Region: TypeAlias = tuple[float, float, float, float]
 
 
 def as_region(corners: Sequence[float] | None) -> Region | None:
-    """The four corners as a tuple: a checkpoint turns tuples into lists.
-
-    Raises:
-        ValueError: there are not four of them.
-    """
+    """The four corners as a tuple: a checkpoint turns tuples into lists."""
     if corners is None:
         return None
     if len(corners) != 4:
@@ -28,20 +24,15 @@ def as_region(corners: Sequence[float] | None) -> Region | None:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """A generated and assessed piece of reasoning: a node of the thought graph.
+    """A generated and assessed piece of reasoning: a node of the thought graph. A figure out of range is a ValueError.
 
-    Raises:
-        ValueError: a figure is out of range or not a number, the id is empty, the kind is unknown, or an
-            unassessed thought claims to be anything but unsafe and useless.
     Source: EcoAlign, thought graph; `unassessed`, `region` and `round` are ours.
     """
 
     id: str
-    """Unique within the graph, not empty."""
     kind: str
     """`root`, `strategy`, or the kind of the action that made it; `answer` for all that propose an answer."""
     text: str
-    """The text, as generated."""
     parents: tuple[str, ...]
     """Ids of the thoughts that it follows from, as given: a merge may redirect them in the graph. None for the root."""
     safety: float
@@ -52,11 +43,8 @@ class Thought:
     """c in cost units, above 0: of the calls that generated and assessed it. The root's may be 0."""
     _: KW_ONLY
     region: Region | None = None
-    """The part of the picture that it looks at."""
     picture: int = 0
-    """Number of the question's picture that the region is in, from 0."""
     round: int = 0
-    """The round of the search that made it, from 0."""
     raw: float | None = None
     """The assessor's own grade r in [-1, 1]; None: there was none."""
     unassessed: bool = False
@@ -70,12 +58,10 @@ class Thought:
         if not self.id:
             raise ValueError("a thought needs an id")
         # "Not inside" also refuses NaN, which compares false with everything.
-        if not -1.0 <= self.safety <= 1.0:
-            raise ValueError(f"thought {self.id!r}: safety is {self.safety!r}, not in [-1, 1]")
-        if not 0.0 <= self.utility <= 1.0:
-            raise ValueError(f"thought {self.id!r}: utility is {self.utility!r}, not in [0, 1]")
-        if self.raw is not None and not -1.0 <= self.raw <= 1.0:
-            raise ValueError(f"thought {self.id!r}: raw grade is {self.raw!r}, not in [-1, 1]")
+        raw = 0.0 if self.raw is None else self.raw
+        for name, grade, low in (("safety", self.safety, -1), ("utility", self.utility, 0), ("raw grade", raw, -1)):
+            if not low <= grade <= 1:
+                raise ValueError(f"thought {self.id!r}: {name} is {grade!r}, not in [{low}, 1]")
         free = self.kind == "root" and self.cost == 0
         if not math.isfinite(self.cost) or (self.cost <= 0 and not free):
             raise ValueError(f"thought {self.id!r}: cost is {self.cost!r}; it must be finite and above 0")
@@ -93,19 +79,16 @@ class Prune:
     """Change: a thought is taken out of the search. It stays in the graph, marked with the reason."""
 
     id: str
-    """The thought."""
     reason: str
     """Shown in the result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Change: two thoughts that say the same become one."""
+    """Change: two thoughts that say the same become one: `kept` gets the children of `dropped`, which is pruned."""
 
     kept: str
-    """The thought that gets the other's children."""
     dropped: str
-    """The thought that is marked as pruned."""
     saving: float = 0.0
     """Future cost avoided, in cost units: booked as such, never as a negative cost."""
 
@@ -115,7 +98,6 @@ class Expansion:
     """Change: actions are proposed from a thought."""
 
     tip: str
-    """The thought."""
 
 
 Change: TypeAlias = Thought | Prune | Merge | Expansion

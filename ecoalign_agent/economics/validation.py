@@ -30,7 +30,6 @@ def one_line_errors(
 
     Args:
         subject: what the settings belong to; empty: the message begins with the setting.
-        error: the error to raise.
         name_of: a field's name as the user knows it, such as an option.
     """
 
@@ -51,10 +50,8 @@ def explain(
     """The first error in one line: "k is 2, must be a number at least 0 and at most 1".
 
     Args:
-        refused: the error.
         cls: the class that raised it.
         given: its arguments by name.
-        name_of: a field's name as the user knows it.
     """
     fields: Mapping[str, FieldInfo] = getattr(cls, "__pydantic_fields__", {})
     first = refused.errors(include_url=False)[0]
@@ -69,11 +66,7 @@ def explain(
 
 
 def require_known_names(names: Collection[str], known: Collection[str], *, subject: str) -> None:
-    """Check that every name is known.
-
-    Raises:
-        PolicyError: one is not; the message names the nearest that is.
-    """
+    """Raise PolicyError if a name is unknown; the message names the nearest that is known."""
     for name in names:
         if name not in known:
             raise PolicyError(f"{subject}: {_unknown_name(name, known)}")

@@ -34,41 +34,22 @@ class Step(NamedTuple):
 
 
 def utility_of_grade(raw: float) -> float:
-    """A raw grade r in [-1, 1] made non-negative: u = (1 + r) / 2.
-
-    Raises:
-        ValueError: the grade is out of range or not a number.
-    Source: EcoAlign, utility.
-    """
+    """A raw grade r in [-1, 1] made non-negative: u = (1 + r) / 2. Source: EcoAlign, utility."""
     if not -1.0 <= raw <= 1.0:
         raise ValueError(f"a grade is in [-1, 1], not {raw!r}")
     return (1.0 + raw) / 2.0
 
 
 def weakest_link(path: Sequence[Thought]) -> float:
-    """S[P]: safety of a path, that of its least safe thought, in [-1, 1].
+    """S[P]: safety of the thoughts after the root, that of the least safe, in [-1, 1]; ValueError if there is none.
 
-    Args:
-        path: the thoughts after the root.
-
-    Raises:
-        ValueError: the path has no thought after the root.
     Source: EcoAlign, weakest-link principle.
     """
     return safety_of_path(path, "minimum")
 
 
 def safety_of_path(path: Sequence[Thought], path_safety: PathSafety) -> float:
-    """S[P] under the weakest link or an ablation, in [-1, 1].
-
-    Args:
-        path: the thoughts after the root.
-        path_safety: "minimum", the weakest link; "last" thought or "mean": ablations.
-
-    Raises:
-        ValueError: the path has no thought after the root.
-    Source: EcoAlign, weakest-link principle and its ablations.
-    """
+    """S[P] of the thoughts after the root under the weakest link or an ablation, in [-1, 1]."""
     if not path:
         raise ValueError("a path without a thought after the root has no value")
     grades = [thought.safety for thought in path]
@@ -82,7 +63,6 @@ def local_return(step: Step) -> float:
 
     Raises:
         ValueError: the cost is not above 0, or a figure is not finite.
-    Source: EcoAlign, local return.
     """
     _require_figures(step)
     return step.safety * step.utility / step.cost
@@ -93,14 +73,8 @@ def look_ahead_horizon(*, k: float, budget: float, spent: float, unit: float = 2
 
     Args:
         k: steps for each unit left, at least 0.
-        budget: B in cost units.
         spent: C in cost units; may be above the budget after an overrun.
-        unit: cost units in one unit of the paper's budget.
-        cap: maximum of steps.
-
-    Raises:
-        ValueError: a figure is not finite, k or the cap is negative, or the unit is not above 0.
-    Source: EcoAlign, dynamic horizon. The unit and the cap are ours: the paper does not name them.
+        unit: cost units in one unit of the paper's budget, above 0. The paper names neither unit nor cap.
     """
     if not all(map(math.isfinite, (k, budget, spent, unit))) or k < 0 or unit <= 0 or cap < 0:
         raise ValueError(f"no horizon for k={k!r}, budget={budget!r}, spent={spent!r}, unit={unit!r}, cap={cap!r}")
@@ -117,14 +91,9 @@ def net_present_value(
     All terms are at least 0, so the best part of a forecast is its whole safe part.
 
     Args:
-        action: its own forecast, step 0.
         forecasts: imagined next steps; without any, the value is the local return (myopic search).
         discount: δ in (0, 1], the time value of compute.
         horizon: maximum of forecast steps that count, at least 0.
-
-    Raises:
-        ValueError: a figure that counts is not finite, a cost is not above 0, the discount or the horizon is out
-            of range.
     Source: EcoAlign, net present value, with the first term made explicit.
     """
     _require_outlook(discount, horizon)
@@ -141,10 +110,8 @@ def net_present_value(
 def rate_of_return(action: Step, forecasts: Iterable[Sequence[Step]], *, discount: float, horizon: int) -> float | None:
     """Γ of the path that the action would begin, by its best forecast. None: the action is unsafe.
 
-    Arguments and errors as of `net_present_value`; the discount applies to utilities.
-
-    Source: ours. A sum of returns grows with the plan, so a search that may answer early would delay the answer; the
-        rate values a plan as the finished path is valued.
+    Arguments as of `net_present_value`; the discount applies to utilities. Source: ours. A sum of returns grows with
+    the plan, so a search that may answer early would delay the answer; the rate values a plan as its finished path is.
     """
     _require_outlook(discount, horizon)
     own = local_return(action)

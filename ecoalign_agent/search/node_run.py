@@ -355,7 +355,7 @@ class NodeRun:
             "ledger": self.ledger,
             "event_count": self._emitter.count,
         }
-        if self._graph is not None and (fresh := self._graph.changes_since(len(self.state.get("journal", [])))):
+        if self._graph is not None and (fresh := self._graph.changes[len(self.state.get("journal", [])) :]):
             base["journal"] = fresh
         calibrations = {name: known for name, c in self._calibrations.items() if (known := c.export())}
         seldom_changed = {

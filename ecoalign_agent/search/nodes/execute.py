@@ -72,7 +72,7 @@ async def _carry_out(run: NodeRun, state: SearchState, selected: Collection[str]
 
 async def _frontier_change(run: NodeRun, state: SearchState) -> dict[str, list[FrontierPath]]:
     """The frontier as a change of the state, emitted; nothing where it stands as it stood."""
-    fresh = run.graph.changes_since(len(state["journal"]))
+    fresh = run.graph.changes[len(state["journal"]) :]
     if run.policy.answers == "early" and all(isinstance(new, Thought) and new.kind != "answer" for new in fresh):
         return {}  # only an answer or a cut moves it
     frontier = run.frontier.answers()
@@ -127,7 +127,7 @@ async def _place(run: NodeRun, thought: Thought) -> None:
     if not await add_thought(run, thought):
         return
     related, similarity = run.graph.ancestors(thought.id), run.policy.merge_similarity
-    if (same := find_duplicate(thought, map(run.graph.thought, related), similarity)) is not None:
+    if (same := find_duplicate(thought, map(run.graph.__getitem__, related), similarity)) is not None:
         # It can't be merged with what it follows from, and its utility must not be counted once more.
         await prune_thought(run, thought.id, f"repeats {same.id}")
         return
