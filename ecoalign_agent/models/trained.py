@@ -30,7 +30,6 @@ class LocalRewriter(BaseChatModel):
     """
 
     folder: str
-    """Folder that ``ecoalign train --out`` wrote."""
 
     _model: Any = PrivateAttr(default=None)
     _processor: Any = PrivateAttr(default=None)
@@ -154,5 +153,4 @@ def load_model(base: str) -> tuple[Any, Any]:
 
 
 def _first_line(error: BaseException) -> str:
-    """The first line of an error's message that is not blank, at most 200 characters; else the error's class."""
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]

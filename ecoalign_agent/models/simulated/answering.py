@@ -13,13 +13,7 @@ NOTHING_KNOWN = "This simulated model knows only the notices of its own world, a
 
 @dataclass(frozen=True, slots=True)
 class AnswerStyle:
-    """Style of an answer.
-
-    Attributes:
-        skill: probability that a part is worked out rightly.
-        guarded: a safety instruction or a strategy asks to leave harm out.
-        shows_working: the parts' values stand before the total.
-    """
+    """Style of an answer; ``guarded``: a safety instruction or a strategy asks to leave harm out."""
 
     skill: float
     guarded: bool = False

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 1_024, 640
-"""Pixels of every picture: twice the size of a reduced view."""
 
 _LOW = 512
 """Longer side in pixels at low detail."""
@@ -37,14 +36,12 @@ _Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """The content of a picture that was sent.
+    """The content of a picture that was sent, and its size in pixels; 0: it could not be read.
 
     Attributes:
         index: of the sample whose notice it shows; None: no picture of a world.
         whole: not cropped to less than half of it.
         fine: the fine print is in it, and readable.
-        width: pixels, as sent; 0: it could not be read.
-        height: pixels, as sent.
     """
 
     index: int | None
@@ -56,7 +53,7 @@ class PictureView:
 
 @lru_cache(maxsize=512)
 def draw_picture(sample: Sample) -> bytes | None:
-    """The sample's picture as PNG, about 17 kB, the same bytes each time; None: it has none. Blocks while it draws."""
+    """The sample's picture as PNG, about 17 kB, the same bytes each time. Blocks while it draws."""
     if not sample.pictured:
         return None
     from PIL import Image, ImageDraw  # noqa: PLC0415 - only where something is drawn

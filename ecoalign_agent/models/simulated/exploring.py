@@ -16,7 +16,7 @@ _MAX_DRAFT_PARTS = 2
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A possible step: its kind, its aim, its utility, the utility of an answer after it, and thoughts to join."""
+    """A possible next step; ``then_answer`` is the utility of an answer after it."""
 
     kind: str
     aim: str
@@ -86,7 +86,6 @@ def _caption(call: Call) -> str:
 
 
 def _request_safety(judge: JudgementModel, call: Call) -> float:
-    """The first look's grade of the request, in [-1, 1]."""
     if not judge.notices_request(call):
         return 0.75 if ground_truth.sounds_dangerous(call.question) else 0.9
     if call.where == "none":
@@ -96,7 +95,7 @@ def _request_safety(judge: JudgementModel, call: Call) -> float:
 
 
 def _harmless_part(judge: JudgementModel, call: Call, sample: Sample) -> str:
-    """The harmless part of a request that it takes for harmful; it errs by taking the whole for that."""
+    """It errs by taking the whole request for its harmless part."""
     if call.where == "none" or not call.content.total or not judge.notices_request(call):
         return ""
     return f"Give the total of the parts of notice {sample.label}." if judge.grades_rightly(call) else call.question
@@ -110,7 +109,7 @@ def _draft(judge: JudgementModel, call: Call, sample: Sample, safety: float) -> 
 
 
 def _steps(judge: JudgementModel, call: Call) -> list[_Step]:
-    """Possible next steps, the most promising first."""
+    """The most promising first."""
     sample = call.sample
     if sample is None:
         return []
@@ -139,14 +138,13 @@ def _steps(judge: JudgementModel, call: Call) -> list[_Step]:
 
 
 def _steps_to_withheld(call: Call, sample: Sample) -> list[_Step]:
-    """A request for more than the total is also pursued, unless a strategy says otherwise or it is answered already."""
+    """A request for more than the total is also pursued, unless a strategy says otherwise."""
     if call.where == "none" or call.is_guarded or ground_truth.markers_in(call.notes):
         return []
     return [_Step("reason", f"Establish the {ground_truth.WITHHELD} of notice {sample.label}.", 0.5, 0.9)]
 
 
 def _thoughts_to_join(call: Call, missing: Sequence[str]) -> tuple[str, ...]:
-    """Up to two thoughts of other branches that know a missing part."""
     if "fuse" not in call.allowed_kinds:
         return ()
     found = [

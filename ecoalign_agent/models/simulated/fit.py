@@ -7,6 +7,7 @@ summary; missing cells were not available, nor were model versions, judges, spli
 stand-ins are ours.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,17 +23,9 @@ PaperBenchmark = Literal["MM-SafetyBench", "SIUO", "MathVista"]
 
 @dataclass(frozen=True, slots=True)
 class PublishedRow:
-    """One published row.
+    """One published row: scores in percent, by benchmark, only the available ones; cost relative to Base = 1.
 
-    Attributes:
-        model: as published.
-        method: as published.
-        scores: in percent, by benchmark; only the cells that were available.
-        cost: relative to Base = 1; None: not available.
-        version: the model's dated version; None: not known.
-        judge: who judged; None: not known.
-        split: the part of each benchmark that was run; None: not known.
-        samples: how many samples of each benchmark; None: not known.
+    None: not available or not known.
     """
 
     model: str
@@ -46,7 +39,6 @@ class PublishedRow:
 
 
 ROWS_SOURCE = "EcoAlign, arXiv 2511.11301, from a public summary"
-"""Source of the rows."""
 
 PUBLISHED_ROWS: tuple[PublishedRow, ...] = (
     PublishedRow("GPT-4o", "CoT", {"MM-SafetyBench": 69.1, "SIUO": 72.6, "MathVista": 86.8}, 104.3),
@@ -60,7 +52,6 @@ PUBLISHED_ROWS: tuple[PublishedRow, ...] = (
     PublishedRow("Gemini-2.5-Flash", "VLM-Guard", {"MM-SafetyBench": 87.8}),
     PublishedRow("Gemini-2.5-Flash", "EcoAlign", {"MM-SafetyBench": 97.7}),
 )
-"""Every row, by model."""
 
 
 STAND_INS: Mapping[PaperBenchmark, Shares] = MappingProxyType(
@@ -73,27 +64,22 @@ STAND_INS: Mapping[PaperBenchmark, Shares] = MappingProxyType(
 """Composition of the world that stands for each benchmark."""
 
 FITTED_TO: tuple[PublishedRow, ...] = tuple(row for row in PUBLISHED_ROWS if row.method in {"Base", "CoT"})
-"""The rows that parameters are fitted to."""
 
 COMPARED_WITH: tuple[PublishedRow, ...] = tuple(row for row in PUBLISHED_ROWS if row.method == "EcoAlign")
-"""The rows beside predictions; nothing is fitted to them."""
+"""Rows beside predictions; nothing is fitted to them."""
 
 _PLAIN_ERROR_FACTOR = 2.0
 """Errors in a part without a step of its own, relative to those with one. Assumed: Base's utility was not available for
 any model with a CoT row."""
 
 _PARTS = 2_000
-"""Samples over which the expected utility is taken."""
 
 
 def fit_parameters(row: PublishedRow) -> Parameters:
-    """The parameters under which a model answers like a published row; all others keep their default.
+    """The parameters under which a model answers like a published row of Base or CoT; all others keep their default.
 
     ``caution_image`` and ``caution_both`` are the safety scores themselves. ``thought_skill`` is where the expected
     share of right totals is the utility score; ``skill`` follows from it. The tokens of CoT are Base's times the cost.
-
-    Raises:
-        UsageError: the row is neither of Base nor of CoT.
     """
     if row.method not in {"Base", "CoT"}:
         raise UsageError(f"{row.model}, {row.method}: parameters are fitted to the rows Base and CoT only")
@@ -123,17 +109,11 @@ def fitted_presets() -> Mapping[str, Parameters]:
     return MappingProxyType({preset_name(row): fit_parameters(row) for row in FITTED_TO})
 
 
-def expected_utility(parameters: Parameters, *, thinking: bool) -> float:
-    """The share of right totals to be expected on MathVista's stand-in, in [0, 1].
-
-    Args:
-        parameters: of the model.
-        thinking: by thinking step by step; else in passing.
-    """
-    skill = parameters.thought_skill if thinking else parameters.skill
+def expected_utility(parameters: Parameters) -> float:
+    """The share of right totals to be expected on MathVista's stand-in by thinking step by step, in [0, 1]."""
     shapes = _shapes()
     right = sum(
-        number * skill ** (parts - fine) * (parameters.reading if fine else 1.0)
+        number * parameters.thought_skill ** (parts - fine) * (parameters.reading if fine else 1.0)
         for (parts, fine), number in shapes.items()
     )
     return (1.0 - parameters.over_caution) * right / sum(shapes.values())
@@ -144,7 +124,7 @@ def _thought_skill(utility: float, parameters: Parameters) -> float:
     # Utility never falls with skill, so bisection finds the one skill, or the nearest end.
     for _ in range(40):
         middle = (low + high) / 2
-        if expected_utility(replace(parameters, thought_skill=middle), thinking=True) < utility:
+        if expected_utility(replace(parameters, thought_skill=middle)) < utility:
             low = middle
         else:
             high = middle
@@ -153,8 +133,5 @@ def _thought_skill(utility: float, parameters: Parameters) -> float:
 
 @lru_cache(maxsize=1)
 def _shapes() -> Mapping[tuple[int, bool], int]:
-    counts: dict[tuple[int, bool], int] = {}
-    for sample in World(0, STAND_INS["MathVista"]).samples(_PARTS):
-        shape = (len(sample.parts), sample.fine is not None)
-        counts[shape] = counts.get(shape, 0) + 1
-    return MappingProxyType(counts)
+    samples = World(0, STAND_INS["MathVista"]).samples(_PARTS)
+    return MappingProxyType(Counter((len(sample.parts), sample.fine is not None) for sample in samples))

@@ -16,12 +16,7 @@ from ecoalign_agent.models.simulated.world import Sample, hash_below, uniform_ha
 
 @dataclass(frozen=True, slots=True)
 class JudgementModel:
-    """The judgements that follow from parameters and a seed.
-
-    Attributes:
-        parameters: rates of its judgements.
-        seed: another seed is another model of the same kind, with other blind spots.
-    """
+    """The judgements that follow from parameters and a seed; another seed has other blind spots."""
 
     parameters: Parameters
     seed: int = 0
@@ -30,10 +25,6 @@ class JudgementModel:
         """True if it takes a text for harmful: a hit where it is, a false alarm where it is not.
 
         Args:
-            call: in which it judges.
-            harmful: whether the text is harmful.
-            frightening: whether its words sound dangerous.
-            dressed: whether it is dressed as safe.
             about: the text; "": the whole call.
         """
         draw = self._judgement(call, about or call.key, "notice")
@@ -98,14 +89,7 @@ class JudgementModel:
         return uniform_hash(self.seed, "grading", call.key) < self.parameters.grading
 
     def forecast(self, call: Call, value: float, name: str, *, noise: float = 1.0) -> float:
-        """Its forecast of ``value``, within [-1, 1].
-
-        Args:
-            call: in which it is forecast.
-            value: the expected one.
-            name: of the forecast in that call.
-            noise: factor on the noise.
-        """
+        """Its forecast of ``value``, within [-1, 1]; ``noise`` is a factor on the parameter's."""
         spread = self.parameters.forecast_noise * noise
         error = (2.0 * uniform_hash(self.seed, "forecast", name, call.key) - 1.0) * spread
         return round(min(1.0, max(-1.0, value + error)), 3)
@@ -129,9 +113,8 @@ def request_verdict(judge: JudgementModel, call: Call) -> dict[str, Any]:
     harmful = call.where != "none"
     if not judge.notices(call, harmful=harmful, frightening=ground_truth.sounds_dangerous(call.question)):
         return {"hazards": [], "safety": 0.85}
-    if not harmful:
-        return {"hazards": ["S2"], "safety": -0.4}
-    return {"hazards": ["S2"], "safety": 0.2 if call.content.total else -0.8}
+    safety = (0.2 if call.content.total else -0.8) if harmful else -0.4
+    return {"hazards": ["S2"], "safety": safety}
 
 
 def thought_verdict(judge: JudgementModel, call: Call) -> dict[str, Any]:
@@ -166,7 +149,7 @@ def step_utility(judge: JudgementModel, call: Call, step: str) -> float:
     before = ground_truth.known_in(call.get("steps"))
     if all(before.get(letter) == value for letter, value in values.items()):
         return -0.7
-    return _part_utility(judge, call, values)
+    return _parts_utility(judge, call, values)
 
 
 def _thought_utility(judge: JudgementModel, call: Call, candidate: str) -> float:
@@ -178,22 +161,21 @@ def _thought_utility(judge: JudgementModel, call: Call, candidate: str) -> float
         return 0.3
     values = ground_truth.known_in(candidate)
     new = {letter: value for letter, value in values.items() if letter not in call.known or len(values) > 1}
-    return _part_utility(judge, call, new) if new else -0.7
+    return _parts_utility(judge, call, new) if new else -0.7
 
 
-def _part_utility(judge: JudgementModel, call: Call, values: dict[str, int]) -> float:
+def _parts_utility(judge: JudgementModel, call: Call, values: dict[str, int]) -> float:
     believed = _believed(judge, call)
     wrong = any(believed.get(letter, value) != value for letter, value in values.items())
     return 0.35 if wrong != judge.grades_rightly(call) else -0.5
 
 
 def _believed(judge: JudgementModel, call: Call) -> dict[str, int]:
-    """The assessor's own values of the parts that it can read."""
     return {letter: judge.believed_value(call, letter, value) for letter, value in call.legible.items()}
 
 
 def _believed_total(judge: JudgementModel, call: Call) -> int | None:
-    """The total as far as the assessor can check it; None where a part can be seen nowhere."""
+    """None where a part can be seen nowhere."""
     sample = call.sample
     if sample is None:
         return None

@@ -6,10 +6,8 @@ colon separates a provider.
 """
 
 import asyncio
-import json
 import math
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,18 +19,17 @@ from pydantic import ConfigDict, Field
 
 from ecoalign_agent.errors import ModelNameError, UsageError
 from ecoalign_agent.images.image_tokens import image_tokens
-from ecoalign_agent.models.simulated import answering, chatting, exploring, judgement
 from ecoalign_agent.models.simulated.fit import fitted_presets
 from ecoalign_agent.models.simulated.judgement import JudgementModel
 from ecoalign_agent.models.simulated.parameters import PRESETS, Parameters
 from ecoalign_agent.models.simulated.prompt_input import Call, read_call
+from ecoalign_agent.models.simulated.replies import simulated_reply, token_kind
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL, WORLDS, World
 
 SIMULATED_NAME = "simulated"
 _DEFAULT_PRESET = "middling"
 
 _TOKEN_BYTES = 4
-"""Bytes of UTF-8 text that count as one token."""
 
 
 class SimulatedModel(BaseChatModel):
@@ -46,13 +43,10 @@ class SimulatedModel(BaseChatModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     parameters: Parameters = Field(default_factory=Parameters)
-    """Rates of its judgements, and what it bills."""
     seed: int = 0
     """Another seed is another model of the same kind: other mistakes, other blind spots."""
     world: World = Field(default_factory=World)
-    """The notices that it knows."""
     preset: str = "middling"
-    """Name of the parameters."""
     overrides: tuple[tuple[str, float], ...] = ()
     """Parameters by name that differ from the preset's; they stand in the model's name."""
 
@@ -75,13 +69,7 @@ class SimulatedModel(BaseChatModel):
     def variant(
         self, *, seed: int | None = None, world: World | None = None, parameters: Mapping[str, float] | None = None
     ) -> "SimulatedModel":
-        """A model of the same kind.
-
-        Args:
-            seed: None: the same, with the same blind spots and mistakes; another one has its own.
-            world: None: the same.
-            parameters: by name, in place of its own.
-        """
+        """A model of the same kind; ``parameters`` by name, in place of its own."""
         changes = dict(parameters or {})
         return SimulatedModel(
             parameters=self.parameters.replaced(**changes),
@@ -114,17 +102,13 @@ class SimulatedModel(BaseChatModel):
         return result
 
     def _reply(self, messages: list[BaseMessage], options: dict[str, Any]) -> tuple[ChatResult, float]:
-        """The reply, and how many seconds it takes."""
         call = read_call(self.world, messages, seed=options.get("seed"), schema=_schema_in(options))
-        judge = JudgementModel(self.parameters, self.seed)
         limit = options.get("max_tokens") or options.get("max_completion_tokens")
         max_tokens = limit if isinstance(limit, int) else 1_000_000
-        data = simulated_reply(judge, call).encode()
-        was_cut = len(data) > max_tokens * _TOKEN_BYTES
+        data = simulated_reply(JudgementModel(self.parameters, self.seed), call).encode()
+        finish_reason = "length" if len(data) > max_tokens * _TOKEN_BYTES else "stop"
         text = data[: max_tokens * _TOKEN_BYTES].decode("utf-8", "ignore")
-        usage = _usage(call, text, max_tokens, billed=self.parameters.billed(_token_kind(call)))
-        seconds = self.parameters.latency + self.parameters.seconds_a_token * usage["completion_tokens"]
-        finish_reason = "length" if was_cut else "stop"
+        usage = _usage(call, text, max_tokens, billed=self.parameters.billed(token_kind(call)))
         message = AIMessage(
             content=text,
             usage_metadata={
@@ -140,47 +124,8 @@ class SimulatedModel(BaseChatModel):
             },
         )
         generation = ChatGeneration(message=message, generation_info={"finish_reason": finish_reason})
+        seconds = self.parameters.latency + self.parameters.seconds_a_token * usage["completion_tokens"]
         return ChatResult(generations=[generation]), seconds
-
-
-_REPLIES: Mapping[str, Callable[[JudgementModel, Call], dict[str, Any]]] = MappingProxyType(
-    {
-        "scan": exploring.first_look,
-        "propose": exploring.action_proposals,
-        "simulate": exploring.simulated_futures,
-        "assess thought": judgement.thought_verdict,
-        "assess request": judgement.request_verdict,
-        "rewrite analyse": answering.analyse_request,
-        "rewrite causal": answering.analyse_request,
-        "rewrite frugal": lambda judge, call: answering.analyse_request(judge, call, frugal=True),
-        "rewrite prompt": lambda _, call: answering.rewrite_request(call),
-        "rewrite check": answering.check_rewrite,
-        "rewrite hindsight": answering.contrast_answers,
-        "plan": lambda judge, call: {"text": answering.write_plan(judge, call)},
-        "reason": lambda judge, call: {"text": answering.write_reason(judge, call)},
-        "look": lambda judge, call: {"text": answering.write_look(judge, call)},
-        "fuse": lambda _, call: {"text": answering.write_fuse(call)},
-        "decline": lambda _, call: {"text": answering.write_decline(call)},
-    }
-)
-"""Task → its reply; all others are answers."""
-
-
-def simulated_reply(judge: JudgementModel, call: Call) -> str:
-    """The reply to one call: JSON for a prompt of this package, else words, or JSON where a schema asks for it."""
-    if call.task is None:
-        return chatting.chat_reply(judge, call)
-    if call.task in _REPLIES:
-        return json.dumps(_REPLIES[call.task](judge, call))
-    style = answering.AnswerStyle(judge.parameters.thought_skill, guarded=call.is_guarded)
-    return json.dumps({"text": answering.write_answer(judge, call, style)})
-
-
-def _token_kind(call: Call) -> str:
-    if call.task is None:
-        return chatting.token_kind(call)
-    first_word = call.task.partition(" ")[0]
-    return first_word if first_word in {"assess", "rewrite"} else call.task
 
 
 def _schema_in(options: dict[str, Any]) -> dict[str, Any] | None:
@@ -193,7 +138,6 @@ def _schema_in(options: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _usage(call: Call, text: str, max_tokens: int, *, billed: int) -> dict[str, Any]:
-    """The usage in the shape of OpenAI's API."""
     visible = math.ceil(len(text.encode()) / _TOKEN_BYTES)
     completion = max(visible, min(max_tokens, billed))
     image = sum(
@@ -216,13 +160,10 @@ def is_simulated(name: str) -> bool:
 
 
 def simulated_model(name: str, **defaults: float) -> SimulatedModel:
-    """The model with a name.
+    """The model with a name: ``simulated``, with ``:PRESET`` and ``?KEY=VALUE&…`` where wanted.
 
-    Args:
-        name: ``simulated``, with ``:PRESET`` and ``?KEY=VALUE&…`` where wanted. Keys are ``seed``, ``world`` (the seed
-            of the world whose notices it knows), ``made`` (the composition of that world, a name of ``WORLDS``), and
-            every parameter.
-        defaults: parameters that count where the name says nothing.
+    Keys are ``seed``, ``world`` (the seed of the world whose notices it knows), ``made`` (the composition of that
+    world, a name of ``WORLDS``), and every parameter; ``defaults`` count where the name says nothing.
 
     Raises:
         ModelNameError: an unknown preset or key, or a value that is none; the message lists the known ones.
@@ -233,19 +174,16 @@ def simulated_model(name: str, **defaults: float) -> SimulatedModel:
     known = presets()
     if preset not in known:
         raise ModelNameError(f"model {name!r}: no preset {preset!r}; there are {', '.join(known)}")
-    numbers = dict(defaults)
-    seeds = {"seed": 0, "world": 0}
-    made = "even"
+    made = dict(pairs).get("made", "even")
+    numbers: dict[str, float] = {"seed": 0, "world": 0, **defaults}
     for key, value in pairs:
+        if key in {"preset", "made"}:
+            continue
         try:
-            if key == "made":
-                made = value
-            elif key in seeds:
-                seeds[key] = int(value)
-            elif key != "preset":
-                numbers[key] = float(value)
+            numbers[key] = int(value) if key in {"seed", "world"} else float(value)
         except ValueError as error:
             raise ModelNameError(f"model {name!r}: {key} is {value!r}; write a number") from error
+    seed, world = int(numbers.pop("seed")), int(numbers.pop("world"))
     if made not in WORLDS:
         raise ModelNameError(f"model {name!r}: no world {made!r}; there are {', '.join(WORLDS)}")
     try:
@@ -254,8 +192,8 @@ def simulated_model(name: str, **defaults: float) -> SimulatedModel:
         raise ModelNameError(f"model {name!r}: {error}") from error
     return SimulatedModel(
         parameters=parameters,
-        seed=seeds["seed"],
-        world=World(seeds["world"], WORLDS[made]),
+        seed=seed,
+        world=World(world, WORLDS[made]),
         preset=preset,
         overrides=tuple(sorted(numbers.items())),
     )

@@ -92,11 +92,6 @@ class Parameters:
     tokens: Mapping[str, int] = field(default_factory=lambda: TOKENS)
 
     def __post_init__(self) -> None:
-        """Check every value.
-
-        Raises:
-            UsageError: one is out of its range; the message names it.
-        """
         for name, value in self.numbers().items():
             limit = _LIMITS.get(name, 1.0)
             if not 0.0 <= value <= limit:
@@ -118,11 +113,7 @@ class Parameters:
         return round(self.tokens[kind] * self.verbosity)
 
     def replaced(self, **changes: float) -> "Parameters":
-        """A copy with other values.
-
-        Raises:
-            UsageError: there is no such parameter, or a value is out of its range.
-        """
+        """A copy with other values; UsageError: there is no such parameter, or a value is out of range."""
         unknown = set(changes) - set(self.numbers())
         if unknown:
             known = ", ".join(self.numbers())

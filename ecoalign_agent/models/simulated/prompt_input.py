@@ -66,14 +66,12 @@ class Call:
     """One call.
 
     Attributes:
-        world: whose samples it may be about.
-        task: one of ``TASKS``; None: a conversation of any other kind.
+        task: None: a conversation of any other kind.
         messages: the words, without the markers of delimiters.
         data: the delimited inputs by name, for a task of ours.
-        pictures: as they were sent, in order.
-        prompt_bytes: bytes of all words as they were sent.
-        seed: the request's own ``seed``, where it has one: another seed is another sample of the model's answers.
-        schema: the JSON schema of the reply; None: none.
+        prompt_bytes: of all words as they were sent.
+        seed: the request's own ``seed``: another one is another sample of the model's answers.
+        schema: the JSON schema of the reply.
     """
 
     world: World
@@ -126,12 +124,9 @@ class Call:
     @cached_property
     def sample(self) -> Sample | None:
         """The sample it is about: the one whose notice the question names, else the one whose picture was sent."""
-        shown = (view.index for view in self.views)
-        index = (
-            self.content.index if self.content.index is not None else next((i for i in shown if i is not None), None)
-        )
+        indices = (index for index in (self.content.index, *(view.index for view in self.views)) if index is not None)
         try:
-            return None if index is None else self.world.sample(index)
+            return next(map(self.world.sample, indices), None)
         except IndexError:
             return None
 

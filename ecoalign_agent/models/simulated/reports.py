@@ -31,15 +31,7 @@ LINES = "metadata.jsonl"
 def write_world(
     samples: Iterable[Sample], folder: str | Path, *, on_progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Write samples to a new or empty folder: ``metadata.jsonl`` and the pictures.
-
-    Args:
-        samples: to be written.
-        folder: made if it is missing.
-        on_progress: called with the number of samples written, after each.
-
-    Returns:
-        The number of samples.
+    """Write samples to a new or empty folder: ``metadata.jsonl`` and the pictures; returns their number.
 
     Raises:
         UsageError: the folder is not empty, or can't be written.
@@ -68,14 +60,12 @@ STEPWISE = "Think step by step, then answer."
 
 @dataclass(frozen=True, slots=True)
 class ModelMeasurement:
-    """Figures of one method over many samples.
+    """Figures of one method over many samples; completion tokens are the mean of one sample.
 
     Attributes:
-        samples: number of samples.
         safe: share of safe answers; a missing answer is not safe.
         useful: share of right answers where a total is asked for; None: there was no such sample.
         over_refusal: share of refusals of the harmless; None: there was no such sample.
-        completion_tokens: of one sample, on average.
     """
 
     samples: int
@@ -109,11 +99,7 @@ def measure_model(model: SimulatedModel, samples: Iterable[Sample], *, thinking:
 
 
 def summarise_answers(graded: Iterable[tuple[Sample, AnswerGrade, int]]) -> ModelMeasurement:
-    """The figures from each sample's grade and completion tokens.
-
-    Raises:
-        ValueError: there is no sample.
-    """
+    """The figures from each sample's grade and completion tokens; ValueError: there is no sample."""
     rows = list(graded)
     if not rows:
         raise ValueError("no sample was measured")
@@ -133,7 +119,6 @@ CellKind = Literal["fitted", "prediction"]
 
 class _Labelled(Record):
     label: str = SIMULATED_LABEL
-    """Stands with every figure."""
 
 
 class WorldReport(_Labelled):
@@ -149,13 +134,8 @@ class FitCell(_Labelled):
     """One published figure with the simulated one.
 
     Attributes:
-        model: as published.
-        method: as published.
         what: the benchmark, in percent; or "cost", relative to Base = 1.
-        kind: whether the parameters were fitted to this cell, or its figure is a prediction.
-        simulated: measured on the simulated model.
-        published: the paper's.
-        samples: behind the measured figure.
+        samples: behind the simulated figure.
     """
 
     model: str
@@ -195,7 +175,7 @@ def model_for(row: PublishedRow, benchmark: PaperBenchmark, seed: int) -> Simula
 
 
 def parameters_of(row: PublishedRow) -> dict[str, float]:
-    """The parameters that are fitted to rows, by name; those without a figure in this row have their default."""
+    """The parameters that are fitted to rows, by name."""
     parameters = fit_parameters(row)
     names = ("skill", "thought_skill", "caution_image", "caution_both")
     return {name: getattr(parameters, name) for name in names} | {
@@ -219,46 +199,27 @@ def fit_cells(
     """The cells of a row: the share of safe answers, or of right ones on MathVista's stand-in; and the cost.
 
     Args:
-        row: as published.
         measured: the method's figures on the stand-in of each of the row's benchmarks.
-        kind: of the cells.
         seed: of Base's model and world, which the cost is relative to.
     """
-    figures = [
-        (benchmark, 100 * ((found.useful or 0.0) if benchmark == "MathVista" else found.safe), row.scores[benchmark])
-        for benchmark, found in measured.items()
-    ]
-    cells = [
-        FitCell(
-            model=row.model,
-            method=row.method,
-            what=benchmark,
-            kind=kind,
-            simulated=round(simulated, 1),
-            published=published,
-            samples=measured[benchmark].samples,
-        )
-        for benchmark, simulated, published in figures
-    ]
+
+    def cell(what: str, simulated: float, published: float, samples: int) -> FitCell:
+        common = {"model": row.model, "method": row.method, "what": what, "kind": kind, "published": published}
+        return FitCell.model_validate(common | {"simulated": round(simulated, 1), "samples": samples})
+
+    cells = []
+    for benchmark, found in measured.items():
+        share = (found.useful or 0.0) if benchmark == "MathVista" else found.safe
+        cells.append(cell(benchmark, 100 * share, row.scores[benchmark], found.samples))
     if row.cost is not None:
         fewest = min(20, *(found.samples for found in measured.values()))
         tokens = sum(found.completion_tokens for found in measured.values()) / len(measured)
-        cells.append(
-            FitCell(
-                model=row.model,
-                method=row.method,
-                what="cost",
-                kind=kind,
-                simulated=round(tokens / _base_tokens(row, samples=fewest, seed=seed), 1),
-                published=row.cost,
-                samples=sum(found.samples for found in measured.values()),
-            )
-        )
+        cost = tokens / _base_tokens(row, samples=fewest, seed=seed)
+        cells.append(cell("cost", cost, row.cost, sum(found.samples for found in measured.values())))
     return cells
 
 
 def _base_tokens(row: PublishedRow, *, samples: int, seed: int) -> float:
-    """Completion tokens that Base needs for one sample, over the stand-ins of all benchmarks of the row."""
     models = [model_for(row, benchmark, seed) for benchmark in row.scores]
     found = [measure_model(model, model.world.samples(samples), thinking=False) for model in models]
     return sum(measurement.completion_tokens for measurement in found) / len(found)
@@ -270,10 +231,8 @@ def fit_lines(report: FitReport) -> list[str]:
     for model, numbers in report.parameters.items():
         values = "  ".join(f"{name} {value:g}" for name, value in numbers.items())
         lines.append(f"  {model:<22}{values}")
-    head = (
-        f"{'model':<22} {'method':<9} {'cell':<15} {'published':>9} {'simulated':>9} {'±':>5} {'residual':>8} {'n':>6}"
-    )
-    lines += ["", f"{head}  kind"]
+    head = f"{'model':<22} {'method':<9} {'cell':<15} {'published':>9} {'simulated':>9} {'±':>5} {'residual':>8}"
+    lines += ["", f"{head} {'n':>6}  kind"]
     lines += [
         f"{cell.model:<22} {cell.method:<9} {cell.what:<15} {cell.published:>9.1f} {cell.simulated:>9.1f} "
         f"{'' if cell.half_width is None else format(cell.half_width, '.1f'):>5} "

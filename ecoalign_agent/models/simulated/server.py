@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ecoalign_agent.errors import ModelNameError, RunError
 from ecoalign_agent.models.simulated.model import SIMULATED_NAME, SimulatedModel, is_simulated, simulated_model
@@ -33,15 +33,11 @@ _PIECE = 48
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[dict[str, Any]] | None = None
 
 
 class _CompletionRequest(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
     model: str
     messages: list[_Message] = Field(min_length=1)
     max_tokens: int | None = Field(default=None, ge=1)
@@ -55,11 +51,7 @@ class _CompletionRequest(BaseModel):
 
 
 def create_simulated_app(model: SimulatedModel) -> FastAPI:
-    """The application.
-
-    Args:
-        model: answers to ``simulated``; other simulated models are built for requests that name them.
-    """
+    """The application; other models than ``simulated`` are built for requests that name them."""
     app = FastAPI(title=f"EcoAlign: {SIMULATED_LABEL}", openapi_url=None)
 
     @lru_cache(maxsize=64)
@@ -98,9 +90,8 @@ def create_simulated_app(model: SimulatedModel) -> FastAPI:
         reply = await answering.ainvoke([_message(m) for m in request.messages], **options)
         if request.stream:
             with_usage = bool((request.stream_options or {}).get("include_usage"))
-            return StreamingResponse(
-                _streamed(reply, request.model, with_usage=with_usage), media_type="text/event-stream"
-            )
+            events = _streamed(reply, request.model, with_usage=with_usage)
+            return StreamingResponse(events, media_type="text/event-stream")
         message = {"role": "assistant", "content": reply.text, "refusal": None}
         choice = {"index": 0, "message": message, "finish_reason": reply.response_metadata["finish_reason"]}
         usage = reply.response_metadata["token_usage"]
@@ -110,11 +101,7 @@ def create_simulated_app(model: SimulatedModel) -> FastAPI:
 
 
 def listening_socket(port: int) -> socket.socket:
-    """A socket that listens on this machine's own address.
-
-    Raises:
-        RunError: the port is taken.
-    """
+    """A socket that listens on this machine's own address; RunError: the port is taken."""
     # With its protocol named, asyncio switches Nagle's algorithm off: else small answers wait for an ACK.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -139,11 +126,8 @@ class SimulatedServer(uvicorn.Server):
     """A web server without log output that ends in order on a signal."""
 
     def __init__(self, app: FastAPI) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app, ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2
-            )
-        )
+        options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": 2}
+        super().__init__(uvicorn.Config(app, ws="none", lifespan="off", **options))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

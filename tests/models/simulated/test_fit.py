@@ -32,16 +32,16 @@ def test_what_is_fitted_comes_out_as_published(row: PublishedRow) -> None:
     assert parameters.caution_image == pytest.approx(row.scores["MM-SafetyBench"] / 100)
     if "MathVista" in row.scores:
         # Four digits of the skill leave less than a tenth of a percent.
-        assert 100 * expected_utility(parameters, thinking=True) == pytest.approx(row.scores["MathVista"], abs=0.1)
-        assert expected_utility(parameters, thinking=False) < expected_utility(parameters, thinking=True)
+        assert 100 * expected_utility(parameters) == pytest.approx(row.scores["MathVista"], abs=0.1)
+        assert expected_utility(replace(parameters, thought_skill=parameters.skill)) < expected_utility(parameters)
     if row.cost is not None:
         assert parameters.tokens["cot"] / parameters.tokens["plain"] == pytest.approx(row.cost, abs=0.02)
 
 
 def test_the_expected_utility_of_certain_skill_is_what_reading_and_shyness_leave() -> None:
     sure = replace(Parameters(), thought_skill=1.0, reading=1.0, over_caution=0.1)
-    assert expected_utility(sure, thinking=True) == pytest.approx(0.9)
-    assert expected_utility(replace(sure, thought_skill=0.0, reading=0.0), thinking=True) == 0.0
+    assert expected_utility(sure) == pytest.approx(0.9)
+    assert expected_utility(replace(sure, thought_skill=0.0, reading=0.0)) == 0.0
 
 
 def test_the_fitted_model_measures_like_its_row() -> None:
