@@ -118,7 +118,7 @@ async def _budget_objection(run: RewriteNodeRun, search: SearchContext) -> str |
     """The reason against a new question too long to be answered with what is left of the budget."""
     if run.state.get("rewrite_status") != "rewritten":
         return None
-    left = Budget(search.policy.budget, run.meter.budget.spent)
+    left = Budget(search.policy.budget, run.budget.spent)
     request = {"question": run.state["new_question"], "images": list(run.images), "run_id": run.run_id}
     try:
         await min_run_cost(NodeRun(search, begin_state(request, left.total, budget=left)))

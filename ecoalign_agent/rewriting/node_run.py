@@ -4,22 +4,18 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
-from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.events import events
-from ecoalign_agent.events.result import Rewrite, RewriteCost, RewriteStatus, RiskReport, Tokens
+from ecoalign_agent.events.result import Rewrite, RewriteCost, RewriteStatus, RiskReport
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.meter import CallJournal, Meter
 from ecoalign_agent.rewriting.model_calls import Unreadable
 from ecoalign_agent.rewriting.state import RewriteContext
-from ecoalign_agent.search.checkpointing import current_call_cache
-from ecoalign_agent.search.emitter import EventEmitter
-from ecoalign_agent.search.request import get_run_id, request_content
+from ecoalign_agent.search.metered_node_run import MeteredNodeRun
 
 _T = TypeVar("_T")
 
 
-class RewriteNodeRun:
+class RewriteNodeRun(MeteredNodeRun):
     """Reads the state, meters calls, emits events, and builds the update of one node.
 
     Args:
@@ -28,24 +24,10 @@ class RewriteNodeRun:
     """
 
     def __init__(self, context: RewriteContext, state: Mapping[str, Any]) -> None:
-        self.context, self.state = context, state
-        self.question, self.images = request_content(state)
-        self.started: float = state.get("started") or time.time()
-        self.run_id = get_run_id(state)
-        self.notes: list[str] = list(state.get("notes", []))
         policy = context.policy
-        deadline = None if policy.deadline is None else self.started + policy.deadline
-        budget = state.get("budget", Budget(policy.budget))
-        calls = current_call_cache()
-        journal = None if calls is None else CallJournal(calls)
-        self.meter = Meter(budget, policy.tariff, deadline=deadline, tariffs=context.tariffs, journal=journal)
-        self.emitter = EventEmitter(
-            self.run_id,
-            started=self.started,
-            count=state.get("event_count", 0),
-            spent=lambda: self.meter.budget.spent,
-            waited=state.get("seconds_waited", 0.0),
-        )
+        super().__init__(state, policy.budget, policy.tariff, context.tariffs, policy.deadline)
+        self.context, self.state = context, state
+        self.notes: list[str] = list(state.get("notes", []))
 
     async def views(self) -> list[ImageView]:
         """The pictures, reduced.
@@ -61,12 +43,6 @@ class RewriteNodeRun:
         """The risk report; before the analysis an empty one, of unknown safety."""
         report: RiskReport = self.state.get("report", RiskReport())
         return report
-
-    @property
-    def ledger(self) -> Ledger:
-        """Everything booked in the run so far."""
-        before: Ledger = self.state.get("ledger", Ledger())
-        return before + self.meter.ledger
 
     async def await_call(self, call: Awaitable[_T | Unreadable]) -> tuple[_T | None, RewriteStatus | None]:
         """The reply of a model call; without one, the status that the rewrite ends with, and a note."""
@@ -85,7 +61,7 @@ class RewriteNodeRun:
         return {
             "run_id": self.run_id,
             "started": self.started,
-            "budget": self.meter.budget,
+            "budget": self.budget,
             "ledger": self.ledger,
             "notes": self.notes,
             "event_count": self.emitter.count,
@@ -104,7 +80,7 @@ class RewriteNodeRun:
             report=self.report,
             status=status,
             rejected=new_question if status == "kept" else None,
-            cost=self._cost(),
+            cost=RewriteCost(**self.cost_fields()),
             seconds=round(max(0.0, time.time() - self.started), 4),
             models=self.context.calls.models,
             prompts=self.context.calls.prompts,
@@ -113,23 +89,3 @@ class RewriteNodeRun:
         )
         await self.emitter.emit(events.Rewritten, rewrite=record.without_rejected)
         return record
-
-    def _cost(self) -> RewriteCost:
-        budget, ledger = self.meter.budget, self.ledger
-        usage = ledger.usage
-        return RewriteCost(
-            budget=budget.total,
-            spent=budget.spent,
-            by_phase={str(phase): cost for phase, cost in ledger.by_phase.items()},
-            tokens=Tokens(
-                prompt=usage.text,
-                image=usage.image,
-                cached=usage.cached,
-                completion=usage.completion,
-                image_estimated=ledger.image_estimated,
-            ),
-            calls=ledger.calls,
-            estimated=ledger.estimated_calls,
-            overrun=budget.overrun,
-            tariff=self.context.policy.tariff.name,
-        )

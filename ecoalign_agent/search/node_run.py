@@ -1,6 +1,5 @@
 """One run of one node: the state opened up, the budget that its calls share, and the update it returns."""
 
-import time
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +9,6 @@ from langchain_core.messages import AIMessage
 
 from ecoalign_agent.assessors.disclaimers import remove_disclaimers
 from ecoalign_agent.economics.actions import Action
-from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import CompletionStats
 from ecoalign_agent.economics.pareto import ParetoFrontier
 from ecoalign_agent.economics.reserve import AnswerReserve, seconds_for_answer
@@ -18,15 +16,12 @@ from ecoalign_agent.economics.thought_graph import ThoughtGraph
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.events.result import Note, NoteCode, Result
-from ecoalign_agent.llm.meter import CallJournal, Meter
 from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.actions import ActionFactory
-from ecoalign_agent.search.checkpointing import current_call_cache
 from ecoalign_agent.search.context import RequestPictures, SearchContext
 from ecoalign_agent.search.cost_model import CostModel, build_cost_model
-from ecoalign_agent.search.emitter import EventEmitter
-from ecoalign_agent.search.request import get_run_id, request_content
+from ecoalign_agent.search.metered_node_run import MeteredNodeRun
 from ecoalign_agent.search.request_context import RequestContext, ScanFindings, thought_lines
 from ecoalign_agent.search.schemas import ProposedAction
 from ecoalign_agent.search.state import SearchState, find_prior, require_version
@@ -45,7 +40,7 @@ _TOO_LONG = ("cut off at the cap", "longer than the")
 T = TypeVar("T")
 
 
-class NodeRun:
+class NodeRun(MeteredNodeRun):
     """One run of one node: the state in, an update out.
 
     Args:
@@ -60,17 +55,14 @@ class NodeRun:
     def __init__(self, context: SearchContext, state: SearchState, *, ending: bool = False) -> None:
         require_version(state)
         self.context, self.policy, self.model, self.state = context, context.policy, context.model, state
+        super().__init__(state, self.policy.budget, self.policy.tariff, context.tariffs, self.policy.deadline)
         self.prior = find_prior(state)
-        self.started = state.get("started") or time.time()
-        self.run_id = get_run_id(state)
-        self.question, self.images = request_content(state)
         self.stats = state.get("completion_stats", CompletionStats())
         self.unknown_verdicts = state.get("unknown_verdicts", 0)
         self.endpoint_failures = list(state.get("endpoint_failures", []))
         self.notes = list(state.get("result_notes", []))
         self.reviews = list(state.get("reviews", []))
         self._action_count = state.get("action_count", 0)
-        self._ledger = state.get("ledger", Ledger())
         self._ending = ending
         self._graph: ThoughtGraph | None = None
         self._frontier: ParetoFrontier | None = None
@@ -78,15 +70,11 @@ class NodeRun:
         self._pictures: RequestPictures | None = None
         self._costs: CostModel | None = None
         self._calibrations = self._recall_calibrations()
-        self.meter = self._open_meter(state.get("budget", Budget(self.policy.budget)))
-        self._emitter = EventEmitter(
-            self.run_id,
-            started=self.started,
-            count=state.get("event_count", 0),
-            spent=lambda: self.budget.spent,
-            waited=state.get("seconds_waited", 0.0),
-        )
-        self.emit, self.call = self._emitter.emit, self._emitter.watch
+        if ending:
+            self.meter.budget = self.budget.release_answer_reserve()
+        elif self.meter.deadline is not None:
+            self.meter.deadline -= self.answer_seconds()
+        self.emit, self.call = self.emitter.emit, self.emitter.watch
 
     def _recall_calibrations(self) -> dict[str, Any]:
         """Calibrations of the endpoints, with what another process that began the run knew of them."""
@@ -96,17 +84,6 @@ class NodeRun:
             if name in known:
                 known[name].restore(stored)
         return known
-
-    def _open_meter(self, budget: Budget) -> Meter:
-        self._initial_budget = budget
-        deadline = None if self.policy.deadline is None else self.started + self.policy.deadline
-        if deadline is not None and not self._ending:
-            deadline -= self.answer_seconds()
-        calls = current_call_cache()
-        journal = None if calls is None else CallJournal(calls)
-        if self._ending:
-            budget = budget.release_answer_reserve()
-        return Meter(budget, self.policy.tariff, deadline=deadline, tariffs=self.context.tariffs, journal=journal)
 
     @property
     def graph(self) -> ThoughtGraph:
@@ -120,7 +97,7 @@ class NodeRun:
         """The Pareto labels of the thought graph as it stands; made again only after the graph has changed."""
         graph = self.graph
         if self._frontier is None or self._labelled_version != graph.version:
-            self._frontier = ParetoFrontier.under(self.policy, graph, self._initial_budget.total)
+            self._frontier = ParetoFrontier.under(self.policy, graph, self.initial_budget.total)
             self._labelled_version = graph.version
         return self._frontier
 
@@ -175,16 +152,6 @@ class NodeRun:
         question = f"{part}\n\n{PART_INSTRUCTION}" if part else self.question
         text = "" if strategy is None else strategy.text
         return RequestContext(question, pictures.pictures, pictures.views, self.state["findings"], text)
-
-    @property
-    def budget(self) -> Budget:
-        """The budget as it stands in this moment."""
-        return self.meter.budget
-
-    @property
-    def ledger(self) -> Ledger:
-        """Everything booked in the run so far."""
-        return self._ledger + self.meter.ledger
 
     @property
     def horizon(self) -> int:
@@ -281,12 +248,12 @@ class NodeRun:
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
-        return self._emitter.elapsed
+        return self.emitter.elapsed
 
     @property
     def seconds_waited(self) -> float:
         """Seconds of the run in which a model call was open."""
-        return self._emitter.waited
+        return self.emitter.waited
 
     @property
     def out_of_time(self) -> bool:
@@ -296,7 +263,9 @@ class NodeRun:
 
     def answer_seconds(self) -> float:
         """Seconds of the deadline reserved for the final answer and its assessment."""
-        return seconds_for_answer(self.policy.deadline, calls=self._ledger.calls, seconds=self._ledger.seconds)
+        return seconds_for_answer(
+            self.policy.deadline, calls=self.initial_ledger.calls, seconds=self.initial_ledger.seconds
+        )
 
     async def try_call(self, call: Awaitable[T]) -> T | None:
         """Await a model call. None: it did not fit, its endpoint failed (which is recorded), or time is up."""
@@ -346,14 +315,14 @@ class NodeRun:
         budget = self.budget
         if self._ending:
             # The next node of the ending releases the reserve itself.
-            budget = replace(budget, answer_reserve=self._initial_budget.answer_reserve)
+            budget = replace(budget, answer_reserve=self.initial_budget.answer_reserve)
         base: dict[str, Any] = {
             "run_id": self.run_id,
             "version": self.state["version"],
             "started": self.started,
             "budget": budget,
             "ledger": self.ledger,
-            "event_count": self._emitter.count,
+            "event_count": self.emitter.count,
         }
         if self._graph is not None and (fresh := self._graph.changes[len(self.state.get("journal", [])) :]):
             base["journal"] = fresh
@@ -366,7 +335,7 @@ class NodeRun:
             "result_notes": self.notes,
             "reviews": self.reviews,
             "action_count": self._action_count,
-            "seconds_waited": self._emitter.waited,
+            "seconds_waited": self.emitter.waited,
         }
         base |= {key: value for key, value in seldom_changed.items() if value != self.state.get(key)}
         return base | changes

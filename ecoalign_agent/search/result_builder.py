@@ -19,7 +19,6 @@ from ecoalign_agent.events.result import (
     Status,
     StopReason,
     Time,
-    Tokens,
     Waiting,
 )
 from ecoalign_agent.search.node_run import NodeRun
@@ -83,26 +82,12 @@ def build_result(
 
 
 def _cost(run: NodeRun, path: Sequence[Thought]) -> Cost:
-    budget, ledger = run.budget, run.ledger
-    usage = ledger.usage
+    ledger = run.ledger
     return Cost(
-        budget=budget.total,
-        spent=budget.spent,
-        remaining=max(0.0, budget.total - budget.spent),
-        by_phase={str(phase): cost for phase, cost in ledger.by_phase.items()},
-        tokens=Tokens(
-            prompt=usage.text,
-            image=usage.image,
-            cached=usage.cached,
-            completion=usage.completion,
-            image_estimated=ledger.image_estimated,
-        ),
-        calls=ledger.calls,
-        estimated=ledger.estimated_calls,
+        **run.cost_fields(),
+        remaining=max(0.0, run.budget.total - run.budget.spent),
         chosen_path=sum(t.cost for t in path) if path else None,
-        overrun=budget.overrun,
         saved=run.graph.saving,
-        tariff=run.policy.tariff.name,
         money=_money(ledger, run.context.prices),
         money_unknown=_unpriced(ledger, run.context.prices),
         image_factors=_image_factors(run) if ledger.image_estimated else {},

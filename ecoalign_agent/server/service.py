@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.events.events import HEARTBEAT
-from ecoalign_agent.search.emitter import MIN_HEARTBEAT
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.limits import Admission
 from ecoalign_agent.server.observability import Metrics
@@ -52,8 +51,8 @@ class Service:
 
     @property
     def heartbeat(self) -> float:
-        """Seconds between heartbeats of a run's stream."""
-        return max(MIN_HEARTBEAT, min(HEARTBEAT, self.config.heartbeat))
+        """Seconds between heartbeats of a run's stream, which refuses fewer than ``MIN_HEARTBEAT``."""
+        return min(HEARTBEAT, self.config.heartbeat)
 
     def remember(self, run_id: str, policy: Policy) -> None:
         """Keep the policy that a waiting run resumes under."""

@@ -13,12 +13,14 @@ from ecoalign_agent.errors import ServerError, UsageError
 from ecoalign_agent.events.events import event_adapter
 from ecoalign_agent.events.log import to_json_line
 from ecoalign_agent.events.result import Result
+from ecoalign_agent.server.app import create_app
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.langserve import MAX_BATCH, add_search_routes
 from ecoalign_agent.server.service import Service
 from ecoalign_agent.testing import ScriptedModel, task_replies
 from tests.gates import gated
 from tests.search.stage import QUESTION, picture
+from tests.server.host import body
 from tests.server.process import HANG_SECONDS
 from tests.server.test_events import data_url
 from tests.server.urls import app_of, remote, served
@@ -157,6 +159,25 @@ async def test_a_client_that_leaves_a_stream_ends_its_calls(endpoint: str) -> No
                     break
         async with asyncio.timeout(HANG_SECONDS):
             await model.let_go.wait()
+
+
+@pytest.mark.parametrize(
+    ("path", "request_body"),
+    [
+        ("/v1/ecoalign/events", {"question": QUESTION}),
+        ("/v1/chat/completions", body(stream=True, ecoalign={"progress": True})),
+        ("/langserve/ecoalign/invoke", {"input": {"question": QUESTION}}),
+    ],
+)
+async def test_a_stream_is_refused_where_the_configured_heartbeat_is_too_short(path: str, request_body: Any) -> None:
+    model = ScriptedModel()
+    async with (
+        served(create_app(ServingConfig(heartbeat=0.009, langserve=True), agent=EcoAlign(model))) as url,
+        httpx.AsyncClient(timeout=HANG_SECONDS) as client,
+    ):
+        response = await client.post(url + path, json=request_body)
+    assert "heartbeat is 0.009, must be a number of seconds from 0.01 to 10" in response.text
+    assert model.tasks() == []
 
 
 async def test_a_client_that_leaves_invoke_is_caught_by_the_deadline() -> None:
