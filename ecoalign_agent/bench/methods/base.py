@@ -23,14 +23,7 @@ from ecoalign_agent.rewriter import Rewriter
 
 @dataclass(frozen=True, slots=True)
 class MethodStep:
-    """A step on the way to an answer, for readers of the log.
-
-    Attributes:
-        title: its kind, in a few words.
-        text: its content.
-        safety: its safety in [-1, 1]; None: not assessed, or unknown.
-        utility: its utility in [0, 1]; None as above.
-    """
+    """A step on the way to an answer, for readers of the log; safety in [-1, 1], utility in [0, 1]; None: unknown."""
 
     title: str
     text: str
@@ -44,7 +37,6 @@ class MethodAnswer:
 
     Attributes:
         text: the answer that the person gets; None: there is none.
-        steps: the way to it.
         declined: the method itself declined, and the text says so.
         detail: further properties, for tables; ``stop_reason`` "endpoint" with a ``failure`` fails the sample.
     """
@@ -68,7 +60,6 @@ class MethodContext:
         custom_assess: assesses answers; None: EcoAlign's assessor does.
         budget: cost units that one request may spend, where the method has a budget.
         seed: of the run. A method draws from it and from the question, never from a global state.
-        policy: of EcoAlign's search; None: the default.
         assessor: the assessing model; None: the answering one.
     """
 
@@ -116,12 +107,10 @@ class Method:
     """A method on benchmarks, with the figures that a run is planned by.
 
     Attributes:
-        key: name on the command line and in tables.
         max_calls: calls of one sample, a verdict of the assessor counting as one; None: its budget bounds them.
         expected_calls: calls of one sample, as on the simulated model; None: ``max_calls``.
         prompt_tokens: tokens of a prompt beside the question and its pictures.
         completion_tokens: tokens of one reply, as typical of a hosted model; a guess for planning, never a bound.
-        takes_budget: ``context.budget`` bounds it.
         takes_policy: ``context.policy`` governs it, its budget included.
     """
 
@@ -157,9 +146,6 @@ _ANSWER = re.compile(r"^[\s*_#>]*(?:final )?answer[\s*_]*:[\s*_]*", re.IGNORECAS
 _WORD = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 _NUMBER = re.compile(r"[\s*]*([+\-−]?\d+(?:\.\d+)?)[\s*.]*")
 
-MAX_GAIN = 5.0
-"""A rating lies in [-MAX_GAIN, MAX_GAIN]."""
-
 
 def strip_thinking(text: str) -> str:
     """Remove the thinking that some servers leave before a reply."""
@@ -169,8 +155,7 @@ def strip_thinking(text: str) -> str:
 def split_final_answer(text: str) -> tuple[str, str] | None:
     """Split a reply at the last line that begins with "Answer:" into the thoughts before and the answer after it.
 
-    Returns:
-        Both, stripped; None: there is no such line, or nothing after it.
+    None: there is no such line, or nothing after it.
     """
     found = list(_ANSWER.finditer(text))
     if not found or not text[found[-1].end() :].strip():
@@ -189,7 +174,7 @@ def parse_gain(text: str) -> float | None:
     number = _NUMBER.fullmatch(strip_thinking(text))
     if number is None:
         return None
-    gain = float(number[1].replace("−", "-")) / MAX_GAIN
+    gain = float(number[1].replace("−", "-")) / 5.0
     return gain if -1.0 <= gain <= 1.0 else None
 
 
@@ -198,24 +183,12 @@ ResultT = TypeVar("ResultT")
 ANSWER_TOKENS = 4_096
 """Completion tokens that an answer may have: a plain one is never cut, and a model that reasons by itself has room."""
 
-THOUGHT_TOKENS = 12_288
-"""The same for an answer that is thought out in words first: published chains of thought run to over 8 000."""
-
-VERDICT_TOKENS = 1_024
-"""The same for one word or one number: all but a few are for models that reason before they say it."""
-
 _TRUNCATED = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A picture as it is sent: the file as it came, without a level of detail, so that the provider decides.
-
-    Attributes:
-        block: the content block of a message.
-        width: pixels across.
-        height: pixels down.
-    """
+    """A picture as a message's content block, its file as it came, and its width and height in pixels."""
 
     block: dict[str, Any]
     width: int
@@ -224,13 +197,7 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class MethodReply:
-    """Reply to one call.
-
-    Attributes:
-        text: the stripped text; a refusal that the provider reports beside it counts as text; "": there is none.
-        truncated: it ended because no more tokens were allowed.
-        message: the raw message.
-    """
+    """Reply to one call: the stripped text, a refusal that the provider reports beside it included; "": none."""
 
     text: str
     truncated: bool
@@ -266,10 +233,8 @@ def prompt_messages(name: str, pictures: Sequence[EncodedImage] = (), **inputs: 
 
 
 def _messages(system: str, user: str, pictures: Sequence[EncodedImage]) -> list[BaseMessage]:
-    content: str | list[Any] = (
-        [{"type": "text", "text": user}, *(image.block for image in pictures)] if pictures else user
-    )
-    return [*([SystemMessage(system)] if system else []), HumanMessage(content)]
+    content: list[Any] = [{"type": "text", "text": user}, *(image.block for image in pictures)]
+    return [*([SystemMessage(system)] if system else []), HumanMessage(content if pictures else user)]
 
 
 async def call_model(
@@ -278,8 +243,6 @@ async def call_model(
     """Make one call; the model's own errors are raised.
 
     Args:
-        model: the model.
-        messages: the request.
         max_tokens: of the completion; a lower cap that the model was built with holds.
         seed: another one gives another sample of the model; None: none is sent, because not every provider takes one.
     """

@@ -34,11 +34,14 @@ from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.model_facts import model_facts
 from ecoalign_agent.llm.tokens import estimate_text_tokens, reported_usage
 
-ROOT_VALUE = 0.5
-"""Value of the bare question: even odds."""
-
-_MIN_RATIO = 1e-6
-"""Lower bound of the remaining ratio: its power is greedy already."""
+ROOT_VALUE = 0.5  # even odds
+WIDTH = 2  # steps sampled from a node at once
+MAX_VISITS = 2  # expansions of a node; a second one samples other steps
+MAX_ROUNDS = 10  # expansions in all, whatever is left of the budget
+# Completion tokens, at most: of a step, which may be the answer; of a rating; reserved for the final answer.
+STEP_TOKENS, RATING_TOKENS, RESERVED_TOKENS = 1_024, 256, 1_024
+MIN_CALL_TOKENS = 16  # completion tokens below which a call is not worth making
+_MIN_RATIO = 1e-6  # lower bound of the remaining ratio: its power is greedy already
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,9 +49,8 @@ class TreeNode:
     """A step in the tree; equal to itself alone.
 
     Attributes:
-        text: of the step; "": the root.
         value: in [0, 1]; None: unknown.
-        parent: the step before; None: this is the root.
+        parent: the step before; None: this is the root, whose text is "".
         answer: the final answer in the step, if there is one; such a step has no children.
     """
 
@@ -64,14 +66,9 @@ class TreeNode:
 
 
 def value_after(value: float | None, gain: float | None) -> float | None:
-    """A step's value from its parent's value and its gain in [-1, 1].
+    """A step's value in [0, 1] from its parent's value V and its gain g in [-1, 1]; None: either is unknown.
 
-    A gain g in [0, 1] goes that share of the way from the parent's value to 1, a loss that share of the way to 0:
-    V' = V + g · (1 − V), or V' = V · (1 + g).
-
-    Returns:
-        In [0, 1]; None: either is unknown.
-    Source: BAVT's residual value predictor; the formula is ours.
+    V' = V + g · (1 − V) for a gain, V' = V · (1 + g) for a loss. Source: BAVT's residual value predictor; formula ours.
     """
     if value is None or gain is None:
         return None
@@ -81,12 +78,11 @@ def value_after(value: float | None, gain: float | None) -> float | None:
 def selection_probabilities(values: Sequence[float | None], remaining: float) -> list[float]:
     """Probability of each node to be expanded: its value to the power of 1 / r, normalised.
 
-    Args:
-        values: of the nodes; unknown ones are drawn only where none is known.
-        remaining: r, the share of the budget that is left, in [0, 1]. At 1 probabilities are proportional to the
-            values; towards 0 the best node gets all.
+    Unknown values are drawn only where none is known. Source: BAVT, budget-conditioned node selection.
 
-    Source: BAVT, budget-conditioned node selection.
+    Args:
+        values: of the nodes.
+        remaining: r, the share of the budget that is left, in [0, 1].
     """
     top = max((value for value in values if value is not None), default=None)
     if top is None:
@@ -110,62 +106,31 @@ def draw_index(probabilities: Sequence[float], fraction: float) -> int:
 
 def best_node(nodes: Sequence[TreeNode]) -> TreeNode:
     """Node to answer from: the highest known value; of equals an answer, then the shorter path, then the first."""
-
-    def rank(node: TreeNode) -> tuple[float, bool, int]:
-        return (-1.0 if node.value is None else node.value, node.answer is not None, -len(node.path))
-
-    return max(nodes, key=rank)
-
-
-WIDTH = 2
-"""Steps sampled from a node at once."""
-
-MAX_VISITS = 2
-"""Expansions of a node; a second one samples other steps."""
-
-MAX_ROUNDS = 10
-"""Expansions in all, whatever is left of the budget."""
-
-STEP_TOKENS = 1_024
-"""Completion tokens of a step, at most; a step may be the answer."""
-
-RATING_TOKENS = 256
-"""Completion tokens of a rating, at most."""
-
-RESERVED_TOKENS = 1_024
-"""Completion tokens reserved for the final answer."""
-
-MIN_CALL_TOKENS = 16
-"""Completion tokens below which a call is not worth making."""
+    return max(
+        nodes, key=lambda node: (-1.0 if node.value is None else node.value, node.answer is not None, -len(node.path))
+    )
 
 
 async def bavt(question: str, pictures: Sequence[bytes], context: MethodContext) -> MethodAnswer:
     """Search a tree of steps within ``context.budget``, and answer from its best node.
 
     Each round draws a node by its value to the power of one over the remaining share of the budget, samples two next
-    steps from it at once, and lets a critic, the same model, rate the gain of each on the step before; that rating
-    makes its value. The search ends when an answer is found that no open node surpasses, when no node is open, or when
-    the budget is spent. If the best node is no answer, the model answers from its steps, within a reserve for that.
-    There is no safety in it: no assessor is called.
+    steps from it, and has the same model rate the gain of each. It ends when an answer is found that no open node
+    surpasses, when no node is open, or when the budget is spent. No assessor is called: there is no safety in it.
 
     The budget is in cost units of the default tariff. A call is made only when its maximal cost fits; one that reports
     no usage is booked by an estimate, never as nothing. A server that ignores the cap on completion tokens, or counts
-    more prompt tokens than our formulas, can overrun the budget by that.
+    more prompt tokens than our formulas, can overrun the budget by that. ``text`` is None when not one call fits.
 
     Ours in the details: the formula of the values, the width, the stopping, repeated expansion, and that it thinks and
     looks where the published one calls tools. An unreadable rating leaves a value unknown, and such a node is expanded
     only where no value is known. Source: arXiv 2603.12634.
-
-    Returns:
-        The answer, without the steps; ``text`` is None when not even one call fits into the budget.
     """
     return await _Search(question, await encode_images(pictures), context).run()
 
 
 @dataclass(frozen=True, slots=True)
 class _ReservedCall:
-    """A call whose cost units are reserved, with its prompt's estimate and its cap on completion tokens."""
-
     messages: Sequence[BaseMessage]
     prompt: Usage
     tokens: int
@@ -240,7 +205,6 @@ class _Search:
         return True
 
     def _new_steps(self, node: TreeNode, replies: Sequence[MethodReply]) -> list[str]:
-        """New steps among replies: neither empty nor truncated, and each once."""
         seen = {_key(known.text) for known in self.nodes if known.parent is node}
         new_steps = []
         for reply in replies:
@@ -279,7 +243,6 @@ class _Search:
         return Usage(text=estimate_text_tokens([str(message.text) for message in messages]), image=self.image_tokens)
 
     def _reserve(self, messages: Sequence[BaseMessage], max_tokens: int) -> _ReservedCall | None:
-        """Reserve a call; None: it does not fit into the free budget."""
         prompt = self._estimate(messages)
         tokens = self.meter.affordable(prompt, max_tokens=max_tokens, min_tokens=MIN_CALL_TOKENS)
         if tokens is None:

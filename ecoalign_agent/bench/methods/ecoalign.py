@@ -6,7 +6,7 @@ from types import MappingProxyType
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.analysis.outcomes import DetailValue
 from ecoalign_agent.bench.methods.base import Method, MethodAnswer, MethodContext, MethodStep
-from ecoalign_agent.bench.methods.single_call import BASE_METHOD
+from ecoalign_agent.bench.methods.baselines import BASE_METHOD
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import Result
 

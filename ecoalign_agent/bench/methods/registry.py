@@ -6,40 +6,35 @@ Settings follow a colon, separated by commas: ``ecoalign:last-step``, ``ecoalign
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from ecoalign_agent.bench.methods.base import Method
+from ecoalign_agent.bench.methods.baselines import ADASHIELD, BASE_METHOD, BEST_OF_N, COD, COT, ECSO, SAFETY_PROMPT
 from ecoalign_agent.bench.methods.bavt import BAVT
-from ecoalign_agent.bench.methods.best_of_n import BEST_OF_N
 from ecoalign_agent.bench.methods.ecoalign import ABLATIONS, ECOALIGN, SELF_ASSESSED, VLMGUARD, VLMGUARD_ECOALIGN
-from ecoalign_agent.bench.methods.ecso import ECSO
-from ecoalign_agent.bench.methods.single_call import ADASHIELD, BASE_METHOD, COD, COT, SAFETY_PROMPT
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.extensions import extension_names, is_reference, load_extension
 from ecoalign_agent.settings import POLICY_PRESETS
 
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {
-        method.key: method
-        for method in (
-            BASE_METHOD,
-            COT,
-            COD,
-            SAFETY_PROMPT,
-            ECSO,
-            ADASHIELD,
-            BEST_OF_N,
-            BAVT,
-            VLMGUARD,
-            ECOALIGN,
-            VLMGUARD_ECOALIGN,
-        )
-    }
-)
+METHODS: dict[str, Method] = {
+    method.key: method
+    for method in (
+        BASE_METHOD,
+        COT,
+        COD,
+        SAFETY_PROMPT,
+        ECSO,
+        ADASHIELD,
+        BEST_OF_N,
+        BAVT,
+        VLMGUARD,
+        ECOALIGN,
+        VLMGUARD_ECOALIGN,
+    )
+}
 """Every method by its key, in the order of the tables."""
 
 _GROUP: Final = "ecoalign_agent.methods"
@@ -51,7 +46,6 @@ class ConfiguredMethod:
 
     Attributes:
         name: its name in tables, settings included.
-        method: the method.
         policy: of EcoAlign's search; None: the method takes none.
         budget: cost units for one request; None: the method is bound by no budget.
         self_assessed: the answering model assesses itself, whatever assessor the run has.
@@ -97,10 +91,9 @@ def split_method_name(name: str) -> tuple[str, str]:
 
 
 def configure_method(name: str, *, policy: Policy | None = None, budget: float | None = None) -> ConfiguredMethod:
-    """The method behind a name with settings.
+    """The method behind a name, with its settings after a colon.
 
     Args:
-        name: a method, with settings after a colon where wanted.
         policy: start of EcoAlign's settings; None: the default.
         budget: cost units for one request, for every method that has a budget; None: the policy's.
 
@@ -155,7 +148,6 @@ def _configure_policy(name: str, parts: Sequence[str], start: Policy, budget: fl
 
 
 def _value(text: str) -> object:
-    """Read a value as TOML writes it; anything else is a text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -163,10 +155,9 @@ def _value(text: str) -> object:
 
 
 def expand_method_names(names: Sequence[str], *, ablations: bool, sweeps: Sequence[str]) -> tuple[str, ...]:
-    """Write out the methods of the command line, each once, in order.
+    """Write out the methods of the command line, each once, in order; "all" is every one of ours.
 
     Args:
-        names: methods; "all" for every one of ours.
         ablations: add EcoAlign and every ablation of it.
         sweeps: such as ``budget=1500,3000``: add EcoAlign with each value.
 

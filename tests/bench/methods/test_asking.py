@@ -8,10 +8,9 @@ import pytest
 from PIL import Image
 
 from ecoalign_agent.assessors.base import Verdict
-from ecoalign_agent.bench.methods.base import ANSWER_TOKENS, THOUGHT_TOKENS, MethodStep
-from ecoalign_agent.bench.methods.best_of_n import BestOfN
+from ecoalign_agent.bench.methods.base import ANSWER_TOKENS, MethodStep
+from ecoalign_agent.bench.methods.baselines import BASE_METHOD, COD, COT, THOUGHT_TOKENS, best_of_n
 from ecoalign_agent.bench.methods.registry import METHODS
-from ecoalign_agent.bench.methods.single_call import BASE_METHOD, COD, COT
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.llm.prompts import load_prompt
 from tests.bench.methods.scripted import NoServerError, Say, Scripted, method_context
@@ -96,7 +95,7 @@ async def test_a_single_failure_among_several_calls_is_the_models_own_error_too(
 
     error = NoServerError("gone")
     with pytest.raises(NoServerError):
-        await BestOfN(3)(QUESTION, (), method_context(Scripted(["One.", error, "Three."]), assess=fine))
+        await best_of_n(QUESTION, (), method_context(Scripted(["One.", error, "Three."]), assess=fine), n=3)
 
 
 async def test_the_whole_chain_of_thought_is_what_the_person_gets() -> None:

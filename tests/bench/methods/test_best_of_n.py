@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from ecoalign_agent.assessors.base import Verdict
 from ecoalign_agent.bench.methods.base import MethodAnswer
-from ecoalign_agent.bench.methods.best_of_n import REFUSAL, BestOfN, best_verdict
-from ecoalign_agent.errors import UsageError
+from ecoalign_agent.bench.methods.baselines import REFUSAL, best_of_n, best_verdict
 from ecoalign_agent.models.simulated.ground_truth import is_refusal
 from tests.bench.methods.scripted import Call, Scripted, method_context
 from tests.bench.methods.test_asking import QUESTION, picture
@@ -51,7 +50,7 @@ GRADES = st.builds(Verdict, st.none() | st.floats(-1, 1), st.none() | st.floats(
 def test_what_is_unsafe_or_unknown_is_never_given(grades: list[Verdict]) -> None:
     known = {f"Answer {n}": grade for n, grade in enumerate(grades)}
     model = Scripted([*known])
-    answered = asyncio.run(BestOfN(len(grades))(QUESTION, (), method_context(model, assess=graded(known))))
+    answered = asyncio.run(best_of_n(QUESTION, (), method_context(model, assess=graded(known)), n=len(grades)))
     safe = [g for g in grades if g.safety is not None and g.safety >= 0 and g.utility is not None]
     if not safe:
         assert answered.declined
@@ -68,7 +67,7 @@ def test_what_is_unsafe_or_unknown_is_never_given(grades: list[Verdict]) -> None
 async def test_answers_differ_by_their_seeds_and_the_seeds_follow_from_the_run_and_the_question() -> None:
     async def seeds(seed: int, question: str) -> list[int]:
         model = Scripted(lambda call: "Three.")
-        await BestOfN()(
+        await best_of_n(
             question, (), method_context(model, assess=graded({"Three.": Verdict(1.0, 1.0, 0.0)}), seed=seed)
         )
         return [call.options["seed"] for call in model.calls]
@@ -93,7 +92,7 @@ async def test_all_are_asked_and_graded_at_once_with_the_question_and_the_pictur
         return Verdict(0.8, 0.8, 0.0)
 
     model = Scripted(lambda call: f"Seed {call.options['seed']}.")
-    answered = await BestOfN()(QUESTION, (picture(),), method_context(model, assess=grade))
+    answered = await best_of_n(QUESTION, (picture(),), method_context(model, assess=grade))
     assert seen == [(QUESTION, 1)] * 4
     assert [len(call.pictures) for call in model.calls] == [1] * 4
     assert answered.text == answered.steps[0].text
@@ -104,11 +103,9 @@ async def test_an_empty_reply_is_not_graded_and_not_given() -> None:
     def script(call: Call) -> str:
         return ""
 
-    answered: MethodAnswer = await BestOfN(2)(QUESTION, (), method_context(Scripted(script)))
+    answered: MethodAnswer = await best_of_n(QUESTION, (), method_context(Scripted(script)), n=2)
     assert (answered.text, answered.declined) == (REFUSAL, True)
 
 
-def test_the_refusal_is_one_and_n_is_checked() -> None:
+def test_the_refusal_is_one() -> None:
     assert is_refusal(REFUSAL)
-    with pytest.raises(UsageError, match="n is 0; it must be at least 1"):
-        BestOfN(0)

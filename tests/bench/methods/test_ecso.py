@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecoalign_agent.bench.methods.ecso import ecso
+from ecoalign_agent.bench.methods.baselines import ecso
 from tests.bench.methods.scripted import Scripted, method_context
 from tests.bench.methods.test_asking import QUESTION, picture
 
