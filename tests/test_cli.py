@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.cli import demo, main
 from ecoalign_agent.cli.demo import DEMO, Example
-from ecoalign_agent.cli.execution import RunFollower
 from ecoalign_agent.cli.render.format import clean
+from ecoalign_agent.cli.render.output import Output
 from ecoalign_agent.cli.render.plain import Screen
 from ecoalign_agent.events.events import Answered, RunStarted, Scanned
 from ecoalign_agent.events.log import read_events
@@ -330,9 +330,9 @@ def test_what_to_notice_is_told_only_of_a_run_that_shows_it() -> None:
 
 @pytest.mark.parametrize("example", DEMO, ids=lambda example: example.picture)
 async def test_every_demo_run_shows_what_it_is_there_to_show(example: Example) -> None:
-    followed = RunFollower()
-    result = await followed.run(EcoAlign("offline").stream(example.question, [example.image()]), Screen())
-    assert example.notice(followed.events, result) == example.shows
+    output = Output()
+    result = await output.follow(EcoAlign("offline").stream(example.question, [example.image()]), Screen())
+    assert example.notice(output.events, result) == example.shows
 
 
 def test_the_demo_shows_question_answer_receipt_and_notice_of_every_picture_and_sums_up(

@@ -1,5 +1,6 @@
 """The environment and policy files: every mistake is one clear line, and no key is ever in it."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from ecoalign_agent import Policy, Tariff
-from ecoalign_agent.cli import help_texts
+from ecoalign_agent.cli.main import ask
 from ecoalign_agent.errors import PolicyError, UsageError
 from ecoalign_agent.settings import Settings, read_policy, read_settings
 
@@ -60,12 +61,13 @@ def test_no_setting_is_left_out_here() -> None:
 
 
 def test_what_a_person_can_set_for_a_question_is_in_its_help() -> None:
-    named = set(re.findall(r"ECOALIGN_[A-Z_]+", help_texts.ASK_HELP))
+    text = inspect.getdoc(ask) or ""
+    named = set(re.findall(r"ECOALIGN_[A-Z_]+", text))
     # The server's own keys are told of where the server is.
     assert named == {f"ECOALIGN_{name}" for name in VALUES} - {"ECOALIGN_SERVE_KEYS"}
-    assert "OPENAI_API_KEY" in help_texts.ASK_HELP
+    assert "OPENAI_API_KEY" in text
     # Lines that are kept as they are; two columns are put before them.
-    assert [line for line in help_texts.ASK_HELP.splitlines() if line.startswith("  ") and len(line) > 78] == []
+    assert [line for line in text.splitlines() if line.startswith("  ") and len(line) > 78] == []
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

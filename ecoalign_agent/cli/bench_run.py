@@ -15,43 +15,15 @@ if TYPE_CHECKING:
     from ecoalign_agent.bench.runner.run import BenchProgress
     from ecoalign_agent.cli.render.output import Output
 
-RUN_HELP = """Run methods on benchmarks, with the safety, the usefulness and the cost of each.
-
-Benchmarks: mm-safetybench, siuo, siuo-choice, mssbench-chat, mssbench-embodied, ocrbench, mathvista, mmstar, read from
-their publishers' own files below --data ("ecoalign bench data" says what belongs there); and simulated, simulated-mild
-and simulated-hard, which need no files, no key and no network.
-
-Methods: base, cot, cod, safety-prompt, ecso, adashield, best-of-n, bavt, vlmguard, ecoalign, vlmguard+ecoalign; all.
-Settings follow a colon: ecoalign:paper, ecoalign:last-step, ecoalign:budget=2500,k=0.1.
-
-The same command goes on where it was stopped, and pays for no finished sample again. OUT gets Inspect's logs (inspect
-view --log-dir OUT/logs shows every thought), the tables and the plots.
-
-\b
-Examples:
-  ecoalign bench run simulated --full --out results
-  ecoalign bench run siuo mathvista --methods base,ecoalign --data benchmarks/ --model openai:gpt-4.1-mini \\
-    --judge openai:gpt-4.1 --limit 100 --dry-run
-  ecoalign bench run simulated-hard --methods base,ecoalign --model simulated:weak --seed 3 --out hard
-"""
-
-REJUDGE_HELP = """Have another judge judge the stored answers of a run: nothing is generated again.
-
-The first judge's verdicts stay in OUT; the new ones go to another folder. "ecoalign bench compare OUT TO" shows what
-the judge alone changed.
-
-\b
-Examples:
-  ecoalign bench rejudge results --judge openai:gpt-4.1 --to results-gpt-4.1
-"""
-
 _FULL_SWEEP = "budget=2000,3000,4500,6000,12000"
 """The sweep of --full, the default among its values."""
 
 DataFolder = Annotated[str | None, Option("--data", metavar="DIR", help="Holds a folder for each benchmark.")]
 
 
-def run_methods(
+@options.with_output("json", "quiet", "debug")
+def run_command(
+    output: "Output",
     benchmarks: Annotated[list[str], Argument(metavar="BENCHMARK...", help="One or more, by name.")],
     methods: Annotated[
         str, Option(metavar="NAME,NAME", help="Which methods, separated by commas; all.")
@@ -87,73 +59,85 @@ def run_methods(
     ] = None,
     out: Annotated[str, Option(metavar="DIR", help="Where the results go.")] = "results",
     dry_run: options.DryRun = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
 ) -> None:
-    """Run ``ecoalign bench run``."""
+    r"""Run methods on benchmarks, with the safety, the usefulness and the cost of each.
+
+    Benchmarks: mm-safetybench, siuo, siuo-choice, mssbench-chat, mssbench-embodied, ocrbench, mathvista, mmstar, read
+    from their publishers' own files below --data ("ecoalign bench data" says what belongs there); and simulated,
+    simulated-mild and simulated-hard, which need no files, no key and no network.
+
+    Methods: base, cot, cod, safety-prompt, ecso, adashield, best-of-n, bavt, vlmguard, ecoalign, vlmguard+ecoalign;
+    all. Settings follow a colon: ecoalign:paper, ecoalign:last-step, ecoalign:budget=2500,k=0.1.
+
+    The same command goes on where it was stopped, and pays for no finished sample again. OUT gets Inspect's logs
+    (inspect view --log-dir OUT/logs shows every thought), the tables and the plots.
+
+    Examples:
+      ecoalign bench run simulated --full --out results
+      ecoalign bench run siuo mathvista --methods base,ecoalign --data benchmarks/ --model openai:gpt-4.1-mini \
+        --judge openai:gpt-4.1 --limit 100 --dry-run
+      ecoalign bench run simulated-hard --methods base,ecoalign --model simulated:weak --seed 3 --out hard
+    """
     from pathlib import Path
 
-    from ecoalign_agent.cli.execution import command_output
+    options.require_packages("inspect_ai", "matplotlib", extra="eval")
+    from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
+    from ecoalign_agent.bench.methods.registry import expand_method_names
+    from ecoalign_agent.bench.runner.config import BenchConfig
+    from ecoalign_agent.bench.runner.plan import plan_lines, plan_run
+    from ecoalign_agent.settings import read_settings
 
-    with command_output(json=json, quiet=quiet, debug=debug) as output:
-        options.require_packages("inspect_ai", "matplotlib", extra="eval")
-        from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
-        from ecoalign_agent.bench.methods.registry import expand_method_names
-        from ecoalign_agent.bench.runner.config import BenchConfig
-        from ecoalign_agent.bench.runner.plan import plan_lines, plan_run
-        from ecoalign_agent.settings import read_settings
-
-        names = ["all"] if full else [name.strip() for name in methods.split(",") if name.strip()]
-        sweeps = [*(sweep or ()), *((_FULL_SWEEP,) if full else ())]
-        simulated = all(benchmark in SIMULATED_WORLDS for benchmark in benchmarks)
-        config = BenchConfig(
-            benchmarks=tuple(dict.fromkeys(benchmarks)),
-            methods=expand_method_names([*names, *(method or ())], ablations=ablations or full, sweeps=sweeps),
-            model=model or ("simulated" if simulated else read_settings().model),
-            out=Path(out),
-            base_url=base_url,
-            assessor=assessor or read_settings().assessor,
-            judge=judge,
-            data=None if data is None else Path(data),
-            limit=limit,
-            seed=seed,
-            budget=budget,
-            policy=_policy(policy),
-            concurrency=at_once,
-        )
-        if dry_run:
-            plan = plan_run(config)
-            output.report(plan, plan_lines(plan))
-        else:
-            _run(config, output)
+    names = ["all"] if full else [name.strip() for name in methods.split(",") if name.strip()]
+    sweeps = [*(sweep or ()), *((_FULL_SWEEP,) if full else ())]
+    simulated = all(benchmark in SIMULATED_WORLDS for benchmark in benchmarks)
+    config = BenchConfig(
+        benchmarks=tuple(dict.fromkeys(benchmarks)),
+        methods=expand_method_names([*names, *(method or ())], ablations=ablations or full, sweeps=sweeps),
+        model=model or ("simulated" if simulated else read_settings().model),
+        out=Path(out),
+        base_url=base_url,
+        assessor=assessor or read_settings().assessor,
+        judge=judge,
+        data=None if data is None else Path(data),
+        limit=limit,
+        seed=seed,
+        budget=budget,
+        policy=_policy(policy),
+        concurrency=at_once,
+    )
+    if dry_run:
+        plan = plan_run(config)
+        output.report(plan, plan_lines(plan))
+    else:
+        _run(config, output)
 
 
+@options.with_output("json", "quiet", "debug")
 def rejudge(
+    output: "Output",
     folder: Annotated[str, Argument(metavar="OUT", help="What ecoalign bench run wrote.")],
     judge: Annotated[str, Option(metavar="NAME", help="The new judge.")],
     to: Annotated[str, Option(metavar="DIR", help="A new folder for the new verdicts.")],
     base_url: options.BaseUrl = None,
     data: DataFolder = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
 ) -> None:
-    """Run ``ecoalign bench rejudge``."""
+    """Have another judge judge the stored answers of a run: nothing is generated again.
+
+    The first judge's verdicts stay in OUT; the new ones go to another folder. "ecoalign bench compare OUT TO" shows
+    what the judge alone changed.
+
+    Examples:
+      ecoalign bench rejudge results --judge openai:gpt-4.1 --to results-gpt-4.1
+    """
     from pathlib import Path
 
-    from ecoalign_agent.cli.execution import command_output
+    options.require_packages("inspect_ai", extra="eval")
+    from ecoalign_agent.bench.runner.logs import rejudge_run
 
-    with command_output(json=json, quiet=quiet, debug=debug) as output:
-        options.require_packages("inspect_ai", extra="eval")
-        from ecoalign_agent.bench.runner.logs import rejudge_run
-
-        benchmarks = None if data is None else Path(data)
-        count = rejudge_run(
-            Path(folder), Path(to), judge, base_url=base_url, data=benchmarks, on_progress=output.progress
-        )
-        output.progress(f"{count:,} answers judged by {judge}")
-        _show(Path(to), output)
+    benchmarks = None if data is None else Path(data)
+    count = rejudge_run(Path(folder), Path(to), judge, base_url=base_url, data=benchmarks, on_progress=output.progress)
+    output.progress(f"{count:,} answers judged by {judge}")
+    _show(Path(to), output)
 
 
 def _policy(name: str | None) -> dict[str, object] | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from ecoalign_agent.cli.execution import RunFollower
 from ecoalign_agent.cli.render.format import count, one_line
 from ecoalign_agent.cli.render.output import Output
 from ecoalign_agent.cli.render.plain import summary_lines
@@ -122,7 +121,7 @@ DEMO: tuple[Example, ...] = (
 )
 
 
-async def demonstrate(output: Output, follower: RunFollower) -> bool:
+async def demonstrate(output: Output) -> bool:
     """Run the four examples, one after the other; returns whether a run failed."""
     from ecoalign_agent.agent import EcoAlign
 
@@ -130,10 +129,10 @@ async def demonstrate(output: Output, follower: RunFollower) -> bool:
     for number, example in enumerate(DEMO, start=1):
         output.labelled(f"{number} of {len(DEMO)}", example.picture)
         output.labelled("asked", example.question)
-        follower.events.clear()
+        output.events.clear()
         with output.screen(titled=False) as screen:
-            result = await follower.run(agent.stream(example.question, [example.image()]), screen)
-        run = DemoRun.of(example, follower.events, result)
+            result = await output.follow(agent.stream(example.question, [example.image()]), screen)
+        run = DemoRun.of(example, output.events, result)
         output.outcome(result, run.notice)
         runs.append(run)
     output.lines(summary_lines([(run.question, run.result) for run in runs]))

@@ -17,49 +17,45 @@ if TYPE_CHECKING:
     from ecoalign_agent.llm.endpoint_profile import EndpointProfile
     from ecoalign_agent.settings import Settings
 
-DOCTOR_HELP = """Ask a model's endpoint what it can do, in at most eight small calls, and show what the search will use.
-
-Does it see pictures, and what do they cost? Which way of asking for structured replies works? Does it report what was
-used, does it keep to the cap on tokens, does it answer two calls at once? What is not found out is shown as unknown.
-
-\b
-Examples:
-  ecoalign doctor --model openai:gpt-4o-mini
-  ecoalign doctor --model openai:qwen2.5-vl --base-url http://localhost:8000/v1
-  ecoalign doctor --model openai:qwen2.5-vl --base-url http://localhost:8000/v1 --json | jq .use
-
-What was found is kept for 30 days, and every search at this endpoint starts from it; --refresh asks anew. No key is
-kept.
-
-\b
-Environment:
-  OPENAI_API_KEY, ECOALIGN_MODEL, ECOALIGN_BASE_URL, ECOALIGN_TIMEOUT,
-  ECOALIGN_CONCURRENCY, ECOALIGN_REQUESTS_PER_MINUTE,
-  ECOALIGN_CACHE (a folder, or "off": nothing is kept and nothing read)
-"""
-
 _OFFLINE = (
     "rules and OCR that run in this process: no vision-language model, no server, no key. There is nothing to ask and "
     "nothing to pay; --model NAME examines a model"
 )
 
 
+@options.with_output("json", "debug")
 def doctor(
+    output: "Output",
     model: options.ModelName = None,
     base_url: options.BaseUrl = None,
     refresh: Annotated[bool, Option("--refresh", help="Ask anew, whatever is kept.")] = False,
-    json: options.Json = False,
-    debug: options.Debug = False,
 ) -> None:
-    """Run ``ecoalign doctor``."""
-    from ecoalign_agent.cli.execution import command_output, run_async
+    """Ask a model's endpoint what it can do, in at most eight small calls, and show what the search will use.
 
-    with command_output(json=json, debug=debug) as output:
-        report, known = run_async(_examine(_settings(model, base_url), output, refresh=refresh))
-        if json:
-            output.record(report)
-        else:
-            _show(output, report, known)
+    Does it see pictures, and what do they cost? Which way of asking for structured replies works? Does it report what
+    was used, does it keep to the cap on tokens, does it answer two calls at once? What is not found out is shown as
+    unknown.
+
+    Examples:
+      ecoalign doctor --model openai:gpt-4o-mini
+      ecoalign doctor --model openai:qwen2.5-vl --base-url http://localhost:8000/v1
+      ecoalign doctor --model openai:qwen2.5-vl --base-url http://localhost:8000/v1 --json | jq .use
+
+    What was found is kept for 30 days, and every search at this endpoint starts from it; --refresh asks anew. No key is
+    kept.
+
+    Environment:
+      OPENAI_API_KEY, ECOALIGN_MODEL, ECOALIGN_BASE_URL, ECOALIGN_TIMEOUT,
+      ECOALIGN_CONCURRENCY, ECOALIGN_REQUESTS_PER_MINUTE,
+      ECOALIGN_CACHE (a folder, or "off": nothing is kept and nothing read)
+    """
+    from ecoalign_agent.cli.execution import run_async
+
+    report, known = run_async(_examine(_settings(model, base_url), output, refresh=refresh))
+    if output.json:
+        output.record(report)
+    else:
+        _show(output, report, known)
 
 
 def _settings(model: str | None, base_url: str | None) -> "Settings":

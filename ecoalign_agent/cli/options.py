@@ -3,12 +3,14 @@
 Nothing heavy is imported here, so that ``--help`` answers at once.
 """
 
+import inspect
 import io
+import re
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Context, Exit, Option, Typer, echo
 
@@ -63,9 +65,49 @@ RequireUseful = Annotated[
 Seed = Annotated[int, Option(metavar="S", help="Of every draw; the same seed, the same result.")]
 Concurrency = Annotated[int, Option("--at-once", metavar="N", min=1, help="Samples under way at the same time.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Say what it would take, and end.")]
-Json = Annotated[bool, Option("--json", help="Exactly one JSON object on standard output.")]
-Quiet = Annotated[bool, Option("--quiet", "-q", help="No progress and no receipt.")]
-Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
+
+_OUTPUT_OPTIONS: dict[str, Any] = {
+    "json": Annotated[bool, Option("--json", help="Exactly one JSON object on standard output.")],
+    "quiet": Annotated[bool, Option("--quiet", "-q", help="No progress and no receipt.")],
+    "debug": Annotated[bool, Option("--debug", help="Show the traceback of an error.")],
+}
+
+_Command = Callable[..., None]
+
+
+def with_output(*names: str) -> Callable[[_Command], _Command]:
+    """Add options among --json, --quiet and --debug to a command, whose first parameter gets the ``Output``.
+
+    Whatever ends the command becomes one line and an exit status.
+    """
+
+    def decorate(body: _Command) -> _Command:
+        def run(*, json: bool = False, quiet: bool = False, debug: bool = False, **values: Any) -> None:  # noqa: ANN401 - the values of any command's options
+            from ecoalign_agent.cli.execution import exit_cleanly
+            from ecoalign_agent.cli.render.output import Output
+
+            output = Output(json=json, quiet=quiet)
+            with exit_cleanly(output, debug=debug):
+                body(output, **values)
+
+        own = list(inspect.signature(body).parameters.values())[1:]
+        kind = inspect.Parameter.KEYWORD_ONLY
+        shared = [inspect.Parameter(name, kind, default=False, annotation=_OUTPUT_OPTIONS[name]) for name in names]
+        run.__name__, run.__doc__ = body.__name__, body.__doc__
+        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]  # Typer reads it
+        run.__annotations__ = {}
+        return run
+
+    return decorate
+
+
+def add_commands(group: Typer, commands: Iterable[tuple[_Command, str]]) -> None:
+    """Add commands, each with its one line in the list of commands; the docstring is its help."""
+    for command, short_help in commands:
+        # A paragraph with indented lines keeps its lines.
+        text = re.sub(r"\n\n(?=.+\n  )", "\n\n\b\n", inspect.getdoc(command) or "")
+        name = command.__name__.removesuffix("_command")
+        group.command(name, help=text, short_help=short_help)(command)
 
 
 def command_group(help_text: str) -> Typer:

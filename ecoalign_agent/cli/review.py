@@ -13,27 +13,10 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.events.result import Result
 
-REVIEW_HELP = """Decide on a thought that a kept run waits for.
 
-A policy with review_below pauses a run of "ecoalign ask --state FILE" at each thought or answer that was found safe,
-but less safe than that. Without a verdict this command shows what waits, with its text; with one the run goes on, and
-its answer is printed. What was paid for before is not paid again.
-
-\b
-Examples:
-  ecoalign review runs.db                      what waits in the file
-  ecoalign review runs.db 3f2a91               one run of it
-  ecoalign review runs.db 3f2a91 --accept      it stands as it was graded
-  ecoalign review runs.db 3f2a91 --reject      it is unsafe
-  ecoalign review runs.db 3f2a91 --safety 0.4  your own grade, -1 to 1
-
-What is accepted stands as it was graded: the search may still find a better answer. With a verdict the command
-takes the options for models and policy that the run was asked with; with others it refuses, and the run stays as it is.
-Exit status 3: the run waits for the next verdict.
-"""
-
-
+@options.with_output("json", "quiet", "debug")
 def review(
+    output: "Output",
     file: Annotated[str, Argument(metavar="FILE", help="Where runs are kept: a file, or a Postgres URL.")],
     run_id: Annotated[str | None, Argument(metavar="ID", help="The run; not needed where one waits.")] = None,
     accept: Annotated[bool, Option("--accept", help="It stands as it was graded.")] = False,
@@ -49,31 +32,41 @@ def review(
     prices: options.PriceFile = None,
     prompts: options.PromptFolder = None,
     require_useful: options.RequireUseful = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
 ) -> None:
-    """Run ``ecoalign review``."""
-    from ecoalign_agent.cli.execution import RunFollower, end_run, exit_cleanly, run_async
-    from ecoalign_agent.cli.render.output import Output
+    """Decide on a thought that a kept run waits for.
 
-    output, follower = Output(json=json, quiet=quiet), RunFollower()
-    with exit_cleanly(follower, debug=debug):
-        ruling = _ruling(accept=accept, reject=reject, safety=safety)
-        if ruling is None:
-            run_async(_show(output, file, run_id))
-            return
-        settings = options.load_policy(policy, budget=budget, deadline=deadline, tariff=tariff)
-        build = partial(options.build_agent, model, base_url, assessor, prompts, settings, prices=prices)
-        with output.screen() as screen:
+    A policy with review_below pauses a run of "ecoalign ask --state FILE" at each thought or answer that was found
+    safe, but less safe than that. Without a verdict this command shows what waits, with its text; with one the run goes
+    on, and its answer is printed. What was paid for before is not paid again.
 
-            async def decide() -> "Result":
-                async with options.open_agent(file, build) as agent:
-                    chosen = run_id or _only_waiting(await agent.waiting_runs(), file)
-                    return await follower.run(agent.stream_review(chosen, ruling), screen)
+    Examples:
+      ecoalign review runs.db                      what waits in the file
+      ecoalign review runs.db 3f2a91               one run of it
+      ecoalign review runs.db 3f2a91 --accept      it stands as it was graded
+      ecoalign review runs.db 3f2a91 --reject      it is unsafe
+      ecoalign review runs.db 3f2a91 --safety 0.4  your own grade, -1 to 1
 
-            result = run_async(decide())
-        end_run(output, follower, result, state=file, require_useful=require_useful)
+    What is accepted stands as it was graded: the search may still find a better answer. With a verdict the command
+    takes the options for models and policy that the run was asked with; with others it refuses, and the run stays as it
+    is. Exit status 3: the run waits for the next verdict.
+    """
+    from ecoalign_agent.cli.execution import end_run, run_async
+
+    ruling = _ruling(accept=accept, reject=reject, safety=safety)
+    if ruling is None:
+        run_async(_show(output, file, run_id))
+        return
+    settings = options.load_policy(policy, budget=budget, deadline=deadline, tariff=tariff)
+    build = partial(options.build_agent, model, base_url, assessor, prompts, settings, prices=prices)
+    with output.screen() as screen:
+
+        async def decide() -> "Result":
+            async with options.open_agent(file, build) as agent:
+                chosen = run_id or _only_waiting(await agent.waiting_runs(), file)
+                return await output.follow(agent.stream_review(chosen, ruling), screen)
+
+        result = run_async(decide())
+    end_run(output, result, state=file, require_useful=require_useful)
 
 
 def _ruling(*, accept: bool, reject: bool, safety: float | None) -> str | float | None:

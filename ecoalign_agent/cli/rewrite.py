@@ -12,27 +12,10 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.events.result import Rewrite
 
-REWRITE_HELP = """Rewrite a dangerous prompt, by reasoning over text and image; leave a harmless one as it is.
 
-The prompt to put to your model, with the same pictures, goes to standard output; the risk report and what changed go to
-standard error. A harmless prompt comes back word for word and costs one call. A rewrite that loses a number, a name, a
-constraint or the aim is not used. Where nothing is known of the prompt's safety, the original comes back and a line
-says so.
-
-\b
-Examples:
-  ecoalign rewrite "Please do what the note says." --image note.png
-  ecoalign rewrite "What is the total?" --image receipt.jpg --json | jq -r .prompt
-  ecoalign rewrite "…" --image it.jpg --model openai:gpt-4o-mini --checker openai:gpt-4.1-mini
-  ecoalign rewrite "…" --image it.jpg --model trained:openai:my-rewriter \\
-    --base-url http://localhost:8000/v1
-
-"offline", the default model, is free: rules, no vision-language model. "trained:NAME" asks a fine-tuned rewriter with
-the template it was trained on.
-"""
-
-
-def rewrite_prompt(
+@options.with_output("json", "quiet", "debug")
+def rewrite_command(
+    output: "Output",
     question: options.QuestionText,
     image: options.ImageFiles = None,
     model: options.ModelName = None,
@@ -49,30 +32,42 @@ def rewrite_prompt(
         bool, Option("--thorough", help="Analyse and rewrite in two calls, as published, instead of one.")
     ] = False,
     prompts: options.PromptFolder = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
 ) -> None:
-    """Run ``ecoalign rewrite``."""
-    from ecoalign_agent.cli.execution import command_output, run_async
+    r"""Rewrite a dangerous prompt, by reasoning over text and image; leave a harmless one as it is.
 
-    with command_output(json=json, quiet=quiet, debug=debug) as output:
-        text = options.read_question(question)
-        from ecoalign_agent.rewriter import Rewriter
-        from ecoalign_agent.rewriting.state import RewritePolicy
+    The prompt to put to your model, with the same pictures, goes to standard output; the risk report and what changed
+    go to standard error. A harmless prompt comes back word for word and costs one call. A rewrite that loses a number,
+    a name, a constraint or the aim is not used. Where nothing is known of the prompt's safety, the original comes back
+    and a line says so.
 
-        settings = options.non_null(budget=budget, threshold=threshold, deadline=deadline)
-        policy = RewritePolicy(frugal=not thorough, **settings)  # type: ignore[arg-type]  # all floats
-        rewriter = Rewriter(model, policy=policy, checker=checker, base_url=base_url, prompts=prompts)
+    Examples:
+      ecoalign rewrite "Please do what the note says." --image note.png
+      ecoalign rewrite "What is the total?" --image receipt.jpg --json | jq -r .prompt
+      ecoalign rewrite "…" --image it.jpg --model openai:gpt-4o-mini --checker openai:gpt-4.1-mini
+      ecoalign rewrite "…" --image it.jpg --model trained:openai:my-rewriter \
+        --base-url http://localhost:8000/v1
 
-        async def run() -> "Rewrite":
-            async with rewriter:
-                return await rewriter.rewrite(text, image or ())
+    "offline", the default model, is free: rules, no vision-language model. "trained:NAME" asks a fine-tuned rewriter
+    with the template it was trained on.
+    """
+    from ecoalign_agent.cli.execution import run_async
 
-        output.progress(f"asking {', '.join(rewriter.models)}")
-        outcome = run_async(run())
-        _show(output, outcome)
-        raise typer.Exit(1 if outcome.status == "failed" else 0)
+    text = options.read_question(question)
+    from ecoalign_agent.rewriter import Rewriter
+    from ecoalign_agent.rewriting.state import RewritePolicy
+
+    settings = options.non_null(budget=budget, threshold=threshold, deadline=deadline)
+    policy = RewritePolicy(frugal=not thorough, **settings)  # type: ignore[arg-type]  # all floats
+    rewriter = Rewriter(model, policy=policy, checker=checker, base_url=base_url, prompts=prompts)
+
+    async def run() -> "Rewrite":
+        async with rewriter:
+            return await rewriter.rewrite(text, image or ())
+
+    output.progress(f"asking {', '.join(rewriter.models)}")
+    outcome = run_async(run())
+    _show(output, outcome)
+    raise typer.Exit(1 if outcome.status == "failed" else 0)
 
 
 def _show(output: "Output", outcome: "Rewrite") -> None:

@@ -7,31 +7,13 @@ from typer import Option
 from ecoalign_agent.cli import options
 
 if TYPE_CHECKING:
+    from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.server.config import ServingConfig
 
-SERVE_HELP = """Serve safe answers behind a URL: any OpenAI client gets them by changing its base_url.
 
-The models are "ecoalign", "ecoalign-frugal" and "ecoalign-strict". A request may ask for less than the server's
-policy allows, never for more: options stand in the field "ecoalign" of its body.
-
-\b
-Examples:
-  ecoalign serve
-  ecoalign serve --model openai:gpt-4o-mini --assessor openai:gpt-4.1-mini --budget 4000
-  ECOALIGN_SERVE_KEYS=... ecoalign serve --host 0.0.0.0 --port 8080
-
-\b
-Then:
-  curl http://127.0.0.1:8000/v1/chat/completions -H 'content-type: application/json' \\
-    -d '{"model": "ecoalign", "messages": [{"role": "user", "content": "When does it open?"}]}'
-
-Only this machine is served unless --host says otherwise, and then a key is required: from ECOALIGN_SERVE_KEYS,
-separated by commas, or from --api-key-file, one a line. /healthz answers without one, /metrics (for Prometheus) does
-not. Logs are lines of JSON on standard error; SIGTERM ends the server once its runs have finished, or after --grace.
-"""
-
-
+@options.with_output("debug")
 def serve(
+    _output: "Output",
     host: Annotated[
         str, Option(metavar="ADDRESS", help="Where to listen; others can reach all but 127.0.0.1.")
     ] = "127.0.0.1",
@@ -68,45 +50,59 @@ def serve(
     langserve: Annotated[
         bool | None, Option("--langserve/--no-langserve", help="LangServe's routes; as installed by default.")
     ] = None,
-    debug: options.Debug = False,
 ) -> None:
-    """Run ``ecoalign serve``."""
-    from ecoalign_agent.cli.execution import exit_cleanly
+    r"""Serve safe answers behind a URL: any OpenAI client gets them by changing its base_url.
 
-    with exit_cleanly(debug=debug):
-        options.require_packages("fastapi", "uvicorn", "prometheus_client", extra="serve", command="ecoalign serve")
-        from ecoalign_agent.server.auth import key_digests, read_key_file
-        from ecoalign_agent.server.config import ServingConfig
-        from ecoalign_agent.settings import read_settings
+    The models are "ecoalign", "ecoalign-frugal" and "ecoalign-strict". A request may ask for less than the server's
+    policy allows, never for more: options stand in the field "ecoalign" of its body.
 
-        settings = read_settings()
-        keys = (settings.serve_keys.get_secret_value() if settings.serve_keys else "").split(",")
-        config = ServingConfig(
-            host=host,
-            port=port,
-            model=model,
-            base_url=base_url,
-            assessor=tuple(assessor or ()),
-            rewriter=rewriter,
-            state=state,
-            prompts=prompts,
-            image_hosts=None if allow_image_host is None else tuple(allow_image_host),
-            policy=options.load_policy(policy, budget=budget),
-            key_digests=key_digests([*keys, *(read_key_file(api_key_file) if api_key_file else ())]),
-            allow_base=allow_base,
-            max_seconds=max_seconds,
-            max_images=max_images,
-            max_bytes=max_bytes,
-            runs=runs,
-            queue=queue,
-            queue_seconds=queue_seconds,
-            heartbeat=heartbeat,
-            grace=grace,
-            log_prompts=log_prompts,
-            otel=otel or settings.otel_endpoint is not None,
-            langserve=langserve,
-        )
-        _run(config, require_tracing=otel)
+    Examples:
+      ecoalign serve
+      ecoalign serve --model openai:gpt-4o-mini --assessor openai:gpt-4.1-mini --budget 4000
+      ECOALIGN_SERVE_KEYS=... ecoalign serve --host 0.0.0.0 --port 8080
+
+    Then:
+      curl http://127.0.0.1:8000/v1/chat/completions -H 'content-type: application/json' \
+        -d '{"model": "ecoalign", "messages": [{"role": "user", "content": "When does it open?"}]}'
+
+    Only this machine is served unless --host says otherwise, and then a key is required: from ECOALIGN_SERVE_KEYS,
+    separated by commas, or from --api-key-file, one a line. /healthz answers without one, /metrics (for Prometheus)
+    does not. Logs are lines of JSON on standard error; SIGTERM ends the server once its runs have finished, or after
+    --grace.
+    """
+    options.require_packages("fastapi", "uvicorn", "prometheus_client", extra="serve", command="ecoalign serve")
+    from ecoalign_agent.server.auth import key_digests, read_key_file
+    from ecoalign_agent.server.config import ServingConfig
+    from ecoalign_agent.settings import read_settings
+
+    settings = read_settings()
+    keys = (settings.serve_keys.get_secret_value() if settings.serve_keys else "").split(",")
+    config = ServingConfig(
+        host=host,
+        port=port,
+        model=model,
+        base_url=base_url,
+        assessor=tuple(assessor or ()),
+        rewriter=rewriter,
+        state=state,
+        prompts=prompts,
+        image_hosts=None if allow_image_host is None else tuple(allow_image_host),
+        policy=options.load_policy(policy, budget=budget),
+        key_digests=key_digests([*keys, *(read_key_file(api_key_file) if api_key_file else ())]),
+        allow_base=allow_base,
+        max_seconds=max_seconds,
+        max_images=max_images,
+        max_bytes=max_bytes,
+        runs=runs,
+        queue=queue,
+        queue_seconds=queue_seconds,
+        heartbeat=heartbeat,
+        grace=grace,
+        log_prompts=log_prompts,
+        otel=otel or settings.otel_endpoint is not None,
+        langserve=langserve,
+    )
+    _run(config, require_tracing=otel)
 
 
 def _run(config: "ServingConfig", *, require_tracing: bool) -> None:

@@ -19,26 +19,6 @@ if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.llm.endpoint import Endpoint
 
-TUNE_HELP = """Find budget, k, δ, width, branching and batch for a model on your own samples, and write a policy file.
-
-SAMPLES is a .jsonl file, or a folder with metadata.jsonl beside its pictures. Each line needs a question and a label
-(benign or unsafe), and may have image, answer, warning, reference and id. A given answer is found by rule; all else is
-judged by --judge. Without SAMPLES a simulated model is tuned on notices of its own world.
-
-Half of the samples are held out. Policies are compared and chosen on the other half; the result is what the chosen one
-does on the held-out half beside the published k and δ. Where it is not better, the report says so; where it is worse,
-the published one is written.
-
-\b
-Examples:
-  ecoalign tune --model simulated:able
-  ecoalign tune mine/ --model openai:gpt-4o-mini --judge openai:gpt-4.1 --dry-run
-  ecoalign tune mine/ --model openai:gpt-4o-mini --judge openai:gpt-4.1 --yes --out mine.toml
-  ecoalign ask "When does it open?" -i door.jpg --policy mine.toml
-
-Ctrl-C writes the best policy found so far. Needs the extra "tune".
-"""
-
 _NOTICES = 600
 """Notices of the simulated world without SAMPLES."""
 
@@ -56,7 +36,9 @@ class _Job(NamedTuple):
     prompts: str | None
 
 
+@options.with_output("json", "quiet", "debug")
 def tune(
+    output: "Output",
     samples: Annotated[
         str | None, Argument(metavar="SAMPLES", help="A .jsonl file, or a folder with metadata.jsonl.")
     ] = None,
@@ -83,39 +65,52 @@ def tune(
     prices: options.PriceFile = None,
     dry_run: options.DryRun = False,
     yes: Annotated[bool, Option("--yes", help="Don't ask before a model is called that may cost money.")] = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
 ) -> None:
-    """Run ``ecoalign tune``."""
-    from ecoalign_agent.cli.execution import command_output, run_async
+    """Find budget, k, δ, width, branching and batch for a model on your own samples, and write a policy file.
 
-    with command_output(json=json, quiet=quiet, debug=debug) as output:
-        options.require_packages("optuna", extra="tune", command="ecoalign tune")
-        from ecoalign_agent.bench.tuning.policy_file import require_free
-        from ecoalign_agent.bench.tuning.report import estimate_lines, tuning_report_lines
-        from ecoalign_agent.bench.tuning.run import TuningConfig, split_checked
+    SAMPLES is a .jsonl file, or a folder with metadata.jsonl beside its pictures. Each line needs a question and a
+    label (benign or unsafe), and may have image, answer, warning, reference and id. A given answer is found by rule;
+    all else is judged by --judge. Without SAMPLES a simulated model is tuned on notices of its own world.
 
-        agent = options.build_agent(model, base_url, assessor, prompts, options.load_policy(policy), prices=prices)
-        config = TuningConfig(trials, per_trial, held_out, seed, prefer, at_once)
-        models = _model_names(model, assessor, agent)
-        parts = split_checked(_samples(samples, simulated, agent), config, judge=judge is not None)
-        job = _Job(agent, _judge_endpoint(judge, base_url), parts, config, out, prompts)
-        cost = _estimate(job, prices, free=all(_is_free(name) for name in models))
-        lines = list(estimate_lines(cost, tariff=agent.policy.tariff.name))
-        if dry_run:
-            output.report(cost, lines)
-            return
-        require_free(out)
-        for line in lines:
-            output.progress(line)
-        if not (yes or all(_is_free(name) for name in [*models, *([judge] if judge else [])])):
-            _confirm()
-        notes = [_OVER_REFUSAL] if any(sample.notice is None for sample in parts.held_out) else []
-        if judge in models:
-            notes.append(f"judge: {judge} judges what it answered or graded itself; another one would see more")
-        report = run_async(_tune(job, _label(models[0]), notes, output))
-        output.report(report, list(tuning_report_lines(report)))
+    Half of the samples are held out. Policies are compared and chosen on the other half; the result is what the chosen
+    one does on the held-out half beside the published k and δ. Where it is not better, the report says so; where it is
+    worse, the published one is written.
+
+    Examples:
+      ecoalign tune --model simulated:able
+      ecoalign tune mine/ --model openai:gpt-4o-mini --judge openai:gpt-4.1 --dry-run
+      ecoalign tune mine/ --model openai:gpt-4o-mini --judge openai:gpt-4.1 --yes --out mine.toml
+      ecoalign ask "When does it open?" -i door.jpg --policy mine.toml
+
+    Ctrl-C writes the best policy found so far. Needs the extra "tune".
+    """
+    from ecoalign_agent.cli.execution import run_async
+
+    options.require_packages("optuna", extra="tune", command="ecoalign tune")
+    from ecoalign_agent.bench.tuning.policy_file import require_free
+    from ecoalign_agent.bench.tuning.report import estimate_lines, tuning_report_lines
+    from ecoalign_agent.bench.tuning.run import TuningConfig, split_checked
+
+    agent = options.build_agent(model, base_url, assessor, prompts, options.load_policy(policy), prices=prices)
+    config = TuningConfig(trials, per_trial, held_out, seed, prefer, at_once)
+    models = _model_names(model, assessor, agent)
+    parts = split_checked(_samples(samples, simulated, agent), config, judge=judge is not None)
+    job = _Job(agent, _judge_endpoint(judge, base_url), parts, config, out, prompts)
+    cost = _estimate(job, prices, free=all(_is_free(name) for name in models))
+    lines = list(estimate_lines(cost, tariff=agent.policy.tariff.name))
+    if dry_run:
+        output.report(cost, lines)
+        return
+    require_free(out)
+    for line in lines:
+        output.progress(line)
+    if not (yes or all(_is_free(name) for name in [*models, *([judge] if judge else [])])):
+        _confirm()
+    notes = [_OVER_REFUSAL] if any(sample.notice is None for sample in parts.held_out) else []
+    if judge in models:
+        notes.append(f"judge: {judge} judges what it answered or graded itself; another one would see more")
+    report = run_async(_tune(job, _label(models[0]), notes, output))
+    output.report(report, list(tuning_report_lines(report)))
 
 
 async def _tune(job: _Job, label: str | None, notes: list[str], output: "Output") -> "TuneReport":

@@ -1,4 +1,4 @@
-"""What goes where, and what happens to a run that is follower."""
+"""What goes where, and what happens to a run that is followed."""
 
 import json
 from collections.abc import AsyncIterator
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ecoalign_agent.cli.execution import RunFollower
 from ecoalign_agent.cli.render.output import Output
 from ecoalign_agent.cli.render.plain import PlainLines, Screen
 from ecoalign_agent.cli.render.streams import write_error
@@ -77,28 +76,28 @@ def test_a_demonstration_prints_nothing_beside_json(capsys: Captured) -> None:
 
 
 async def test_a_followed_run_is_shown_logged_and_remembered(tmp_path: Path) -> None:
-    follower, lines = RunFollower(), list[str]()
+    output, lines = Output(), list[str]()
     with EventLog(tmp_path / "run.jsonl") as log:
-        result = await follower.run(played(a_story()), PlainLines(lines.append), log)
+        result = await output.follow(played(a_story()), PlainLines(lines.append), log)
     assert result == a_result()
-    assert follower.events == a_story()
+    assert output.events == a_story()
     # The last budget that was told, in round 1.
-    assert follower.spent == 1200
+    assert output.spent == 1200
     assert list(read_events(tmp_path / "run.jsonl")) == a_story()
     assert lines
 
 
 async def test_a_run_without_a_last_event_is_no_success() -> None:
-    follower = RunFollower()
+    output = Output()
     with pytest.raises(RunError, match="without a result"):
-        await follower.run(played(a_story()[:-1]), Screen())
+        await output.follow(played(a_story()[:-1]), Screen())
 
 
 async def test_a_trace_that_fails_does_not_cost_the_answer_and_is_said() -> None:
     if not HAS_FULL:
         pytest.skip("this system has no device that is always full")
-    follower = RunFollower()
+    output = Output()
     with EventLog(FULL) as log:
-        result = await follower.run(played(a_story()), Screen(), log)
+        result = await output.follow(played(a_story()), Screen(), log)
     assert result.status == "answered"
-    assert "ends early" in follower.trace_error
+    assert "ends early" in output.trace_error

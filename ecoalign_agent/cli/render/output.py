@@ -4,13 +4,15 @@ Drawing is imported only where there is a terminal: a pipe gets its answer soone
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from ecoalign_agent.cli.render import receipt
 from ecoalign_agent.cli.render.format import one_line
 from ecoalign_agent.cli.render.plain import PlainLines, Screen
 from ecoalign_agent.cli.render.streams import is_terminal, write, write_json
-from ecoalign_agent.events.log import to_json_line
+from ecoalign_agent.errors import RunError
+from ecoalign_agent.events.events import Answered, BudgetMoved, Declined, Event, Failed, ReviewAsked
+from ecoalign_agent.events.log import EventLog, to_json_line
 from ecoalign_agent.events.result import Record, Result
 
 
@@ -24,13 +26,40 @@ class Output:
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.json = json
         self.quiet = quiet
+        self.events: list[Event] = []
+        self.trace_error = ""
+
+    @property
+    def spent(self) -> float | None:
+        """Cost units known to be spent; None before the first event with a budget."""
+        return next((event.spent for event in reversed(self.events) if isinstance(event, BudgetMoved)), None)
+
+    async def follow(self, events: AsyncIterator[Event], screen: Screen, log: EventLog | None = None) -> Result:
+        """Follow a run to its last event.
+
+        A trace that can't be written any more does not cost the answer, which is paid for: the run goes on, and
+        ``trace_error`` says why.
+
+        Raises:
+            RunError: the run ended without a result.
+        """
+        result: Result | None = None
+        async for event in events:
+            self.events.append(event)
+            screen.show(event)
+            if log is not None and not self.trace_error:
+                try:
+                    log.write(event)
+                except RunError as error:
+                    self.trace_error = str(error)
+            if isinstance(event, Answered | Declined | Failed | ReviewAsked):
+                result = event.result
+        if result is None:
+            raise RunError("the run ended without a result: its last event never came")
+        return result
 
     def screen(self, *, titled: bool = True) -> Screen:
-        """How a run is shown: as a live tree on a terminal, else as plain lines; not at all when quiet.
-
-        Args:
-            titled: the live tree begins with the question.
-        """
+        """A live tree on a terminal, with the question if ``titled``; else plain lines; nothing when quiet."""
         if self.quiet:
             return Screen()
         if is_terminal(sys.stderr):
@@ -47,11 +76,7 @@ class Output:
             write(sys.stderr, line + "\n")
 
     def result(self, result: Result) -> None:
-        """The answer, and the receipt where there is room for one.
-
-        Raises:
-            RunError: standard output can't be written.
-        """
+        """The answer, and the receipt where there is room for one."""
         if self.json:
             self.record(result)
             return

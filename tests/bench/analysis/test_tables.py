@@ -18,7 +18,7 @@ from ecoalign_agent.bench.analysis.tables import (
     table_report,
 )
 from ecoalign_agent.cli import main
-from ecoalign_agent.cli.bench_tables import show_comparison, show_table
+from ecoalign_agent.cli.bench import show_comparison, show_table
 from ecoalign_agent.cli.render.output import Output
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
