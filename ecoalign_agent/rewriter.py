@@ -38,7 +38,6 @@ class Rewriter:
         model: analyses and rewrites: a name as :class:`~ecoalign_agent.EcoAlign` takes it, a chat model object, or
             ``"trained:NAME"`` for a fine-tuned rewriter: the name of a model behind an endpoint, or a folder that
             ``ecoalign train`` wrote. None: ``ECOALIGN_MODEL``.
-        policy: budget, threshold, frugal or not, deadline.
         checker: checks a new question, by name or as an object. None: the model itself; a trained rewriter can't
             check, so without a checker only rules do, and every result says so.
         base_url: of an OpenAI-compatible server; holds for model and checker.
@@ -78,9 +77,7 @@ class Rewriter:
             prompts=prompts,
         )
         self.context = RewriteContext(calls, self.policy, ImageStore())
-        """Shared by the graph's nodes."""
         self.endpoints = list({id(called): called for called in (endpoint, check_endpoint)}.values())
-        """The endpoints it calls."""
         self._checkpointer = None if checkpointer is None else strict_checkpointer(checkpointer)
         self.graph = self._compiled()
         """The compiled LangGraph graph; put it into a parent graph as a node."""
@@ -93,11 +90,7 @@ class Rewriter:
     def bounded(self, *, budget: float | None = None, deadline: float | None = None) -> "Rewriter":
         """The same rewriter within tighter bounds: it shares endpoints, pictures and checkpoints with this one.
 
-        Closing it closes nothing: the connections are this rewriter's.
-
-        Args:
-            budget: cost units at the most; its own where that is less.
-            deadline: seconds at the most; its own where that is less.
+        Closing it closes nothing. ``budget`` in cost units and ``deadline`` in seconds hold where its own are not less.
 
         Raises:
             UsageError: a bound is out of range.
@@ -117,17 +110,15 @@ class Rewriter:
     async def rewrite(
         self, question: str, images: Sequence[PictureSource] = (), *, run_id: str | None = None
     ) -> Rewrite:
-        """Rewrite one question where it is dangerous.
+        """Rewrite one question where it is dangerous; ``prompt`` is always the one for the target model.
+
+        A run that could not be finished has the status ``failed`` or ``unknown`` and the original prompt.
 
         Args:
             question: at most 100 000 characters.
             images: paths, file contents, data URLs or PIL pictures.
             run_id: names the run and, with a checkpointer, its thread: 1 to 128 of A-Z, a-z, 0-9, _ and -; drawn when
                 None.
-
-        Returns:
-            The outcome; ``prompt`` is always the one for the target model. A run that could not be finished has the
-            status ``failed`` or ``unknown`` and the original prompt; it raises nothing.
 
         Raises:
             UsageError: the question or a picture can't be used; nothing was spent.
@@ -153,9 +144,6 @@ class Rewriter:
         The new question is in no event before its check. Leaving the iteration cancels the calls under way.
 
         Args:
-            question: as in :meth:`rewrite`.
-            images: as in :meth:`rewrite`.
-            run_id: as in :meth:`rewrite`.
             heartbeat: seconds, from 0.01 to 10, between signs of life while the run waits for a model.
 
         Raises:
@@ -197,7 +185,6 @@ class Rewriter:
 
 
 def _trained_model(name: str) -> str | BaseChatModel:
-    """The model behind ``trained:NAME``; a rewriter in a folder runs in this process."""
     if Path(name).is_dir():
         from ecoalign_agent.models.trained import LocalRewriter  # noqa: PLC0415 - an extra, and heavy
 

@@ -92,20 +92,19 @@ def check_node(context: RewriteContext) -> RewriteNode:
 
     async def check(state: RewriteState) -> dict[str, Any]:
         run, new_question = RewriteNodeRun(context, state), state["new_question"]
-        if (objection := _rule_objection(run, new_question)) is not None:
-            run.notes.append(f"{objection}: the original stands")
-            return run.update(rewrite_status="kept")
-        if not context.calls.has_check:
+        objection = _rule_objection(run, new_question)
+        if objection is None and not context.calls.has_check:
             run.notes.append("no model checked whether the new question serves the aim")
+        elif objection is None:
+            call = context.calls.check(run.question, await run.views(), new_question, run.report, meter=run.meter)
+            reply, status = await run.await_call(call)
+            if reply is None:
+                return run.update(rewrite_status=status)
+            objection = _model_objection(reply, run.report)
+        if objection is None:
             return run.update(rewrite_status="rewritten")
-        call = context.calls.check(run.question, await run.views(), new_question, run.report, meter=run.meter)
-        reply, status = await run.await_call(call)
-        if reply is None:
-            return run.update(rewrite_status=status)
-        if (objection := _model_objection(reply, run.report)) is not None:
-            run.notes.append(f"{objection}: the original stands")
-            return run.update(rewrite_status="kept")
-        return run.update(rewrite_status="rewritten")
+        run.notes.append(f"{objection}: the original stands")
+        return run.update(rewrite_status="kept")
 
     return check
 
@@ -142,10 +141,7 @@ RewriteGraph = StateGraph[RewriteState, None, RewriteInput, RewriteOutput]
 
 
 def build_rewrite_graph(context: RewriteContext) -> RewriteGraph:
-    """The uncompiled graph.
-
-    Source: VLMGuard-R1 at run time: x_T, x_I → A → x_T'; the check is ours.
-    """
+    """The uncompiled graph. Source: VLMGuard-R1 at run time, x_T, x_I → A → x_T'; the check is ours."""
     graph: RewriteGraph = StateGraph(RewriteState, input_schema=RewriteInput, output_schema=RewriteOutput)
     conclude: Any = conclude_node(context)
     graph.add_node("conclude", conclude)
@@ -155,17 +151,10 @@ def build_rewrite_graph(context: RewriteContext) -> RewriteGraph:
 
 
 def add_rewrite_nodes(graph: StateGraph[Any, None, Any, Any], context: RewriteContext, *, last: str) -> None:
-    """Add the nodes of a rewrite and every edge between them, from the start to ``last``.
-
-    Args:
-        graph: of a state that has all keys of ``RewriteState``.
-        context: shared by the nodes.
-        last: the node that concludes.
-    """
-    builders = {"analyse": analyse_node, "rewrite": rewrite_node, "check": check_node}
-    nodes: dict[str, Any] = {name: build(context) for name, build in builders.items()}
-    for name, node in nodes.items():
-        graph.add_node(name, node)
+    """Add the nodes of a rewrite, and every edge between them from the start to the node ``last``."""
+    nodes: dict[str, Any] = {"analyse": analyse_node, "rewrite": rewrite_node, "check": check_node}
+    for name, make_node in nodes.items():
+        graph.add_node(name, make_node(context))
     graph.add_edge(START, "analyse")
     graph.add_conditional_edges("analyse", after_analysis, {"rewrite": "rewrite", "check": "check", "conclude": last})
     graph.add_conditional_edges("rewrite", after_rewrite, {"check": "check", "conclude": last})

@@ -33,7 +33,6 @@ REWRITE_SHARE = 0.5
 """Largest share of the common budget and deadline for the rewrite. Ours: the larger part is the answer's."""
 
 _MAX_TEXT = 240
-"""Characters of a finding in the strategy, and of the original question in a note."""
 
 
 class GuardedState(RewriteState, SearchState, total=False):
@@ -72,9 +71,7 @@ def rewrite_context_for(search: SearchContext, rewrite: RewriteContext) -> Rewri
 def limit_to_search(own: RewritePolicy, search: Policy) -> RewritePolicy:
     """A rewriter's policy within a search: at most ``REWRITE_SHARE`` of its budget and deadline.
 
-    Args:
-        own: the rewriter's; its budget does not count where it is in other units than the search's.
-        search: the search's.
+    Its own budget does not count where it is in other units than the search's.
     """
     max_budget = REWRITE_SHARE * search.budget
     deadlines = [own.deadline, None if search.deadline is None else REWRITE_SHARE * search.deadline]

@@ -6,7 +6,7 @@ Each call is booked on the ``meter`` and raises ``BudgetError`` where it does no
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,8 +27,6 @@ _Finding = Annotated[str, Field(max_length=2_000)]
 
 
 class _StrictReply(BaseModel):
-    """Strings are not coerced, NaN is refused, and an unknown key makes a reply unreadable."""
-
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -71,14 +69,8 @@ class CheckReply(_StrictReply):
     safety: _Safety
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """A risk report, with the new question where the same call wrote one.
-
-    Attributes:
-        report: A.
-        prompt: the new question; "" where nothing is to be rewritten; None where rewriting is a call of its own.
-    """
+class Analysis(NamedTuple):
+    """A risk report with the new question: "" nothing is to be rewritten; None: rewriting is a call of its own."""
 
     report: RiskReport
     prompt: str | None = None
@@ -91,30 +83,23 @@ class Unreadable:
     reason: str
 
 
-_T = TypeVar("_T", bound=BaseModel)
+_Reply_co = TypeVar("_Reply_co", bound=BaseModel, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class CallKind(Generic[_T]):
-    """A kind of call.
-
-    Attributes:
-        prompt: name of the prompt.
-        schema: of the reply.
-        phase: under which the cost is booked.
-        max_tokens: completion tokens a call may use. Ours.
-        min_tokens: completion tokens below which no call is made: it would be cut off. Ours.
-        subject: of the reason where the reply can't be read.
-        exact: whether the reply is read as strictly as a verdict.
-    """
+class CallKind(Generic[_Reply_co]):
+    """A kind of call; the limits of its completion tokens are ours."""
 
     prompt: str
-    schema: type[_T]
+    schema: type[_Reply_co]
     phase: Phase
     max_tokens: int
     min_tokens: int
+    """No call is made with fewer: it would be cut off."""
     subject: str
+    """Of the reason where the reply can't be read."""
     exact: bool = True
+    """Whether the reply is read as strictly as a verdict."""
 
 
 ANALYSE = CallKind("rewriting/analyse", AnalysisReply, "analyse", 500, 160, "the analysis")
@@ -122,28 +107,25 @@ FRUGAL = CallKind("rewriting/frugal", FrugalReply, "analyse", 900, 240, "the ana
 REWRITE = CallKind("rewriting/prompt", PromptReply, "rewrite", 500, 80, "the new question", exact=False)
 CHECK = CallKind("rewriting/check", CheckReply, "check", 160, 64, "the check")
 
-_TRAINED_MAX_TOKENS, _TRAINED_MIN_TOKENS = 900, 160
-
 _NOTHING = "(none)"
 
 
-class PromptedCall(Generic[_T]):
+class PromptedCall(Generic[_Reply_co]):
     """One kind of call to one endpoint.
 
     Raises:
         PromptError: the prompt is missing or broken.
     """
 
-    def __init__(self, endpoint: Endpoint, kind: CallKind[_T], prompts: str | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, kind: CallKind[_Reply_co], prompts: str | None = None) -> None:
         self.endpoint = endpoint
         self._kind = kind
         self._prompt = load_prompt(kind.prompt, prompts)
         self.label = self._prompt.label
-        """name@version#digest of the prompt."""
 
     async def generate(
         self, views: Sequence[ImageView], meter: Meter, *, facts: Sequence[str] = (), **inputs: str
-    ) -> _T | Unreadable:
+    ) -> _Reply_co | Unreadable:
         """Render the prompt with ``inputs`` and call the model; ``facts`` go beside the words, for stand-in models."""
         kind = self._kind
         reply = await call_with_fallback(
@@ -167,13 +149,7 @@ RewriteForm = Literal["two_calls", "frugal", "trained"]
 
 
 class RewriteCalls:
-    """All model calls of a rewrite.
-
-    Args:
-        endpoint: analyses and rewrites.
-        form: of the calls.
-        checker: checks the new question; None: only rules do.
-        prompts: a folder whose prompts replace the shipped ones.
+    """All model calls of a rewrite; without a ``checker`` only rules check the new question.
 
     Raises:
         PromptError: a prompt is missing or broken.
@@ -183,19 +159,16 @@ class RewriteCalls:
     def __init__(
         self, endpoint: Endpoint, form: RewriteForm, *, checker: Endpoint | None = None, prompts: str | None = None
     ) -> None:
-        self._trained = endpoint if form == "trained" else None
-        self._frugal = PromptedCall(endpoint, FRUGAL, prompts) if form == "frugal" else None
-        self._analyse = PromptedCall(endpoint, ANALYSE, prompts) if form == "two_calls" else None
+        self._endpoint, self._form = endpoint, form
+        kind: CallKind[AnalysisReply] = FRUGAL if form == "frugal" else ANALYSE
+        self._analyse = None if form == "trained" else PromptedCall(endpoint, kind, prompts)
         self._rewrite = PromptedCall(endpoint, REWRITE, prompts) if form == "two_calls" else None
         self._check = None if checker is None else PromptedCall(checker, CHECK, prompts)
         names = [f"trained:{endpoint.name}" if form == "trained" else endpoint.name]
         self.models = list(dict.fromkeys(names + ([] if checker is None else [checker.name])))
-        """Names of the models, each once."""
-        calls = (self._frugal, self._analyse, self._rewrite, self._check)
-        self.prompts = [call.label for call in calls if call is not None]
+        self.prompts = [call.label for call in (self._analyse, self._rewrite, self._check) if call is not None]
         """name@version#digest of the prompts."""
         self.has_check = checker is not None
-        """Whether a model checks the new question."""
 
     async def analyse(
         self, question: str, views: Sequence[ImageView], *, facts: Sequence[str], threshold: float, meter: Meter
@@ -203,22 +176,18 @@ class RewriteCalls:
         """The risk report of a question with its pictures.
 
         Args:
-            question: the person's.
-            views: its pictures, reduced.
             facts: to be preserved by a rewrite.
             threshold: safety at or above which nothing is to be rewritten; a trained model has learnt its own.
-            meter: books the call.
         """
-        if self._trained is not None:
-            return await _analyse_trained(self._trained, question, views, meter)
+        if self._analyse is None:
+            return await _analyse_trained(self._endpoint, question, views, meter)
         inputs = {"question": question, "pictures": describe_pictures(views), "hazards": hazard_lines()}
-        if self._frugal is not None:
+        if self._form == "frugal":
             inputs |= {"keep": _lines(facts), "threshold": f"{threshold:g}"}
-            frugal = await self._frugal.generate(views, meter, facts=facts, **inputs)
-            return frugal if isinstance(frugal, Unreadable) else Analysis(frugal.to_report(), frugal.prompt)
-        assert self._analyse is not None  # noqa: S101 - one of the three forms
         reply = await self._analyse.generate(views, meter, **inputs)
-        return reply if isinstance(reply, Unreadable) else Analysis(reply.to_report())
+        if isinstance(reply, Unreadable):
+            return reply
+        return Analysis(reply.to_report(), reply.prompt if isinstance(reply, FrugalReply) else None)
 
     async def rewrite(
         self, question: str, views: Sequence[ImageView], report: RiskReport, *, facts: Sequence[str], meter: Meter
@@ -276,8 +245,8 @@ async def _analyse_trained(
         images=views,
         meter=meter,
         phase="analyse",
-        max_tokens=_TRAINED_MAX_TOKENS,
-        min_tokens=_TRAINED_MIN_TOKENS,
+        max_tokens=900,
+        min_tokens=160,
     )
     finish = finish_reason(reply.message)
     if finish not in {None, "stop", "end_turn"}:

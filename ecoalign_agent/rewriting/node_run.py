@@ -16,12 +16,7 @@ _T = TypeVar("_T")
 
 
 class RewriteNodeRun(MeteredNodeRun):
-    """Reads the state, meters calls, emits events, and builds the update of one node.
-
-    Args:
-        context: shared by all nodes.
-        state: of the graph.
-    """
+    """Reads the state, meters calls, emits events, and builds the update of one node."""
 
     def __init__(self, context: RewriteContext, state: Mapping[str, Any]) -> None:
         policy = context.policy
@@ -30,11 +25,7 @@ class RewriteNodeRun(MeteredNodeRun):
         self.notes: list[str] = list(state.get("notes", []))
 
     async def views(self) -> list[ImageView]:
-        """The pictures, reduced.
-
-        Raises:
-            ImageError: one of them can't be read.
-        """
+        """The pictures, reduced; ``ImageError`` where one of them can't be read."""
         pictures = [await self.context.image_store.open(image) for image in self.images]
         return [await picture.small() for picture in pictures]
 

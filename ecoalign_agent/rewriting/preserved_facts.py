@@ -7,7 +7,6 @@ loses a part of the request; the rules are narrow in both directions, and the mo
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*\s?%?")
 _QUOTED = re.compile(r'"([^"\n]{1,80})"|“([^”\n]{1,80})”|«([^»\n]{1,80})»|`([^`\n]{1,80})`')
@@ -36,46 +35,44 @@ _COMMON = frozenset(
 def preserved_facts(question: str, *, provoking: Iterable[str] = ()) -> list[str]:
     """Numbers, names and constraints of a question, as written, in order and without repeats.
 
-    Args:
-        question: the person's question.
-        provoking: its words that provoke harm, copied; facts within them need not be preserved.
+    ``provoking`` are its words that provoke harm, copied; facts within them need not be preserved.
     """
     text = _normal(question)
     for words in provoking:
         if bare := _normal(words).strip():
             text = re.sub(re.escape(bare), " … ", text, flags=re.IGNORECASE)
-    found = chain(
-        (match.group().strip() for match in _CONSTRAINTS.finditer(text)),
-        (match.group().rstrip(".,;:!?)") for match in _ADDRESS.finditer(text)),
-        (next(filter(None, match.groups())).strip() for match in _QUOTED.finditer(text)),
-        (match.group().strip() for match in _NUMBER.finditer(text)),
-        _names(text),
-    )
+    found = [
+        *(match.group().strip() for match in _CONSTRAINTS.finditer(text)),
+        *(match.group().rstrip(".,;:!?)") for match in _ADDRESS.finditer(text)),
+        *(next(filter(None, match.groups())).strip() for match in _QUOTED.finditer(text)),
+        *(match.group().strip() for match in _NUMBER.finditer(text)),
+        *_names(text),
+    ]
     facts: list[str] = []
     for fact in filter(None, found):
         # Part of a longer fact.
-        if not any(_holds(_folded(longer), set(), fact, number=False) for longer in facts):
+        if not any(_contains(longer, fact) for longer in facts):
             facts.append(fact)
     return facts
 
 
 def lost_facts(facts: Sequence[str], rewritten: str) -> list[str]:
     """Those of ``facts`` that a rewrite no longer holds; letter case, spacing and kinds of quotes don't matter."""
-    text = _folded(rewritten)
     numbers = {_folded(match.group()) for match in _NUMBER.finditer(_normal(rewritten))}
-    return [fact for fact in facts if not _holds(text, numbers, fact)]
+    # 5 is not in 50, nor in 1.5.
+    return [
+        fact
+        for fact in facts
+        if not (_folded(fact) in numbers if _NUMBER.fullmatch(_normal(fact)) else _contains(rewritten, fact))
+    ]
 
 
-def _holds(text: str, numbers: set[str], fact: str, *, number: bool = True) -> bool:
-    folded = _folded(fact)
-    if number and _NUMBER.fullmatch(_normal(fact)):
-        # 5 is not in 50, nor in 1.5.
-        return folded in numbers
-    return re.search(rf"(?<!\w){re.escape(folded)}(?!\w)", text) is not None
+def _contains(text: str, fact: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(_folded(fact))}(?!\w)", _folded(text)) is not None
 
 
 def _names(text: str) -> Iterable[str]:
-    """Words with a capital inside, or in front where no sentence begins; neighbours are one name."""
+    # Words with a capital inside, or in front where no sentence begins; neighbours are one name.
     name: list[str] = []
     begins, end = True, 0
     for match in _WORD.finditer(text):

@@ -46,11 +46,7 @@ class RewritePolicy:
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> "RewritePolicy":
-        """A policy from a table, as JSON or TOML holds one; other settings stay at their defaults.
-
-        Raises:
-            PolicyError: a setting is not known, of the wrong type or out of range.
-        """
+        """A policy from a table, as JSON or TOML holds one; other settings stay at their defaults."""
         known = {setting.name for setting in fields(cls)} - {"tariff"}
         require_known_names(table, known, subject="rewrite policy")
         return cls(**table)
@@ -58,22 +54,15 @@ class RewritePolicy:
 
 @dataclass(frozen=True, slots=True)
 class RewriteContext:
-    """Shared by all nodes of one compiled graph.
-
-    Attributes:
-        calls: the model calls.
-        policy: settings of one rewrite.
-        image_store: pictures by content.
-        tariffs: tokens → cost units by endpoint's name, where each has its own; else all have the policy's.
-        reserve_for_search: reserves the least that the search after a rewrite needs, and returns the cost units left
-            for the rewrite; None: no search follows.
-    """
+    """Shared by all nodes of one compiled graph."""
 
     calls: RewriteCalls
     policy: RewritePolicy
     image_store: ImageStore
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
+    """By endpoint's name, where each has its own; else all have the policy's."""
     reserve_for_search: Callable[[Mapping[str, Any]], Awaitable[float]] | None = None
+    """Cost units left for the rewrite beside the least that the search after it needs; None: no search follows."""
 
 
 class QuestionRewriter(Protocol):
@@ -105,21 +94,16 @@ class RewriteOutput(TypedDict, total=False):
 
 
 class RewriteState(RewriteInput, RewriteOutput, total=False):
-    """The state of the graph.
-
-    Attributes:
-        new_question: before its check.
-        rewrite_status: the end of the rewrite; None while it goes on.
-        event_count: events emitted.
-        seconds_waited: seconds in which at least one model call was open.
-    """
+    """The state of the graph."""
 
     started: float
     budget: Budget
     ledger: Ledger
     report: RiskReport
     new_question: str
+    """Before its check."""
     rewrite_status: RewriteStatus | None
+    """The end of the rewrite; None while it goes on."""
     notes: list[str]
     event_count: int
     seconds_waited: float

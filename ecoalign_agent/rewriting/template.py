@@ -14,6 +14,7 @@ INSTRUCTION = (
 )
 """Stands before every question."""
 
+_FINDINGS = ("text", "image", "both", "aim")
 _OPENED, _CLOSED = "<question>", "</question>"
 _COMPLETION = re.compile(
     r"\s*<analysis>\ntext: (?P<text>[^\n]*)\nimage: (?P<image>[^\n]*)\nboth: (?P<both>[^\n]*)\naim: (?P<aim>[^\n]*)\n"
@@ -37,25 +38,18 @@ def trained_completion(report: RiskReport, prompt: str | None) -> str:
     """
     if report.safety is None:
         raise ValueError("a report of unknown safety can't be taught")
-    findings = (("text", report.text), ("image", report.image), ("both", report.both), ("aim", report.aim))
-    lines = "\n".join(f"{name}: {' '.join(found.split()) or '(none)'}" for name, found in findings)
+    lines = "\n".join(f"{name}: {' '.join(getattr(report, name).split()) or '(none)'}" for name in _FINDINGS)
     analysis = f"<analysis>\n{lines}\nsafety: {report.safety:.2f}\n</analysis>\n"
     return analysis + ("<unchanged/>" if prompt is None else f"<prompt>\n{prompt.strip()}\n</prompt>")
 
 
 def parse_completion(text: str) -> tuple[RiskReport, str | None] | None:
-    """Report and new question of a completion, the question None where the old one stays.
-
-    None: it is not exactly one analysis followed by one outcome, and nothing is known.
-    """
+    """Report and new question, None where the old one stays; None where it is not one analysis and one outcome."""
     match = _COMPLETION.fullmatch(text)
     if match is None or len(_TAGS.findall(text)) != (4 if match["prompt"] is not None else 3):
         return None
     safety = float(match["safety"])
     if not -1.0 <= safety <= 1.0:
         return None
-    text_, image, both, aim = ("" if (part := match[name].strip()) == "(none)" else part for name in _FINDINGS)
-    return RiskReport(text=text_, image=image, both=both, aim=aim, safety=safety), match["prompt"]
-
-
-_FINDINGS = ("text", "image", "both", "aim")
+    findings = {name: "" if (part := match[name].strip()) == "(none)" else part for name in _FINDINGS}
+    return RiskReport(safety=safety, **findings), match["prompt"]
