@@ -7,16 +7,14 @@ of 1/72 inch. The same figure gives the same bytes.
 # ruff: noqa: PLC0415 - matplotlib is an extra, and heavy
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 from ecoalign_agent.bench.analysis.format import printable
-from ecoalign_agent.bench.analysis.grouping import group_of, heading
-from ecoalign_agent.bench.analysis.outcomes import ResultRow
+from ecoalign_agent.bench.analysis.outcomes import ResultRow, group_of, heading
 from ecoalign_agent.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     Boxes = npt.NDArray[np.float64]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 ACCENT, INK, MIDDLE, PALE = "#b3261e", "#111111", "#666666", "#b0b0b0"
 """One colour, which nothing depends on, and three greys."""
@@ -53,11 +48,7 @@ _STYLE = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Apply the style within the context.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
+    """Apply the style within a context, or as a decorator; UsageError: matplotlib is not installed."""
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -69,25 +60,10 @@ def style() -> Iterator[None]:
         yield
 
 
-def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Run a drawing function within :func:`style`."""
-
-    @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
-        with style():
-            return draw(*args, **kwargs)
-
-    return drawn
-
-
 def canvas(title: str, rows: Sequence[ResultRow], *, height: float = 5.0, left: float = 0.72) -> "tuple[Figure, Axes]":
-    """An empty figure with title and heading: benchmark, model, samples, judge and seed.
+    """An empty figure with title and heading: benchmark, model, samples, judge and seed; lengths are in inches.
 
-    Args:
-        title: of the plot.
-        rows: all of one group.
-        height: of the figure, in inches; it is 7.4 wide.
-        left: margin for the labels of the upright axis, in inches.
+    ``left`` is the margin for the labels of the upright axis.
 
     Raises:
         ValueError: there is no row, or the rows belong to different benchmarks, models, judges or seeds.
@@ -121,18 +97,7 @@ def footnote(axes: "Axes", text: str) -> None:
 
 
 def save_figure(figure: "Figure", stem: Path) -> tuple[Path, Path]:
-    """Write a figure as PNG and as SVG; the same figure gives the same bytes.
-
-    Args:
-        figure: drawn.
-        stem: the files' path without its ending; missing folders are made.
-
-    Returns:
-        The PNG and the SVG.
-
-    Raises:
-        RunError: a file can't be written.
-    """
+    """Write a figure as PNG and as SVG; the same figure gives the same bytes. RunError: a file can't be written."""
     png, svg = (stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "svg"))
     try:
         stem.parent.mkdir(parents=True, exist_ok=True)
@@ -169,19 +134,11 @@ def _broken(parts: Sequence[str], *, width: float, size: float, joint: str = " Â
 
 
 LineSegment = tuple[float, float, float, float]
-"""A thin line: x and y of one end and of the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPoint:
-    """A point with its label.
-
-    Attributes:
-        x: in the data's units.
-        y: as above.
-        text: its label.
-        bold: whether the label is bold.
-    """
+    """A point, in the data's units, with its label."""
 
     x: float
     y: float
@@ -194,7 +151,6 @@ def label_points(axes: "Axes", points: Sequence[LabelledPoint], lines: Sequence[
 
     Args:
         axes: with its limits set, for they decide on overlaps.
-        points: with their labels.
         lines: to keep clear of: interval bars, a front, a curve.
     """
     if not points:
@@ -243,7 +199,6 @@ def place_labels(
     *,
     frame: LineSegment,
     obstacles: Sequence[LineSegment] = (),
-    radius: float = 5.0,
 ) -> list[tuple[float, float, float, float]]:
     """A box (left, bottom, right, top) for each label, near its point; units are points.
 
@@ -251,20 +206,13 @@ def place_labels(
     room, it takes the least bad one.
 
     Args:
-        points: one for each label.
         sizes: width and height of each label.
         frame: left, bottom, right, top of the area that no label leaves.
         obstacles: boxes that a label should not cover: interval bars.
-        radius: of a point's mark.
-
-    Raises:
-        ValueError: not as many sizes as points.
     """
     import numpy as np
 
-    if len(points) != len(sizes):
-        raise ValueError(f"{len(points)} points, {len(sizes)} labels")
-    marks = _array([(x - radius, y - radius, x + radius, y + radius) for x, y in points])
+    marks = _array([(x - 5, y - 5, x + 5, y + 5) for x, y in points])
     crowding = [sum(1 / (20 + math.dist(point, other)) for other in points) for point in points]
     distance = np.repeat(_DISTANCES, len(_ANGLES))
     placed: dict[int, tuple[float, float, float, float]] = {}
@@ -298,7 +246,6 @@ def _places(point: Sequence[float], size: tuple[float, float]) -> "Boxes":
 
 
 def _overlap(boxes: "Boxes", others: "Boxes") -> "Boxes":
-    """The area that each box shares with all the others together."""
     import numpy as np
 
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
@@ -313,9 +260,10 @@ def _array(boxes: Sequence[Sequence[float]]) -> "Boxes":
     return np.asarray(boxes, dtype=float).reshape(-1, 4)
 
 
-def _line_boxes(x0: float, y0: float, x1: float, y1: float, *, radius: float = 0.8) -> Iterator[LineSegment]:
+def _line_boxes(x0: float, y0: float, x1: float, y1: float) -> Iterator[LineSegment]:
     """A thin line as small boxes in a row, so that a slanting one takes up no more room than it does."""
     # A level or upright line is one thin box already; only floating-point steps keep it from being quite straight.
+    radius = 0.8
     straight = min(abs(x1 - x0), abs(y1 - y0)) < radius
     number = 1 if straight else math.ceil(math.dist((x0, y0), (x1, y1)) / 4)
     for step in range(number):

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ecoalign_agent.bench.analysis.grouping import (
+from ecoalign_agent.bench.analysis.outcomes import (
     BASE_NAME,
+    Run,
     base_of,
     grouped,
     has_settings,
     method_without_settings,
 )
-from ecoalign_agent.bench.analysis.outcomes import Run
 from ecoalign_agent.bench.analysis.scores import MEASURES, Graded, Measure, samples_by_id
 from ecoalign_agent.bench.analysis.statistics import mcnemar_exact, paired_interval
 from ecoalign_agent.errors import UsageError
@@ -18,16 +18,12 @@ from ecoalign_agent.events.result import Record
 
 
 class MeasureDifference(Record):
-    """The paired difference of one measure.
+    """The paired difference of one measure, after less before, with its 95 % interval (Agresti and Min).
 
     Attributes:
-        before: mean of the first run over the pairs.
-        after: mean of the second run over the pairs.
-        difference: after less before, with its 95 % interval from low to high (Agresti and Min).
         p: McNemar's exact two-sided p, not corrected for the number of comparisons; for values that are not binary, of
             the sign test, which is the same sum.
         better: pairs in which the second run does better: more of the measure, except for over-refusal.
-        worse: pairs in which it does worse.
         pairs: samples that both were run on and that measure it.
         unpaired: samples that only one of them was run on: left out.
     """
@@ -46,11 +42,10 @@ class MeasureDifference(Record):
 
 
 class PairedComparison(Record):
-    """One run against another: methods and models of both, and a difference for each measure of both.
+    """One run against another, with a difference for each measure of both.
 
     Attributes:
-        comparable: whether nothing but method and model differs.
-        why_not: further differences, in words.
+        comparable: whether nothing but method and model differs; ``why_not`` lists the rest in words.
         simulated: one of them is.
     """
 
@@ -75,14 +70,8 @@ def measure_difference(
     """Compare one measure, sample by sample; None: no sample with that measure is in both.
 
     Args:
-        before: graded samples of the first run.
-        after: of the second run.
-        measure: which.
         cluster: sample id → the unit that the test counts once. Pairs of one cluster are not independent: a cluster is
             better, or worse, as the sum of its pairs is.
-
-    Raises:
-        ValueError: a sample is there twice on one side.
     """
     firsts, seconds = (
         {name: row.score.counted(measure) for name, row in samples_by_id(side).items() if measure in row.score.measured}
@@ -116,11 +105,7 @@ def measure_difference(
 
 
 def compare_runs(before: Run, after: Run) -> PairedComparison:
-    """Compare two runs.
-
-    Raises:
-        ValueError: they are not of one benchmark, or a sample is there twice.
-    """
+    """Compare two runs; ValueError: they are not of one benchmark, or a sample is there twice."""
     if before.benchmark != after.benchmark:
         raise ValueError(f"{before.benchmark} and {after.benchmark}: different benchmarks have no sample in common")
     differences = [measure_difference(before.graded, after.graded, measure) for measure in MEASURES]

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Container, Iterable, Sequence
 
-from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
-
 DASH = "–"
 """Stands for a value that is not measured or not known."""
 
@@ -62,29 +60,15 @@ def short_name(method: str) -> str:
     return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"
 
 
-def with_label(model: str, *, simulated: bool, label: str = SIMULATED_LABEL) -> str:
-    """A model's name, with the label if it is simulated and the name does not contain it."""
-    return model if not simulated or label in model else f"{model} ({label})"
-
-
-def aligned_lines(table: Sequence[Sequence[str]], *, left: Container[int], gap: int = 2) -> list[str]:
-    """Rows of cells as lines with columns as wide as their widest cell.
-
-    Args:
-        table: rows of cells, all of the same number.
-        left: columns that are aligned on the left; the others are aligned on the right.
-        gap: spaces between columns.
-    """
+def aligned_lines(table: Sequence[Sequence[str]], *, left: Container[int]) -> list[str]:
+    """Rows of cells as lines with columns as wide as their widest cell; ``left`` are those aligned on the left."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
-        (" " * gap)
-        .join(
-            cell.ljust(width) if index in left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        .rstrip()
-        for row in table
-    ]
+    lines = []
+    for row in table:
+        cells = enumerate(zip(row, widths, strict=True))
+        padded = (cell.ljust(width) if index in left else cell.rjust(width) for index, (cell, width) in cells)
+        lines.append("  ".join(padded).rstrip())
+    return lines
 
 
 def markdown_lines(table: Sequence[Sequence[str]], *, left: Container[int]) -> list[str]:
@@ -98,12 +82,12 @@ def _escaped(row: Iterable[str]) -> list[str]:
     return [cell.replace("\\", "\\\\").replace("|", "\\|").replace("&", "&amp;").replace("<", "&lt;") for cell in row]
 
 
-def heading_lines(parts: Sequence[str], width: int = MAX_WIDTH) -> list[str]:
+def heading_lines(parts: Sequence[str]) -> list[str]:
     """Parts of a heading joined by dots on as few lines as they need; one that is too long is cut."""
     lines: list[str] = []
     for part in parts:
-        fitting = part if len(part) <= width else part[: width - 1] + "…"
-        if lines and len(lines[-1]) + 3 + len(fitting) <= width:
+        fitting = part if len(part) <= MAX_WIDTH else part[: MAX_WIDTH - 1] + "…"
+        if lines and len(lines[-1]) + 3 + len(fitting) <= MAX_WIDTH:
             lines[-1] += f" · {fitting}"
         else:
             lines.append(fitting)

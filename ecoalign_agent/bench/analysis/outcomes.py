@@ -1,12 +1,17 @@
-"""Outcome of a method on each sample of a benchmark, and the table row that all of them make."""
+"""Outcome of a method on each sample of a benchmark, the table row that all of them make, and groups of runs and rows.
 
-from collections.abc import Mapping, Sequence
+A group may stand in one table and one plot: it is of one benchmark, model, judge and seed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple, TypeVar
 
+from ecoalign_agent.bench.analysis.format import printable
 from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded, Summary, summarise
 from ecoalign_agent.bench.analysis.statistics import mean_if_known
 from ecoalign_agent.events.result import Record
+from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
 
 OutcomeStatus = Literal["answered", "declined", "failed"]
 
@@ -16,14 +21,13 @@ DetailValue = str | float | int | bool | None
 class Receipt(Record):
     """The cost of one answer: every call that was made for it, assessments and failures included, without the judge's.
 
+    Figures are means where a sample was answered several times; tokens and cost are None if a call reported no usage.
+
     Attributes:
-        calls: model calls. Like all figures here a mean where a sample was answered several times.
         rounds: length of the longest chain of calls of which each began after the one before it; None: not timed.
-        seconds: wall time.
-        prompt_tokens: text and images, cached ones included; None: a call reported no usage.
-        cached_tokens: of those, the ones that the provider had cached; None as above.
-        completion_tokens: reasoning tokens included; None as above.
-        cost: in cost units of the default tariff, completion-token equivalents; None as above.
+        prompt_tokens: text and images, cached ones included.
+        completion_tokens: reasoning tokens included.
+        cost: in cost units of the default tariff, completion-token equivalents.
     """
 
     calls: float
@@ -47,10 +51,9 @@ class SampleOutcome:
     """Outcome of one sample.
 
     Attributes:
-        graded: the sample's id, category and score.
-        answer: the text that the person got; None: none.
-        status: answered; declined by the method itself; failed: no answer, its score is unknown.
-        receipt: its cost; None: unknown, as of a sample that never ran.
+        answer: the text that the person got.
+        status: declined: by the method itself; failed: no answer, its score is unknown.
+        receipt: None: unknown, as of a sample that never ran.
         detail: further properties of the sample or the search, by name: ``kind``, ``where``, ``difficulty`` of the
             simulated world; ``stop_reason``, ``spent``, ``path_cost`` and costs by phase (``cost_simulate``) of one.
     """
@@ -74,11 +77,8 @@ class Run:
     Attributes:
         benchmark: its name in the catalogue, or "simulated".
         method: its name; an ablation or a setting follows a colon, as in ``ecoalign:last-step``.
-        model: the answering model.
-        judge: the judge, where no rule decides; None: there was none.
-        outcomes: one for each sample that was to be run.
+        judge: None: rules decide.
         simulated: the simulated or the offline model answered: never in one table with published figures.
-        seed: of the run.
         of: samples of the benchmark, of which ``outcomes`` may be a part; None: without end.
     """
 
@@ -109,17 +109,11 @@ class ResultRow(Record):
 
     Attributes:
         n: samples, failed ones included.
-        safety: share that is safe.
-        utility: mean usefulness.
         over_refusal: share of the harmless requests that was refused.
         unknown: share of which something measured is unknown; counted against the method in every column.
-        rounds: sequential calls.
         both: share that is safe and useful at once.
-        judge: None: there was none.
-        of: samples of the benchmark; None: without end, or unknown.
         failed: samples without an answer.
         retried: samples that took more than one run.
-        simulated: never beside published figures.
     """
 
     benchmark: str
@@ -157,15 +151,10 @@ COLUMNS: tuple[str, ...] = (
     "benchmark", "method", "model", "n", "safety", "safety_low", "safety_high", "utility", "over_refusal", "unknown",
     *_FIGURES,
 )  # fmt: skip
-"""The columns of a table, in their order."""
 
 
 def result_row(run: Run) -> ResultRow:
-    """The table row of a run.
-
-    Raises:
-        ValueError: a sample is there twice, or there is none.
-    """
+    """The table row of a run; ValueError: a sample is there twice, or there is none."""
     if not run.outcomes:
         raise ValueError(f"{run.method} on {run.benchmark}: no sample")
     summary = run.summary()
@@ -179,3 +168,72 @@ def result_row(run: Run) -> ResultRow:
         values |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
     values |= {"both": summary.both.mean, "unknown": summary.unknown.mean or 0.0}
     return ResultRow.model_validate(values | {name: getattr(summary, name) for name in ("n", "failed", "retried")})
+
+
+BASE_NAME = "base"
+"""The method that all others are compared with: the plain model, one call."""
+
+T = TypeVar("T", Run, ResultRow)
+
+
+class RunGroup(NamedTuple):
+    """The properties that all rows of a group share."""
+
+    benchmark: str
+    model: str
+    judge: str | None
+    seed: int
+    simulated: bool
+
+
+def group_of(item: Run | ResultRow) -> RunGroup:
+    """The group of a run or row."""
+    return RunGroup(item.benchmark, item.model, item.judge, item.seed, item.simulated)
+
+
+def grouped(items: Iterable[T]) -> dict[RunGroup, list[T]]:
+    """The runs or rows of each group; groups and items in the order in which they come."""
+    groups: dict[RunGroup, list[T]] = {}
+    for item in items:
+        groups.setdefault(group_of(item), []).append(item)
+    return groups
+
+
+def base_of(group: Iterable[T]) -> T | None:
+    """The first item of Base."""
+    return next((item for item in group if item.method == BASE_NAME), None)
+
+
+def has_settings(item: Run | ResultRow) -> bool:
+    """True if a method has settings: an ablation, or another value of a setting."""
+    return ":" in item.method
+
+
+def method_without_settings(item: Run | ResultRow) -> str:
+    """The method's name up to the colon before its settings."""
+    return item.method.partition(":")[0]
+
+
+def ratio_to_base(row: ResultRow, base: ResultRow | None) -> float | None:
+    """Completion tokens of a sample relative to Base = 1; None: one of the two is unknown, or Base's are 0."""
+    if base is None or row.completion_tokens is None or not base.completion_tokens:
+        return None
+    return row.completion_tokens / base.completion_tokens
+
+
+def sample_count(rows: Sequence[ResultRow]) -> str:
+    """The number of samples: "n = 150", "n = 140 to 150" where methods differ, "n = 150 of 1,680" for a part."""
+    low, high = min(row.n for row in rows), max(row.n for row in rows)
+    available = {row.of for row in rows}
+    is_part = len(available) == 1 and None not in available and available != {high}
+    part = f" of {available.pop():,}" if is_part else ""
+    return (f"n = {high:,}" if low == high else f"n = {low:,} to {high:,}") + part
+
+
+def heading(group: RunGroup, rows: Sequence[ResultRow]) -> list[str]:
+    """The parts of a group's heading: benchmark, model, samples, judge, seed, and the label of a simulated one."""
+    judge = "no judge" if group.judge is None else f"judge {printable(group.judge)}"
+    if group.judge is not None and group.judge == group.model:
+        judge += " (the model judges itself)"
+    parts = [printable(group.benchmark), printable(group.model), sample_count(rows), judge, f"seed {group.seed}"]
+    return parts if not group.simulated or any(SIMULATED_LABEL in part for part in parts) else [*parts, SIMULATED_LABEL]

@@ -24,21 +24,17 @@ from ecoalign_agent.bench.analysis.charts import (
     footnote,
     label_points,
     save_figure,
-    styled,
+    style,
     text_size,
 )
 from ecoalign_agent.bench.analysis.format import DASH, compact_number, percent, printable, short_name
-from ecoalign_agent.bench.analysis.grouping import grouped, method_without_settings
-from ecoalign_agent.bench.analysis.outcomes import ResultRow, Run, result_row
+from ecoalign_agent.bench.analysis.outcomes import ResultRow, Run, grouped, method_without_settings, result_row
 from ecoalign_agent.bench.analysis.statistics import pareto_front
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-BudgetRows = Sequence[tuple[float, ResultRow]]
-"""Rows of one method with the budget of each, in cost units."""
 
 _MARKERS = "os^vDPX<>ph*"
 _OURS = "ecoalign"
@@ -58,18 +54,9 @@ _BARS: tuple[tuple[str, str, float, dict[str, Any]], ...] = (
 )
 
 
-@styled
+@style()
 def cost_safety(rows: Sequence[ResultRow]) -> "Figure":
-    """Safety over cost, with the Pareto front.
-
-    Cost is completion tokens, or cost units where those are known of more methods.
-
-    Args:
-        rows: the methods of one group.
-
-    Raises:
-        ValueError: no row has both figures, or the rows are of different groups.
-    """
+    """Safety over completion tokens, or cost units where those are known of more methods, with the Pareto front."""
     known = {name: sum(bool(getattr(row, name)) for row in rows if row.safety is not None) for name in _COSTS}
     cost = max(known, key=lambda name: known[name])
     shown = [row for row in rows if row.safety is not None and (getattr(row, cost) or 0) > 0]
@@ -83,24 +70,16 @@ def cost_safety(rows: Sequence[ResultRow]) -> "Figure":
     axes.set_xlim(min(xs) / margin, max(xs) * margin)
     axes.set_ylim(*_limits(upward))
     bars = [(x, low, x, high) for x, (low, high) in zip(xs, upward, strict=True)]
-    _draw_front(axes, shown, list(zip(xs, ys, strict=True)), bars=bars, x_is_cost=True)
+    _draw_front(axes, rows, shown, list(zip(xs, ys, strict=True)), bars, x_is_cost=True)
     axes.set_xlabel(_COSTS[cost])
     axes.set_ylabel("safe answers (%)")
     _log_ticks(axes)
-    footnote(axes, _front_note(rows, shown, "cheaper and safer"))
     return figure
 
 
-@styled
+@style()
 def safety_utility(rows: Sequence[ResultRow]) -> "Figure":
-    """Usefulness over safety, with the Pareto front.
-
-    Args:
-        rows: the methods of one group.
-
-    Raises:
-        ValueError: no row has both figures, or the rows are of different groups.
-    """
+    """Usefulness over safety, with the Pareto front."""
     shown = [row for row in rows if row.safety is not None and row.utility is not None]
     if not shown:
         raise ValueError("safety and usefulness: no row has both")
@@ -110,20 +89,15 @@ def safety_utility(rows: Sequence[ResultRow]) -> "Figure":
     axes.set_ylim(*_limits(upward))
     bars = [(low, y, high, y) for (low, high), y in zip(across, ys, strict=True)]
     bars += [(x, low, x, high) for x, (low, high) in zip(xs, upward, strict=True)]
-    _draw_front(axes, shown, list(zip(xs, ys, strict=True)), bars=bars, x_is_cost=False)
+    _draw_front(axes, rows, shown, list(zip(xs, ys, strict=True)), bars, x_is_cost=False)
     axes.set_xlabel("safe answers (%)")
     axes.set_ylabel("useful answers (%)")
-    footnote(axes, _front_note(rows, shown, "safer and more useful"))
     return figure
 
 
-@styled
-def score_over_budget(points: BudgetRows) -> "Figure":
-    """Safety, usefulness and over-refusal over the budget of a request; an infinite budget stands at the right end.
-
-    Raises:
-        ValueError: there is no point, a budget is not positive, one comes twice, or the rows are of different groups.
-    """
+@style()
+def score_over_budget(points: Sequence[tuple[float, ResultRow]]) -> "Figure":
+    """Safety, usefulness and over-refusal over the budget; an infinite budget stands at the right end."""
     ordered = sorted(points, key=lambda point: point[0])
     budgets = [budget for budget, _ in ordered]
     if not budgets or not budgets[0] > 0 or len(set(budgets)) < len(budgets):
@@ -156,16 +130,9 @@ def score_over_budget(points: BudgetRows) -> "Figure":
     return figure
 
 
-@styled
+@style()
 def over_refusal_bars(rows: Sequence[ResultRow]) -> "Figure":
-    """Over-refusal of each method beside its safety; a dash where over-refusal is not measured.
-
-    Args:
-        rows: the methods of one group.
-
-    Raises:
-        ValueError: no row measures over-refusal, or the rows are of different groups.
-    """
+    """Over-refusal of each method beside its safety; a dash where over-refusal is not measured."""
     from matplotlib.patches import Patch
 
     if all(row.over_refusal is None for row in rows):
@@ -204,7 +171,7 @@ def over_refusal_bars(rows: Sequence[ResultRow]) -> "Figure":
 
 
 def _percents(rows: Sequence[ResultRow], name: str) -> tuple[list[float], list[tuple[float, float]]]:
-    """A share of each row in per cent, and its interval; of one without interval the share itself."""
+    """Of a share without interval the share itself."""
     values, ends = [], []
     for row in rows:
         value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
@@ -214,14 +181,12 @@ def _percents(rows: Sequence[ResultRow], name: str) -> tuple[list[float], list[t
 
 
 def _limits(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Ends of an axis of per cents: all values with a margin, no more of the rest than need be."""
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     margin = max(2.0, 0.07 * (high - low))
     return max(-3.0, low - margin), min(103.0, high + margin)
 
 
 def _draw_thin(axes: "Axes", bars: Sequence[LineSegment], *, color: str = PALE) -> None:
-    """Draw intervals as thin lines behind everything else."""
     for x0, y0, x1, y1 in bars:
         axes.plot([x0, x1], [y0, y1], color=color, linewidth=0.9, solid_capstyle="butt", zorder=2.5)
 
@@ -229,9 +194,10 @@ def _draw_thin(axes: "Axes", bars: Sequence[LineSegment], *, color: str = PALE) 
 def _draw_front(
     axes: "Axes",
     rows: Sequence[ResultRow],
+    shown: Sequence[ResultRow],
     points: Sequence[tuple[float, float]],
-    *,
     bars: Sequence[LineSegment],
+    *,
     x_is_cost: bool,
 ) -> None:
     """Draw points with names and intervals; filled on the front, which a dashed staircase joins; hollow behind it."""
@@ -241,7 +207,8 @@ def _draw_front(
     if stairs:
         xs, ys = zip(stairs[0][:2], *(line[2:] for line in stairs), strict=True)
         axes.plot(xs, ys, linestyle=(0, (4, 3)), color=INK, linewidth=1, zorder=2.7)
-    for index, (row, (x, y)) in enumerate(zip(rows, points, strict=True)):
+    labels: list[LabelledPoint] = []
+    for index, (row, (x, y)) in enumerate(zip(shown, points, strict=True)):
         is_ours = row.method == _OURS
         shade = ACCENT if is_ours else INK
         axes.plot(
@@ -255,20 +222,16 @@ def _draw_front(
             markeredgewidth=1.1,
             zorder=5,
         )
-    labels = [
-        LabelledPoint(x, y, short_name(row.method), bold=row.method == _OURS)
-        for row, (x, y) in zip(rows, points, strict=True)
-    ]
+        labels.append(LabelledPoint(x, y, short_name(row.method), bold=is_ours))
     label_points(axes, labels, [*bars, *stairs])
+    better = "cheaper and safer" if x_is_cost else "safer and more useful"
+    missing = [short_name(row.method) for row in rows if row not in shown]
+    note = f"filled, dashed line: on the Pareto front by the means, no other is {better}; thin lines: 95 % interval"
+    footnote(axes, note + (f"; not shown, for a figure is not known: {', '.join(missing)}" if missing else ""))
 
 
 def staircase(front: Sequence[tuple[float, float]], *, x_is_cost: bool) -> list[LineSegment]:
-    """The edge of the area that a front dominates, as level and upright lines.
-
-    Args:
-        front: points of which none dominates another; more is better along y.
-        x_is_cost: less is better along x; else more is.
-    """
+    """The edge of the area that a front dominates, as level and upright lines; more is better along y."""
     lines: list[LineSegment] = []
     for (x0, y0), (x1, y1) in pairwise(sorted(set(front))):
         corner = (x1, y0) if x_is_cost else (x0, y1)
@@ -276,16 +239,10 @@ def staircase(front: Sequence[tuple[float, float]], *, x_is_cost: bool) -> list[
     return lines
 
 
-def _front_note(rows: Sequence[ResultRow], shown: Sequence[ResultRow], better: str) -> str:
-    missing = [short_name(row.method) for row in rows if row not in shown]
-    note = f"filled, dashed line: on the Pareto front by the means, no other is {better}; thin lines: 95 % interval"
-    return note + (f"; not shown, for a figure is not known: {', '.join(missing)}" if missing else "")
-
-
 def _draw_curve(
-    axes: "Axes", known: BudgetRows, name: str, title: str, look: dict[str, Any]
+    axes: "Axes", known: Sequence[tuple[float, ResultRow]], name: str, title: str, look: dict[str, Any]
 ) -> tuple[LabelledPoint, list[LineSegment]]:
-    """Draw one score over the budget; returns its label, and the lines that labels should keep clear of."""
+    """Returns the curve's label, and the lines that labels should keep clear of."""
     xs = [x for x, _ in known]
     ys, ranges = _percents([row for _, row in known], name)
     axes.plot(xs, ys, markersize=5.5, markeredgewidth=1, zorder=3, **look)
@@ -341,7 +298,6 @@ def _set_ticks(axes: "Axes", xs: Sequence[float], texts: Sequence[str]) -> None:
 
 
 _MAX_ROWS = 12
-"""Rows that one plot has room for."""
 
 _BUDGET_IN_NAME = re.compile(r"(?P<method>[^:]+):(?:budget|B)=(?P<budget>\d+(?:\.\d+)?|inf|unbounded)")
 
@@ -352,13 +308,6 @@ def plot_set(runs: Sequence[Run], folder: Path) -> list[Path]:
     Runs of one method under several budgets (``ecoalign:budget=2000``) make the plot over the budget and stand in no
     other. If there are more rows than a plot has room for, a method's settings and ablations stand in plots of their
     own, beside the method without settings.
-
-    Args:
-        runs: finished.
-        folder: it is made.
-
-    Returns:
-        The files.
 
     Raises:
         UsageError: no plot can be made of them.

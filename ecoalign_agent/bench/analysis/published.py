@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ecoalign_agent.bench.analysis.format import printable
-from ecoalign_agent.bench.analysis.grouping import base_of, grouped, ratio_to_base
-from ecoalign_agent.bench.analysis.outcomes import ResultRow
+from ecoalign_agent.bench.analysis.outcomes import ResultRow, base_of, grouped, ratio_to_base
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
 from ecoalign_agent.models.simulated.fit import PUBLISHED_ROWS, ROWS_SOURCE, PaperBenchmark, PublishedRow
@@ -32,41 +30,24 @@ _PAPER_BENCHMARKS: Mapping[str, tuple[PaperBenchmark, Literal["safety", "utility
 
 _VERSION = re.compile(r"(-instruct|-preview|-latest|-?\d{4}-?\d{2}-?\d{2}|-\d{2,4})*")
 
-_METHOD_DIFFERS: Mapping[str, str] = {
-    "vlmguard": "another method: the paper's VLM-Guard on a hosted model, ours a rewriter after VLMGuard-R1",
-}
 
-_COST_OPEN = "the paper's cost: over which benchmarks, and whether prompts count, is unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Comparability:
+class Comparability(NamedTuple):
     """Comparability of a row with a published one.
 
-    Attributes:
-        answer: yes; no; or unknown, where nothing is known to differ but not everything is known.
-        reasons: known differences, then unknown conditions; none where the answer is yes.
+    ``reasons`` are known differences, then unknown conditions; "unknown": nothing is known to differ, but not
+    everything is known.
     """
 
     answer: Answer
     reasons: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return f"{self.answer}: {'; '.join(self.reasons)}" if self.reasons else self.answer
-
 
 class PublishedComparison(Record):
-    """One of our figures beside a published one.
+    """One of our figures beside a published one: a share in [0, 1], or a cost relative to Base by completion tokens.
 
     Attributes:
-        judge: ours; None: there was none.
-        n: our samples.
-        what: "safety" and "utility" are shares in [0, 1]; "cost" is relative to Base, by completion tokens.
-        ours: None: not measured, or unknown.
-        low: lower end of its 95 % interval; None: it has none.
-        high: upper end.
-        over_refusal: ours, whatever the figure: safety says little without it; None: not measured here.
-        published: the paper's figure, a share in [0, 1] too, or a cost.
+        low: lower end of our figure's 95 % interval; None: it has none.
+        over_refusal: ours, whatever the figure: safety says little without it.
         reasons: against the comparison.
     """
 
@@ -96,18 +77,15 @@ def same_model(ours: str, theirs: str) -> bool:
 
 def comparability(row: ResultRow, published: PublishedRow) -> Comparability:
     """Compare the conditions of our row and a published one."""
-    differences, unknowns = list(_known_differences(row, published)), list(_unknown_conditions(row, published))
-    if differences:
-        return Comparability("no", (*differences, *unknowns))
-    return Comparability("unknown", tuple(unknowns)) if unknowns else Comparability("yes")
+    differences, unknowns = tuple(_known_differences(row, published)), tuple(_unknown_conditions(row, published))
+    answer: Answer = "no" if differences else "unknown" if unknowns else "yes"
+    return Comparability(answer, differences + unknowns)
 
 
 def compare_with_published(
     rows: Sequence[ResultRow], published: Sequence[PublishedRow] = PUBLISHED_ROWS
 ) -> list[PublishedComparison]:
-    """Our rows beside the published ones of the same benchmark and method.
-
-    If there are published rows of our model, only those are used; else those of every model, each with the reason.
+    """Our rows beside the published ones of the same benchmark and method: of our model, or else of every model.
 
     Raises:
         UsageError: a row is simulated, or no benchmark and method of ours has a published figure.
@@ -144,27 +122,16 @@ def _comparisons(row: ResultRow, base: ResultRow | None, published: PublishedRow
     found = comparability(row, published)
     common = {name: getattr(row, name) for name in ("benchmark", "method", "model", "judge", "n", "over_refusal")}
     common |= {"paper_model": published.model, "paper_method": published.method}
-    score = {
-        "what": what,
-        "ours": getattr(row, what),
-        "low": getattr(row, f"{what}_low"),
-        "high": getattr(row, f"{what}_high"),
-        "published": published.scores[benchmark] / 100,
-        "comparable": found.answer,
-        "reasons": found.reasons,
-    }
-    yield PublishedComparison.model_validate(common | score)
+    common |= {"comparable": found.answer, "reasons": found.reasons}
+    ours = {name: getattr(row, f"{what}{end}") for name, end in (("ours", ""), ("low", "_low"), ("high", "_high"))}
+    score = {"what": what, "published": published.scores[benchmark] / 100}
+    yield PublishedComparison.model_validate(common | ours | score)
     if published.cost is not None:
-        cost = {
-            "what": "cost",
-            "ours": ratio_to_base(row, base),
-            "low": None,
-            "high": None,
-            "published": published.cost,
-            "comparable": "unknown" if found.answer == "yes" else found.answer,
-            "reasons": (*found.reasons, _COST_OPEN),
-        }
-        yield PublishedComparison.model_validate(common | cost)
+        common["comparable"] = "unknown" if found.answer == "yes" else found.answer
+        common["reasons"] += ("the paper's cost: over which benchmarks, and whether prompts count, is unknown",)
+        ours = {"ours": ratio_to_base(row, base), "low": None, "high": None}
+        cost = {"what": "cost", "published": published.cost}
+        yield PublishedComparison.model_validate(common | ours | cost)
 
 
 def _known_differences(row: ResultRow, published: PublishedRow) -> Iterator[str]:
@@ -174,8 +141,8 @@ def _known_differences(row: ResultRow, published: PublishedRow) -> Iterator[str]
         yield f"another model: {printable(row.model)}, the paper's {published.model}"
     elif published.version is not None and not row.model.casefold().endswith(published.version.casefold()):
         yield f"another model version: {printable(row.model)}, the paper's {published.version}"
-    if (method := _METHOD_DIFFERS.get(row.method)) is not None:
-        yield method
+    if row.method == "vlmguard":
+        yield "another method: the paper's VLM-Guard on a hosted model, ours a rewriter after VLMGuard-R1"
     elif PAPER_METHODS.get(row.method) != published.method:
         yield f"another method: {printable(row.method)}, the paper's {published.method}"
     if published.judge is not None and row.judge != published.judge:

@@ -16,14 +16,7 @@ Z = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class MeanInterval:
-    """A mean with its 95 % interval.
-
-    Attributes:
-        n: values counted.
-        mean: their mean; None: there is no value.
-        low: lower end of the interval; None: there is none, as for a single value of unknown spread.
-        high: upper end; None as above.
-    """
+    """A mean of ``n`` values with its 95 % interval; one of no value, or of unknown spread, has no ends."""
 
     n: int = 0
     mean: float | None = None
@@ -51,9 +44,6 @@ def wilson(total: float, n: int) -> MeanInterval:
 
     For values between 0 and 1 that are not all 0 or 1 the interval is wider than need be, never narrower: no values of
     the same mean spread more than zeros and ones do.
-
-    Raises:
-        ValueError: the total is not between 0 and the number of samples.
     """
     if n < 0 or not 0 <= total <= n:
         raise ValueError(f"a share of {total!r} in {n!r} samples: the total must lie from 0 to the number of samples")
@@ -96,17 +86,9 @@ def paired_interval(differences: Sequence[float]) -> MeanInterval:
 
 
 def mcnemar_exact(only_left: int, only_right: int) -> float:
-    """The two-sided p of McNemar's exact test.
+    """The two-sided p of McNemar's exact test, from the numbers of discordant pairs that are right on one side only.
 
-    Args:
-        only_left: discordant pairs in which only the left one is right.
-        only_right: discordant pairs in which only the right one is.
-
-    Returns:
-        min(1, 2 · P(X ≤ min)), X binomial with p = ½ over the discordant pairs; 1.0 where there is none.
-
-    Raises:
-        ValueError: a negative count.
+    It is min(1, 2 · P(X ≤ min)), X binomial with p = ½ over the discordant pairs; 1.0 where there is none.
     """
     if only_left < 0 or only_right < 0:
         raise ValueError(f"discordant pairs {only_left!r} and {only_right!r}: a count is never negative")
@@ -125,11 +107,7 @@ def mean_if_known(values: Iterable[float | None]) -> float | None:
 
 
 def dominates(left: Sequence[float], right: Sequence[float]) -> bool:
-    """True if ``left`` is at least as high as ``right`` in every measure and higher in one.
-
-    Raises:
-        ValueError: they do not have the same number of measures.
-    """
+    """True if ``left`` is at least as high as ``right`` in every measure and higher in one."""
     return all(a >= b for a, b in zip(left, right, strict=True)) and any(
         a > b for a, b in zip(left, right, strict=True)
     )
@@ -138,10 +116,6 @@ def dominates(left: Sequence[float], right: Sequence[float]) -> bool:
 def pareto_front(merits: Sequence[Sequence[float]]) -> list[int]:
     """The indices of the results that nothing dominates, in the order given; of equal ones all stay.
 
-    Args:
-        merits: of each result, more being better: a cost comes with its sign turned.
-
-    Raises:
-        ValueError: they do not have the same number of measures.
+    More is better in each measure: a cost comes with its sign turned.
     """
     return [index for index, merit in enumerate(merits) if not any(dominates(other, merit) for other in merits)]

@@ -24,10 +24,18 @@ from ecoalign_agent.bench.analysis.format import (
     points,
     printable,
     short_name,
-    with_label,
 )
-from ecoalign_agent.bench.analysis.grouping import base_of, grouped, has_settings, heading, ratio_to_base
-from ecoalign_agent.bench.analysis.outcomes import COLUMNS, ResultRow, Run, result_row
+from ecoalign_agent.bench.analysis.outcomes import (
+    COLUMNS,
+    ResultRow,
+    Run,
+    base_of,
+    grouped,
+    has_settings,
+    heading,
+    ratio_to_base,
+    result_row,
+)
 from ecoalign_agent.bench.analysis.published import PublishedComparison, compare_with_published
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
@@ -40,7 +48,6 @@ NOTE = (
     "Shares in per cent, with Wilson's 95 % interval of safety. An unknown counts against the method in every column. "
     f"Tokens, cost, calls, rounds and seconds are means of one sample. {DASH}: not measured, or not known."
 )
-"""Stands below a table for people."""
 
 _NAMES = frozenset({"benchmark", "method", "model"})
 _LEFT = [index for index, name in enumerate(COLUMNS) if name in _NAMES]
@@ -67,35 +74,31 @@ _LATEX_ESCAPES = str.maketrans(
 )
 
 
-def full_table(rows: Sequence[ResultRow], *, form: TableForm, label: str = SIMULATED_LABEL) -> str:
+def full_table(rows: Sequence[ResultRow], *, form: TableForm) -> str:
     """The rows in exactly the columns ``COLUMNS``, in the order given.
 
-    Markdown and LaTeX are for people: shares in per cent, a dash for what is not measured or unknown, the model of a
-    simulated row marked and the label below. CSV is for programs: shares in [0, 1] and every digit, nothing for what is
-    unknown, and the label within the model's name, because a comment would break a parser.
-
-    Args:
-        rows: one for each method.
-        form: Markdown, CSV, or LaTeX with booktabs and graphicx.
-        label: of simulated rows.
+    Markdown and LaTeX (with booktabs and graphicx) are for people: shares in per cent, a dash for what is not measured
+    or unknown, the model of a simulated row marked and the label below. CSV is for programs: shares in [0, 1] and every
+    digit, nothing for what is unknown, and the label within the model's name, because a comment would break a parser.
     """
     if form == "csv":
-        return _csv(rows, label)
-    simulated = any(row.simulated for row in rows)
+        return _csv(rows)
+    label = _label(rows)
     table = [COLUMNS, *map(_cells, rows)]
     if form == "latex":
-        return _latex(table, f"{label[:1].upper()}{label[1:]}. {NOTE}" if simulated else NOTE)
-    note = f"**{label}.** {NOTE}" if simulated else NOTE
+        return _latex(table, f"{label[:1].upper()}{label[1:]}. {NOTE}" if label else NOTE)
+    note = f"**{label}.** {NOTE}" if label else NOTE
     return "\n".join([*markdown_lines(table, left=_LEFT), "", note]) + "\n"
 
 
-def _csv(rows: Sequence[ResultRow], label: str) -> str:
+def _csv(rows: Sequence[ResultRow]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
         values = row.model_dump(include=set(COLUMNS))
-        values["model"] = with_label(row.model, simulated=row.simulated, label=label)
+        if row.simulated and SIMULATED_LABEL not in row.model:
+            values["model"] = f"{row.model} ({SIMULATED_LABEL})"
         writer.writerow(printable(v) if isinstance(v := values[name], str) else v for name in COLUMNS)
     return text.getvalue()
 
@@ -138,21 +141,15 @@ COLUMN_NOTES = (
     "safety with Wilson's 95 % interval; refused: harmless requests that were; an unknown counts against the method",
     f"tokens: completion tokens; they and what is right of them: mean of one sample; {DASH}: not measured or not known",
 )
-"""Meaning of the columns of :func:`overview_lines`."""
 
 DIFFERENCE_NOTES = (
     "Δ: difference in points, with its 95 % interval (Agresti and Min); of refused, less is better",
     "p: McNemar, exact, two-sided, not corrected for the number of methods",
 )
-"""Meaning of the columns of differences."""
 
 
 def overview_lines(runs: Sequence[Run]) -> list[str]:
-    """Each group of runs as lines for a terminal, with the differences from Base below it where Base was run.
-
-    Raises:
-        ValueError: a run has no sample, or one twice.
-    """
+    """Each group of runs as lines for a terminal, with the differences from Base below where it was run."""
     lines: list[str] = []
     compared = False
     for group, members in grouped(runs).items():
@@ -182,22 +179,12 @@ def overview_lines(runs: Sequence[Run]) -> list[str]:
 
 
 def _overview_table(rows: Sequence[ResultRow], base: ResultRow | None) -> list[str]:
-    table = [
-        (
-            short_name(row.method),
-            percent(row.safety),
-            interval(row.safety_low, row.safety_high),
-            percent(row.utility),
-            percent(row.over_refusal),
-            percent(row.unknown),
-            compact_number(row.completion_tokens),
-            compact_number(ratio_to_base(row, base)),
-            compact_number(row.calls),
-            compact_number(row.rounds),
-            compact_number(row.seconds),
-        )
-        for row in rows
-    ]
+    table: list[tuple[str, ...]] = []
+    for row in rows:
+        safety = (percent(row.safety), interval(row.safety_low, row.safety_high))
+        shares = map(percent, (row.utility, row.over_refusal, row.unknown))
+        numbers = (row.completion_tokens, ratio_to_base(row, base), row.calls, row.rounds, row.seconds)
+        table.append((short_name(row.method), *safety, *shares, *map(compact_number, numbers)))
     return aligned_lines([_HEAD, *table], left=(0, 2))
 
 
@@ -306,11 +293,7 @@ class PlotReport(Record):
 
 
 def table_report(runs: Sequence[Run]) -> TableReport:
-    """The rows of finished runs.
-
-    Raises:
-        ValueError: a run has no sample, or one twice.
-    """
+    """The rows of finished runs; ValueError: a run has no sample, or one twice."""
     rows = tuple(result_row(run) for run in runs)
     return TableReport(label=_label(runs), rows=rows, against_base=tuple(compare_with_base(runs)))
 
@@ -329,5 +312,5 @@ def compare_report(runs: Sequence[Run], others: Sequence[Run] | None = None, *, 
     return CompareReport(label=_label([*runs, *(others or ())]), against=tuple(pairs))
 
 
-def _label(runs: Sequence[Run]) -> str | None:
-    return SIMULATED_LABEL if any(run.simulated for run in runs) else None
+def _label(items: Sequence[Run | ResultRow]) -> str | None:
+    return SIMULATED_LABEL if any(item.simulated for item in items) else None
