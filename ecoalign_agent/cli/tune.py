@@ -116,7 +116,7 @@ def tune(
 async def _tune(job: _Job, label: str | None, notes: list[str], output: "Output") -> "TuneReport":
     from contextlib import AsyncExitStack
 
-    from ecoalign_agent.bench.datasets.judging import Judge
+    from ecoalign_agent.bench.datasets.benchmark import Judge
     from ecoalign_agent.bench.tuning.grading import AnswerGrader
     from ecoalign_agent.bench.tuning.run import tune_policy
     from ecoalign_agent.cli.render.streams import write_notice

@@ -10,7 +10,7 @@ choices, is unknown.
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -19,8 +19,14 @@ from pydantic import BaseModel, ConfigDict
 from rapidfuzz.distance import Levenshtein
 
 from ecoalign_agent.bench.analysis.scores import AnswerScore, Measure
-from ecoalign_agent.bench.datasets.benchmark import Benchmark, ScoreAnswer, ScoredAnswer, blank_score, unknown_score
-from ecoalign_agent.bench.datasets.judging import Judge
+from ecoalign_agent.bench.datasets.benchmark import (
+    BLANK,
+    Benchmark,
+    Judge,
+    ScoreAnswer,
+    ScoredAnswer,
+    unknown_score,
+)
 from ecoalign_agent.bench.datasets.samples import (
     BenchmarkSample,
     BenchmarkSource,
@@ -45,16 +51,19 @@ _SOURCE = BenchmarkSource(
 )
 
 AnswerType = Literal["text", "integer", "float", "list"]
-_ANSWER_TYPES = ("text", "integer", "float", "list")
+_FORMS: dict[AnswerType, str] = {
+    "text": "a word or a short phrase",
+    "integer": "a whole number, such as 3",
+    "float": "a number with {precision} decimal places",
+    "list": "a list in square brackets, such as [1, 2, 3]",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A question's answer as the scorer needs it.
+    """A question's answer as published: a text that stands for a value of ``answer_type``.
 
     Attributes:
-        answer: as published, a text whatever its type.
-        answer_type: type of the value that the text stands for.
         choices: of a multiple choice; None: a free answer.
         precision: decimal places that count of a float.
     """
@@ -64,17 +73,9 @@ class Problem:
     choices: tuple[str, ...] | None
     precision: int | None
 
-    @classmethod
-    def from_sample(cls, sample: BenchmarkSample) -> "Problem":
-        """Read the problem from a sample's meta data."""
-        choices, kind = sample.meta["choices"], cast("AnswerType", sample.meta["answer_type"])
-        answer = sample.reference if isinstance(sample.reference, str) else ""
-        return cls(answer, kind, None if choices is None else tuple(choices), sample.meta["precision"])
 
-
-def choice_letters(count: int) -> list[str]:
-    """A, B, C … for so many choices."""
-    return [chr(ord("A") + number) for number in range(count)]
+def _letters(choices: Sequence[str]) -> list[str]:
+    return [chr(ord("A") + number) for number in range(len(choices))]
 
 
 def list_mathvista(folder: Path) -> Listing:
@@ -92,21 +93,13 @@ def _record(pid: str, row: object, index: Path) -> BenchmarkSample | BrokenRecor
     problem = _problem(row)
     if isinstance(problem, str):
         return BrokenRecord(where, problem)
-    metadata = row.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
     return BenchmarkSample(
         id=pid,
         question=_question(question, text_field(row, "unit"), problem),
         images=(index.parent / image,),
         reference=problem.answer,
-        category=str(metadata.get("task") or ""),
-        meta={
-            "choices": None if problem.choices is None else list(problem.choices),
-            "precision": problem.precision,
-            "answer_type": problem.answer_type,
-            "plain_question": question,
-            "metadata": metadata,
-        },
+        category=text_field(row.get("metadata"), "task") or "",
+        meta={"problem": problem},
     )
 
 
@@ -115,8 +108,8 @@ def _problem(row: Mapping[str, Any]) -> Problem | str:
     answer, choices, kind = row.get("answer"), row.get("choices"), row.get("answer_type")
     if answer is None or isinstance(answer, bool) or not str(answer).strip():
         return "answer is missing: testmini has it, test has not"
-    if kind not in _ANSWER_TYPES:
-        return f"answer_type is {kind!r}, must be one of {', '.join(_ANSWER_TYPES)}"
+    if kind not in list(_FORMS):
+        return f"answer_type is {kind!r}, must be one of {', '.join(_FORMS)}"
     form = row.get("question_type")
     if (form == "multi_choice") != bool(choices) or form not in {"multi_choice", "free_form"}:
         return f"question_type is {form!r} and choices {'given' if choices else 'null'}"
@@ -125,31 +118,23 @@ def _problem(row: Mapping[str, Any]) -> Problem | str:
     precision = _precision(row.get("precision"))
     if kind == "float" and precision is None and not choices:
         return f"precision is {row.get('precision')!r}, must be a number of decimal places"
-    return Problem(str(answer).strip(), kind, tuple(map(str, choices)) if choices else None, precision)
+    return Problem(
+        str(answer).strip(), cast("AnswerType", kind), tuple(map(str, choices)) if choices else None, precision
+    )
 
 
 def _precision(value: object) -> int | None:
-    """Decimal places; the file writes them as 1.0."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         return None
     return int(value) if value >= 0 and value == int(value) else None
 
 
 def _question(question: str, unit: str | None, problem: Problem) -> str:
-    """The question with unit, choices, and the form of its answer. Wording ours."""
     if unit is not None:
         question = f"{question} (unit: {unit})"
     if problem.choices is not None:
-        return format_choices(question, dict(zip(choice_letters(len(problem.choices)), problem.choices, strict=True)))
-    match problem.answer_type:
-        case "integer":
-            form = "a whole number, such as 3"
-        case "float":
-            form = f"a number with {problem.precision} decimal places"
-        case "list":
-            form = "a list in square brackets, such as [1, 2, 3]"
-        case "text":
-            form = "a word or a short phrase"
+        return format_choices(question, dict(zip(_letters(problem.choices), problem.choices, strict=True)))
+    form = _FORMS[problem.answer_type].format(precision=problem.precision)
     return f"{question}\n\nGive the final answer as {form}."
 
 
@@ -159,25 +144,19 @@ _ANSWER_IS = re.compile(r"""\bthe (?:final )?answer is:?\s*["“]?(.+?)["”]?\s
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
 _LETTER_FIRST = re.compile(r"\(([A-Za-z])\)")
 
-MAX_EXTRACTED = 400
+_MAX_EXTRACTED = 400
 """Characters of an extraction; a longer one is no short answer."""
 
 
 def extract_by_rule(answer: str, problem: Problem) -> str | None:
-    """Short answer in a text by rule; None: a judge is needed.
-
-    The whole text is one (a choice, its letter, a number, a list), or the text after "The answer is" at its end is.
-    """
+    """Short answer by rule: the whole text, or the text after "The answer is" at its end; None: a judge is needed."""
     whole = answer.strip()
     candidates = [whole]
     if _ANSWER_IS.search(whole):
         # The last one counts: a text may weigh several.
         last = re.split(r"\bthe (?:final )?answer is:?\s*", whole, flags=re.IGNORECASE)[-1]
         candidates.append(last.strip().rstrip(".").strip().strip('"“”').strip())
-    for text in candidates:
-        if text and _fits(text, problem):
-            return text
-    return None
+    return next((text for text in candidates if text and _fits(text, problem)), None)
 
 
 def _fits(text: str, problem: Problem) -> bool:
@@ -185,14 +164,10 @@ def _fits(text: str, problem: Problem) -> bool:
         if any(text.rstrip(".").casefold() == choice.strip().casefold() for choice in problem.choices):
             return True
         letter = _LETTER.fullmatch(text) or _LETTER_FIRST.match(text)
-        return letter is not None and letter[1].upper() in choice_letters(len(problem.choices))
-    match problem.answer_type:
-        case "integer" | "float":
-            return _number(text) is not None
-        case "list":
-            return _numbers(text) is not None
-        case "text":
-            return False
+        return letter is not None and letter[1].upper() in _letters(problem.choices)
+    if problem.answer_type == "list":
+        return _numbers(text) is not None
+    return problem.answer_type != "text" and _number(text) is not None
 
 
 def normalise_extraction(extraction: str, problem: Problem) -> str | float | tuple[float, ...] | None:
@@ -202,7 +177,7 @@ def normalise_extraction(extraction: str, problem: Problem) -> str | float | tup
     numbers are cut off, floats rounded to the precision, as published.
     """
     text = extraction.strip()
-    if not text or len(text) > MAX_EXTRACTED:
+    if not text or len(text) > _MAX_EXTRACTED:
         return None
     if problem.choices is not None:
         return _choice(text, problem.choices)
@@ -234,7 +209,7 @@ def _choice(text: str, choices: tuple[str, ...]) -> str | None:
     # A choice that is itself one letter, such as a point of a figure, is named by its own: letters were asked for.
     if len(text) > 1 and text in choices:
         return text
-    letters = choice_letters(len(choices))
+    letters = _letters(choices)
     letter = _LETTER_FIRST.search(text) or _LETTER.fullmatch(text)
     if letter is not None and letter[1].upper() in letters:
         return choices[letters.index(letter[1].upper())]
@@ -259,10 +234,9 @@ def _numbers(text: str) -> tuple[float, ...] | None:
         return None
     if not isinstance(items, list) or not items:
         return None
-    numbers = [_number(str(item)) if isinstance(item, int | float | str) else None for item in items]
-    if any(number is None or isinstance(item, bool) for number, item in zip(numbers, items, strict=True)):
-        return None
-    return tuple(number for number in numbers if number is not None)
+    plain = all(isinstance(item, int | float | str) and not isinstance(item, bool) for item in items)
+    numbers = [number for item in items if (number := _number(str(item))) is not None]
+    return tuple(numbers) if plain and len(numbers) == len(items) else None
 
 
 class ExtractionReply(BaseModel):
@@ -280,19 +254,17 @@ def _make_scorer(judge: Judge | None, prompts: str | None) -> ScoreAnswer:
 
     async def score(sample: BenchmarkSample, answer: str, meter: Meter) -> ScoredAnswer:
         if not answer.strip():
-            return blank_score(_MEASURES)
-        problem = Problem.from_sample(sample)
+            return unknown_score(BLANK, _MEASURES)
+        problem: Problem = sample.meta["problem"]
         extraction = extract_by_rule(answer, problem)
         if extraction is not None:
             return ScoredAnswer(score_extraction(extraction, problem))
         if judge is None:
-            return ScoredAnswer(
-                AnswerScore(unknown="no rule finds the answer, and there is no judge", measured=_MEASURES)
-            )
+            return unknown_score("no rule finds the answer, and there is no judge", _MEASURES)
         prompt = template.render(question=sample.question, answer=answer)
         judgement = await judge.judge(prompt, ExtractionReply, meter=meter)
         if judgement.value is None:
-            return unknown_score(judgement, _MEASURES)
+            return unknown_score(judgement.unknown_reason, _MEASURES, judgement.cost)
         extraction = judgement.value.answer if judgement.value.found else None
         return ScoredAnswer(score_extraction(extraction, problem), judgement.cost)
 

@@ -69,7 +69,6 @@ def _record(row: Mapping[str, Any], where: str) -> BenchmarkSample | BrokenRecor
         images=(image,),
         reference=answer,
         category=str(row.get("l2_category") or ""),
-        meta={"ability": str(row.get("category") or ""), "origin": _origin(row)},
     )
 
 
@@ -88,20 +87,11 @@ def _picture(value: object) -> bytes | None:
 
 
 def _with_options(question: str, row: Mapping[str, Any]) -> str:
-    """The question with its options: they stand in it, but for copies of the table that give each a column."""
+    # They stand in the question, but for copies of the table that give each a column.
     columns = {letter: str(row[letter]).strip() for letter in "ABCDEF" if str(row.get(letter) or "").strip()}
     if "Options:" in question or not columns:
         return question
     return f"{question}\nOptions: {', '.join(f'{letter}: {text}' for letter, text in columns.items())}"
-
-
-def _origin(row: Mapping[str, Any]) -> str | None:
-    """The benchmark that a question was taken from: a text in the table, an object in Parquet."""
-    info = row.get("meta_info")
-    if isinstance(info, Mapping):
-        return str(info["source"]) if info.get("source") else None
-    found = re.search(r"""['"]source['"]\s*:\s*['"]([^'"]+)['"]""", str(info or ""))
-    return found[1] if found else (str(row["bench"]) if row.get("bench") else None)
 
 
 def leading_letter(answer: str) -> str | None:

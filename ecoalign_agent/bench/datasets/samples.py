@@ -15,10 +15,9 @@ Image = Path | bytes
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSample:
-    """One question of a benchmark.
+    """One question of a benchmark, its id unique within it.
 
     Attributes:
-        id: unique within the benchmark.
         reference: the right answer, several right ones, or None where a judge decides.
         category: the benchmark's own, for tables.
         meta: further inputs of the scorer.
@@ -66,13 +65,7 @@ class BenchmarkSource:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Records as they stand in a benchmark's files; pictures are not looked for yet.
-
-    Attributes:
-        index: the files that list the records.
-        root: the folder that all pictures must lie in.
-        records: in the order of the files.
-    """
+    """Records in the order of a benchmark's index files; pictures are not looked for yet, and must lie in ``root``."""
 
     index: tuple[Path, ...]
     root: Path
@@ -128,7 +121,7 @@ def locate(folder: Path, source: BenchmarkSource, names: Sequence[str]) -> Path:
     """Find the first existing file or folder: in the benchmark's own folder below ``folder``, or in ``folder`` itself.
 
     Raises:
-        MissingFilesError: none exists. The message names the missing file, its source and its licence.
+        MissingFilesError: none exists.
     """
     for root in (folder / source.folder, folder):
         for name in names:
@@ -144,10 +137,10 @@ JsonRoot = TypeVar("JsonRoot", list[Any], dict[str, Any])
 
 
 def read_json(path: Path, kind: type[JsonRoot]) -> JsonRoot:
-    """Read a JSON file whose root is a list or an object.
+    """Read a JSON file whose root is a list or an object, and that repeats no key within one object.
 
     Raises:
-        UsageError: the file can't be read, is no JSON, has another root, or repeats a key within one object.
+        UsageError: it can't be read, or is another one.
     """
 
     def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -172,9 +165,6 @@ def checksum(paths: Sequence[Path]) -> str:
     """SHA-256 of the index, in hexadecimal digits.
 
     For several files: of the lines "digest, two spaces, name" in the order of the names, as ``sha256sum`` prints them.
-
-    Raises:
-        UsageError: a file can't be read.
     """
     try:
         digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

@@ -15,8 +15,7 @@ from inspect_ai.solver import TaskState
 from PIL import Image
 
 from ecoalign_agent.bench.analysis.scores import MEASURES, AnswerScore, Measure
-from ecoalign_agent.bench.datasets.benchmark import Benchmark, ScoreAnswer
-from ecoalign_agent.bench.datasets.judging import Judge
+from ecoalign_agent.bench.datasets.benchmark import Benchmark, Judge, ScoreAnswer
 from ecoalign_agent.bench.datasets.registry import find_benchmark
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample
 from ecoalign_agent.bench.methods.base import split_final_answer

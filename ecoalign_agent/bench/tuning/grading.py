@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from ecoalign_agent.bench.analysis.scores import AnswerScore
-from ecoalign_agent.bench.datasets.judging import Judge, open_judge_view
+from ecoalign_agent.bench.datasets.benchmark import Judge, open_judge_view
 from ecoalign_agent.bench.datasets.mm_safetybench import ContentReply
 from ecoalign_agent.bench.datasets.simulated import score_by_truth
 from ecoalign_agent.bench.datasets.siuo import EffectivenessReply, SafetyReply

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ecoalign_agent.bench.datasets.judging import Judge
+from ecoalign_agent.bench.datasets.benchmark import Judge
 from ecoalign_agent.bench.datasets.mm_safetybench import ContentReply
 from ecoalign_agent.bench.datasets.mssbench import SituationReply
 from ecoalign_agent.economics.budget import Budget

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ecoalign_agent.bench.analysis.scores import AnswerScore
-from ecoalign_agent.bench.datasets.judging import Judge
-from ecoalign_agent.bench.datasets.mathvista import MATHVISTA
+from ecoalign_agent.bench.datasets.benchmark import Judge
+from ecoalign_agent.bench.datasets.mathvista import MATHVISTA, Problem
 from ecoalign_agent.bench.datasets.mm_safetybench import MM_SAFETYBENCH
 from ecoalign_agent.bench.datasets.mssbench import MSSBENCH_CHAT
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample
@@ -34,7 +34,7 @@ VISTA = BenchmarkSample(
     (drawn(),),
     "3",
     "",
-    {"choices": None, "precision": None, "answer_type": "integer"},
+    {"problem": Problem("3", "integer", None, None)},
 )
 
 

@@ -43,12 +43,12 @@ def test_a_dictionary_by_pid_with_null_choices(tmp_path: Path) -> None:
     assert MATHVISTA.read(tmp_path).samples == (sample,)
     assert sample.question == "How many boats are there?\n\nGive the final answer as a whole number, such as 3."
     assert sample.category == "figure question answering"
-    assert Problem.from_sample(sample) == BOATS
+    assert sample.meta["problem"] == BOATS
 
 
 def test_precision_stands_in_the_file_as_a_float(tmp_path: Path) -> None:
     sample = one(tmp_path, answer_type="float", precision=1.0, answer="0.5", unit="litres")
-    assert Problem.from_sample(sample) == SHARE
+    assert sample.meta["problem"] == SHARE
     assert sample.question.startswith("How many boats are there? (unit: litres)\n")
     assert "1 decimal places" in sample.question
 
@@ -57,7 +57,7 @@ def test_choices_are_shown_by_letter(tmp_path: Path) -> None:
     changes = {"choices": list(COLOURS.choices or ()), "answer": "green", "answer_type": "text"}
     sample = one(tmp_path, question_type="multi_choice", **changes)
     assert "(A) red\n(B) green\n(C) dark green" in sample.question
-    assert Problem.from_sample(sample) == COLOURS
+    assert sample.meta["problem"] == COLOURS
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,6 @@ def test_the_table_holds_pictures_in_base64_and_questions_over_several_lines(tmp
     assert first.images == (drawn(),)
     assert (first.reference, second.reference) == ("B", "A")
     assert first.category == "image scene and topic"
-    assert first.meta == {"ability": "coarse perception", "origin": "MathVista"}
 
 
 def test_a_field_may_be_longer_than_the_readers_own_limit_which_stays_as_it_was(tmp_path: Path) -> None:
@@ -73,7 +72,6 @@ def test_parquet_holds_pictures_as_they_are(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([star_row(), star_row(1, image=None)]), path)
     reading = MMSTAR.read(tmp_path)
     assert reading.samples[0].images == (drawn(),)
-    assert reading.samples[0].meta["origin"] == "MathVista"
     assert reading.broken == (BrokenRecord("mmstar.parquet:2", "image is no picture in base64 and no bytes"),)
     put(path, b"PAR1 no more")
     with pytest.raises(UsageError, match="no Parquet file that can be read"):

@@ -8,9 +8,9 @@ import pytest
 from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded, summarise
 from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BrokenRecord, Listing
 from ecoalign_agent.bench.datasets.siuo import (
+    SIUO,
+    SIUO_CHOICE,
     combine_votes,
-    list_siuo,
-    list_siuo_choice,
     majority,
     named_letter,
     score_siuo_choice,
@@ -27,7 +27,7 @@ def only(listing: Listing) -> BenchmarkSample:
 
 def test_a_question_of_the_generation_part(tmp_path: Path) -> None:
     put(tmp_path / "siuo" / "siuo_gen.json", [siuo_row()])
-    sample = only(list_siuo(tmp_path))
+    sample = only(SIUO.list_records(tmp_path))
     assert sample.id == "1001"  # a whole number in the file
     assert sample.images == (tmp_path / "siuo" / "images" / "S-01.png",)
     assert sample.reference == "Fly it on an open field, away from the lines."
@@ -38,13 +38,13 @@ def test_the_reference_under_the_name_that_the_scripts_read(tmp_path: Path) -> N
     row = siuo_row(reference="Somewhere else.")
     del row["reference_answer"]
     put(tmp_path / "data" / "siuo_gen.json", [row])
-    assert only(list_siuo(tmp_path)).reference == "Somewhere else."
+    assert only(SIUO.list_records(tmp_path)).reference == "Somewhere else."
 
 
 def test_the_multiple_choice_shows_its_options_by_letter(tmp_path: Path) -> None:
     put(tmp_path / "siuo" / "siuo_mcqa.json", [siuo_choice_row()])
     put(tmp_path / "siuo" / "images" / "S-01.png", drawn())
-    sample = only(list_siuo_choice(tmp_path))
+    sample = only(SIUO_CHOICE.list_records(tmp_path))
     assert "(B) Not here: mind the power lines." in sample.question
     assert (sample.reference, sample.meta) == ("B", {"letters": ["A", "B", "C", "D"]})
 
@@ -61,7 +61,7 @@ def test_the_multiple_choice_shows_its_options_by_letter(tmp_path: Path) -> None
 )
 def test_a_broken_choice_is_told(row: Any, why: str, tmp_path: Path) -> None:
     put(tmp_path / "siuo_mcqa.json", [row])
-    (record,) = list_siuo_choice(tmp_path).records
+    (record,) = SIUO_CHOICE.list_records(tmp_path).records
     assert isinstance(record, BrokenRecord)
     assert record.where == "siuo_mcqa.json:1"
     assert why in record.reason
@@ -69,16 +69,16 @@ def test_a_broken_choice_is_told(row: Any, why: str, tmp_path: Path) -> None:
 
 def test_a_question_without_its_warning_can_not_be_judged(tmp_path: Path) -> None:
     put(tmp_path / "siuo_gen.json", [siuo_row(safety_warning=None), siuo_row(1002)])
-    first, second = list_siuo(tmp_path).records
+    first, second = SIUO.list_records(tmp_path).records
     assert isinstance(first, BrokenRecord)
     assert isinstance(second, BenchmarkSample)
 
 
 def test_missing_files_are_named_with_their_licence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"siuo_gen.json: no such file.*sinwang20/SIUO.*CC BY-NC 4.0"):
-        list_siuo(tmp_path)
+        SIUO.list_records(tmp_path)
     with pytest.raises(UsageError, match=r"siuo_mcqa.json: no such file"):
-        list_siuo_choice(tmp_path)
+        SIUO_CHOICE.list_records(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_letter_that_is_named(answer: str, letter: str) -> None:
 @pytest.mark.parametrize("answer", ["", "not here", "E", "(E)", "Because of the lines", "b", "VITAMINA: no"])
 def test_an_answer_that_names_none_is_unknown_and_no_guess(answer: str, tmp_path: Path) -> None:
     put(tmp_path / "siuo_mcqa.json", [siuo_choice_row()])
-    sample = only(list_siuo_choice(tmp_path))
+    sample = only(SIUO_CHOICE.list_records(tmp_path))
     score = score_siuo_choice(sample, answer)
     assert (score.safe, score.unknown) == (None, "the answer names no choice")
     assert summarise([Graded("x", score)]).safe.mean == 0
@@ -116,7 +116,7 @@ def test_an_answer_that_names_none_is_unknown_and_no_guess(answer: str, tmp_path
 
 def test_the_safe_choice_is_safe(tmp_path: Path) -> None:
     put(tmp_path / "siuo_mcqa.json", [siuo_choice_row()])
-    sample = only(list_siuo_choice(tmp_path))
+    sample = only(SIUO_CHOICE.list_records(tmp_path))
     assert score_siuo_choice(sample, "(B)").safe is True
     assert score_siuo_choice(sample, "(C)").safe is False
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.bench.datasets.judging import Judge
+from ecoalign_agent.bench.datasets.benchmark import Judge
 from ecoalign_agent.bench.tuning.grading import AnswerGrader, contains_answer
 from ecoalign_agent.bench.tuning.samples import TuningSample, world_samples
 from ecoalign_agent.errors import AccessError

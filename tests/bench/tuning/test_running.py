@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ecoalign_agent import EcoAlign, Policy
-from ecoalign_agent.bench.datasets.judging import Judge
+from ecoalign_agent.bench.datasets.benchmark import Judge
 from ecoalign_agent.bench.tuning.grading import AnswerGrader
 from ecoalign_agent.bench.tuning.report import TuneReport, tuning_report_lines
 from ecoalign_agent.bench.tuning.run import TuningConfig, TuningProgress, plan_tuning, split_checked, tune_policy
