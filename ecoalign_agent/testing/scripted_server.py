@@ -195,7 +195,7 @@ class ScriptedServer:
             self.requests, self.max_open_requests, self.abandoned_requests = [], 0, 0
         return self.answering(answer or CompletionReply("{}"))
 
-    async def until(self, condition: Callable[[], bool], *, within: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], *, within: float = 60.0) -> None:
         """Wait for a condition on this server, such as ``lambda: server.open_requests == 1``.
 
         Raises:

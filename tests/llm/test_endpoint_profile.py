@@ -80,7 +80,7 @@ async def make(server: ChatServer) -> AsyncIterator[MakeEndpoint]:
 
     def build(model: str = "m", url: str | None = None) -> Endpoint:
         chat = ChatOpenAI(model=model, base_url=url or server.url, api_key=SecretStr(KEY), max_retries=0)
-        made.append(Endpoint(chat, name=f"openai:{model}", timeout=5, backoff=0.01))
+        made.append(Endpoint(chat, name=f"openai:{model}", timeout=120, backoff=0.01))
         return made[-1]
 
     yield build

@@ -201,9 +201,9 @@ class TestLenient:
         "text", ["{" * 200_000, '{"a":' * 50_000, '{"text": "' + 'x"' * 100_000, "[" * 100_000 + "{", "{" * 16_000]
     )
     def test_hostile_text_is_given_up_quickly(self, text: str) -> None:
-        begun = time.perf_counter()
+        begun = time.process_time()
         assert leniently(text).value is None
-        assert time.perf_counter() - begun < 1.0
+        assert time.process_time() - begun < 3.0  # CPU, which other work does not lengthen
 
 
 class TestEnds:

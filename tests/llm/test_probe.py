@@ -430,7 +430,7 @@ def test_whatever_goes_wrong_there_are_eight_calls_at_most_and_one_kind_of_end(
 
     async def run() -> EndpointProfile | str:
         chat = ChatOpenAI(model="m", base_url=server.url, api_key=SecretStr(KEY), max_retries=0)
-        endpoint = Endpoint(chat, name="openai:m", timeout=5, backoff=0.001)
+        endpoint = Endpoint(chat, name="openai:m", timeout=120, backoff=0.001)
         try:
             return await probe_endpoint(endpoint)
         except ModelError as error:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(find_spec("rapidocr") is None, reason="the offli
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
 
 

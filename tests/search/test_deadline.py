@@ -20,9 +20,12 @@ from ecoalign_agent.testing import (
     verdict_reply,
 )
 from tests.search.stage import QUESTION, Part, final_result, picture, propose_by_tip, run_search
+from tests.virtual_clock import virtual_clock  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.usefixtures("virtual_clock")
 
 LOW = verdict_reply(0.9, 0.1)
-FOREVER = 60.0
+FOREVER = 3_600.0
 OUT_OF_TIME = "I could not find an answer that I can stand behind in the time I was given. More time may do."
 
 
@@ -269,7 +272,7 @@ async def test_time_left_changes_nothing() -> None:
 
 
 async def until_open(model: ScriptedModel, calls: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(FOREVER):
         while model.open_calls < calls:  # noqa: ASYNC110 - the model counts, it does not signal
             await asyncio.sleep(0.001)
 

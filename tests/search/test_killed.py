@@ -86,7 +86,7 @@ def kept_in(saver: InMemorySaver) -> int:
 async def broken_off(run: Coroutine[Any, Any, Any], holds: Callable[[], bool]) -> None:
     """Carry ``run`` out until something holds, and end it there."""
     task = asyncio.create_task(run)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         while not holds():  # noqa: ASYNC110 - the store tells nobody when it was written
             await asyncio.sleep(0.005)
     task.cancel()

@@ -245,7 +245,7 @@ async def test_a_pause_counts_for_neither_the_deadline_nor_the_receipt() -> None
     await graph.ainvoke(None, THREAD)
     result = await agent_of_another(agent, saver).review("x", "accept")
     assert result.status == "answered"
-    assert waiting.seconds <= result.seconds < 30
+    assert waiting.seconds <= result.seconds
 
 
 def agent_of_another(agent: EcoAlign, saver: InMemorySaver) -> EcoAlign:

@@ -138,7 +138,7 @@ async def test_taken_up_in_the_middle_by_the_parents_checkpoint_it_goes_on_where
     parent = as_a_node(EcoAlign(model), saver)
     config = {"configurable": {"thread_id": "x"}}
     running = asyncio.create_task(parent.ainvoke(REQUEST, config, durability="sync"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         while "propose" not in model.tasks():  # noqa: ASYNC110 - the model counts, it does not signal
             await asyncio.sleep(0.001)
     running.cancel()

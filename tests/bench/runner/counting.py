@@ -103,7 +103,7 @@ def bench(out: Path, *arguments: str, url: str | None = None) -> list[str]:
     return [*ECOALIGN, "run", "simulated", *given, *arguments, "--out", str(out)]
 
 
-def killed_after(command: list[str], ready: Any, *, within: float = 60.0) -> bool:
+def killed_after(command: list[str], ready: Any, *, within: float = 300.0) -> bool:
     """Run a command and kill it with -9 as soon as ``ready`` says so; whether it was still running then."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         end = time.monotonic() + within

@@ -27,6 +27,6 @@ def test_reading_a_picture_asks_nobody_and_switches_the_runtimes_reports_off() -
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.stdout.strip() == "[] 1"

@@ -23,6 +23,7 @@ from ecoalign_agent.rewriting import model_calls as rewriting_replies
 from ecoalign_agent.search import schemas
 from ecoalign_agent.training.synthesis.stages import HindsightReply
 from tests.models.simulated.calls import json_reply, messages, small
+from tests.virtual_clock import virtual_clock  # noqa: F401 - a fixture
 
 FORMS: dict[str, type[BaseModel]] = {
     "alignment/scan": schemas.ScanReply,
@@ -249,12 +250,13 @@ def test_a_cap_on_tokens_is_kept() -> None:
     assert reply.response_metadata["token_usage"]["completion_tokens"] == 5
 
 
+@pytest.mark.usefixtures("virtual_clock")
 async def test_a_call_takes_its_latency() -> None:
     model = simulated_model("simulated?latency=0.05")
     began = time.monotonic()
     await asyncio.gather(*(model.ainvoke([HumanMessage("x")]) for _ in range(8)))
     # Together, and not one after the other, which would take 0.4 s.
-    assert 0.05 <= time.monotonic() - began < 0.35
+    assert time.monotonic() - began == pytest.approx(0.05)
 
 
 def test_thinking_costs_more_and_gets_more_right() -> None:
