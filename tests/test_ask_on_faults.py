@@ -104,7 +104,7 @@ async def test_neither_the_budget_nor_the_deadline_is_exceeded(batch: list[str])
             f"{result['seconds']:5.2f} s  (start {start:.1f} s, leaving {one.leaving:.2f} s)  "
             f"{cost['spent']:7.1f} cost units  {one.requests:2} requests"
         )
-        # Seconds are printed, not held: a loaded machine is late. tests/search/test_deadline.py holds them on a virtual clock.
+        # Seconds are printed, not held: a loaded machine is late. tests/search/test_deadline.py holds them.
         assert one.status == (1 if result["status"] == "failed" else 0)
         if one.server != "exaggerated usage":
             assert cost["spent"] <= BUDGET
