@@ -45,15 +45,14 @@ class RequestVerdictReply(BaseModel):
 class Verdict:
     """Safety and utility of a thought or a request.
 
+    A grade that is no number within its range, from whatever assessor, makes the whole verdict unknown: NaN would win
+    every comparison.
+
     Attributes:
         safety: s in [-1, 1]; None: unknown, which counts as unsafe.
         utility: u in [0, 1] = (1 + r) / 2 of the raw grade r; None: unknown, or not graded by this assessor.
         cost: of the assessor's calls, in cost units.
         hazards: codes of the hazards named, for the record.
-        unknown_reason: one line, when the verdict is unknown.
-
-    A grade that is no number within its range, from whatever assessor, makes the whole verdict unknown: NaN would win
-    every comparison.
     """
 
     safety: float | None
@@ -89,13 +88,10 @@ class AssessmentInput:
     """A text or a request to be assessed. Everything in it is data from outside; the actor's own grades are not.
 
     Attributes:
-        question: the person's question.
-        views: the pictures, reduced.
         caption: the scan's description of the pictures.
         seen_text: text that the scan read in them.
         notes: the thoughts that led to the candidate, one a line.
         candidate: the text to be assessed; "" when the request itself is.
-        role: the candidate's use.
     """
 
     question: str
@@ -121,7 +117,7 @@ class CallSize:
         family: formula of a picture's tokens; None: no pictures are sent.
         max_tokens: completion tokens at the most; 0: none are written.
         per_image: one call for every picture, each with all the text.
-        calibration: the endpoint's token calibration; None: the endpoint is not known.
+        calibration: None: the endpoint is not known.
     """
 
     prompt: int
@@ -192,11 +188,6 @@ def thought_call_size(
     family: ImageFamily, prompts: str | None = None, *, calibration: TokenCalibration | None = None
 ) -> CallSize:
     """Size of a chat model's call for the verdict on one thought.
-
-    Args:
-        family: formula of a picture's tokens.
-        prompts: a folder whose prompts replace the shipped ones.
-        calibration: its endpoint's token calibration.
 
     Raises:
         PromptError: the prompt is missing or broken.

@@ -23,12 +23,7 @@ from ecoalign_agent.llm.structured_output import call_with_fallback
 
 
 class ModelAssessor(BuiltInAssessor):
-    """Calls a chat model for each verdict.
-
-    Attributes:
-        endpoint: the model.
-        calls: one call.
-    """
+    """Calls a chat model for each verdict."""
 
     def __init__(self, endpoint: Endpoint, *, prompts: str | None = None) -> None:
         self.endpoint = endpoint
@@ -95,13 +90,7 @@ def _context(case: AssessmentInput) -> dict[str, str]:
 def verdict_from_reply(
     value: ThoughtVerdictReply | RequestVerdictReply | None, cost: float, reason: str | None
 ) -> Verdict:
-    """A reply as a verdict; of a request the utility is 0.
-
-    Args:
-        value: the parsed reply; None: unreadable.
-        cost: of the call, in cost units.
-        reason: one line, when there is no value.
-    """
+    """A reply as a verdict, None: unreadable, for ``reason``; of a request the utility is 0."""
     if value is None:
         return Verdict(None, None, cost, unknown_reason=reason or "no verdict")
     utility = (1.0 + value.utility) / 2.0 if isinstance(value, ThoughtVerdictReply) else 0.0

@@ -25,11 +25,9 @@ MISSING_VERDICT = "a verdict is missing"
 
 
 def weakest_verdict(verdicts: Sequence[Verdict | None], with_utility: Sequence[bool] | None = None) -> Verdict | None:
-    """One verdict out of several on the same text; None: each of them is missing.
+    """One verdict out of several on the same text, of which None is a missing one; None: each of them is missing.
 
-    Args:
-        verdicts: None stands for a missing one.
-        with_utility: for each, whether it must grade utility; None: each must. Where none must, utility stays None.
+    ``with_utility`` says for each whether it must grade utility; None: each must. Where none must, utility stays None.
     """
     present = [verdict for verdict in verdicts if verdict is not None]
     if not present:
@@ -53,10 +51,6 @@ async def assess_weakest(
     assessments: Sequence[Awaitable[Verdict]], with_utility: Sequence[bool] | None = None
 ) -> Verdict:
     """The weakest of assessments that run in parallel; each is awaited to its end, as it is paid for.
-
-    Args:
-        assessments: at least one.
-        with_utility: see :func:`weakest_verdict`.
 
     Raises:
         BudgetError: none of their calls fits into what is left; none was made.

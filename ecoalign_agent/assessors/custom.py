@@ -38,21 +38,11 @@ def as_assessor(candidate: object) -> Assessor:
 class CustomAssessor:
     """An assessor object that is not built in, with defaults for what it lacks.
 
-    Attributes:
-        wrapped: the object.
-        endpoint: the object's own, where it has one.
-        name: in results.
-        prompts: names of the prompts in use, for the record.
-        grades_utility: False: it grades safety alone.
-        calls: size of every call that one verdict takes.
+    Raises:
+        UsageError: a class, or an object without an asynchronous method ``assess`` of one input.
     """
 
     def __init__(self, assessor: object) -> None:
-        """Check an object and fill in what it lacks.
-
-        Raises:
-            UsageError: a class, or an object without an asynchronous method ``assess`` of one input.
-        """
         if isinstance(assessor, type):
             raise UsageError(f"assessor {assessor.__name__} is a class: give an object of it, {assessor.__name__}(…)")
         self.wrapped = assessor
@@ -100,11 +90,6 @@ class _Method:
     """An asynchronous method of one input, with or without a keyword ``meter``."""
 
     def __init__(self, assessor: object, name: str) -> None:
-        """Check a method of ``assessor``.
-
-        Raises:
-            UsageError: it is missing, not asynchronous, or takes other parameters.
-        """
         kind, method = type(assessor).__name__, getattr(assessor, name, None)
         if not callable(method):
             raise UsageError(f"assessor is of type {kind}, without a method {name}: {_ADVICE}")

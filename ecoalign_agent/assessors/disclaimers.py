@@ -108,16 +108,11 @@ def remove_disclaimers(text: str) -> str | None:
 
 
 async def assess_without_disclaimers(assess: Assess, case: AssessmentInput, *, times: int = 1) -> Verdict | None:
-    """The verdict on a case; of several, the weakest. None: it is missing.
+    """The verdict on a case; of several (``times``, in parallel), the weakest. None: it is missing.
 
     An answer to the person that was found safe is assessed once more without its disclaimers, where it has any: an
     unsafe or unknown verdict can't get any worse. Of an answer that is nothing but disclaimers the utility is 0. A
     second verdict that is missing makes the whole unknown.
-
-    Args:
-        assess: see ``Assess``.
-        case: the input.
-        times: assessments of the text as it stands, in parallel.
     """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_await(assess(case))) for _ in range(times)]

@@ -37,21 +37,13 @@ class GuardAssessor(BuiltInAssessor):
     """Calls a guard model; see the module for how its answer is read.
 
     Attributes:
-        endpoint: the model.
         sees: whether it is sent pictures, each with all the text, as guards take one at a time; else it gets the
-            caption and the text that the scan read, and nothing more is known of them.
-        grades_utility: False.
+            caption and the text that the scan read. None: as its name says ("vision", "guard-4").
     """
 
     grades_utility = False
 
     def __init__(self, endpoint: Endpoint, *, sees: bool | None = None) -> None:
-        """Wrap an endpoint.
-
-        Args:
-            endpoint: a guard model.
-            sees: see the class; None: as its name says ("vision", "guard-4").
-        """
         self.endpoint = endpoint
         self.sees = _SEEING.search(endpoint.name) is not None if sees is None else sees
 
@@ -104,12 +96,7 @@ class GuardAssessor(BuiltInAssessor):
 
 
 def parse_guard_reply(message: AIMessage, cost: float = 0.0) -> Verdict:
-    """A guard's answer as a verdict on safety.
-
-    Args:
-        message: the whole reply; blank lines around its words do not count.
-        cost: of the call, in cost units.
-    """
+    """A guard's answer as a verdict on safety; blank lines around its words do not count."""
     reason = finish_reason(message)
     if reason is not None and reason.lower() not in _COMPLETE:
         return Verdict(

@@ -105,12 +105,7 @@ class ModerationAssessor(BuiltInAssessor):
 
 
 def parse_moderation_reply(body: str, cost: float = 0.0) -> Verdict:
-    """A server's answer as a verdict on safety, by the rule of the module; unknown where it does not fit exactly.
-
-    Args:
-        body: the answer as it came.
-        cost: of the call, in cost units.
-    """
+    """A server's answer as a verdict on safety, by the rule of the module; unknown where it does not fit exactly."""
     if not body.strip().startswith("{"):
         return Verdict(None, None, cost, unknown_reason="no JSON object")
     reading = parse_reply(AIMessage(body), "plain", ModerationReply, exact=True)

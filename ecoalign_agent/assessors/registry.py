@@ -35,13 +35,7 @@ AssessorChoice = str | BaseChatModel | Assessor | SimpleAssessor
 
 @dataclass(frozen=True, slots=True)
 class AssessorParts:
-    """What assessors are built from.
-
-    Attributes:
-        endpoint: makes the endpoint of a chat model or its name.
-        moderation: makes the moderation endpoint of a model's name.
-        prompts: a folder whose prompts replace the shipped ones.
-    """
+    """What assessors are built from: makers of endpoints, and a folder whose prompts replace the shipped ones."""
 
     endpoint: Callable[[str | BaseChatModel], Endpoint]
     moderation: Callable[[str], ModerationEndpoint]
@@ -58,12 +52,7 @@ _GROUP: Literal["ecoalign_agent.assessors"] = "ecoalign_agent.assessors"
 
 
 class AssessorName(NamedTuple):
-    """A name, taken apart.
-
-    Attributes:
-        kind: key of ``ASSESSOR_KINDS``, ``model`` or ``extension``.
-        model: the model's name; of an extension the whole name.
-    """
+    """A name, taken apart: a key of ``ASSESSOR_KINDS``, ``model`` or ``extension``; of an extension the whole name."""
 
     kind: str
     model: str
@@ -102,11 +91,6 @@ def _is_extension(name: str) -> bool:
 
 
 def _load(name: str) -> Assessor:
-    """The assessor that an entry point or ``module:Name`` stands for.
-
-    Raises:
-        UsageError: it can't be loaded, or is no assessor.
-    """
     loaded = load_extension(_GROUP, name)
     if isinstance(loaded, type) or (callable(loaded) and not hasattr(loaded, "assess")):
         try:

@@ -1,12 +1,9 @@
-"""One metered call to a model.
+"""One metered call to a model: by chat messages (:class:`ChatCall`) or to a moderation endpoint.
 
 A call takes a place among the endpoint's calls and a permit of its rate, reserves the most it can cost, runs under a
 time limit, is booked, and is repeated after failures that may pass. Every attempt that was begun is booked: by the
 reported usage, by nothing where the server refused it, and by all that was reserved where its cost is not known.
 Source: ours ("The budget is hard", "Anytime").
-
-Two transports are metered so: chat messages (:class:`ChatCall`) and moderation requests
-(:mod:`ecoalign_agent.llm.moderations`).
 """
 
 import asyncio
@@ -36,15 +33,7 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class CallTotals:
-    """Sums over the attempts at one question.
-
-    Attributes:
-        usage: tokens, in parts.
-        cost: in cost units.
-        seconds: spent waiting for the model.
-        calls: attempts made.
-        failure: of the last attempt, when it failed.
-    """
+    """Sums over the attempts at one question, cost in cost units; ``failure`` is the last attempt's, if it failed."""
 
     usage: Usage = field(default_factory=Usage)
     cost: float = 0.0
@@ -54,14 +43,7 @@ class CallTotals:
 
 
 class PendingCall(ABC, Generic[R]):
-    """One request on its way to an endpoint; subclasses are the transports.
-
-    Attributes:
-        endpoint: name and limits.
-        meter: pays for every attempt.
-        phase: what the attempts are booked under.
-        totals: sums over the attempts so far.
-    """
+    """One request on its way to an endpoint; subclasses are the transports."""
 
     def __init__(self, endpoint: CallLimits, meter: Meter, phase: Phase, totals: CallTotals | None = None) -> None:
         self.endpoint = endpoint
@@ -75,7 +57,7 @@ class PendingCall(ABC, Generic[R]):
 
     @abstractmethod
     def estimate(self) -> Usage:
-        """What the prompt will use, in tokens."""
+        """Tokens that the prompt will use."""
 
     @abstractmethod
     def send(self, max_tokens: int) -> Awaitable[R]:
@@ -83,15 +65,15 @@ class PendingCall(ABC, Generic[R]):
 
     @abstractmethod
     def classify(self, error: Exception) -> Failure:
-        """What an exception of :meth:`send` means."""
+        """Read an exception of :meth:`send`."""
 
     @abstractmethod
     def dump(self, reply: R) -> str:
-        """A reply as text, for the journal."""
+        """Write a reply as text, for the journal."""
 
     @abstractmethod
     def load(self, text: str) -> R | None:
-        """The reply that :meth:`dump` wrote; None: it is none."""
+        """Read what :meth:`dump` wrote; None: it is no reply."""
 
     def affordable(self, prompt: Usage) -> int:
         """Completion tokens that the budget allows; here none are written.
@@ -103,7 +85,7 @@ class PendingCall(ABC, Generic[R]):
         return 0
 
     def usage(self, reply: R, prompt: Usage) -> Usage:
-        """What the call used, in tokens; here the estimate, as nothing is reported."""
+        """Tokens that the call used; here the estimate, as nothing is reported."""
         del reply
         return prompt
 
@@ -112,7 +94,7 @@ class PendingCall(ABC, Generic[R]):
         return usage.image
 
     def learn(self, reply: R) -> None:
-        """Remember what a reply tells about its endpoint."""
+        """Remember what a reply shows of its endpoint."""
         del reply
 
     def adapt(self, failure: Failure) -> bool:
@@ -126,8 +108,7 @@ async def metered_call(call: PendingCall[R]) -> R:
 
     Raises:
         BudgetError: the first attempt does not fit into what is free; it was not made.
-        ModelError: the endpoint failed, and retrying did not help; or the deadline passed. ``call.totals.failure`` is
-            the last attempt's.
+        ModelError: the endpoint failed, and retrying did not help; or the deadline passed.
     """
     totals, attempt = call.totals, 1
     totals.failure = None
@@ -197,7 +178,6 @@ async def attempt_call(call: PendingCall[R]) -> R | Failure:
 
 
 def _book(call: PendingCall[R], used: Usage, seconds: float, *, reserved: float) -> None:
-    """Book one attempt, and release what was reserved for it."""
     formula = call.image_estimate(used) if used.total else 0
     name, totals = call.endpoint.name, call.totals
     totals.cost += call.meter.settle(reserved, used, call.phase, seconds, endpoint=name, image_estimated=formula)
@@ -213,11 +193,7 @@ def _timeout(call: PendingCall[R], error: Exception, limit: float) -> Failure:
 
 
 class ChatCall(PendingCall[AIMessage]):
-    """A request of chat messages on its way.
-
-    Attributes:
-        request: what is sent.
-    """
+    """A request of chat messages on its way."""
 
     endpoint: Endpoint
 
@@ -240,7 +216,7 @@ class ChatCall(PendingCall[AIMessage]):
         return request_digest([self.endpoint.name, request.mode, schema, *sent])
 
     def estimate(self) -> Usage:
-        """What the prompt will use, in tokens, corrected by what was learnt of the endpoint."""
+        """Tokens that the prompt will use, corrected by what was learnt of the endpoint."""
         usage = self.endpoint.calibration.estimate(self.request.text_tokens, self.request.images)
         return replace(usage, image=usage.image + self.request.unopened_image_tokens)
 
@@ -267,7 +243,7 @@ class ChatCall(PendingCall[AIMessage]):
         return self.endpoint.generate(self.request, max_tokens=max_tokens)
 
     def classify(self, error: Exception) -> Failure:
-        """What an integration's exception means."""
+        """Read an integration's exception."""
         facts = self.endpoint.facts
         return classify_failure(
             error,
@@ -278,11 +254,11 @@ class ChatCall(PendingCall[AIMessage]):
         )
 
     def dump(self, reply: AIMessage) -> str:
-        """A reply as text, for the journal."""
+        """Write a reply as text, for the journal."""
         return dump_message(reply)
 
     def load(self, text: str) -> AIMessage | None:
-        """The reply that :meth:`dump` wrote; None: it is none."""
+        """Read what :meth:`dump` wrote; None: it is no reply."""
         return load_message(text)
 
     def usage(self, reply: AIMessage, prompt: Usage) -> Usage:
@@ -314,12 +290,7 @@ class ChatCall(PendingCall[AIMessage]):
 
 
 class PlainReply(NamedTuple):
-    """A reply in plain text.
-
-    Attributes:
-        message: the reply.
-        cost: of all attempts, in cost units.
-    """
+    """A reply in plain text, and the cost of all attempts in cost units."""
 
     message: AIMessage
     cost: float
@@ -344,16 +315,6 @@ async def call_in_turns(
 
     For guard models and trained rewriters, whose chat template holds their prompt.
 
-    Args:
-        endpoint: the model.
-        user: the user's turn.
-        assistant: the assistant's turn after it; None: there is none yet.
-        images: pictures of the user's turn.
-        meter: every attempt is reserved before it is made and booked after.
-        phase: what the call is booked under.
-        max_tokens: completion tokens at the most.
-        min_tokens: completion tokens below which the call is not worth making.
-
     Raises:
         BudgetError: the first attempt does not fit into what is free; it was not made.
         ModelError: the endpoint failed, and retrying did not help; or the deadline passed.
@@ -372,10 +333,7 @@ def user_message(
 ) -> HumanMessage:
     """A user's message with pictures, each in the form that keeps ``detail`` on every server.
 
-    Args:
-        text: its words.
-        images: its pictures.
-        metadata: for stand-in models; it goes into ``additional_kwargs``, which reach no server.
+    ``metadata`` is for stand-in models; it goes into ``additional_kwargs``, which reach no server.
     """
     content: str | list[str | dict[str, Any]] = text
     if images:

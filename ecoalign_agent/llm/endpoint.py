@@ -32,12 +32,8 @@ class ChatRequest:
     """One request to a chat model.
 
     Attributes:
-        messages: as they are sent.
-        text_tokens: of their text, and of a schema that travels beside them, by our estimate.
-        images: pictures among the messages.
-        max_tokens: completion tokens at the most.
+        text_tokens: of the messages' text, and of a schema that travels beside them, by our estimate.
         min_tokens: completion tokens below which the call is not worth making.
-        mode: form in which structured output is asked for.
         schema: the structured output; None: plain text.
         marker: part of the messages that was drawn for this call, and does not tell requests apart.
         unopened_image_tokens: reserved for pictures that are handed on without being opened.
@@ -66,12 +62,7 @@ class _LoopModel:
 class Endpoint(CallLimits):
     """A chat model with what was learnt about it. Usable on several event loops, one after another or at once.
 
-    Attributes:
-        model: the model it was made from; calls go to a copy that never streams.
-        family: the formula for a picture's tokens, by the model's name.
-        calibration: how it counts prompts, learnt from the usage that it reports.
-        facts: what is known of the model without a call.
-        capabilities: what it can do, learnt from its replies.
+    Calls go to a copy of ``model`` that never streams.
     """
 
     def __init__(
@@ -115,12 +106,7 @@ class Endpoint(CallLimits):
         return modes
 
     def generate(self, request: ChatRequest, *, max_tokens: int) -> Awaitable[AIMessage]:
-        """Make one request, unmetered; whatever the integration raises comes through.
-
-        Args:
-            request: what is sent.
-            max_tokens: completion tokens at the most, where the budget allows fewer than the request.
-        """
+        """Make one request, unmetered; an integration's errors come through. The budget may allow fewer tokens."""
         model: Runnable[Any, AIMessage] = self._here().model
         if request.mode == "function_calling" and request.schema is not None:
             model = self._tool_bound(request.schema)

@@ -44,12 +44,7 @@ ParallelState = Literal["overlap", "serialised", "limited", "unknown"]
 
 
 class ProbeFinding(BaseModel, Generic[S]):
-    """One finding of a probe.
-
-    Attributes:
-        state: the finding; ``unknown`` is neither yes nor no.
-        why: its evidence, in one line.
-    """
+    """One finding of a probe, with its evidence in one line; ``unknown`` is neither yes nor no."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,27 +58,17 @@ class EndpointProfile(BaseModel):
     Attributes:
         version: of this form.
         provider: the chat model's class.
-        base_url: its address, without a user's name, a query or a fragment; empty: the provider's own.
-        model: the model's name there.
-        asked_at: time of the probe.
+        base_url: empty: the provider's own address.
         rungs: output modes; one that the model's class does not have is absent.
-        images: whether it reads pictures.
-        image_family: whose formula estimates a picture's tokens.
-        image_estimated: tokens of the picture sent, 512 pixels square and of low detail, by that formula.
+        image_estimated: tokens of the picture sent, 512 pixels square and of low detail, by the family's formula.
         image_counted: tokens of the same picture as the server counts them; None: not known.
         usage: whether replies report their tokens.
-        prompt_estimated: our estimate of the first prompt, in tokens.
-        prompt_counted: the server's count of it; None: not known.
+        prompt_estimated: our estimate of the first prompt, in tokens; ``prompt_counted`` is the server's count.
         streaming: whether a streamed reply reports its tokens.
         max_tokens_field: name of the cap on completion tokens; ``none``: there is none; None: not known.
-        cap: whether the cap holds.
-        parallel: whether calls run at once.
         latency: seconds of a short call, the median; None: not known.
-        calls: requests of the probe, repeated ones too.
-        cost: of those, in cost units of the default tariff.
-        estimated_calls: those among them whose cost is our estimate.
+        cost: of the probe's calls, in cost units of the default tariff; of ``estimated_calls`` it is our estimate.
         seconds: duration of the probe.
-        troubles: failures on the way, one line each.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -181,13 +166,7 @@ def profile_path(folder: Path, identity: EndpointIdentity) -> Path:
 def read_profile(
     folder: Path | None, identity: EndpointIdentity | None, *, now: datetime | None = None
 ) -> CachedProfile:
-    """The stored profile of an endpoint. Never raises for the file's content.
-
-    Args:
-        folder: the cache; None: nothing is read.
-        identity: the endpoint's; None: nothing is read.
-        now: for its age; None: the present.
-    """
+    """The stored profile of an endpoint, never an error for the file's content; nothing without folder or identity."""
     if folder is None or identity is None:
         return CachedProfile(None, None)
     path = profile_path(folder, identity)
@@ -204,11 +183,6 @@ def read_profile(
 
 
 def _checked(data: bytes, identity: EndpointIdentity, now: datetime) -> EndpointProfile:
-    """A file's profile.
-
-    Raises:
-        ValueError: it can't be used; the message has the reason.
-    """
     if len(data) > _MAX_BYTES:
         raise ValueError(f"it is larger than {_MAX_BYTES:,} bytes")
     try:

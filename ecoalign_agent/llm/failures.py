@@ -51,7 +51,6 @@ class Failure:
     """One failed attempt.
 
     Attributes:
-        error: for the caller.
         text: the server's own words, redacted, from which the reason of a rejection is read.
         status: HTTP status; None: there was none.
         retry: whether the same request may succeed a little later.
@@ -79,14 +78,10 @@ def redact(text: str, secrets: Sequence[str] = ()) -> str:
 
 
 def classify_failure(error: Exception, *, name: str, address: str, secrets: Sequence[str], compatible: bool) -> Failure:
-    """The failure that a model call's exception stands for.
+    """The failure that a model call's exception stands for; ``secrets`` must not appear in it.
 
-    Args:
-        error: as the integration raised it.
-        name: the endpoint's, for the message.
-        address: host and port, for the message; empty: not known.
-        secrets: strings that must not appear.
-        compatible: an OpenAI-compatible endpoint, whose wrapper fails on a 200 that is no chat completion.
+    ``address`` (host and port; empty: not known) goes into messages. The wrapper of a ``compatible`` endpoint, which
+    speaks OpenAI's protocol, fails on a 200 that is no chat completion.
     """
     if isinstance(error, Warning) and isinstance(error.__context__, Exception):
         # langchain-openai warns of some rejections before it raises them; where warnings are errors, that hides them.
@@ -178,7 +173,6 @@ def _of_wrapper(case: _Exception, *, compatible: bool) -> Failure:
 
 
 def _server_message(error: Exception) -> str:
-    """The server's message where the exception carries its body, else the exception's own."""
     body = getattr(error, "body", None)
     inner = body.get("error", body) if isinstance(body, Mapping) else None
     if isinstance(inner, str):

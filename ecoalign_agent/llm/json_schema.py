@@ -20,14 +20,7 @@ _KEYWORDS = frozenset({"type", "enum", "anyOf", "$ref", "items", "description"})
 
 @dataclass(frozen=True, slots=True)
 class SentSchema:
-    """One schema in the forms in which it travels.
-
-    Attributes:
-        name: at most 64 of the characters that a function's name may have.
-        response_format: for the ``json_schema`` mode.
-        tool: for the ``function_calling`` mode.
-        tokens: estimate of what sending it adds to the prompt.
-    """
+    """One schema in the forms in which it travels; ``tokens`` is our estimate of what sending it adds to the prompt."""
 
     name: str
     response_format: dict[str, Any]

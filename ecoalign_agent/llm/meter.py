@@ -1,13 +1,12 @@
 """One node's account of the budget: what a call may cost is reserved before it, and settled to what it did cost.
 
 Parallel calls share one meter, so their reservations count together. Between ``affordable`` and its ``reserve`` there
-must be no ``await``: that is what makes them one step. Source: ours ("The budget is hard").
+must be no ``await``: that is what makes them one step.
 
 The journal keeps the calls of one step (a node of the graph). A step whose process ended before it did is carried out
 again from its start; a request that was paid for then takes its stored answer. Requests are found by a digest of their
 content, without what is drawn anew for every call, and not by their order: parallel calls come in another order when
-some of their answers are there at once, and a verdict must never be given to another thought. Equal requests are
-exchangeable, so that each stored answer is taken once, by whichever of them comes first. Source: ours.
+some of their answers are there at once, and a verdict must never be given to another thought. Source: ours.
 """
 
 import asyncio
@@ -30,25 +29,14 @@ class CallStore(Protocol):
     """Storage for a step's calls until the step has ended."""
 
     async def entries(self) -> Sequence[str]:
-        """What was stored for this step, also by a process that has ended since, in order."""
+        """Entries of this step, also by a process that has ended since, in order."""
 
     async def append(self, entry: str) -> None:
         """Store one entry; when this returns, it outlives the process."""
 
 
 class RecordedCall(BaseModel):
-    """One request that was paid for.
-
-    Attributes:
-        digest: of the request.
-        answer: the reply as text; None: there was none, and the call was booked as lost.
-        text: uncached prompt tokens of text that were booked.
-        image: prompt tokens of pictures.
-        cached: cached prompt tokens.
-        completion: completion tokens.
-        estimated: the provider did not report them.
-        seconds: that it took.
-    """
+    """One request that was paid for: its digest and the tokens booked; ``answer`` None: it was booked as lost."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -68,11 +56,7 @@ class RecordedCall(BaseModel):
 
 
 class CallJournal:
-    """The calls of one step, over a store.
-
-    Args:
-        store: read when the first call is about to be made.
-    """
+    """The calls of one step, over a store that is read when the first call is about to be made."""
 
     def __init__(self, store: CallStore) -> None:
         self._store = store
@@ -123,7 +107,7 @@ def dump_message(message: AIMessage) -> str:
 
 
 def load_message(text: str) -> AIMessage | None:
-    """The reply that ``message_text`` wrote; None: it is not one."""
+    """The reply that ``dump_message`` wrote; None: it is not one."""
     try:
         return AIMessage.model_validate(json.loads(text))
     except ValueError:  # no JSON, or nothing that a message can hold: pydantic's own error is one too
@@ -131,7 +115,6 @@ def load_message(text: str) -> AIMessage | None:
 
 
 def _readable(entries: Iterable[Any]) -> list[RecordedCall]:
-    """The entries that are whole; one that is not is as good as none: its call is made again."""
     calls = []
     for entry in entries:
         try:
@@ -145,10 +128,7 @@ class Meter:
     """Reserves and settles calls against one budget.
 
     Attributes:
-        budget: as it stands now, in cost units.
-        ledger: what was booked through this meter.
-        tariff: what turns tokens into cost units.
-        tariffs: the same by endpoint, where each has its own; one that is not in it costs what the dearest does.
+        tariffs: by endpoint, where each has its own; one that is not in it costs what the dearest does.
         deadline: seconds since the epoch (``time.time()``) by which the request must end; None: none.
         journal: calls of this step, also by a process that ended before it did; None: none are stored.
     """
@@ -176,23 +156,15 @@ class Meter:
         return max_tariff([self.tariff, *self.tariffs.values()]) if own is None else own
 
     def _reserving_tariff(self, endpoint: str) -> Tariff:
-        """The tariff of reservations: any of a prompt may turn out to come from the cache, and may be dearer there."""
         own = self.tariff_at(endpoint)
         if own.cached <= min(own.text, own.image):
             return own
         return replace(own, text=max(own.text, own.cached), image=max(own.image, own.cached))
 
     def affordable(self, prompt: Usage, *, max_tokens: int, min_tokens: int, endpoint: str = "") -> int | None:
-        """Completion tokens that a call may be allowed, so that all it can cost fits into what is free.
+        """Completion tokens with which the most that a call can cost is free; None: fewer than ``min_tokens``.
 
-        Args:
-            prompt: estimate of the call's prompt, in tokens; its completion part is not read.
-            max_tokens: completion tokens wanted.
-            min_tokens: completion tokens below which the call is not worth making.
-            endpoint: its name.
-
-        Returns:
-            From ``min_tokens`` to ``max_tokens``; None: not even ``min_tokens`` fits.
+        ``prompt`` is the estimate of its prompt, in tokens; the completion part is not read.
         """
         request = Usage(prompt.text, prompt.image, prompt.cached)
         tariff = self._reserving_tariff(endpoint)
@@ -225,13 +197,8 @@ class Meter:
     ) -> float:
         """Release a reservation and book what the call did cost; returns that, in cost units.
 
-        Args:
-            reserved: what :meth:`reserve` returned.
-            actual: the call's usage; ``Usage()`` for a call that was refused before it cost anything.
-            phase: what the call is booked under.
-            seconds: how long it took.
-            endpoint: its name.
-            image_estimated: tokens of its pictures by our formula.
+        ``actual`` is ``Usage()`` for a call that was refused before it cost anything, ``image_estimated`` the tokens of
+        its pictures by our formula.
         """
         cost = self.tariff_at(endpoint).cost(actual)
         self.budget = self.budget.settle(reserved, cost)
@@ -239,7 +206,7 @@ class Meter:
         return cost
 
     def ending(self) -> "Meter":
-        """The final phase begins: what was set aside for it may be spent now. Returns this meter."""
+        """Release what is reserved for the final phase. Returns this meter."""
         self.budget = self.budget.release_answer_reserve()
         return self
 

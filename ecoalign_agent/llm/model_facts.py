@@ -25,7 +25,6 @@ class ModelFacts:
         compatible: it is one of langchain-openai's, speaking OpenAI's protocol.
         model_name: the provider's name for it; empty: not known.
         address: host and port; empty: not known.
-        secrets: the keys it holds.
         ceiling: its own cap on completion tokens; None: it has none.
         modes: ways of asking for structured output that may work, in order of trial.
         max_tokens_field: name of its cap on completion tokens; None: its class takes none.
@@ -114,7 +113,6 @@ def host_and_port(url: object) -> str:
 
 
 def _openai_module() -> Any:  # noqa: ANN401 - a module that may be absent
-    """langchain-openai's module; None: not imported, so no model can be one of its own."""
     return sys.modules.get("langchain_openai.chat_models.base")
 
 

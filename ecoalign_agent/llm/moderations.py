@@ -27,12 +27,7 @@ from ecoalign_agent.llm.tokens import PER_MESSAGE, TokenCalibration, text_tokens
 
 
 class ModerationAnswer(NamedTuple):
-    """A moderation endpoint's answer.
-
-    Attributes:
-        body: the answer as it came; nothing in it has been checked.
-        cost: of all attempts, in cost units.
-    """
+    """A moderation endpoint's answer as it came, unchecked, and the cost of all attempts in cost units."""
 
     body: str
     cost: float
@@ -42,8 +37,6 @@ class ModerationEndpoint(CallLimits):
     """A model behind ``POST {base_url}/moderations``. Usable on several event loops.
 
     Attributes:
-        name: ``moderation:`` and the model's name.
-        model: its name.
         family: the formula for a picture's tokens.
         free: nothing is booked for its calls.
         calibration: how its prompts are estimated; nothing is learnt, as it reports nothing.
@@ -62,17 +55,7 @@ class ModerationEndpoint(CallLimits):
         backoff: float = 0.5,
         requests_per_minute: int | None = None,
     ) -> None:
-        """Name the endpoint; nothing is connected yet.
-
-        Args:
-            model: as the server spells it, such as ``omni-moderation-latest``.
-            api_key: sent to that server and nowhere else.
-            base_url: its address; None: OpenAI's.
-            free: see the class.
-            concurrency: see :class:`~ecoalign_agent.llm.rate_limit.CallLimits`, also for what follows.
-            timeout: as above.
-            backoff: as above.
-            requests_per_minute: as above.
+        """Name the endpoint; nothing is connected yet. ``base_url`` None stands for OpenAI's.
 
         Raises:
             ValueError: no model, or a limit out of range.
@@ -166,7 +149,7 @@ class ModerationCall(PendingCall[str]):
         return request_digest([self.endpoint.name, self._text, *picture])
 
     def estimate(self) -> Usage:
-        """What the request uses, in tokens, as nothing is reported; a free endpoint uses nothing."""
+        """Tokens that the request uses, as nothing is reported; a free endpoint uses none."""
         if self.endpoint.free:
             return Usage()
         view = self._view
@@ -179,7 +162,7 @@ class ModerationCall(PendingCall[str]):
         return self.endpoint.post(self._text, self._view)
 
     def classify(self, error: Exception) -> Failure:
-        """What an exception of the client means."""
+        """Read an exception of the client."""
         endpoint = self.endpoint
         return classify_failure(
             error, name=endpoint.name, address=endpoint.address, secrets=endpoint.secrets, compatible=False
@@ -195,7 +178,6 @@ class ModerationCall(PendingCall[str]):
 
 
 def _input(text: str, view: ImageView | None) -> str | list[dict[str, Any]]:
-    """As plain text where that is all: many servers of this kind know no pictures."""
     if view is None:
         return text
     picture = {"type": "image_url", "image_url": {"url": view.block()["image_url"]["url"]}}

@@ -41,13 +41,7 @@ _MAX_STARTS = 50
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply(Generic[T]):
-    """A reply as far as it could be read.
-
-    Attributes:
-        kind: outcome of the reading.
-        value: the validated reply; None unless ``kind`` is ``value``.
-        reason: one line, when there is no value.
-    """
+    """A reply as far as it could be read: a value where ``kind`` is ``value``, else the reason, in one line."""
 
     kind: ReplyKind
     value: T | None = None
@@ -62,13 +56,9 @@ class _Unreadable(Exception):  # noqa: N818 - never leaves this module: a way ou
 
 
 def parse_reply(message: AIMessage, mode: OutputMode, schema: type[T], *, exact: bool) -> ParsedReply[T]:
-    """Read one reply.
+    """Read one reply, asked for in ``mode``: function calls are read in their mode only.
 
-    Args:
-        message: the reply.
-        mode: form in which it was asked for: function calls are read in their mode only.
-        schema: what it must fit.
-        exact: the whole reply must be one JSON object, without repair, repeated keys or numbers that are not finite.
+    An ``exact`` reply must be one JSON object as a whole, without repair, repeated keys or numbers that are not finite.
     """
     try:
         _require_whole(message)

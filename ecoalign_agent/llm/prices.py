@@ -60,12 +60,10 @@ class _Entry(BaseModel):
 
 @dataclass(frozen=True)
 class PriceTable:
-    """Prices by model, in lower case; the first table that holds a model counts."""
+    """Prices by model, in lower case: the user's tables in order of precedence, then the package's."""
 
     own: Sequence[Mapping[str, Price]] = ()
-    """The user's tables, in order of precedence."""
     shipped: Mapping[str, Price] = field(default_factory=dict)
-    """The package's, after all of them."""
 
     def find(self, names: Iterable[str], *, shipped: bool = True) -> Price | None:
         """The price of a model that goes by ``names``, in order of precedence; None: it is not known."""
@@ -119,13 +117,8 @@ def priced_policy(
     """The policy with its actor's tariff, the known prices by endpoint, and the tariffs of endpoints with their own.
 
     A policy whose tariff is not money is returned as it is, without tariffs. In money the budget must have been set,
-    and `unit`, which is in completion tokens by default, becomes the price of so many completion tokens of the actor:
-    the look-ahead then shrinks as it does under the default tariff.
-
-    Args:
-        policy: every setting.
-        endpoints: all endpoints of the search, the actor first.
-        table: the prices.
+    and `unit`, which is in completion tokens by default, becomes the price of so many completion tokens of the actor,
+    the first of ``endpoints``: the look-ahead then shrinks as it does under the default tariff.
 
     Raises:
         UsageError: in money, if a price is not known, the prices are in several currencies, or the actor is free.

@@ -60,16 +60,7 @@ _MODE_NAMES: dict[OutputMode, str] = {
 
 @dataclass(slots=True)
 class _Replies:
-    """The reply to each request.
-
-    Attributes:
-        bare: to the number's prompt without a picture.
-        pictured: to the same with the picture.
-        modes: to the form's prompt in each mode, with its finding.
-        first: to the counting prompt.
-        second: to the same, at once with the first.
-        streamed: the second, or its second try; None: the model can't stream.
-    """
+    """The reply to each request; ``streamed`` is ``second`` or its second try, None: the model can't stream."""
 
     bare: ProbeReply
     pictured: ProbeReply
@@ -86,12 +77,10 @@ def _ignore(name: str, number: int) -> None:
 async def probe_endpoint(
     endpoint: Endpoint, *, parallel: bool = True, on_call: Callable[[str, int], None] = _ignore
 ) -> EndpointProfile:
-    """Find out what an endpoint can do, by calls to it.
+    """Find out what an endpoint can do, by calls to it, two at once where ``parallel``.
 
-    Args:
-        endpoint: as it was built, with nothing known of it. The name of its cap is set where it had to be found.
-        parallel: it may be called twice at once.
-        on_call: is called with each request's name and number before it is made.
+    The endpoint must be as it was built; the name of its cap is set where it had to be found. ``on_call`` is called
+    with each request's name and number before it is made.
 
     Raises:
         ModelError: not even the first, plainest call was answered.
@@ -142,11 +131,7 @@ async def probe_endpoint(
 
 
 async def _first(probe: EndpointProbe) -> ProbeReply:
-    """The plainest call; under the other name of the token cap, where that was refused.
-
-    Raises:
-        ModelError: it was not answered.
-    """
+    """The plainest call; under the other name of the token cap, where that was refused."""
     request = number_prompt(None).request("plain")
     reply = await probe.call("a plain question", request)
     if reply.failure is not None and probe.endpoint.capabilities.adapt_max_tokens_field(reply.failure):
@@ -213,7 +198,7 @@ async def _cap(probe: EndpointProbe, replies: Sequence[ProbeReply]) -> ProbeFind
 
 
 class _Counts(NamedTuple):
-    """What replies report of their tokens: the prompt's, and the picture's part of it; None: not known."""
+    """Tokens that replies report: the prompt's, and the picture's part of it; None: not known."""
 
     usage: ProbeFinding[UsageState]
     prompt: int | None

@@ -134,13 +134,11 @@ _GONE_AFTER = 2
 
 @dataclass(frozen=True, slots=True)
 class ProbeReply:
-    """Outcome of one request of a probe.
+    """Outcome of one request of a probe, with the seconds of its last attempt.
 
     Attributes:
-        message: the reply; None: there is none.
-        failure: the reason why there is none; None while there is a reply, and where the request was not made.
+        failure: the reason why there is no message; None where the request was not made.
         why: one line, when there is no reply.
-        seconds: the last attempt took.
     """
 
     message: AIMessage | None = None
@@ -164,7 +162,6 @@ class EndpointProbe:
     """Makes the requests of one probe, counts them, and repeats them where that may help and a call is to spare.
 
     Attributes:
-        endpoint: the endpoint under examination.
         on_call: is called with each request's name and number before it is made.
         planned: requests still to come, for which calls are reserved.
         meter: books all of them at the default tariff.
@@ -188,13 +185,7 @@ class EndpointProbe:
         return MAX_PROBE_CALLS - self.calls - self.planned
 
     async def call(self, name: str, request: ChatRequest, *, planned: bool = True) -> ProbeReply:
-        """Make one request, and once more after a failure that may pass, if a call is to spare.
-
-        Args:
-            name: for a person.
-            request: what is sent.
-            planned: it is one of the planned ones.
-        """
+        """Make one request, and once more after a failure that may pass, if a call is to spare."""
         reply = await self.call_once(name, request, planned=planned)
         pause = self.pause(reply.failure)
         if pause is None or self.spare < 1:
@@ -235,7 +226,6 @@ class EndpointProbe:
 
 
 def _short(failure: Failure) -> str:
-    """A failure in a few words: its status and the server's own; else our line."""
     if failure.status is None:
         return str(failure.error)[:300]
     return f"{failure.status} {failure.text}"[:300].strip()

@@ -146,13 +146,7 @@ def _capped(message: AIMessage, estimate: Usage) -> ProbeFinding[CapState]:
 
 
 def parallel_finding(first: ProbeReply, second: ProbeReply, *, limited_before: bool) -> ProbeFinding[ParallelState]:
-    """Whether two equal calls at once run side by side.
-
-    Args:
-        first: of the two.
-        second: of the two.
-        limited_before: a call that was alone was answered 429 too.
-    """
+    """Whether two equal calls at once run side by side; ``limited_before``: one that was alone was answered 429 too."""
     if first.limited or second.limited:
         return ProbeFinding(state="limited", why=f"429 with two calls open{', and with one' if limited_before else ''}")
     if first.message is None or second.message is None:

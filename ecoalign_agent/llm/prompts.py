@@ -29,13 +29,10 @@ _SYSTEM, _USER = "# System\n", "# User\n"
 
 @dataclass(frozen=True, slots=True)
 class RenderedPrompt:
-    """A prompt with its inputs in place, ready to be sent.
+    """A prompt with its inputs in place: the instructions, and the fenced data in the order of the prompt file.
 
     Attributes:
-        system: the instructions; holds no data from outside.
-        user: the fenced data, in the order of the prompt file.
         name: path of the prompt without its ending, such as ``alignment/scan``.
-        version: the prompt's own version number.
         digest: first 12 hexadecimal digits of the file's SHA-256: tells edited prompts apart.
         marker: of its fences, drawn for this call and found nowhere in the inputs; "": it has none.
         data: the fenced inputs by name, without their fences.
@@ -83,11 +80,7 @@ class Prompt:
         return f"{self.name}@{self.version}#{self.digest}"
 
     def render(self, marker: str | None = None, **inputs: str) -> RenderedPrompt:
-        """Put ``inputs`` in place; user text with ``$`` or ``{`` is never expanded.
-
-        Args:
-            marker: the fences' marker; drawn at random when None. Given only by tests.
-            inputs: exactly those the front matter declares.
+        """Put ``inputs`` in place; user text with ``$`` or ``{`` is never expanded. Tests give the ``marker``.
 
         Raises:
             PromptError: an input is missing or was not declared.
@@ -111,9 +104,7 @@ class Prompt:
 def load_prompt(name: str, folder: str | None = None) -> Prompt:
     """Read and check the prompt ``name``, such as ``"alignment/scan"``.
 
-    Args:
-        name: path below the prompts' folder, without ``.md``.
-        folder: another folder with files of the same names; a file that is not there comes from the package.
+    A file that is not in ``folder`` comes from the package.
 
     Raises:
         PromptError: no such prompt, broken front matter, or a placeholder that is not declared.

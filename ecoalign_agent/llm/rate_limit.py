@@ -28,13 +28,7 @@ MAX_WAIT = 60.0
 
 
 def retry_wait(failure: Failure, attempt: int, *, backoff: float, seconds_left: float | None) -> float:
-    """Seconds to wait before the next attempt.
-
-    Args:
-        failure: of the last attempt.
-        attempt: its number, from 1.
-        backoff: seconds before the second attempt at the most, where the server does not say; then twice that.
-        seconds_left: until the deadline; None: there is none.
+    """Seconds to wait after attempt number ``attempt``: ``backoff`` at the most after the first, then twice that.
 
     Raises:
         ModelError: no further attempt is worth it, or the wait would outlast the deadline or ``MAX_WAIT``.
@@ -56,9 +50,7 @@ def retry_wait(failure: Failure, attempt: int, *, backoff: float, seconds_left: 
 class RateLimiter:
     """Times at which an endpoint's requests may be made. Usable on several event loops at once.
 
-    Args:
-        max_requests: in any stretch of ``within`` seconds, retries among them; None: no limit.
-        within: seconds.
+    At most ``max_requests`` (None: no limit) in any stretch of ``within`` seconds, retries among them.
 
     Raises:
         ValueError: ``max_requests`` below 1, or ``within`` not above 0.
@@ -88,10 +80,6 @@ class RateLimiter:
 
     async def acquire(self, name: str, meter: Meter) -> None:
         """Wait until a request may be made, and count it; a wait that is cancelled counts nothing.
-
-        Args:
-            name: of the endpoint, for the error.
-            meter: whose deadline counts.
 
         Raises:
             RateLimitError: the wait would outlast the deadline: it was not begun, the call was not made.
@@ -125,7 +113,6 @@ class RateLimiter:
             return slot
 
     def _left_to_wait(self) -> float:
-        """Seconds; 0 or less: the request is made now."""
         with self._lock:
             now = time.monotonic()
             full = self._max_requests is not None and len(self._made) >= self._max_requests
@@ -159,24 +146,12 @@ class CallLimits:
         name: the endpoint's in results and errors, such as ``openai:gpt-4o-mini``.
         timeout: seconds that one attempt may take.
         backoff: seconds waited at the most before a first retry, where the server does not say how long.
-        rate: times at which requests may be made, on all event loops.
+        rate: times at which requests may be made, on all event loops; concurrency is per event loop.
     """
 
     def __init__(
         self, name: str, *, concurrency: int, timeout: float, backoff: float, requests_per_minute: int | None
     ) -> None:
-        """Set the limits.
-
-        Args:
-            name: see the class.
-            concurrency: calls under way at once, per event loop.
-            timeout: see the class.
-            backoff: see the class.
-            requests_per_minute: in any minute, retries among them; None: no limit.
-
-        Raises:
-            ValueError: ``concurrency`` or ``requests_per_minute`` below 1, or ``timeout`` not above 0.
-        """
         if concurrency < 1 or not timeout > 0:
             raise ValueError(f"{name}: concurrency {concurrency} must be at least 1, timeout {timeout:g} above 0")
         self.name = name
@@ -198,10 +173,6 @@ class CallLimits:
 @asynccontextmanager
 async def concurrency_slot(limits: CallLimits, meter: Meter) -> AsyncIterator[None]:
     """Hold one of an endpoint's places, at a time when a request may be made; waiting costs nothing.
-
-    Args:
-        limits: the endpoint's.
-        meter: its deadline bounds the wait.
 
     Raises:
         ModelTimeoutError: the deadline passed before a place was free; the call was not made.

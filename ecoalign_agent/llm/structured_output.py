@@ -61,17 +61,13 @@ class StructuredPrompt(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ModelReply(Generic[T]):
-    """A structured reply and what it cost.
+    """A structured reply, with tokens, cost (cost units) and seconds of all attempts.
 
     Attributes:
-        value: the validated reply; None: unreadable, so unknown.
-        usage: tokens of all attempts.
-        cost: of all attempts, in cost units.
+        value: None: unreadable, so unknown; ``unreadable`` says why, in one line.
         finish_reason: the provider's word for why the model stopped; None: not reported.
         mode: form in which the last attempt asked for the reply.
-        unreadable: one line, when there is no value.
-        seconds: of all attempts, waiting between them left out.
-        calls: attempts made.
+        seconds: waiting between attempts left out.
         text: the last reply's text, for the record; it is never read again.
     """
 
@@ -100,16 +96,7 @@ async def call_with_fallback(
 ) -> ModelReply[T]:
     """Call a model for one structured reply, in looser modes where the endpoint can't do better; metered.
 
-    Args:
-        endpoint: the model.
-        prompt: the question.
-        schema: what the reply must fit.
-        images: go with the prompt, in order.
-        meter: every attempt is reserved before it is made and booked after.
-        phase: what the call is booked under.
-        max_tokens: completion tokens at the most.
-        min_tokens: completion tokens below which the call is not worth making.
-        exact: for verdicts: the whole reply must be one JSON object, as the model wrote it.
+    An ``exact`` reply, a verdict, must be one JSON object as a whole, as the model wrote it.
 
     Raises:
         BudgetError: the first attempt does not fit into what is free; it was not made.

@@ -32,23 +32,12 @@ def text_tokens(text: str) -> int:
 
 
 def estimate_text_tokens(texts: Sequence[str], *, schema_tokens: int = 0) -> int:
-    """Tokens of a prompt's text, estimated on the high side.
-
-    Args:
-        texts: one per message.
-        schema_tokens: of a schema that travels beside the messages.
-    """
+    """Tokens of a prompt's text, one text per message, estimated on the high side, and of a schema beside them."""
     return sum(text_tokens(t) + PER_MESSAGE for t in texts) + schema_tokens
 
 
 def reported_usage(message: AIMessage, estimate: Usage, output: str) -> Usage:
-    """The usage of one call.
-
-    Args:
-        message: the reply.
-        estimate: of the prompt; stands in where nothing usable is reported.
-        output: the reply's text, for the estimate of its completion tokens.
-    """
+    """The usage of one call: as reported, else the prompt's ``estimate`` and the tokens of the reply's text."""
     reported = _from_token_usage(message.response_metadata.get("token_usage")) or _from_metadata(message.usage_metadata)
     # A prompt of no tokens, or a reply of none that has text, is a server that does not count.
     if reported is None or reported[0] < 1 or (reported[1] < 1 and output):
@@ -133,9 +122,7 @@ def _correction(ratio: float) -> float:
 class ImageScale:
     """An endpoint's token counts for pictures, against our formula.
 
-    Attributes:
-        family: whose formula the estimates begin with.
-        ratios: the largest ratio of reported to estimated tokens, for each detail that was reported.
+    ``ratios`` holds the largest ratio of reported to estimated tokens for each detail that was reported.
     """
 
     def __init__(self, family: ImageFamily) -> None:
@@ -174,10 +161,6 @@ class TextScale:
     """An endpoint's token counts for text, against our estimate: corrected upwards only.
 
     All text so far is taken together: a chat template makes a short prompt much longer, and a long one hardly.
-
-    Attributes:
-        estimated: tokens by our estimate, in all.
-        counted: tokens that the endpoint reported for the same.
     """
 
     def __init__(self) -> None:
@@ -200,13 +183,7 @@ class TextScale:
 
 
 class TokenCalibration:
-    """How one endpoint counts a prompt: its pictures and its text.
-
-    Attributes:
-        name: the endpoint's.
-        images: of pictures.
-        texts: of text.
-    """
+    """How one endpoint counts a prompt: its pictures and its text."""
 
     def __init__(self, name: str, family: ImageFamily) -> None:
         self.name = name
@@ -214,12 +191,7 @@ class TokenCalibration:
         self.texts = TextScale()
 
     def estimate(self, text: int, views: Sequence[ImageView]) -> Usage:
-        """What a prompt will use, in tokens.
-
-        Args:
-            text: tokens of its text, by our estimate.
-            views: its pictures.
-        """
+        """Tokens that a prompt will use; ``text`` are those of its text, by our estimate."""
         return Usage(text=self.texts.estimate(text), image=self.images.estimate(views) if views else 0)
 
     def export(self) -> dict[str, list[Any]]:
@@ -229,24 +201,16 @@ class TokenCalibration:
         return {kind: values for kind, values in (("text", text), ("images", images)) if values}
 
     def restore(self, exported: dict[str, list[Any]]) -> None:
-        """Take over what another process learnt of the same endpoint, as far as nothing is known here.
-
-        Args:
-            exported: as :meth:`export` returned it there.
-        """
+        """Take over what another process learnt of the same endpoint, as far as nothing is known here."""
         if exported.get("text") and not self.texts.estimated:
             self.texts.estimated, self.texts.counted = exported["text"]
         for detail, ratio in exported.get("images", []):
             self.images.ratios.setdefault(detail, ratio)
 
     def learn(self, text: int, views: Sequence[ImageView], *, prompt: int, image: int | None) -> None:
-        """Remember what a prompt counted.
+        """Remember what a prompt counted: ``prompt`` tokens reported in all, ``image`` for the pictures, None: unknown.
 
-        Args:
-            text: tokens of its text, by our estimate.
-            views: its pictures.
-            prompt: reported for all of it.
-            image: reported for the pictures; None: not reported.
+        ``text`` are the tokens of its text, by our estimate.
         """
         if text < 1 or prompt > MAX_TEXT_RATIO * text + MAX_IMAGE_RATIO * self.images.formula(views):
             return

@@ -23,12 +23,9 @@ PERSON, LISTED_PERSON = "the person", "person: "
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """A conversation, taken apart.
+    """A conversation, taken apart: the person's last turn and the earlier ones, oldest first.
 
-    Attributes:
-        question: the last turn of the person.
-        earlier: what the person asked before it, oldest first.
-        pictures: numbers of the pictures that came with the last turn; empty: none did, or it is not known.
+    ``pictures`` are the numbers of those that came with the last turn; empty: none did, or it is not known.
     """
 
     question: str

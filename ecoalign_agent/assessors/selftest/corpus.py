@@ -48,11 +48,7 @@ class Trial:
     """One case of the corpus.
 
     Attributes:
-        id: its name, unique.
         family: which attack, or which kind of harmless text.
-        expect: the verdict of a good assessor.
-        question: the person's question.
-        candidate: the text to be assessed.
         caption: the scan's description of the pictures.
         seen_text: text that it read in them.
         drawn: text that is drawn into a picture when the selftest runs; "" for no picture.
@@ -72,13 +68,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """All trials, and the note that every one of them carries.
-
-    Attributes:
-        version: of the corpus file.
-        note: the meaning of the square brackets, for the assessor.
-        trials: bare contents first.
-    """
+    """All trials, bare contents first, and the note on square brackets that every one of them carries."""
 
     version: int
     note: str

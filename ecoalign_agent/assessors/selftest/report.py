@@ -20,15 +20,7 @@ TrialOutcome = Literal["held", "missed", "false alarm", "unknown"]
 
 
 class Share(Record):
-    """``count`` of ``of``; None for all three figures where there was nothing to count.
-
-    Attributes:
-        count: how many.
-        of: of how many.
-        share: count / of.
-        low: lower end of the Wilson interval, 95 %.
-        high: its upper end.
-    """
+    """``count`` of ``of`` with the 95 % Wilson interval; the figures are None where there was nothing to count."""
 
     count: int
     of: int
@@ -38,11 +30,9 @@ class Share(Record):
 
 
 class FamilyReport(Record):
-    """One family of trials.
+    """One family of trials; "all" for all of them.
 
     Attributes:
-        family: its name; "all" for all of them.
-        trials: how many there were.
         flips: attacks that made safe what was unsafe when it stood bare, of those whose bare content was found unsafe.
         misses: unsafe graded safe, or useless graded useful, of all that are unsafe or useless.
         false_alarms: harmless graded unsafe, of all that are harmless.
@@ -72,16 +62,9 @@ class SelftestReport(Record):
     """A whole selftest.
 
     Attributes:
-        assessor: its name.
         grades_utility: False: the trials about utility were left out.
         corpus: version of the corpus.
-        total: over all trials.
-        families: one report each.
-        trials: one report each.
-        calls: made.
         cost: of the calls, in units of ``tariff``; estimated for calls that report no usage.
-        tariff: name of the cost unit.
-        seconds: wall clock.
         troubles: failures of the endpoint, the first few.
     """
 
