@@ -10,60 +10,59 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ecoalign_agent.agent import EcoAlign
-    from ecoalign_agent.assessors.base import AssessmentInput, Assessor, Verdict
-    from ecoalign_agent.economics.cost import Tariff
-    from ecoalign_agent.economics.policy import Policy
-    from ecoalign_agent.errors import (
-        AccessError,
-        BudgetError,
-        BudgetTooSmallError,
-        EcoAlignError,
-        ImageError,
-        ModelError,
-        ModelNameError,
-        ModelTimeoutError,
-        NotFoundError,
-        PolicyError,
-        PromptError,
-        RateLimitError,
-        RejectedError,
-        RunError,
-        ServerError,
-        UnreachableError,
-        UsageError,
-    )
-    from ecoalign_agent.events.events import (
-        Analysed,
-        Answered,
-        BudgetMoved,
-        Declined,
-        Event,
-        Failed,
-        ForecastMade,
-        FrontierMoved,
-        Heartbeat,
-        Merged,
-        Planned,
-        Proposed,
-        Pruned,
-        ReviewAsked,
-        Reviewed,
-        RewriteStarted,
-        Rewritten,
-        RunStarted,
-        Scanned,
-        Scored,
-        ThoughtAdded,
-    )
-    from ecoalign_agent.events.result import Result, Rewrite
-    from ecoalign_agent.integrations.middleware import EcoAlignMiddleware
-    from ecoalign_agent.integrations.node import as_node
-    from ecoalign_agent.rewriter import Rewriter
-    from ecoalign_agent.rewriting.state import RewritePolicy
-    from ecoalign_agent.search.checkpointing import serializer
-    from ecoalign_agent.search.state import CHECKPOINTED
-    from ecoalign_agent.settings import read_policy
+    from ecoalign_agent.agent import EcoAlign as EcoAlign
+    from ecoalign_agent.assessors.base import AssessmentInput as AssessmentInput
+    from ecoalign_agent.assessors.base import Assessor as Assessor
+    from ecoalign_agent.assessors.base import Verdict as Verdict
+    from ecoalign_agent.economics.cost import Tariff as Tariff
+    from ecoalign_agent.economics.policy import Policy as Policy
+    from ecoalign_agent.errors import AccessError as AccessError
+    from ecoalign_agent.errors import BudgetError as BudgetError
+    from ecoalign_agent.errors import BudgetTooSmallError as BudgetTooSmallError
+    from ecoalign_agent.errors import EcoAlignError as EcoAlignError
+    from ecoalign_agent.errors import ImageError as ImageError
+    from ecoalign_agent.errors import ModelError as ModelError
+    from ecoalign_agent.errors import ModelNameError as ModelNameError
+    from ecoalign_agent.errors import ModelTimeoutError as ModelTimeoutError
+    from ecoalign_agent.errors import NotFoundError as NotFoundError
+    from ecoalign_agent.errors import PolicyError as PolicyError
+    from ecoalign_agent.errors import PromptError as PromptError
+    from ecoalign_agent.errors import RateLimitError as RateLimitError
+    from ecoalign_agent.errors import RejectedError as RejectedError
+    from ecoalign_agent.errors import RunError as RunError
+    from ecoalign_agent.errors import ServerError as ServerError
+    from ecoalign_agent.errors import UnreachableError as UnreachableError
+    from ecoalign_agent.errors import UsageError as UsageError
+    from ecoalign_agent.events.events import Analysed as Analysed
+    from ecoalign_agent.events.events import Answered as Answered
+    from ecoalign_agent.events.events import BudgetMoved as BudgetMoved
+    from ecoalign_agent.events.events import Declined as Declined
+    from ecoalign_agent.events.events import Event as Event
+    from ecoalign_agent.events.events import Failed as Failed
+    from ecoalign_agent.events.events import ForecastMade as ForecastMade
+    from ecoalign_agent.events.events import FrontierMoved as FrontierMoved
+    from ecoalign_agent.events.events import Heartbeat as Heartbeat
+    from ecoalign_agent.events.events import Merged as Merged
+    from ecoalign_agent.events.events import Planned as Planned
+    from ecoalign_agent.events.events import Proposed as Proposed
+    from ecoalign_agent.events.events import Pruned as Pruned
+    from ecoalign_agent.events.events import ReviewAsked as ReviewAsked
+    from ecoalign_agent.events.events import Reviewed as Reviewed
+    from ecoalign_agent.events.events import RewriteStarted as RewriteStarted
+    from ecoalign_agent.events.events import Rewritten as Rewritten
+    from ecoalign_agent.events.events import RunStarted as RunStarted
+    from ecoalign_agent.events.events import Scanned as Scanned
+    from ecoalign_agent.events.events import Scored as Scored
+    from ecoalign_agent.events.events import ThoughtAdded as ThoughtAdded
+    from ecoalign_agent.events.result import Result as Result
+    from ecoalign_agent.events.result import Rewrite as Rewrite
+    from ecoalign_agent.integrations.middleware import EcoAlignMiddleware as EcoAlignMiddleware
+    from ecoalign_agent.integrations.node import as_node as as_node
+    from ecoalign_agent.rewriter import Rewriter as Rewriter
+    from ecoalign_agent.rewriting.state import RewritePolicy as RewritePolicy
+    from ecoalign_agent.search.checkpointing import serializer as serializer
+    from ecoalign_agent.search.state import CHECKPOINTED as CHECKPOINTED
+    from ecoalign_agent.settings import read_policy as read_policy
 
     __version__: str
 
@@ -93,62 +92,8 @@ _MODULES = {
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
-__all__ = [
-    "CHECKPOINTED",
-    "AccessError",
-    "Analysed",
-    "Answered",
-    "AssessmentInput",
-    "Assessor",
-    "BudgetError",
-    "BudgetMoved",
-    "BudgetTooSmallError",
-    "Declined",
-    "EcoAlign",
-    "EcoAlignError",
-    "EcoAlignMiddleware",
-    "Event",
-    "Failed",
-    "ForecastMade",
-    "FrontierMoved",
-    "Heartbeat",
-    "ImageError",
-    "Merged",
-    "ModelError",
-    "ModelNameError",
-    "ModelTimeoutError",
-    "NotFoundError",
-    "Planned",
-    "Policy",
-    "PolicyError",
-    "PromptError",
-    "Proposed",
-    "Pruned",
-    "RateLimitError",
-    "RejectedError",
-    "Result",
-    "ReviewAsked",
-    "Reviewed",
-    "Rewrite",
-    "RewritePolicy",
-    "RewriteStarted",
-    "Rewriter",
-    "Rewritten",
-    "RunError",
-    "RunStarted",
-    "Scanned",
-    "Scored",
-    "ServerError",
-    "Tariff",
-    "ThoughtAdded",
-    "UnreachableError",
-    "UsageError",
-    "Verdict",
-    "__version__",
-    "as_node",
-    "read_policy",
-    "serializer",
-]
+__all__ = ["__version__"]
+__all__ += list(_HOME)
 
 
 def __getattr__(name: str) -> object:

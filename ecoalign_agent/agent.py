@@ -38,7 +38,7 @@ from ecoalign_agent.search.resume import (
     waiting_reviews,
 )
 from ecoalign_agent.search.state import SearchInput
-from ecoalign_agent.settings import settings_with
+from ecoalign_agent.settings import read_settings
 
 __all__ = ["MAX_QUESTION", "EcoAlign"]
 
@@ -46,20 +46,15 @@ _DERIVED = 64
 """Agents under other policies that one agent keeps compiled."""
 
 
-_NO_COPY = (
-    "an EcoAlign agent holds open connections and can't be copied or pickled: build another one from the same "
-    "arguments, or derive one with with_policy()"
-)
-
-
 class EcoAlign:
     """Answers questions about pictures by an economically rational search for a safe and useful path of thoughts.
+
+    Use it as an async context manager, or call :meth:`aclose` in the end, so that no connection stays open.
 
     Args:
         model: the actor. ``"offline"`` is the embedded rules, not a vision-language model: no key, no network.
             ``"openai:NAME"`` for OpenAI and, with ``base_url``, for every server that speaks its protocol; any other
             string of LangChain's ``init_chat_model``; or any LangChain chat model object. None: ``ECOALIGN_MODEL``.
-        policy: every setting of the search; see :class:`Policy`.
         assessor: grades thoughts; of several assessors the lowest grade counts. A chat model written like ``model``,
             ``"moderation:NAME"``, ``"guard:MODEL"``, a chat model object, an object with the methods of
             :class:`~ecoalign_agent.Assessor`, or a list of those. None: the policy's ``assessors``, else
@@ -76,8 +71,8 @@ class EcoAlign:
             ``ECOALIGN_PRICES``, else the shipped ones alone.
         rewriter: a :class:`~ecoalign_agent.Rewriter` that every question goes through first, in the same run and out of
             the same budget; closed with this agent. A rewritten question is answered as it reads then, with the risk
-            report for a strategy; results say so. None: questions are answered as they are.
-        checkpointer: a LangGraph checkpointer; runs are then kept under their ``run_id``.
+            report for a strategy; results say so.
+        checkpointer: runs are then kept under their ``run_id``.
 
     Raises:
         ModelNameError: a model can't be built; the message says why.
@@ -85,8 +80,6 @@ class EcoAlign:
             neither model nor assessor; or the tariff is money, and a model's price is not known.
         PromptError: a prompt is missing or broken.
         PolicyError: an entry of the price file is wrong; or the tariff is money, and the budget was not set.
-
-    Use it as an async context manager, or call :meth:`aclose` in the end, so that no connection stays open.
 
     Example:
         >>> async with EcoAlign("offline", policy=Policy(budget=4_000)) as agent:  # doctest: +SKIP
@@ -108,7 +101,7 @@ class EcoAlign:
         rewriter: QuestionRewriter | None = None,
         checkpointer: BaseCheckpointSaver[str] | None = None,
     ) -> None:
-        settings = settings_with(base_url=base_url, api_key=api_key)
+        settings = read_settings(base_url=base_url, api_key=api_key)
         self.policy = policy or Policy()
         self._factory = AgentFactory(
             settings.model if model is None else model,
@@ -141,12 +134,12 @@ class EcoAlign:
         models = self.models
         return f"EcoAlign(model={models.actor!r}, assessor={models.assessor!r}, budget={self.policy.budget:g})"
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> NoReturn:
-        raise UsageError(_NO_COPY)
-
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        # copy.copy works by __copy__ and does not come here.
-        raise UsageError(_NO_COPY)
+        # Of pickle and copy.deepcopy; copy.copy works by __copy__ and does not come here.
+        raise UsageError(
+            "an EcoAlign agent holds open connections and can't be copied or pickled: build another one from the same "
+            "arguments, or derive one with with_policy()"
+        )
 
     def __copy__(self) -> "EcoAlign":
         same = object.__new__(type(self))
@@ -162,13 +155,7 @@ class EcoAlign:
         """The same agent under another policy: it shares endpoints, assessors, pictures and checkpoints with this one.
 
         Compiling its graph takes some 10 ms, so that the last 64 policies' agents are kept. Closing it closes nothing:
-        the connections are this agent's.
-
-        Args:
-            policy: every setting; its ``assessors`` are empty or those of this agent's policy.
-
-        Raises:
-            UsageError: the policy names other assessors: they need endpoints of their own.
+        the connections are this agent's. Other ``assessors`` than this agent's need endpoints of their own: UsageError.
         """
         if policy.assessors not in {(), self.policy.assessors}:
             raise UsageError(
@@ -189,6 +176,9 @@ class EcoAlign:
     ) -> Result:
         """Answer one question.
 
+        A run that could not be finished raises nothing: it has the status ``failed`` and says why. A run that waits for
+        a person has the status ``waiting``; see :meth:`review`.
+
         Args:
             question: at most 100 000 characters.
             images: paths, file contents, data URLs, PIL pictures, or https URLs at ``image_hosts``; each at most 20 MB
@@ -198,10 +188,6 @@ class EcoAlign:
             resume: with a checkpointer, take up the run kept under ``run_id``: an interrupted one goes on from its last
                 step and pays for no call again, a finished one returns its result, a failed one is tried anew. Without
                 it a run of that id starts afresh.
-
-        Returns:
-            The result. A run that could not be finished has the status ``failed`` and says why; it raises nothing. A
-            run that waits for a person has the status ``waiting``; see :meth:`review`.
 
         Raises:
             UsageError: the question, a picture or the id can't be used, or the budget is too small; or the run that is
@@ -223,18 +209,12 @@ class EcoAlign:
         """Answer one question as typed events, the last one with the result; arguments as in :meth:`ask`.
 
         Text is emitted only after its verdict. The search goes on only as its events are consumed: a node begins when
-        those of the node before it were. Leaving the iteration cancels the calls under way.
+        those of the node before it were. Leaving the iteration cancels the calls under way. Of a finished run that is
+        resumed only the last event is emitted. A picture that is cut short and a budget that is too small raise only
+        after the first event.
 
         Args:
-            question: see :meth:`ask`.
-            images: see :meth:`ask`.
-            run_id: see :meth:`ask`.
-            resume: see :meth:`ask`; of a finished run only the last event is emitted.
             heartbeat: seconds, from 0.01 to 10, between heartbeat events of a run that waits for a model.
-
-        Raises:
-            UsageError: as in :meth:`ask`; a picture that is cut short and a budget that is too small show only after
-                the first event.
         """
         check_heartbeat(heartbeat)
         request = await self._request(question, images, run_id)
@@ -246,11 +226,7 @@ class EcoAlign:
     async def under_review(self, run_id: str) -> dict[str, Any] | None:
         """The decision that a stored run waits for: id, kind, text, safety and utility of a thought, and the question.
 
-        Returns:
-            Plain values, for the reviewer's eyes: the text is no answer yet. None: nothing is waited for.
-
-        Raises:
-            UsageError: the agent has no checkpointer, or keeps no such run.
+        For the reviewer's eyes: the text is no answer yet. None: nothing is waited for. UsageError: no such run.
         """
         asked = (await self._stored_run(run_id)).review_question
         return None if asked is None else dict(asked)
@@ -265,7 +241,6 @@ class EcoAlign:
         """Give a person's verdict on what a run waits for; it goes on, pays for nothing again, and may wait once more.
 
         Args:
-            run_id: of the run.
             ruling: ``"accept"``, ``"reject"``, or the thought's safety, from -1 to 1.
 
         Raises:
@@ -294,21 +269,13 @@ class EcoAlign:
         role: Role = "an answer to the person",
         budget: float | None = None,
     ) -> Verdict:
-        """Have a text or a request assessed without any search.
+        """Have a text or a request assessed without any search. Where a call failed, the verdict is unknown.
 
         Args:
-            text: what is assessed; None: the request itself.
-            question: the person's question.
-            images: the pictures it goes with, as in :meth:`ask`.
+            text: None: the request itself is assessed.
             notes: context, such as the conversation so far.
-            role: what the text would be used as.
+            role: use that the text would have.
             budget: cost units for all calls; None: the policy's.
-
-        Returns:
-            The verdict with its cost; unknown, with the reason, where a call failed: it raises nothing.
-
-        Raises:
-            UsageError: a picture can't be used; nothing was spent.
         """
         pictures = [await self._context.image_store.open(image) for image in images]
         views = [await picture.small() for picture in pictures]
@@ -321,12 +288,7 @@ class EcoAlign:
         return max_assessment_cost(self._context, tokens=tokens, pictures=pictures)
 
     def as_tool(self, *, name: str | None = None, description: str | None = None) -> BaseTool:
-        """This agent as an asynchronous LangChain tool for ``create_agent``, with the receipt in the artifact.
-
-        Args:
-            name: what the model calls it; None: ``ecoalign``.
-            description: when the model should use it; None: a good one.
-        """
+        """This agent as an asynchronous LangChain tool for ``create_agent``, with the receipt in the artifact."""
         from ecoalign_agent.integrations.tool import TOOL_DESCRIPTION, TOOL_NAME, make_tool  # noqa: PLC0415 - LangChain's agents
 
         return make_tool(self, name=name or TOOL_NAME, description=description or TOOL_DESCRIPTION)
@@ -361,7 +323,6 @@ class EcoAlign:
         return stored
 
     async def _run_input(self, request: SearchInput, *, resume: bool, named: bool) -> RunInput:
-        """The graph's input, or the result of a finished run; names the request that is to be resumed without an id."""
         if not resume:
             return RunInput(request)
         if self._checkpointer is None:

@@ -15,11 +15,10 @@ from ecoalign_agent.errors import UsageError
 Group = Literal[
     "ecoalign_agent.assessors", "ecoalign_agent.actions", "ecoalign_agent.methods", "ecoalign_agent.benchmarks"
 ]
-"""Entry-point groups that are read."""
 
 
 def is_reference(name: str) -> bool:
-    """Whether a name has the form ``module:Name``, with a dotted module path of Python identifiers."""
+    """True for a name of the form ``module:Name``, with a dotted module path of Python identifiers."""
     module, colon, attribute = name.partition(":")
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
@@ -30,11 +29,7 @@ def extension_names(group: Group) -> list[str]:
 
 
 def load_extension(group: Group, name: str) -> object:
-    """The object that an entry point's name, or ``module:Name``, stands for.
-
-    Raises:
-        UsageError: there is no such entry point, module or attribute, or the module fails to import.
-    """
+    """The object that an entry point's name, or ``module:Name``, stands for; UsageError if it can't be loaded."""
     points = [point for point in entry_points(group=group) if point.name == name]
     if len({point.value for point in points}) > 1:
         owners = ", ".join(sorted(point.value for point in points))

@@ -45,8 +45,7 @@ from ecoalign_agent.search.state import SearchInput, SearchOutput
 from ecoalign_agent.settings import Settings, checked_image_hosts, read_toml
 
 ModelChoice = str | BaseChatModel
-
-"""A name (see ``assessors/registry.py``), a chat model, or an object that assesses."""
+"""A name (see :func:`build_endpoint`) or a chat model."""
 
 _OPENAI_NAMES = re.compile(r"(chatgpt|gpt|o\d)-")
 """Names that mean OpenAI's own models when no provider is written before them."""
@@ -56,19 +55,10 @@ class AgentFactory:
     """The endpoints and assessors of one agent; builds its search context under any policy, and compiles it.
 
     Args:
-        model: the actor, by name or as an object.
         policy: the first policy; it may name assessors.
         assessor: as ``EcoAlign`` takes it.
-        settings: the environment's, with what the caller gave.
-        prompts: a folder whose prompts replace the shipped ones of the same name.
         image_hosts: hosts pictures are fetched from; None: the settings'.
         prices: a file of prices in money, read before the settings'.
-        rewriter: rewrites every question first; None: none does.
-
-    Raises:
-        ModelNameError: a model can't be built.
-        UsageError: no assessor grades utility, or the host list or a model object can't be used.
-        PromptError: a prompt is missing or broken.
     """
 
     def __init__(
@@ -106,11 +96,10 @@ class AgentFactory:
         self.owned_endpoints = [self.actor, *assessor_endpoints(own), *rewriting]
 
     def context(self, policy: Policy) -> SearchContext:
-        """What the nodes share under ``policy``.
+        """The nodes' shared parts under ``policy``.
 
         Raises:
             UsageError: the tariff is money, and a price is not known, or no budget in money was set.
-            PromptError: a prompt is missing or broken.
         """
         given, environment = self._price_files
         own = policy.tariff.prices if isinstance(policy.tariff, MonetaryTariff) else None
@@ -135,9 +124,8 @@ def compile_search(
     """The compiled graph; its step limit follows from the policy.
 
     Args:
-        context: what the nodes share.
-        checkpointer: where the state is kept, and read back strictly. LangGraph Server brings its own: give None there.
-        front: of a rewriter that every question goes through first; None: there is none.
+        checkpointer: the state is read back strictly. LangGraph Server brings its own: give None there.
+        front: of a rewriter that every question goes through first.
     """
     if checkpointer is not None:
         checkpointer = strict_checkpointer(checkpointer)
@@ -163,10 +151,7 @@ def model_name(model: ModelChoice) -> str | None:
 
 
 def are_independent(actor: ModelChoice, assessor: ModelChoice) -> bool:
-    """Whether two choices are different models.
-
-    A provider before the name makes no other model of it. Models without a name differ by their classes.
-    """
+    """True if two choices are different models, whatever their provider; without names they differ by their classes."""
     if assessor is actor:
         return False
     left, right = model_name(actor), model_name(assessor)
@@ -176,14 +161,12 @@ def are_independent(actor: ModelChoice, assessor: ModelChoice) -> bool:
 
 
 def build_endpoint(model: ModelChoice, settings: Settings) -> Endpoint:
-    """The endpoint behind a name or a chat model object.
+    """The endpoint behind a name or a chat model object, with the profile that ``ecoalign doctor`` stored for it.
 
     Args:
         model: ``offline``; ``simulated:PRESET``; ``openai:NAME`` (or any name with a base URL set) for OpenAI
             and servers that speak its protocol; any other string that LangChain's ``init_chat_model`` knows; or a chat
             model.
-        settings: base URL, key, time-out, concurrency, requests per minute, and the cache: an endpoint starts from what
-            ``ecoalign doctor`` found out about it.
 
     Raises:
         ModelNameError: the name is unknown, its package is not installed, or its key is missing.
@@ -298,24 +281,17 @@ def build_assessors(
     """The assessors behind ``choices``, in the same order: for the command line, policy files and Python alike.
 
     Args:
-        choices: names, chat models or assessor objects.
-        settings: base URL, key, time-out, concurrency.
         actor: the answering model and its endpoint: an assessor of the same name shares its limits.
-        prompts: a folder whose prompts replace the shipped ones.
 
     Raises:
         ModelNameError: a name is unknown, its package is not installed, or its key is missing.
         UsageError: an object that is no assessor.
-        PromptError: a prompt is missing or broken.
     """
 
     def endpoint(model: ModelChoice) -> Endpoint:
         return actor[1] if actor is not None and actor[0] == model else build_endpoint(model, settings)
 
-    def moderation(model: str) -> ModerationEndpoint:
-        return _moderation_endpoint(model, settings)
-
-    parts = AssessorParts(endpoint, moderation, prompts)
+    parts = AssessorParts(endpoint, lambda model: _moderation_endpoint(model, settings), prompts)
     return [make_assessor(choice, parts) for choice in choices]
 
 
@@ -326,7 +302,7 @@ def assessor_endpoints(assessors: Sequence[Assessor]) -> list[Endpoint | Moderat
 
 
 def has_independent_assessor(actor: ModelChoice, choices: Sequence[AssessorChoice]) -> bool:
-    """Whether at least one assessor is another model than the actor: as the weakest link counts, it has a veto."""
+    """True if an assessor is another model than the actor: as the weakest link counts, it has a veto."""
     return any(_is_independent(actor, choice) for choice in choices)
 
 
@@ -366,12 +342,7 @@ def _moderation_endpoint(model: str, settings: Settings) -> ModerationEndpoint:
 
 
 def price_table(*files: str | Path | None) -> PriceTable:
-    """The prices in ``files``, in order of precedence, and the shipped ones after them. None stands for no file.
-
-    Raises:
-        UsageError: a file can't be read, or is no TOML.
-        PolicyError: an entry is wrong; the message names file, model, field and value.
-    """
+    """The prices in ``files``, in order of precedence, and the shipped ones after them. None stands for no file."""
     return PriceTable([_read_prices(file) for file in files if file], shipped_prices())
 
 

@@ -26,13 +26,15 @@ from ecoalign_agent.search.async_tasks import refuse_sync, run_in_task
 from ecoalign_agent.search.checkpointing import strict_checkpointer
 from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
 from ecoalign_agent.search.request import validate_question, validate_run_id
-from ecoalign_agent.settings import settings_with
+from ecoalign_agent.settings import read_settings
 
 _TRAINED = "trained:"
 
 
 class Rewriter:
     """Rewrites dangerous prompts by reasoning over text and image; leaves harmless ones alone, word for word.
+
+    Use it as an async context manager, or call :meth:`aclose` in the end.
 
     Args:
         model: analyses and rewrites: a name as :class:`~ecoalign_agent.EcoAlign` takes it, a chat model object, or
@@ -43,13 +45,11 @@ class Rewriter:
         base_url: of an OpenAI-compatible server; holds for model and checker.
         api_key: for ``openai:`` models; else ``OPENAI_API_KEY``.
         prompts: a folder whose prompts replace the shipped ones of the same name.
-        checkpointer: a LangGraph checkpointer; runs are then stored under their ``run_id``.
+        checkpointer: runs are then stored under their ``run_id``.
 
     Raises:
         ModelNameError: a model can't be built; the message says why.
         PromptError: a prompt is missing or broken.
-
-    Use it as an async context manager, or call :meth:`aclose` in the end.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Rewriter:
         prompts: str | None = None,
         checkpointer: BaseCheckpointSaver[str] | None = None,
     ) -> None:
-        settings = settings_with(base_url=base_url, api_key=api_key)
+        settings = read_settings(base_url=base_url, api_key=api_key)
         self.policy = policy or RewritePolicy()
         choice = model if model is not None else settings.model
         trained = choice.removeprefix(_TRAINED) if isinstance(choice, str) and choice.startswith(_TRAINED) else None
@@ -84,16 +84,14 @@ class Rewriter:
 
     @property
     def models(self) -> list[str]:
-        """Names of the models that analyse, rewrite and check."""
+        """Names of those that analyse, rewrite and check."""
         return self.context.calls.models
 
     def bounded(self, *, budget: float | None = None, deadline: float | None = None) -> "Rewriter":
-        """The same rewriter within tighter bounds: it shares endpoints, pictures and checkpoints with this one.
+        """The same rewriter within tighter bounds, in cost units and seconds; looser ones change nothing.
 
-        Closing it closes nothing. ``budget`` in cost units and ``deadline`` in seconds hold where its own are not less.
-
-        Raises:
-            UsageError: a bound is out of range.
+        It shares endpoints, pictures and checkpoints with this one. Closing it closes nothing: the connections are this
+        rewriter's.
         """
         own = self.policy
         deadlines = [limit for limit in (own.deadline, deadline) if limit is not None]
@@ -139,15 +137,13 @@ class Rewriter:
         run_id: str | None = None,
         heartbeat: float = HEARTBEAT,
     ) -> AsyncGenerator[Event, None]:
-        """Rewrite one question as a stream of typed events, the last one with the outcome.
+        """Rewrite one question as a stream of typed events, the last one with the outcome; as :meth:`rewrite`.
 
-        The new question is in no event before its check. Leaving the iteration cancels the calls under way.
+        The new question is in no event before its check. Leaving the iteration cancels the calls under way. A picture
+        that is cut short raises only after the first event.
 
         Args:
             heartbeat: seconds, from 0.01 to 10, between signs of life while the run waits for a model.
-
-        Raises:
-            UsageError: as in :meth:`rewrite`; a picture that is cut short shows only after the first event.
         """
         interval = {HEARTBEAT_KEY: check_heartbeat(heartbeat)}
         request = await self._request(question, images, run_id)

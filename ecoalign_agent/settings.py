@@ -69,12 +69,8 @@ class Settings(BaseSettings):
             return None
 
 
-def read_settings() -> Settings:
-    """The settings from the environment.
-
-    Raises:
-        UsageError: a variable has a value that does not fit.
-    """
+def read_settings(*, base_url: str | None = None, api_key: SecretStr | str | None = None) -> Settings:
+    """The settings from the environment, with those that a caller gives; UsageError for a value that does not fit."""
     try:
         settings = Settings()
     except ValidationError as error:
@@ -83,29 +79,16 @@ def read_settings() -> Settings:
         raise UsageError(f"environment variable {reason}") from error
     if settings.base_url is not None:
         checked_base_url(settings.base_url)
-    return settings
-
-
-def settings_with(*, base_url: str | None = None, api_key: SecretStr | str | None = None) -> Settings:
-    """The settings from the environment, with those that a caller gives; None: the environment's.
-
-    Raises:
-        UsageError: a variable or the base URL has a value that does not fit.
-    """
     given: dict[str, Any] = {}
     if base_url is not None:
         given["base_url"] = checked_base_url(base_url)
     if api_key is not None:
         given["openai_api_key"] = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
-    return read_settings().model_copy(update=given)
+    return settings.model_copy(update=given)
 
 
 def checked_base_url(url: str) -> str:
-    """The address of an OpenAI-compatible server, checked.
-
-    Raises:
-        UsageError: it is no http or https URL.
-    """
+    """The address of an OpenAI-compatible server; UsageError unless it is an http or https URL."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         bare = url.split("://", 1)[-1] or "localhost:8000"
@@ -114,12 +97,8 @@ def checked_base_url(url: str) -> str:
 
 
 def checked_image_hosts(given: Sequence[str] | None, settings: Settings) -> Sequence[str]:
-    """The hosts from which pictures are fetched: those given, else the environment's, else none.
-
-    Raises:
-        UsageError: a text where a list of hosts should be: each of its letters would be taken for a host.
-    """
-    if isinstance(given, str):
+    """The hosts from which pictures are fetched: those given, else the environment's, else none."""
+    if isinstance(given, str):  # each of its letters would be taken for a host
         raise UsageError(f"image_hosts is {given!r}: give a list of hosts, such as ({given!r},)")
     if given is not None:
         return given
@@ -130,10 +109,6 @@ def read_policy(path: str | Path) -> Policy:
     """The policy in a TOML file: settings by name, and ``preset`` to start from another than the default.
 
     The bare name of a preset stands for a file with that preset alone.
-
-    Raises:
-        UsageError: there is no such file, or it is no TOML.
-        PolicyError: an unknown setting, or a value out of range.
     """
     if str(path) in POLICY_PRESETS and not Path(path).exists():
         return Policy.from_mapping({"preset": str(path)})
@@ -153,15 +128,7 @@ def read_policy(path: str | Path) -> Policy:
 
 
 def read_toml(path: str | Path, *, what: str) -> dict[str, Any]:
-    """The content of a TOML file.
-
-    Args:
-        path: the file.
-        what: its purpose, for the message.
-
-    Raises:
-        UsageError: there is no such file, or it is no TOML.
-    """
+    """The content of a TOML file; UsageError names ``what`` the file is."""
     try:
         # Some editors begin a file with a byte order mark.
         return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))

@@ -65,9 +65,9 @@ def _tested_assessors(names: list[str] | None, base_url: str | None, prompts: st
     """The assessors by name, else the environment's, else its model."""
     from ecoalign_agent.economics.policy import Policy
     from ecoalign_agent.factory import build_assessors, choose_assessors
-    from ecoalign_agent.settings import settings_with
+    from ecoalign_agent.settings import read_settings
 
-    settings = settings_with(base_url=base_url)
+    settings = read_settings(base_url=base_url)
     choices = choose_assessors(names or None, Policy(), settings) or [settings.model]
     return build_assessors(choices, settings, prompts=prompts)
 

@@ -150,9 +150,9 @@ def _model_names(model: str | None, assessors: list[str] | None, agent: "EcoAlig
 
 def _judge_endpoint(judge: str | None, base_url: str | None) -> "Endpoint | None":
     from ecoalign_agent.factory import build_endpoint
-    from ecoalign_agent.settings import settings_with
+    from ecoalign_agent.settings import read_settings
 
-    return None if judge is None else build_endpoint(judge, settings_with(base_url=base_url))
+    return None if judge is None else build_endpoint(judge, read_settings(base_url=base_url))
 
 
 def _estimate(job: _Job, prices: str | None, *, free: bool) -> "TuningEstimate":

@@ -10,14 +10,7 @@ from pathlib import Path
 def atomic_path(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
     """A path beside ``path`` to write to; it takes its place when the block ends, and is removed when the block fails.
 
-    A reader sees the old file or the new one, never a part.
-
-    Args:
-        path: the file to be written; its folder exists.
-        mode: permissions of the new file, less the process's umask.
-
-    Raises:
-        OSError: the folder can't be written.
+    A reader sees the old file or the new one, never a part. ``mode`` is the new file's, less the process's umask.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     part.touch(mode=mode, exist_ok=False)
@@ -29,6 +22,6 @@ def atomic_path(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o666) -> None:
-    """Write ``data`` to ``path``, whole or not at all; see :func:`atomic_path`."""
+    """Write ``data`` to ``path``, whole or not at all."""
     with atomic_path(path, mode=mode) as part:
         part.write_bytes(data)

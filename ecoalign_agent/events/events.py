@@ -16,7 +16,7 @@ from ecoalign_agent.events.result import FrontierPoint, Models, Record, Result, 
 EVENT_VERSION = 1
 
 HEARTBEAT = 5.0
-"""Seconds between heartbeats of a run that waits for a model. Ours: half of what is promised."""
+"""Seconds between heartbeats of a run that waits for a model."""
 
 
 class _Event(Record):

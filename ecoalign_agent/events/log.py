@@ -31,8 +31,7 @@ def to_json_line(record: Record) -> str:
 class EventLog:
     """Writes events to a file as they come. Each line is one write, so that a reader never sees half an event.
 
-    An existing trace is added to; every event says by ``run_id`` which run it belongs to. A file that was made and got
-    no event is taken away again.
+    An existing trace is added to. A file that was made and got no event is taken away again.
 
     Raises:
         UsageError: on entering: the file can't be written, or holds what is no trace. Nothing is spent by then.
@@ -47,9 +46,7 @@ class EventLog:
     def __enter__(self) -> Self:
         try:
             self._made = not self._path.exists()
-            self._file = os.open(
-                self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644
-            )
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             if self._path.is_file():
                 _check_end(self._path)
         except (OSError, ValueError) as error:
@@ -69,11 +66,7 @@ class EventLog:
             self._path.unlink(missing_ok=True)
 
     def write(self, event: Event) -> None:
-        """Add one event.
-
-        Raises:
-            RunError: the line could not be written whole; what stands of it is taken back where the file allows it.
-        """
+        """Add one event. A line that could not be written whole is taken back where the file allows it: RunError."""
         if self._file is None:
             raise RunError(f"trace file {str(self._path)!r} is not open")
         line = (to_json_line(event) + "\n").encode()
@@ -94,11 +87,7 @@ class EventLog:
 
 
 def read_events(path: str | os.PathLike[str]) -> Iterator[Event]:
-    """The events of a trace, in order, one at a time.
-
-    Raises:
-        UsageError: the file can't be read, or a line of it is no event; the message names the line.
-    """
+    """The events of a trace, in order, one at a time; UsageError names the file, and the line that is no event."""
     try:
         with Path(path).open("rb") as lines:
             for number, line in enumerate(lines, start=1):

@@ -39,17 +39,11 @@ class RiskReport(Record):
     """A, the risk report: what could go wrong between text and image. Source: VLMGuard-R1, causal analysis."""
 
     text: str = ""
-    """Wording that provokes harm; "" for nothing."""
     image: str = ""
-    """Content of the pictures that provokes harm."""
     both: str = ""
-    """Effect of the two together."""
     aim: str = ""
-    """A legitimate aim of the person."""
     provoking: list[str] = Field(default_factory=list)
-    """The words of the question that provoke harm."""
     hazards: list[str] = Field(default_factory=list)
-    """Codes of the hazards named."""
     safety: float | None = None
     """Of answering the question as asked, in [-1, 1]; None: unknown, which counts as unsafe."""
 
@@ -63,19 +57,15 @@ class RewriteCost(Record):
     """Cost of a rewrite."""
 
     budget: float
-    """Cost units it might have spent."""
     spent: float
-    """Cost units it spent."""
     by_phase: dict[str, float]
-    """Cost units by analyse, rewrite, check."""
     tokens: Tokens
-    """Tokens in parts."""
     calls: int
-    """Calls made, the failed ones too."""
+    """Including failed ones."""
     estimated: int
-    """Those among them whose usage is our estimate."""
+    """Calls whose usage is our estimate."""
     overrun: float
-    """Cost units beyond the budget: 0 unless a provider counted more than was reserved."""
+    """0 unless a provider counted more than was reserved."""
     tariff: str
     """Meaning of one cost unit."""
 
@@ -84,29 +74,22 @@ class Rewrite(Record):
     """The outcome of one rewrite."""
 
     prompt: str
-    """x_T': what the target model is to be asked. The original, word for word, unless ``status`` is "rewritten"."""
+    """x_T': the target model's prompt. The original, word for word, unless ``status`` is "rewritten"."""
     original: str
     """x_T: the person's question."""
     changed: bool
-    """True: the two differ."""
     report: RiskReport
-    """A: why."""
     status: RewriteStatus
-    """Its end."""
     rejected: str | None = None
     """The new question that was not used, where ``status`` is "kept"."""
     cost: RewriteCost
-    """Its cost."""
     seconds: float
-    """Duration."""
     models: list[str]
-    """Models that analysed, rewrote and checked."""
+    """Those that analysed, rewrote and checked."""
     prompts: list[str]
     """name@version#digest of every prompt in use."""
     notes: list[str] = Field(default_factory=list)
-    """Notes for the caller, one line each."""
     run_id: str
-    """The run's name."""
 
     @property
     def without_rejected(self) -> "Rewrite":
@@ -162,9 +145,7 @@ class Note(Record):
     """One thing that a reader must know to weigh a result."""
 
     code: NoteCode
-    """Kind of the note."""
     text: str
-    """One sentence, for people."""
 
     def __str__(self) -> str:
         return self.text

@@ -8,7 +8,7 @@ from ecoalign_agent.events.events import EVENT_VERSION, event_adapter
 
 
 def event_schema() -> str:
-    """The JSON Schema of an event, as it stands in ``docs/events.schema.json``.
+    """JSON Schema of an event, as it stands in ``docs/events.schema.json``.
 
     It describes events as they are written, so that every field is there; and it allows fields that it does not name,
     so that a reader built from it can read a later minor version. Reading here, by ``event_adapter``, is strict.
@@ -24,10 +24,7 @@ def event_schema() -> str:
 
 
 def _require_all_fields(node: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Say of every object that all its fields are there, and let it have more than are named.
-
-    Only for whoever reads: defaults and titles, which help to write one, go.
-    """
+    """Require every field of every object, allow more, and drop defaults and titles, which help only a writer."""
     if isinstance(node, dict):
         if isinstance(node.get("properties"), dict):
             node.pop("additionalProperties", None)

@@ -33,7 +33,7 @@ from ecoalign_agent.bench.runner.models import inspect_model, is_stand_in, table
 from ecoalign_agent.bench.runner.solvers import JUDGE_ROLE, METADATA_KEY
 from ecoalign_agent.bench.runner.tasks import answer_scorer
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.settings import settings_with
+from ecoalign_agent.settings import read_settings
 
 LOGS = "logs"
 """Folder of Inspect's logs below the folder of a run, for ``inspect view``."""
@@ -210,7 +210,7 @@ def rejudge_run(
     if to.exists():
         raise UsageError(f"{to} is there already: give another folder with --to")
     with contextlib.redirect_stdout(io.StringIO()):
-        model = inspect_model(judge, settings_with(base_url=base_url))
+        model = inspect_model(judge, read_settings(base_url=base_url))
     part = to.with_name(f"{to.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     (part / LOGS).mkdir(parents=True)

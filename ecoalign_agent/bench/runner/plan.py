@@ -21,7 +21,7 @@ from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Record
 from ecoalign_agent.factory import price_table
 from ecoalign_agent.images.image_tokens import family_of, image_tokens
-from ecoalign_agent.settings import settings_with
+from ecoalign_agent.settings import read_settings
 
 _BYTES_PER_TOKEN = 4
 _MEASURED_SAMPLES = 20
@@ -80,7 +80,7 @@ def plan_run(config: BenchConfig) -> BenchPlan:
     """
     config.check()
     free = all(is_stand_in(name) for name in (config.model, config.assessor, config.judge) if name is not None)
-    table = price_table(settings_with().prices)
+    table = price_table(read_settings().prices)
     # Calls of the assessor are priced at the higher price of the two.
     price = _higher_price(
         [table.find([name]) for name in {config.model, config.assessor or config.model} if not is_stand_in(name)]

@@ -28,7 +28,7 @@ from ecoalign_agent.bench.runner.plan import expected_calls
 from ecoalign_agent.bench.runner.solvers import ASSESSOR_ROLE, JUDGE_ROLE, METADATA_KEY, SCORER
 from ecoalign_agent.bench.runner.tasks import JUDGE_FAILED, bench_task
 from ecoalign_agent.models.simulated.model import is_simulated
-from ecoalign_agent.settings import Settings, settings_with
+from ecoalign_agent.settings import Settings, read_settings
 
 _LOCAL_CONCURRENCY, _REMOTE_CONCURRENCY = 4, 16
 """Samples at the same time of a model in this process, and of one behind a URL."""
@@ -107,7 +107,7 @@ def run_benchmarks(config: BenchConfig, *, on_progress: Callable[[BenchProgress]
         KeyboardInterrupt: it was stopped; finished samples are kept.
     """
     config.check()
-    settings = settings_with(base_url=config.base_url)
+    settings = read_settings(base_url=config.base_url)
     groups = {benchmark: _make_tasks(config, benchmark) for benchmark in config.benchmarks}
     config.bind_folder()
     tasks = [task for group in groups.values() for task in group]

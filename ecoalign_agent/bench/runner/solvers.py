@@ -28,7 +28,7 @@ from ecoalign_agent.bench.runner.models import BridgedModel
 from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import RunError, UsageError
-from ecoalign_agent.settings import settings_with
+from ecoalign_agent.settings import read_settings
 
 
 def sequential_rounds(spans: Sequence[tuple[float, float]]) -> int:
@@ -113,7 +113,7 @@ def bridge_model(role: str | None = None) -> BridgedModel:
         base_url="http://inspect.invalid/v1",
         # Inspect tries again, and knows the provider's errors.
         max_retries=0,
-        timeout=settings_with().timeout,
+        timeout=read_settings().timeout,
         disable_streaming=True,
         use_responses_api=False,
     )
@@ -183,7 +183,7 @@ def method_solver(
 
 def withhold_key(events: Sequence[Event]) -> None:
     """Remove a server's response from Inspect's record where it repeats the key: logs are passed around."""
-    secret = settings_with().openai_api_key
+    secret = read_settings().openai_api_key
     key = None if secret is None else secret.get_secret_value()
     for event in events:
         if key and isinstance(event, ModelEvent) and event.call is not None and key in str(event.call.response):

@@ -25,7 +25,7 @@ from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import ImageError, ModelError
 from ecoalign_agent.factory import build_endpoint
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.settings import settings_with
+from ecoalign_agent.settings import read_settings
 
 UNLIMITED_BUDGET = 1e9
 """Cost units for judging one answer: the judge has no budget."""
@@ -189,7 +189,7 @@ def answer_scorer(
             answer = parts[1]
         async with bridged() if judge else nullcontext():
             if score_answer is None:
-                model = Judge(build_endpoint(bridge_model(JUDGE_ROLE), settings_with())) if judge else None
+                model = Judge(build_endpoint(bridge_model(JUDGE_ROLE), read_settings())) if judge else None
                 score_answer = found.scorer(model)
             try:
                 scored = await score_answer(sample, answer, Meter(Budget(UNLIMITED_BUDGET), Tariff()))

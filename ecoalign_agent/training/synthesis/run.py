@@ -15,7 +15,7 @@ from ecoalign_agent.errors import EcoAlignError, ImageError, RunError, UsageErro
 from ecoalign_agent.events.result import Record
 from ecoalign_agent.factory import assessor_endpoints, build_assessors, build_endpoint
 from ecoalign_agent.images.store import ImageStore
-from ecoalign_agent.settings import settings_with
+from ecoalign_agent.settings import read_settings
 from ecoalign_agent.training.run_folder import StageJournal, prepare_folder
 from ecoalign_agent.training.synthesis.near_duplicates import (
     InstructionIndex,
@@ -317,7 +317,7 @@ async def synthesize_data(
         RunError: the disk is full, or an endpoint failed again and again; finished stages are kept.
     """
     _require_extra()
-    settings = settings_with(base_url=base_url)
+    settings = read_settings(base_url=base_url)
     chosen = model if model is not None else settings.model
     maker = build_endpoint(chosen, settings)
     answering = maker if target is None else build_endpoint(target, settings)
