@@ -36,9 +36,7 @@ from ecoalign_agent.server.service import Service
 def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastAPI:
     """Build the application; nothing is connected before the first request.
 
-    Args:
-        config: of the server.
-        agent: answers; built from ``config`` when None. It is closed when the application ends.
+    An ``agent`` is closed when the application ends; one is built from ``config`` where there is none.
 
     Raises:
         UsageError: the agent can't be built, or LangServe is configured and not installed.
@@ -114,7 +112,7 @@ def _add_operation(app: FastAPI, service: Service) -> None:
 async def _error_response(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
-        error = ApiError(error.status_code, str(error.detail), code=code, headers=error.headers)
+        error = ApiError(error.status_code, str(error.detail), code=code, headers=error.headers or {})
     assert isinstance(error, ApiError)  # noqa: S101 - it is registered for these two
     request_log_of(request.scope).fields |= {"error_code": error.code, "problem": str(error)}
     return JSONResponse(error.body, error.status, error.headers)

@@ -27,23 +27,17 @@ def key_digests(keys: Iterable[str]) -> tuple[bytes, ...]:
     """
     digests = []
     for number, key in enumerate((key.strip() for key in keys), 1):
-        if not key:
-            continue
-        if len(key) < MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key:
+        if key and (len(key) < MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key):
             raise UsageError(
                 f"key number {number} can't be used: a key is at least {MIN_KEY_LENGTH} visible ASCII characters; "
                 "draw one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
-        digests.append(_digest(key))
+        digests += [_digest(key)] if key else []
     return tuple(dict.fromkeys(digests))
 
 
 def read_key_file(path: str) -> list[str]:
-    """The keys in a file, one a line; lines that begin with # are comments.
-
-    Raises:
-        UsageError: it can't be read, or holds no key.
-    """
+    """The keys in a file, one a line; lines that begin with # are comments."""
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
@@ -77,10 +71,6 @@ class AuthMiddleware:
 
     A page in this machine's browser is not admitted without keys either: its requests carry a foreign ``Origin``, or
     a ``Host`` whose name was made to resolve to this machine.
-
-    Args:
-        app: the application behind.
-        digests: of the keys.
     """
 
     def __init__(self, app: ASGIApp, digests: Sequence[bytes]) -> None:

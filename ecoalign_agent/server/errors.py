@@ -18,6 +18,7 @@ out of time                     504     deadline
 
 import json
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -42,42 +43,29 @@ _BY_CLASS: Mapping[type[EcoAlignError], dict[str, Any]] = {
 """Error class to the fields of its ``ApiError``; the first class that fits counts."""
 
 
+@dataclass(eq=False)
 class ApiError(Exception):
-    """A request that is answered with an HTTP error.
+    """A request that is answered with an HTTP error; the message is one line: thing, value, limit, remedy."""
 
-    Args:
-        status: HTTP status.
-        message: one line: thing, value, limit, remedy.
-        kind: OpenAI's ``type``.
-        param: the wrong field, where there is one.
-        code: for programs to read.
-        headers: of the response.
-        receipt: cost and outcome of a run that failed.
-    """
+    status: int
+    message: str
+    kind: str = "invalid_request_error"
+    """OpenAI's ``type``."""
+    _: KW_ONLY
+    param: str | None = None
+    """The wrong field, where there is one."""
+    code: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    receipt: dict[str, Any] | None = None
+    """Cost and outcome of a run that failed."""
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        kind: str = "invalid_request_error",
-        *,
-        param: str | None = None,
-        code: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        receipt: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.kind = kind
-        self.param = param
-        self.code = code
-        self.headers = dict(headers or {})
-        self.receipt = receipt
+    def __str__(self) -> str:
+        return self.message
 
     @property
     def body(self) -> dict[str, Any]:
         """The JSON object that OpenAI's clients read."""
-        error = {"message": str(self), "type": self.kind, "param": self.param, "code": self.code}
+        error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return {"error": error} | ({} if self.receipt is None else {"ecoalign": self.receipt})
 
 
@@ -123,11 +111,7 @@ def internal_error() -> ApiError:
 
 
 def require_json(request: Request) -> None:
-    """Refuse a body of another content type than JSON: a page in a browser can send those without asking first.
-
-    Raises:
-        ApiError: 415.
-    """
+    """Refuse another content type than JSON with 415: a page in a browser can send those without asking first."""
     if not request.headers.get("content-type", "").lower().startswith("application/json"):
         raise ApiError(415, "send JSON, as content type application/json", code="unsupported_media_type")
 
@@ -135,7 +119,7 @@ def require_json(request: Request) -> None:
 async def send_error(error: ApiError, send: Send, *, more: bool = False) -> None:
     """Answer a request with an error; with ``more`` the caller ends the response itself."""
     content = json.dumps(error.body).encode()
-    headers = {"content-type": "application/json", "content-length": str(len(content))} | error.headers
+    headers = {"content-type": "application/json", "content-length": str(len(content)), **error.headers}
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": error.status, "headers": raw})
     await send({"type": "http.response.body", "body": content, "more_body": more})

@@ -4,7 +4,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from ecoalign_agent.integrations.conversation import read_exchange
 from ecoalign_agent.llm.turns import Turns, split_turns
-from ecoalign_agent.server.conversation import ChatConversation, ChatTurn
+from ecoalign_agent.server.answer_request import ChatConversation, ChatTurn
 
 
 def test_the_server_s_text_gives_the_last_turn_and_the_person_s_earlier_ones() -> None:
