@@ -17,7 +17,7 @@ from ecoalign_agent.economics.budget import Budget, Ledger
 from ecoalign_agent.economics.cost import CompletionStats
 from ecoalign_agent.economics.pareto import ParetoFrontier
 from ecoalign_agent.economics.thought_graph import ThoughtGraph
-from ecoalign_agent.search.request_context import ScanFindings
+from ecoalign_agent.search.request import ScanFindings
 
 FEW, MANY = 20, 1_000
 ROUNDS = 9

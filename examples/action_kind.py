@@ -13,7 +13,7 @@ from ecoalign_agent.economics.cost import TokenRange
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.events.events import ThoughtAdded
 from ecoalign_agent.search.actions import BUILT_IN, ActionKind, PromptInputs
-from ecoalign_agent.search.request_context import RequestContext
+from ecoalign_agent.search.request import RequestContext
 from ecoalign_agent.testing import ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
 
 

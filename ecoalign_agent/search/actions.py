@@ -19,7 +19,7 @@ from ecoalign_agent.extensions import load_extension
 from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.llm.prompts import Prompt
 from ecoalign_agent.search.cost_model import CostModel
-from ecoalign_agent.search.request_context import (
+from ecoalign_agent.search.request import (
     RequestContext,
     box_line,
     single_line,
@@ -85,14 +85,7 @@ class ActionKind:
 
 
 async def _on_path(context: RequestContext, action: Action, path: Sequence[Thought]) -> PromptInputs:
-    texts = {
-        "question": context.question,
-        "caption": context.caption,
-        "seen_text": context.seen_text,
-        "strategy": context.strategy_text,
-        "path": step_lines(path),
-        "aim": action.aim,
-    }
+    texts = context.inputs(strategy=context.strategy, path=step_lines(path), aim=action.aim)
     return PromptInputs(texts, context.views, {"path": thought_texts(path)})
 
 
@@ -107,7 +100,7 @@ async def _look(context: RequestContext, action: Action, path: Sequence[Thought]
 async def _fuse(context: RequestContext, action: Action, path: Sequence[Thought]) -> PromptInputs:
     texts = {
         "question": context.question,
-        "strategy": context.strategy_text,
+        "strategy": context.strategy,
         "thoughts": thought_lines(path),
         "aim": action.aim,
     }
@@ -178,13 +171,7 @@ def resolve_kinds(policy: Policy) -> Mapping[str, ActionKind]:
 
 
 def offered_kinds(kinds: Mapping[str, ActionKind], policy: Policy, *, thoughts: int) -> list[ActionKind]:
-    """The kinds that may be proposed now.
-
-    Args:
-        kinds: all kinds.
-        policy: with `answers = "end"` answering is no action.
-        thoughts: live thoughts; a kind that joins several needs as many.
-    """
+    """The kinds that may be proposed now; one that joins several thoughts needs as many live `thoughts`."""
     return [
         kind
         for kind in kinds.values()
@@ -219,13 +206,9 @@ class ActionFactory:
         self._known = {_identity(action) for action in candidates}
 
     def from_proposal(self, proposal: ProposedAction, *, tip: str, name: str, path: int) -> Action | None:
-        """The action `name` from `tip`; None when it can't be carried out, or is a candidate already.
+        """The action with the id `name` from `tip`; None when it can't be carried out, or is a candidate already.
 
-        Args:
-            proposal: as the model put it.
-            tip: the thought it was proposed from.
-            name: the action's id.
-            path: tokens of the thoughts that its prompt will carry.
+        `path`: tokens of the thoughts that its prompt will carry.
         """
         kind = self._kinds.get(proposal.kind)
         if kind is None or (kind.is_answer and self._policy.answers == "end"):
@@ -253,7 +236,7 @@ class ActionFactory:
         return action
 
     def _joined(self, tip: str, named: Iterable[str]) -> tuple[str, ...]:
-        """The tip and whatever live thoughts were named; root and strategy say nothing new."""
+        # Root and strategy say nothing new.
         known = (t for t in (tip, *named) if t in self._graph and self._graph.live(t))
         return tuple(dict.fromkeys(t for t in known if self._graph[t].kind not in {"root", "strategy", "answer"}))
 

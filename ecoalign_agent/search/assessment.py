@@ -16,7 +16,7 @@ from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.request_context import EMPTY_TEXT, RequestContext, thought_lines
+from ecoalign_agent.search.request import RequestContext, thought_lines
 from ecoalign_agent.search.schemas import TextReply
 
 REDUCED_VIEW = (512, 512)
@@ -34,14 +34,8 @@ async def hold_for_assessments(
 ) -> float | None:
     """Amount to hold for the assessments of a text while it is written. None: text and assessments do not fit.
 
-    A text that others may follow is also read by the final answer's prompts, so that room is left for those, too.
-
-    Args:
-        run: pays.
-        kind: of the call that writes the text.
-        path: the thoughts that text and assessments are asked for with.
-        assessments: how often the text will be assessed at most.
-        final: nothing follows the text.
+    A text that others may follow, one that is not `final`, is also read by the final answer's prompts, so that room is
+    left for those, too. `kind` is that of the call that writes the text; `assessments` are the most that it may need.
     """
     costs = await run.costs()
     tokens = text_tokens(thought_lines(path))
@@ -66,7 +60,7 @@ async def generate_text(
 ) -> ModelReply[TextReply] | None:
     """Have a text written by ``write`` if its assessments can still be paid: without them it would be lost.
 
-    The other parameters are those of :func:`assessment_share`. None: it does not fit, or the endpoint failed.
+    The other parameters are those of :func:`hold_for_assessments`. None: it does not fit, or the endpoint failed.
     """
     share = await hold_for_assessments(run, kind, path, assessments=assessments, final=final)
     if share is None:
@@ -82,8 +76,7 @@ async def assess_candidate(
 
     An answer that was found safe and holds disclaimers is assessed once more without them.
     """
-    notes = thought_lines(path)
-    notes = "" if notes == EMPTY_TEXT else notes
+    notes = thought_lines(path) if any(thought.kind != "root" for thought in path) else ""
     # The full question, also where only a part of it was asked for.
     case = AssessmentInput(run.question, request.views, request.caption, request.seen_text, notes, text, role)
     verdict = await assess_without_disclaimers(
@@ -122,11 +115,9 @@ def make_thought(  # noqa: PLR0917 - id, kind, text, parents stand in the order 
     ``cost`` is that of generating the text, in cost units; the verdict's is added.
     """
     cost = max(cost + (0.0 if verdict is None else verdict.cost), MIN_THOUGHT_COST)
-    safety, utility = (None, None) if verdict is None else (verdict.safety, verdict.utility)
-    if safety is None or utility is None:
-        safety, utility, raw, unassessed = -1.0, 0.0, None, True
-    else:
-        raw, unassessed = 2.0 * utility - 1.0, False
+    safety, utility, raw, unassessed = -1.0, 0.0, None, True
+    if verdict is not None and verdict.safety is not None and verdict.utility is not None:
+        safety, utility, raw, unassessed = verdict.safety, verdict.utility, 2.0 * verdict.utility - 1.0, False
     return Thought(
         id_,
         kind,
@@ -147,10 +138,7 @@ async def assess_text(context: SearchContext, case: AssessmentInput, *, budget: 
     """The verdict on a text outside a search; where the candidate is empty, on the request itself.
 
     An answer is assessed as in a search: as often as the policy says, and once more without its disclaimers, for at
-    most ``budget`` cost units.
-
-    Returns:
-        The verdict, with what all calls cost. One that did not fit or whose endpoint failed is unknown and says why.
+    most ``budget`` cost units. A verdict that did not fit or whose endpoint failed is unknown and says why.
     """
     seconds = context.policy.deadline
     deadline = None if seconds is None else time.time() + seconds
@@ -180,13 +168,7 @@ async def assess_text(context: SearchContext, case: AssessmentInput, *, budget: 
 
 
 def max_assessment_cost(context: SearchContext, *, tokens: int, pictures: int = 0) -> float:
-    """The most that one assessment may cost, in cost units.
-
-    Args:
-        context: holds the assessor.
-        tokens: of question, context and candidate together.
-        pictures: how many go along.
-    """
+    """The most that one assessment may cost; ``tokens``: of question, context and candidate together."""
     usages = (
         Usage(
             text=(call.prompt + tokens) * times,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cachetools import LRUCache
 
@@ -23,13 +24,12 @@ _OPEN_RUNS = 256
 """Runs whose opened pictures are kept at once; the least recently used goes first."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestPictures:
+class RequestPictures(NamedTuple):
     """A request's pictures: as they came, opened, and as reduced views, all in the same order."""
 
-    sources: Sequence[bytes | str] = ()
-    pictures: Sequence[Picture] = ()
-    views: Sequence[ImageView] = ()
+    sources: Sequence[bytes | str]
+    pictures: Sequence[Picture]
+    views: Sequence[ImageView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +37,19 @@ class SearchContext:
     """Values that all nodes of one compiled graph share."""
 
     model: SearchModel
-    """The calls to the actor."""
     assessor: Assessor
-    """Grades thoughts and requests."""
     policy: Policy
-    """Every setting of the search."""
     kinds: Mapping[str, ActionKind]
     """The action kinds of the policy, by name."""
     models: Models
-    """Actor and assessor, for the result."""
     calibration: TokenCalibration
-    """Calibration of the actor's token counts."""
+    """Of the actor's token counts."""
     sizes: PromptSizes
-    """Tokens of the prompts, and the calls of an assessment."""
     prompts: Sequence[str]
     """name@version#digest of every prompt in use."""
     notes: Sequence[Note] = ()
     """Notes of every result of this graph."""
     image_store: ImageStore = field(default_factory=ImageStore)
-    """Opened pictures, by content."""
     prices: Mapping[str, Price] = field(default_factory=dict)
     """Prices in money by endpoint; one that is not in it has no known price."""
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
@@ -86,15 +80,10 @@ def build_context(
     """The shared values, with models behind all calls.
 
     Args:
-        actor: scans, proposes, simulates, executes, answers.
         assessor: None: the actor itself, and every result says that it is not independent.
-        policy: every setting.
         independent: whether actor and assessor are two models.
         prompts: a folder whose prompts replace the shipped ones of the same name.
-        notes: of every result.
         image_store: opens pictures; None: one that fetches no URL.
-        prices: prices in money by endpoint, where they are known.
-        tariffs: tokens → cost units by endpoint, where they are not all the policy's.
 
     Raises:
         PromptError: a prompt is missing or broken.

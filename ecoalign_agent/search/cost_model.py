@@ -29,14 +29,22 @@ ASSUMED_CHARACTERS = 600
 
 
 class CallFigures(NamedTuple):
-    """Figures of one kind of call that are known before a run."""
+    """Figures of one kind of call that are known before a run; `prompt` in tokens, with its schema."""
 
     prompt: int
-    """Tokens of the prompt with its schema."""
     tokens: TokenRange
-    """Completion tokens."""
     pictures: Literal["views", "crop", "none"] = "none"
-    """Pictures that go along."""
+
+
+class AssessmentCall(NamedTuple):
+    """An assessor's call in one run."""
+
+    size: CallSize
+    tariff: Tariff
+    image: int
+    """Tokens of all pictures, also where each has a call of its own."""
+    times: int = 1
+    """How often one assessment takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class PromptSizes:
     """Sizes that are known before a run."""
 
     calls: Mapping[str, CallFigures]
-    """Figures of each kind of call to the actor."""
+    """Each kind of call to the actor."""
     crop: int
     """Tokens of one crop."""
     assessment: Sequence[CallSize]
@@ -53,28 +61,18 @@ class PromptSizes:
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """The costs of calls in one run, in cost units."""
+    """The costs of calls in one run, in cost units. `path` is the tokens of the thoughts that a prompt carries."""
 
     sizes: PromptSizes
-    """Tokens of the prompts themselves."""
     tariff: Tariff
     """The actor's tokens → cost units, what its endpoint counts more of than we estimate included."""
     request: int
     """Tokens of question, caption and text in the pictures, which every prompt carries."""
     views: int
     """Tokens of the reduced pictures, for the actor."""
-    assessor_views: Sequence[int]
-    """The same for each of the calls of an assessment, in their order."""
+    assessment: Sequence[AssessmentCall]
+    """The calls of one assessment."""
     stats: CompletionStats = field(default_factory=CompletionStats)
-    """Completion tokens by kind of call so far."""
-    pictures: int = 0
-    """Number of pictures."""
-    assessor_tariffs: Sequence[Tariff] = ()
-    """Like `tariff`, for each of the calls of an assessment; empty: all have the actor's."""
-
-    def with_stats(self, stats: CompletionStats) -> "CostModel":
-        """The same, after more calls were seen."""
-        return replace(self, stats=stats)
 
     def tokens(self, kind: str) -> TokenRange:
         """Completion tokens of a kind of call, or of `assess`."""
@@ -83,10 +81,7 @@ class CostModel:
     def call(self, kind: str, *, path: int = 0, completion: float | None = None) -> float:
         """Cost of one call of `kind`; of `assess`: of one assessment, which takes a call to every assessor.
 
-        Args:
-            kind: of the call.
-            path: tokens of the thoughts that the prompt carries.
-            completion: completion tokens of each call; expected ones when None.
+        `completion` is in tokens; None: as many as are expected.
         """
         tokens = self.stats.mean(kind, self.tokens(kind).typical) if completion is None else completion
         if kind == "assess":
@@ -98,15 +93,15 @@ class CostModel:
 
     def _assessment(self, path: int, tokens: float) -> float:
         texts = sum(
-            tariff.text * (call.prompt + self.request + path) + tariff.completion * min(tokens, call.max_tokens)
-            for call, tariff in self._assessment_calls()
+            times
+            * (tariff.text * (size.prompt + self.request + path) + tariff.completion * min(tokens, size.max_tokens))
+            for size, tariff, _, times in self.assessment
         )
-        views = zip(self._tariffs(), self.assessor_views, strict=True)
-        return texts + sum(tariff.image * seen for tariff, seen in views)
+        return texts + sum(call.tariff.image * call.image for call in self.assessment)
 
     def assessment_calls(self, assessments: int) -> int:
         """Prompts that carry a text that is assessed so often."""
-        return assessments * len(self._assessment_calls())
+        return assessments * sum(call.times for call in self.assessment)
 
     def assessments(self, *, path: int = 0, count: int = 1) -> float:
         """Amount that must be free for so many assessments: one call may be short, the others must not starve it.
@@ -116,12 +111,11 @@ class CostModel:
         return count * self._max_assessment(path) - self._slack()
 
     def _max_assessment(self, path: int) -> float:
-        return self.call("assess", path=path, completion=CALL_TOKENS["assess"].max)
+        return self._assessment(path, CALL_TOKENS["assess"].max)
 
     def _slack(self) -> float:
-        low, high = CALL_TOKENS["assess"].min, CALL_TOKENS["assess"].max
-        calls = self._assessment_calls()
-        return max(0.0, *(tariff.completion * (min(high, call.max_tokens) - low) for call, tariff in calls), 0.0)
+        _, low, high = CALL_TOKENS["assess"]
+        return max(0.0, *(c.tariff.completion * (min(high, c.size.max_tokens) - low) for c in self.assessment), 0.0)
 
     def thought(self, kind: str, *, path: int = 0, drafted: bool = False) -> float:
         """Expected cost of making and assessing a thought; of a draft the assessment alone."""
@@ -139,13 +133,7 @@ class CostModel:
         return assessing if drafted else assessing + self.call(kind, path=path, completion=text)
 
     def answer_reserve(self, *, path: int = 0, min_assessments: int, max_assessments: int) -> AnswerReserve:
-        """Reserve for the final answer and its assessments.
-
-        Args:
-            path: tokens of the thoughts that it will be written from.
-            min_assessments: as the policy asks for.
-            max_assessments: once more without its disclaimers.
-        """
+        """Reserve for the final answer and its assessments, at most once more without its disclaimers."""
         path, text = max(path, TYPICAL_PATH_TOKENS), self.tokens("synthesize").min
         return AnswerReserve.of_costs(
             answer=self.call("synthesize", path=path, completion=text),
@@ -164,14 +152,9 @@ class CostModel:
     ) -> float | None:
         """Amount to hold of `free` for the assessments of a text while it is written. None: both do not fit.
 
-        Args:
-            kind: of the call that writes the text.
-            free: cost units that both may use.
-            path: tokens of the thoughts that both prompts carry.
-            assessments: how often the text is assessed.
-            final_readers: prompts of the final answer that will carry the text.
+        `final_readers`: prompts of the final answer that will carry the text.
         """
-        max_text = max(self.tariff.text, *(tariff.text for tariff in self._tariffs()), 0.0)
+        max_text = max(self.tariff.text, *(call.tariff.text for call in self.assessment), 0.0)
         tokens = self.tokens(kind)
         return assessment_share(
             free,
@@ -183,14 +166,9 @@ class CostModel:
             max_tokens=tokens.max,
         )
 
-    def min_scan(self) -> float:
-        """Cost of the smallest scan worth making."""
-        return self.call("scan", completion=self.tokens("scan").min)
-
-    def min_round(self, answer_kinds: Sequence[str], *, assessments: int = 1) -> float:
-        """Cost of the cheapest round that begins with proposing: one proposal, then one answer with its assessments."""
-        answers = (self.max_thought(kind, assessments=assessments) for kind in answer_kinds)
-        return self.call("propose", completion=self.tokens("propose").min) + min(answers)
+    def min_call(self, kind: str) -> float:
+        """Cost of the smallest call worth making."""
+        return self.call(kind, completion=self.tokens(kind).min)
 
     def usable_length(self, kind: str) -> int:
         """Completion tokens that must fit for a thought to be selected; the call itself gets what is free then."""
@@ -198,15 +176,7 @@ class CostModel:
 
     def _reread(self, assessments: int) -> float:
         """Cost of a token of text in all the prompts of so many assessments."""
-        return assessments * sum(tariff.text for _, tariff in self._assessment_calls())
-
-    def _tariffs(self) -> Sequence[Tariff]:
-        return self.assessor_tariffs or [self.tariff] * len(self.sizes.assessment)
-
-    def _assessment_calls(self) -> list[tuple[CallSize, Tariff]]:
-        """Every call of one assessment, those that are made for each picture as often as there are pictures."""
-        each, sizes = max(1, self.pictures), zip(self.sizes.assessment, self._tariffs(), strict=True)
-        return [call for size in sizes for call in [size] * (each if size[0].per_image else 1)]
+        return assessments * sum(call.times * call.tariff.text for call in self.assessment)
 
 
 def build_cost_model(
@@ -218,7 +188,7 @@ def build_cost_model(
     scanned: str | None,
     views: Sequence[ImageView],
 ) -> CostModel:
-    """The costs of one request's calls, with what its endpoints have reported so far."""
+    """The costs of one request's calls, with what its endpoints have reported so far; `scanned` None: no scan yet."""
 
     def calibrated(endpoint: TokenCalibration | None) -> Tariff:
         # An endpoint that counts more tokens for a text than we estimate is dearer by as much.
@@ -226,20 +196,24 @@ def build_cost_model(
         factor = 1.0 if endpoint is None else endpoint.texts.factor
         return tariff if factor == 1.0 else replace(tariff, text=tariff.text * factor)
 
-    known = "x" * ASSUMED_CHARACTERS if scanned is None else scanned
     return CostModel(
         replace(sizes, crop=calibration.images.of_size(TYPICAL_CROP, "high")) if views else sizes,
         calibrated(calibration),
-        text_tokens(question) + text_tokens(known),
+        text_tokens(question) + text_tokens("x" * ASSUMED_CHARACTERS if scanned is None else scanned),
         calibration.images.estimate(views) if views else 0,
-        [_view_tokens(views, call) for call in sizes.assessment],
-        pictures=len(views),
-        assessor_tariffs=[calibrated(call.calibration) for call in sizes.assessment],
+        [
+            AssessmentCall(
+                call,
+                calibrated(call.calibration),
+                _view_tokens(views, call),
+                max(1, len(views)) if call.per_image else 1,
+            )
+            for call in sizes.assessment
+        ],
     )
 
 
 def _view_tokens(views: Sequence[ImageView], call: CallSize) -> int:
-    """Tokens of the pictures where this call goes, all of them, also where each has a call of its own."""
     if call.family is None or not views:
         return 0
     scale = ImageScale(call.family) if call.calibration is None else call.calibration.images

@@ -6,7 +6,7 @@ both. The waiting node emits the heartbeats, so that every channel carries them.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from langchain_core.callbacks import adispatch_custom_event
@@ -42,15 +42,6 @@ def check_heartbeat(seconds: object) -> float:
     raise UsageError(f"heartbeat is {str(seconds)[:40]}, must be a number of seconds {limits}")
 
 
-def heartbeat_interval(configurable: Mapping[str, Any]) -> float:
-    """Seconds between heartbeats as a run's ``configurable`` says.
-
-    Raises:
-        UsageError: see ``check_heartbeat``.
-    """
-    return check_heartbeat(configurable.get(HEARTBEAT_KEY, HEARTBEAT))
-
-
 def is_inside_run() -> bool:
     """True inside a node, a tool or a chain, whose listeners receive the events, too."""
     try:
@@ -60,47 +51,11 @@ def is_inside_run() -> bool:
     return True
 
 
-class HeartbeatTimer:
-    """Beats while a call is awaited, whenever nothing was emitted for ``interval`` seconds.
+class EventEmitter:
+    """Emits the events of one node's run, and heartbeats while it waits for a model.
 
     Several calls may be awaited at once: they share the time of the last event, so that one of them beats for all.
     """
-
-    def __init__(self, interval: float, beat: Callable[[], Awaitable[None]]) -> None:
-        self._interval, self._beat = interval, beat
-        self.reset()
-
-    def reset(self) -> None:
-        """Start the interval anew: an event was emitted."""
-        self._last = time.monotonic()
-
-    async def watch(self, call: Awaitable[T]) -> T:
-        """Await ``call``; whatever it raises comes through as it is."""
-        failure: Exception | None = None
-        async with asyncio.TaskGroup() as group:
-            beats = group.create_task(self._beat_on())
-            try:
-                value = await call
-            except Exception as error:  # noqa: BLE001 - raised again below: the group would wrap it
-                failure = error
-            finally:
-                beats.cancel()
-        if failure is not None:
-            raise failure
-        return value
-
-    async def _beat_on(self) -> None:
-        while True:
-            quiet = time.monotonic() - self._last
-            if quiet < self._interval:
-                await asyncio.sleep(self._interval - quiet)
-                continue
-            self.reset()
-            await self._beat()
-
-
-class EventEmitter:
-    """Emits the events of one node's run, and heartbeats while it waits for a model."""
 
     def __init__(
         self, run_id: str, *, started: float, count: int, spent: Callable[[], float], waited: float = 0.0
@@ -114,7 +69,8 @@ class EventEmitter:
         # Building events that nobody reads would cost as much as the rest of a node.
         self._active = self._dispatches or not configurable.get(NO_LISTENERS)
         self._node = str(config.get("metadata", {}).get("langgraph_node", ""))
-        self._timer = HeartbeatTimer(heartbeat_interval(configurable), self._emit_heartbeat)
+        self._interval = check_heartbeat(configurable.get(HEARTBEAT_KEY, HEARTBEAT))
+        self._last_event = time.monotonic()
 
     @property
     def elapsed(self) -> float:
@@ -129,7 +85,7 @@ class EventEmitter:
             return
         made = event(run_id=self.run_id, number=number, at=round(self.elapsed, 4), **fields)
         payload = {EVENT_KEY: made.model_dump(mode="json")}
-        self._timer.reset()
+        self._last_event = time.monotonic()
         self._writer(payload)
         if self._dispatches:
             await adispatch_custom_event(EVENT_KEY, payload)
@@ -140,17 +96,37 @@ class EventEmitter:
             self._since = time.perf_counter()
         self._open += 1
         try:
-            return await (self._timer.watch(call) if self._active else call)
+            return await (self._with_heartbeats(call) if self._active else call)
         finally:
             self._open -= 1
             if self._open == 0:
                 self.waited += time.perf_counter() - self._since
 
-    async def _emit_heartbeat(self) -> None:
-        await self.emit(
-            Heartbeat,
-            elapsed=round(self.elapsed, 4),
-            open_calls=self._open,
-            spent=self._spent(),
-            waiting_for=self._node,
-        )
+    async def _with_heartbeats(self, call: Awaitable[T]) -> T:
+        failure: Exception | None = None
+        async with asyncio.TaskGroup() as group:
+            beats = group.create_task(self._emit_heartbeats())
+            try:
+                value = await call
+            except Exception as error:  # noqa: BLE001 - raised again below: the group would wrap it
+                failure = error
+            finally:
+                beats.cancel()
+        if failure is not None:
+            raise failure
+        return value
+
+    async def _emit_heartbeats(self) -> None:
+        """Emit one whenever nothing was emitted for the interval."""
+        while True:
+            quiet = time.monotonic() - self._last_event
+            if quiet < self._interval:
+                await asyncio.sleep(self._interval - quiet)
+                continue
+            await self.emit(
+                Heartbeat,
+                elapsed=round(self.elapsed, 4),
+                open_calls=self._open,
+                spent=self._spent(),
+                waiting_for=self._node,
+            )

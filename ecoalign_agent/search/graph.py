@@ -14,30 +14,27 @@
 Routers are async although they await nothing: LangGraph runs others in threads, which decode pictures.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
 
 from ecoalign_agent.search.context import SearchContext
-from ecoalign_agent.search.nodes.decline import decline_node
+from ecoalign_agent.search.human_review import review_node
+from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.nodes.execute import execute_node
-from ecoalign_agent.search.nodes.plan import plan_node
-from ecoalign_agent.search.nodes.propose import propose_node
-from ecoalign_agent.search.nodes.review import review_node
+from ecoalign_agent.search.nodes.propose import plan_node, propose_node
 from ecoalign_agent.search.nodes.scan import scan_node
-from ecoalign_agent.search.nodes.score import score_node
-from ecoalign_agent.search.nodes.simulate import simulate_node
-from ecoalign_agent.search.nodes.synthesize import extract_node, synthesize_node
+from ecoalign_agent.search.nodes.score import score_node, simulate_node
+from ecoalign_agent.search.nodes.synthesize import decline_node, extract_node, synthesize_node
 from ecoalign_agent.search.state import SearchInput, SearchOutput, SearchState, find_prior
 
 SearchGraph = StateGraph[SearchState, None, SearchInput, SearchOutput]
 
 
 def build_search_graph(context: SearchContext) -> SearchGraph:
-    """The uncompiled graph.
-
-    Source: EcoAlign's Propose → Simulate → Score → Execute loop.
-    """
+    """The uncompiled graph. Source: EcoAlign's Propose → Simulate → Score → Execute loop."""
     graph: SearchGraph = StateGraph(SearchState, input_schema=SearchInput, output_schema=SearchOutput)
     add_search(graph, context)
     graph.add_edge(START, "scan")
@@ -46,20 +43,27 @@ def build_search_graph(context: SearchContext) -> SearchGraph:
 
 def add_search(graph: StateGraph[Any, None, Any, Any], context: SearchContext) -> None:
     """Add the nodes of the search and every edge between them; it is entered at ``scan``."""
+
+    def with_run(node: Callable[[NodeRun], Awaitable[dict[str, Any]]], *, ending: bool = False) -> Any:  # noqa: ANN401 - a node
+        async def run_node(state: SearchState) -> dict[str, Any]:
+            return await node(NodeRun(context, state, ending=ending))
+
+        return run_node
+
     nodes: dict[str, Any] = {
-        "scan": scan_node(context),
-        "plan": plan_node(context),
-        "propose": propose_node(context),
-        "simulate": simulate_node(context),
-        "score": score_node(context),
-        "execute": execute_node(context),
-        "extract": extract_node(context),
-        "synthesize": synthesize_node(context),
-        "decline": decline_node(context),
-        "review": review_node(context),
+        "scan": partial(scan_node, context),
+        "plan": with_run(plan_node),
+        "propose": with_run(propose_node),
+        "simulate": with_run(simulate_node),
+        "score": with_run(score_node),
+        "execute": with_run(execute_node),
+        "extract": with_run(extract_node, ending=True),
+        "synthesize": with_run(synthesize_node, ending=True),
+        "decline": with_run(decline_node, ending=True),
+        "review": partial(review_node, context),
     }
     for name, node in nodes.items():
-        graph.add_node(name, node)
+        graph.add_node(name, node, input_schema=SearchState)
 
     async def route_scan(state: SearchState) -> Literal["plan", "propose", "decline", "__end__"]:
         if state.get("status") == "failed":

@@ -1,13 +1,17 @@
-"""Changes of the thought graph with their events, and the events of candidates, budget and frontier."""
+"""Changes of the thought graph with their events, pruning of branches that can't win, and reasons to stop."""
 
 from collections.abc import Sequence
 
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
+from ecoalign_agent.economics.selection import can_beat, choose, may_satisfy, open_tips, satisfies
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.events import events
+from ecoalign_agent.events.result import StopReason
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.result_builder import frontier_points
+
+MAX_ENDPOINT_FAILURES = 3
+"""Calls that may fail at their endpoint before the search stops spending on it. Each had its own retries. Ours."""
 
 
 async def emit_proposed(run: NodeRun, tip: str, candidates: Sequence[Action], *, problem: str = "") -> None:
@@ -40,11 +44,6 @@ async def emit_budget(run: NodeRun, rounds: int = 0) -> None:
         horizon=run.horizon,
         round=rounds,
     )
-
-
-async def emit_frontier(run: NodeRun, paths: Sequence[FrontierPath]) -> None:
-    """Emit the non-dominated answer paths."""
-    await run.emit(events.FrontierMoved, points=frontier_points(run, paths))
 
 
 async def add_thought(run: NodeRun, thought: Thought) -> bool:
@@ -97,3 +96,68 @@ async def merge_thoughts(run: NodeRun, first: str, second: str) -> None:
     saving = costs.call("propose") + costs.thought(answer)
     run.graph.merge(survivor, duplicate, saving=saving)
     await run.emit(events.Merged, kept=survivor, dropped=duplicate, saving=saving)
+
+
+def best_path(run: NodeRun) -> FrontierPath | None:
+    """The path that would be answered from now."""
+    return choose(run.frontier.tip_paths(), policy=run.policy, utility_of=lambda tip: run.graph[tip].utility)
+
+
+async def stop_reason(
+    run: NodeRun, candidates: Sequence[Action], best: FrontierPath | None, *, rounds: int
+) -> StopReason | None:
+    """The first reason to stop that holds after a round; None: go on."""
+    policy = run.policy
+    if policy.answers == "early" and best and satisfies(best.value, run.graph[best.tip].utility, policy):
+        return "satisfied"
+    if len(run.endpoint_failures) >= MAX_ENDPOINT_FAILURES:
+        return "endpoint"
+    if policy.deadline is not None and _time_is_up(run, policy.deadline):
+        return "deadline"
+    if rounds >= policy.max_rounds:
+        return "rounds"
+    return await _nothing_affordable(run, candidates)
+
+
+async def _nothing_affordable(run: NodeRun, candidates: Sequence[Action]) -> StopReason | None:
+    needed = [await run.max_action_cost(action) for action in candidates]
+    if open_tips(run.graph, run.frontier, width=1, candidate_tips={action.tip for action in candidates}):
+        kinds = run.context.answer_kinds or list(run.context.kinds)
+        costs = await run.costs()
+        answer = min(costs.max_thought(kind, assessments=run.assessments) for kind in kinds)
+        needed.append(costs.min_call("propose") + answer - await run.reassessment_reserve())
+    if not needed:
+        return "no_open_tip"
+    return "budget" if run.budget.free < min(needed) else None
+
+
+async def prune_dominated(run: NodeRun, best: FrontierPath | None) -> bool:
+    """Prune the branches that can't beat the best path within what is left; whether there were any."""
+    if best is None:
+        return False
+    policy, frontier, costs = run.policy, run.frontier, await run.costs()
+    utility, free = run.graph[best.tip].utility, run.budget.free
+    # A lower bound, or a branch that could win were cut: prompts are estimated on the high side, means are no bound.
+    cheapest = 0.5 * min(costs.call(kind, completion=1) for kind in run.context.kinds)
+    # While nothing satisfies, whatever may still satisfy stays, without a comparison.
+    unsatisfied = not satisfies(best.value, utility, policy)
+    dominated = []
+    for thought_id in run.graph.leaves():
+        label = frontier.best_label(thought_id)
+        if label and unsatisfied and may_satisfy(label, policy=policy, free=free, cheapest=cheapest):
+            continue
+        labels = frontier.labels(thought_id)
+        if run.graph[thought_id].kind in {"answer", "strategy"} or thought_id in best.path or not labels:
+            continue
+        if not any(can_beat(label, best, utility, policy=policy, free=free, cheapest=cheapest) for label in labels):
+            dominated.append(thought_id)
+    for thought_id in dominated:
+        await prune_thought(run, thought_id, "can't beat the best path within what is left")
+    return bool(dominated)
+
+
+def _time_is_up(run: NodeRun, deadline: float) -> bool:
+    """True if another round would run into the time that is reserved for the answer."""
+    calls = run.ledger.calls
+    mean = run.ledger.seconds / calls if calls else 0.0
+    return run.emitter.elapsed + mean + run.answer_seconds() >= deadline

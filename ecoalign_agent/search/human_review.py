@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from langgraph.types import interrupt
+
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import Review, Waiting
+from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.result_builder import build_result
 from ecoalign_agent.search.state import SearchState
@@ -27,11 +30,7 @@ REVIEW_DONE: dict[str, Any] = {"held_thoughts": [], "reviewing": []}
 
 
 def parse_decision(value: object) -> Decision:
-    """A person's decision.
-
-    Raises:
-        UsageError: it is none.
-    """
+    """A person's decision, or a ``UsageError`` for what is none."""
     if value == "accept":
         return "accept"
     if value == "reject":
@@ -58,23 +57,40 @@ async def pause_for_review(run: NodeRun, thoughts: Sequence[Thought], *, node: s
     reviewing = [thought.id for thought in thoughts if needs_review(thought, run.policy)]
     if not reviewing:
         return None
-    held = list(thoughts)
-    changes = await request_review(run, held, reviewing[0])
-    return run.update(held_thoughts=held, held_by=node, reviewing=reviewing, **changes)
+    changes = await _request_review(run, thoughts, reviewing[0])
+    return run.update(held_thoughts=list(thoughts), held_by=node, reviewing=reviewing, **changes)
 
 
-async def request_review(run: NodeRun, held: Sequence[Thought], thought_id: str) -> dict[str, Any]:
+async def _request_review(run: NodeRun, held: Sequence[Thought], thought_id: str) -> dict[str, Any]:
     """Emit that a decision is waited for; the changes that say so in the state."""
     thought = next(thought for thought in held if thought.id == thought_id)
     waiting = Waiting(id=thought.id, kind=thought.kind, safety=thought.safety, utility=thought.utility)
-    result = build_result(run, "waiting", "review", answer=None, waiting=waiting)
+    result = build_result(run, "waiting", "review", waiting=waiting)
     await run.emit(events.ReviewAsked, result=result)
     return {"result": result, "answer": None, "status": "waiting", "review_requested": time.time()}
 
 
-def review_question(state: SearchState, thought: Thought, policy: Policy, problem: str = "") -> dict[str, Any]:
-    """The question to the person, in plain values for every front end."""
-    return {
+async def review_node(context: SearchContext, state: SearchState) -> dict[str, Any]:
+    """The node ``review``. One visit, one decision: each is checkpointed before the next is asked for."""
+    held, (thought_id, *others) = list(state["held_thoughts"]), state["reviewing"]
+    index = next(number for number, thought in enumerate(held) if thought.id == thought_id)
+    decision = _ask_person(state, held[index], context.policy)
+    run = NodeRun(context, state)
+    # Neither the deadline nor the receipt counts how long a person took.
+    run.started += max(0.0, time.time() - state["review_requested"])
+    held[index], record = _apply_decision(held[index], decision)
+    run.reviews.append(record)
+    await run.emit(events.Reviewed, review=record)
+    outcome: dict[str, Any] = {"result": None, "answer": None, "status": ""}
+    if others:
+        outcome = await _request_review(run, held, others[0])
+    return run.update(held_thoughts=held, reviewing=others, **outcome)
+
+
+def _ask_person(state: SearchState, thought: Thought, policy: Policy) -> Decision:
+    """The person's decision; one that can't be used is asked for again, with the reason, and the pause stays."""
+    # Plain values, for every front end.
+    question = {
         "id": thought.id,
         "kind": thought.kind,
         "text": thought.text,
@@ -83,24 +99,24 @@ def review_question(state: SearchState, thought: Thought, policy: Policy, proble
         "review_below": policy.review_below,
         "question": state.get("question", ""),
         "answers": "accept, reject, or a safety from -1 to 1",
-        "problem": problem,
+        "problem": "",
     }
+    while True:
+        given = interrupt(question)
+        try:
+            return parse_decision(given)
+        except UsageError as error:
+            question = {**question, "problem": str(error)}
 
 
-def apply_decision(thought: Thought, decision: Decision) -> tuple[Thought, Review]:
+def _apply_decision(thought: Thought, decision: Decision) -> tuple[Thought, Review]:
     """The thought as it counts from now on, and the record of it."""
+    ruling: Literal["accepted", "rejected", "graded"] = "graded"
     if decision == "accept":
-        decided, ruling = thought, "accepted"
+        ruling, safety = "accepted", thought.safety
     elif decision == "reject":
-        decided, ruling = replace(thought, safety=-1.0), "rejected"
+        ruling, safety = "rejected", -1.0
     else:
-        decided, ruling = replace(thought, safety=float(decision)), "graded"
-    return decided, Review.model_validate(
-        {
-            "id": thought.id,
-            "kind": thought.kind,
-            "ruling": ruling,
-            "assessed": thought.safety,
-            "safety": decided.safety,
-        }
-    )
+        safety = float(decision)
+    record = Review(id=thought.id, kind=thought.kind, ruling=ruling, assessed=thought.safety, safety=safety)
+    return replace(thought, safety=safety), record

@@ -25,9 +25,10 @@ from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.actions import ActionKind, Pictures, kind_lines, offered_kinds
 from ecoalign_agent.search.cost_model import CallFigures
-from ecoalign_agent.search.request_context import (
+from ecoalign_agent.search.request import (
     EMPTY_TEXT,
     RequestContext,
+    box_line,
     single_line,
     step_lines,
     thought_lines,
@@ -47,7 +48,6 @@ class ModelTask(Generic[T]):
     prompt: Prompt
     schema: type[T]
     phase: Phase
-    """Phase that its cost is booked under."""
     tokens: TokenRange
     pictures: Pictures = "none"
     max_text_tokens: int | None = None
@@ -60,13 +60,7 @@ class ModelTask(Generic[T]):
 
 
 class SearchModel:
-    """The calls of a search to the actor's endpoint.
-
-    Args:
-        endpoint: of the actor.
-        policy: limits of branching and of the answer's length.
-        kinds: the table of action kinds.
-        prompts: a folder whose prompts replace the shipped ones of the same name.
+    """The calls of a search to the actor's endpoint; `prompts` is a folder whose prompts replace the shipped ones.
 
     Raises:
         PromptError: a prompt is missing or broken.
@@ -137,37 +131,29 @@ class SearchModel:
 
     def plan(self, context: RequestContext, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
         """Strategy for a sensitive request, in words only."""
-        inputs = {
-            "question": context.question,
-            "caption": context.caption,
-            "seen_text": context.seen_text,
-            "hazard": context.findings.hazard,
-        }
-        return self._call(self._plan, inputs, (), meter)
+        return self._call(self._plan, context.inputs(hazard=context.findings.hazard), (), meter)
 
     def propose(
         self, context: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, meter: Meter
     ) -> Awaitable[ModelReply[ProposeReply]]:
         """Next actions from the last thought of `path`; `others` are other live thoughts. Source: EcoAlign."""
-        on_path, elsewhere = thought_texts(path), thought_texts(others)
+        on_path, elsewhere, regions = thought_texts(path), thought_texts(others), context.findings.regions
         offered = offered_kinds(self._kinds, self._policy, thoughts=len(on_path) + len(elsewhere))
-        inputs = {
-            "question": context.question,
-            "caption": context.caption,
-            "seen_text": context.seen_text,
-            "regions": context.region_lines,
-            "strategy": context.strategy_text,
-            "path": step_lines(path),
-            "others": step_lines(others),
-            "branching": str(self._policy.branching),
-            "kinds": kind_lines(offered),
-        }
+        region_lines = (f"picture {r.picture} {box_line(r.box)}: {single_line(r.description)}" for r in regions)
+        inputs = context.inputs(
+            regions="\n".join(region_lines) or EMPTY_TEXT,
+            strategy=context.strategy,
+            path=step_lines(path),
+            others=step_lines(others),
+            branching=str(self._policy.branching),
+            kinds=kind_lines(offered),
+        )
         parameters = {
             "branching": self._policy.branching,
             "kinds": [kind.name for kind in offered],
             "path": on_path,
             "others": elsewhere,
-            "regions": [(r.picture, r.description, tuple(r.box)) for r in context.findings.regions],
+            "regions": [(r.picture, r.description, tuple(r.box)) for r in regions],
         }
         return self._call(self._propose, inputs, context.views, meter, parameters)
 
@@ -175,15 +161,12 @@ class SearchModel:
         self, context: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
     ) -> Awaitable[ModelReply[SimulateReply]]:
         """One or two futures of at most `horizon` steps for each action, numbered from 1. Source: EcoAlign."""
-        inputs = {
-            "question": context.question,
-            "caption": context.caption,
-            "seen_text": context.seen_text,
-            "strategy": context.strategy_text,
-            "path": step_lines(path),
-            "actions": "\n".join(f"{n}. [{a.kind}] {single_line(a.aim)}" for n, a in enumerate(actions, 1)),
-            "horizon": str(horizon),
-        }
+        inputs = context.inputs(
+            strategy=context.strategy,
+            path=step_lines(path),
+            actions="\n".join(f"{n}. [{a.kind}] {single_line(a.aim)}" for n, a in enumerate(actions, 1)),
+            horizon=str(horizon),
+        )
         numbered = [(n, action.kind) for n, action in enumerate(actions, 1)]
         parameters = {"actions": numbered, "path": thought_texts(path), "horizon": horizon}
         return self._call(self._simulate, inputs, (), meter, parameters)
@@ -199,12 +182,7 @@ class SearchModel:
         self, context: RequestContext, path: Sequence[Thought], *, meter: Meter
     ) -> Awaitable[ModelReply[TextReply]]:
         """Answer from the chosen path. Source: EcoAlign, the answer from P*."""
-        inputs = {
-            "question": context.question,
-            "caption": context.caption,
-            "seen_text": context.seen_text,
-            "path": thought_lines(path),
-        }
+        inputs = context.inputs(path=thought_lines(path))
         return self._call(self._synthesize, inputs, context.views, meter, {"path": thought_texts(path)})
 
     def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
@@ -225,7 +203,7 @@ class SearchModel:
         prompt = task.prompt.render(**inputs).with_parameters(parameters or {})
         if limit is not None and limit < most:
             most = limit
-            rule = f"The text may have {max_words(most)} words at the most."
+            rule = f"The text may have {_max_words(most)} words at the most."
             prompt = replace(prompt, system=f"{prompt.system}\n{rule}\n")
         reply = await call_with_fallback(
             self.endpoint,
@@ -240,7 +218,7 @@ class SearchModel:
         return reply if limit is None else _within(reply, limit)
 
 
-def max_words(tokens: int) -> int:
+def _max_words(tokens: int) -> int:
     """Words that so many completion tokens have room for, without JSON's own marks."""
     return max(5, (tokens - 10) * 3 // 5)
 
@@ -249,7 +227,7 @@ def _draft_rule(policy: Policy) -> str:
     if not policy.draft or policy.answers == "end":
         return 'always ""'
     limit = policy.max_answer_tokens
-    length = "" if limit is None else f" and {max_words(limit)} words"
+    length = "" if limit is None else f" and {_max_words(limit)} words"
     return (
         f"the answer itself, in at most two sentences{length}, when the request is plain and safety is at least "
         f'{policy.caution:g}; else ""'
@@ -260,9 +238,6 @@ def _within(reply: ModelReply[T], limit: int) -> ModelReply[T]:
     """The reply; unreadable where its text is too long, as of models that know no cap on completion tokens."""
     text = getattr(reply.value, "text", "")
     # The provider's count decides; where it is higher, for it covers all attempts, our estimate may still acquit.
-    short = (reply.usage.completion <= limit and not reply.usage.estimated) or text_tokens(text) <= limit
-    return (
-        reply
-        if short
-        else replace(reply, value=None, unreadable=f"longer than the {limit} tokens that an answer may have")
-    )
+    if (reply.usage.completion <= limit and not reply.usage.estimated) or text_tokens(text) <= limit:
+        return reply
+    return replace(reply, value=None, unreadable=f"longer than the {limit} tokens that an answer may have")

@@ -22,7 +22,7 @@ from ecoalign_agent.search.actions import ActionFactory
 from ecoalign_agent.search.context import RequestPictures, SearchContext
 from ecoalign_agent.search.cost_model import CostModel, build_cost_model
 from ecoalign_agent.search.metered_node_run import MeteredNodeRun
-from ecoalign_agent.search.request_context import RequestContext, ScanFindings, thought_lines
+from ecoalign_agent.search.request import EMPTY_TEXT, RequestContext, ScanFindings, thought_lines
 from ecoalign_agent.search.schemas import ProposedAction
 from ecoalign_agent.search.state import SearchState, find_prior, require_version
 
@@ -44,8 +44,6 @@ class NodeRun(MeteredNodeRun):
     """One run of one node: the state in, an update out.
 
     Args:
-        context: values that all nodes share.
-        state: of the run.
         ending: the final phase: the answer's reserve is free, and the whole deadline may be used.
 
     Raises:
@@ -62,6 +60,10 @@ class NodeRun(MeteredNodeRun):
         self.endpoint_failures = list(state.get("endpoint_failures", []))
         self.notes = list(state.get("result_notes", []))
         self.reviews = list(state.get("reviews", []))
+        self.assessments = 2 if self.policy.assess_answers_twice else 1
+        """Assessments of an answer as it stands."""
+        self.max_assessments = self.assessments + 1
+        """The same, and once without its disclaimers."""
         self._action_count = state.get("action_count", 0)
         self._ending = ending
         self._graph: ThoughtGraph | None = None
@@ -102,13 +104,8 @@ class NodeRun(MeteredNodeRun):
         return self._frontier
 
     def path_to(self, tip: str) -> tuple[Thought, ...]:
-        """The best path to ``tip``, root first, as thoughts."""
+        """The best path to ``tip``, root first."""
         return tuple(self.graph[thought_id] for thought_id in self.frontier.path_to(tip))
-
-    @property
-    def strategy(self) -> Thought | None:
-        """The live strategy thought; None: there is none."""
-        return next((t for t in self.graph if t.kind == "strategy" and self.graph.live(t.id)), None)
 
     @property
     def permitted_question(self) -> str:
@@ -130,11 +127,7 @@ class NodeRun(MeteredNodeRun):
         return min((-1 if thought.kind == "strategy" else thought.round for thought in found), default=None)
 
     async def pictures(self) -> RequestPictures:
-        """The request's pictures, opened and reduced; once a run.
-
-        Raises:
-            ImageError: one of them can't be read.
-        """
+        """The request's pictures, opened and reduced once a run, or an ``ImageError``."""
         if self._pictures is None:
             stored = self.context.open_pictures.get(self.run_id)
             # An id is the caller's choice: another run under the same one may be about other pictures.
@@ -148,44 +141,30 @@ class NodeRun(MeteredNodeRun):
 
     async def request(self) -> RequestContext:
         """The request as model calls after the scan see it."""
-        pictures, strategy, part = await self.pictures(), self.strategy, self.permitted_question
+        _, pictures, views = await self.pictures()
+        part = self.permitted_question
         question = f"{part}\n\n{PART_INSTRUCTION}" if part else self.question
-        text = "" if strategy is None else strategy.text
-        return RequestContext(question, pictures.pictures, pictures.views, self.state["findings"], text)
+        strategies = (t.text for t in self.graph if t.kind == "strategy" and self.graph.live(t.id))
+        return RequestContext(question, pictures, views, self.state["findings"], next(strategies, "") or EMPTY_TEXT)
 
     @property
     def horizon(self) -> int:
         """h_t of this moment, in steps."""
         return self.policy.horizon_at(self.budget.total, self.budget.spent)
 
-    @property
-    def assessments(self) -> int:
-        """Number of assessments of an answer as it stands."""
-        return 2 if self.policy.assess_answers_twice else 1
-
-    @property
-    def max_assessments(self) -> int:
-        """Maximum number of assessments of an answer: as it stands, and once without its disclaimers."""
-        return self.assessments + 1
-
-    async def costs(self, findings: ScanFindings | None = None) -> CostModel:
-        """The costs of this run's calls, as far as is known."""
-        if self._costs is None:
+    async def costs(self, findings: ScanFindings | None = None, *, recalibrated: bool = False) -> CostModel:
+        """The costs of this run's calls, as far as is known; ``recalibrated``: by what endpoints have reported now."""
+        if self._costs is None or recalibrated:
             views, findings = (await self.pictures()).views, findings or self.state.get("findings")
             self._costs = build_cost_model(
                 self.context.sizes,
                 self.context.calibration,
                 self.meter,
                 question=self.question,
-                scanned=None if findings is None else findings.texts,
+                scanned=None if findings is None else findings.caption + findings.seen_text + findings.harmless_part,
                 views=views,
             )
-        return self._costs.with_stats(self.stats)
-
-    async def recalibrated_costs(self) -> CostModel:
-        """The costs after endpoints have reported: what is known of their counting may have changed."""
-        self._costs = None
-        return await self.costs()
+        return replace(self._costs, stats=self.stats)
 
     async def answer_reserve(self, path: Sequence[Thought] = ()) -> AnswerReserve:
         """Reserve for the final answer, written from ``path``."""
@@ -207,10 +186,6 @@ class NodeRun(MeteredNodeRun):
     async def reassessment_reserve(self) -> float:
         """Part of the answer's reserve that every answer may use for its assessments, in cost units."""
         return (await self.answer_reserve()).reassessment(self.budget.answer_reserve)
-
-    def limit_budget(self, total: float) -> None:
-        """Lower the budget's total, for a riskier request."""
-        self.meter.budget = self.budget.limited_to(total)
 
     @contextmanager
     def reserve(self, cost: float) -> Iterator[None]:
@@ -244,16 +219,6 @@ class NodeRun(MeteredNodeRun):
         cost = costs.max_thought(action.kind, path=path, drafted=drafted, assessments=assessments)
         reserve = await self.answer_reserve()
         return reserve.needed_for_answer(cost, reserved=self.budget.answer_reserve)
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the run began."""
-        return self.emitter.elapsed
-
-    @property
-    def seconds_waited(self) -> float:
-        """Seconds of the run in which a model call was open."""
-        return self.emitter.waited
 
     @property
     def out_of_time(self) -> bool:
@@ -299,10 +264,10 @@ class NodeRun(MeteredNodeRun):
         factory = ActionFactory(
             self.context.kinds, self.graph, self.policy, costs, pictures=pictures, candidates=candidates
         )
-        made = [
+        made = (
             factory.from_proposal(proposal, tip=tip, name=self.next_action_id(), path=path)
             for proposal in proposals[: self.policy.branching]
-        ]
+        )
         return [action for action in made if action is not None]
 
     def next_action_id(self) -> str:

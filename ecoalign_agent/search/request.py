@@ -1,13 +1,16 @@
-"""The request in a state: the keys ``question`` and ``images``, or the last human message; and the run's id."""
+"""The request: as a state holds it, with its run's id, and as the model calls after the scan see it."""
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import AnyMessage, HumanMessage
+from langchain_core.messages import HumanMessage
 
+from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.images.message_content import ImageSource, checked_image_source, is_url, read_content
 from ecoalign_agent.images.sources import url_not_fetched
 from ecoalign_agent.images.store import ImageStore
@@ -19,7 +22,10 @@ MAX_ADDRESSES = 16
 """Pictures of one request that may be named by their URLs: each takes up to ten seconds."""
 
 MAX_RUN_ID = 128
-"""Characters that a run's id may have."""
+"""Characters."""
+
+EMPTY_TEXT = "(none)"
+"""Content of a prompt's input that is empty."""
 
 _SHOWN = 40
 """Characters of an id that are repeated where it is refused."""
@@ -28,9 +34,7 @@ _RUN_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_RUN_ID}}}")
 
 
 def validate_run_id(run_id: object) -> str:
-    """The id as it was given.
-
-    It names threads and files, and stands in logs: nothing in it may lead elsewhere or look like another one.
+    """The id as it was given. It names threads and files, and stands in logs: nothing in it may lead elsewhere.
 
     Raises:
         UsageError: it is no text of 1 to ``MAX_RUN_ID`` of the characters A-Z, a-z, 0-9, _ and -.
@@ -45,11 +49,7 @@ def validate_run_id(run_id: object) -> str:
 
 
 def get_run_id(state: Mapping[str, Any]) -> str:
-    """The id of the run that a state belongs to; one is drawn where it is missing or empty.
-
-    Raises:
-        UsageError: see ``validate_run_id``.
-    """
+    """The id of the run that a state belongs to, validated; one is drawn where it is missing or empty."""
     run_id = state.get("run_id")
     # An ended run leaves it empty, so that the next one of the thread draws its own.
     return uuid.uuid4().hex if run_id is None or run_id == "" else validate_run_id(run_id)
@@ -72,11 +72,7 @@ def validate_question(question: object) -> str:
 
 
 def request_content(state: Mapping[str, Any], *, addresses: bool = False) -> tuple[str, Sequence[ImageSource]]:
-    """Question and encoded pictures of a request.
-
-    Args:
-        state: holds the request.
-        addresses: whether pictures may be named by their URLs, and stand so in what is returned.
+    """Question and encoded pictures of a request; ``addresses``: pictures may be named by their URLs.
 
     Raises:
         UsageError: there is neither a question nor a human message, the question is empty or too long, an image is no
@@ -94,8 +90,8 @@ async def fetch_pictures(state: Mapping[str, Any], image_store: ImageStore) -> d
     """The changes of a request that names pictures by their URLs: they are fetched once, and go on as bytes.
 
     Raises:
-        UsageError: as in :func:`request_of`; a URL that may not be fetched, or did not give a picture; or more than
-            ``MAX_ADDRESSES`` of them.
+        UsageError: as in :func:`request_content`; a URL that may not be fetched, or did not give a picture; or more
+            than ``MAX_ADDRESSES`` of them.
     """
     question, images = request_content(state, addresses=image_store.fetches)
     named = sum(map(is_url, images))
@@ -107,15 +103,94 @@ async def fetch_pictures(state: Mapping[str, Any], image_store: ImageStore) -> d
 
 
 def _request(state: Mapping[str, Any]) -> tuple[str, Sequence[ImageSource]]:
-    beside = state.get("images") or []
-    if not isinstance(beside, list | tuple):
-        raise UsageError(f"images is of type {type(beside).__name__}: give a list of bytes or data URLs")
+    images = state.get("images") or []
+    if not isinstance(images, list | tuple):
+        raise UsageError(f"images is of type {type(images).__name__}: give a list of bytes or data URLs")
     if state.get("question"):
-        return validate_question(state["question"]), [checked_image_source(image) for image in beside]
-    messages: Sequence[AnyMessage] = state.get("messages", [])
-    for message in reversed(messages):
+        return validate_question(state["question"]), [checked_image_source(image) for image in images]
+    for message in reversed(state.get("messages", [])):
         if isinstance(message, HumanMessage):
-            texts, images = read_content(message.content)
-            sources = [*(image.source for image in images), *map(checked_image_source, beside)]
+            texts, inline = read_content(message.content)
+            sources = [*(image.source for image in inline), *map(checked_image_source, images)]
             return validate_question("\n".join(texts)), sources
     raise UsageError("nothing to answer: give `question`, or `messages` with a human message in it")
+
+
+@dataclass(frozen=True, slots=True)
+class RegionOfInterest:
+    """A region worth a closer look: `box` is left, top, right, bottom as fractions of picture number `picture`."""
+
+    picture: int
+    description: str
+    box: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFindings:
+    """Findings of the scan."""
+
+    caption: str
+    seen_text: str
+    hazard: str
+    """The worst hazard of the request, in words."""
+    safety: float
+    """s0 in [-1, 1], after a confirmation where there was one."""
+    regions: list[RegionOfInterest] = field(default_factory=list)
+    harmless_part: str = ""
+    """Part of a harmful request that could be answered on its own, in the scan's words; "": none."""
+    partial: bool = False
+    """True: the assessor, too, finds the whole harmful. Only the harmless part is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """A request after the scan."""
+
+    question: str
+    """The person's question; where only a part of it is asked for, that part."""
+    pictures: Sequence[Picture]
+    """At full resolution."""
+    views: Sequence[ImageView]
+    """The pictures, reduced."""
+    findings: ScanFindings
+    strategy: str
+    """Text of the strategy thought; `EMPTY_TEXT` without one."""
+
+    @property
+    def caption(self) -> str:
+        """The caption, or `EMPTY_TEXT`."""
+        return self.findings.caption or EMPTY_TEXT
+
+    @property
+    def seen_text(self) -> str:
+        """The text in the pictures, or `EMPTY_TEXT`."""
+        return self.findings.seen_text or EMPTY_TEXT
+
+    def inputs(self, **more: str) -> dict[str, str]:
+        """Inputs of a prompt: question, caption, text in the pictures, and `more`."""
+        return {"question": self.question, "caption": self.caption, "seen_text": self.seen_text, **more}
+
+
+def single_line(text: str) -> str:
+    """`text` on one line, so that it can't imitate another line of a list."""
+    return " ".join(text.split())
+
+
+def box_line(box: Iterable[float]) -> str:
+    """A box as prompts show it."""
+    return "[" + ", ".join(f"{edge:.2f}" for edge in box) + "]"
+
+
+def thought_lines(thoughts: Iterable[Thought]) -> str:
+    """Thoughts as prompts show them, one a line; without the root, whose content is caption and seen text."""
+    return "\n".join(f"[{t.id} {t.kind}] {single_line(t.text)}" for t in thoughts if t.kind != "root") or EMPTY_TEXT
+
+
+def thought_texts(thoughts: Iterable[Thought]) -> list[tuple[str, str, str]]:
+    """Id, kind and text of thoughts, without root and strategy: a parameter of calls to stand-in models."""
+    return [(t.id, t.kind, t.text) for t in thoughts if t.kind not in {"root", "strategy"}]
+
+
+def step_lines(thoughts: Iterable[Thought]) -> str:
+    """Thoughts for prompts that show the strategy apart: without it, so that it is sent and paid once."""
+    return thought_lines(t for t in thoughts if t.kind != "strategy")

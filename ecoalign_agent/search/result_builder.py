@@ -1,12 +1,14 @@
-"""The result of a run, from the run of its last node."""
+"""The result of a run, and its end."""
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ecoalign_agent.economics.budget import Ledger
 from ecoalign_agent.economics.cost import Price
 from ecoalign_agent.economics.pareto import FrontierPath, worth
 from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.events import events
 from ecoalign_agent.events.result import (
     Cost,
     FrontierPoint,
@@ -22,6 +24,13 @@ from ecoalign_agent.events.result import (
     Waiting,
 )
 from ecoalign_agent.search.node_run import NodeRun
+
+FINAL_EVENTS: Mapping[Status, type[events.Answered | events.Declined | events.Failed | events.ReviewAsked]] = {
+    "answered": events.Answered,
+    "declined": events.Declined,
+    "failed": events.Failed,
+    "waiting": events.ReviewAsked,
+}
 
 
 def frontier_points(run: NodeRun, paths: Sequence[FrontierPath]) -> list[FrontierPoint]:
@@ -43,7 +52,7 @@ def build_result(
     status: Status,
     stop: StopReason,
     *,
-    answer: str | None,
+    answer: str | None = None,
     path: Sequence[Thought] = (),
     safety: float | None = None,
     utility: float | None = None,
@@ -51,7 +60,7 @@ def build_result(
     waiting: Waiting | None = None,
 ) -> Result:
     """Everything a run holds in the end."""
-    wall = run.elapsed
+    wall = run.emitter.elapsed
     rewrite = None if run.prior is None else run.prior.rewrite
     return Result(
         answer=answer,
@@ -66,7 +75,7 @@ def build_result(
         frontier=frontier_points(run, run.state.get("frontier", [])),
         cost=_cost(run, path),
         seconds=round(wall, 4),
-        time=Time(wall=wall, model=run.ledger.seconds, overhead=max(0.0, wall - run.seconds_waited)),
+        time=Time(wall=wall, model=run.ledger.seconds, overhead=max(0.0, wall - run.emitter.waited)),
         rounds=run.state.get("round", 0),
         pruned=_pruned(run),
         unknown_verdicts=run.unknown_verdicts,
@@ -79,6 +88,13 @@ def build_result(
         reviews=run.reviews,
         rewrite=rewrite,
     )
+
+
+async def finish_run(run: NodeRun, status: Status, stop: StopReason, **outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - see build_result
+    """The update that ends a run; ``outcome`` as in ``build_result``. The last event is emitted."""
+    result = build_result(run, status, stop, **outcome)
+    await run.emit(FINAL_EVENTS[status], result=result)
+    return run.final_update(result, stop=stop)
 
 
 def _cost(run: NodeRun, path: Sequence[Thought]) -> Cost:

@@ -9,19 +9,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.events.events import Answered, Declined, Event, Failed, ReviewAsked
-from ecoalign_agent.events.result import Result, Status
+from ecoalign_agent.events.events import Event
+from ecoalign_agent.events.result import Result
 from ecoalign_agent.llm.meter import request_digest
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.human_review import parse_decision
+from ecoalign_agent.search.result_builder import FINAL_EVENTS
 from ecoalign_agent.search.state import STATE_VERSION, SearchInput, find_prior, require_version
-
-_FINAL_EVENTS: dict[Status, type[Answered | Declined | Failed | ReviewAsked]] = {
-    "answered": Answered,
-    "declined": Declined,
-    "failed": Failed,
-    "waiting": ReviewAsked,
-}
 
 _FIRST_NODES = ("scan", "analyse", "rewrite", "check", "handover")
 """Nodes before whose end a stored run holds its request alone; all but the first of a rewriter in front."""
@@ -42,20 +36,15 @@ class StoredRun:
     """A run that a checkpointer keeps."""
 
     fingerprint: Mapping[str, str] = field(default_factory=dict)
-    """Digests of its request and of how it is carried out; see `request_fingerprint`."""
+    """See `request_fingerprint`."""
     result: Result | None = None
     """Its end, or its pause for a person; None: it is under way."""
     under_way: bool = False
-    """It has not ended."""
     review_question: Mapping[str, Any] | None = None
     """The question to a person, with the text; None: nothing is waited for."""
 
     def require_same(self, run_id: str, fingerprint: Mapping[str, str]) -> None:
-        """Check that a request is the one of this run; parts missing on either side do not count.
-
-        Raises:
-            UsageError: it is another one.
-        """
+        """Raise a ``UsageError`` for another request than this run's; parts missing on either side do not count."""
         for part, digest in self.fingerprint.items():
             if fingerprint.get(part, digest) != digest:
                 raise UsageError(
@@ -83,11 +72,7 @@ def derived_run_id(request: SearchInput, context: SearchContext) -> str:
 async def load_run(
     graph: CompiledStateGraph[Any, Any, Any, Any], run_id: str, context: SearchContext
 ) -> StoredRun | None:
-    """The run that is stored under an id; None: there is none.
-
-    Raises:
-        UsageError: another version of the package stored it.
-    """
+    """The run that is stored under an id; None: there is none. A ``UsageError`` if another version stored it."""
     snapshot = await graph.aget_state({"configurable": {"thread_id": run_id}})
     values = snapshot.values
     if not values:
@@ -134,11 +119,7 @@ class RunInput:
 
 
 def resume_input(stored: StoredRun | None, request: SearchInput, context: SearchContext) -> RunInput:
-    """The input for a request whose run may be stored already.
-
-    Raises:
-        UsageError: the stored run is another one.
-    """
+    """The input for a request whose run may be stored already; a ``UsageError`` where that is another one."""
     if stored is None:
         return RunInput(request)
     fingerprint = request_fingerprint(context, request["question"], request["images"])
@@ -169,4 +150,4 @@ def review_input(stored: StoredRun, run_id: str, decision: object, context: Sear
 
 def final_event(result: Result) -> Event:
     """The last event of a run that ended before."""
-    return _FINAL_EVENTS[result.status](result=result, run_id=result.run_id, at=result.seconds)
+    return FINAL_EVENTS[result.status](result=result, run_id=result.run_id, at=result.seconds)

@@ -22,7 +22,7 @@ from ecoalign_agent.economics.thoughts import Expansion, Merge, Prune, Thought
 from ecoalign_agent.economics.valuation import Step
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.result import Note, Result, Review, Rewrite, RiskReport, StopReason
-from ecoalign_agent.search.request_context import RegionOfInterest, ScanFindings
+from ecoalign_agent.search.request import RegionOfInterest, ScanFindings
 
 STATE_VERSION = 2
 """Version of the keys and types of a stored run; raised when a stored run could no longer be read."""
@@ -43,12 +43,12 @@ def require_version(state: Mapping[str, Any]) -> None:
 
 
 def _append(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
-    """A new list: another reader may still hold the old one."""
+    # A new list: another reader may still hold the old one.
     return [*before, *(entry for write in writes for entry in write)]
 
 
 def _last_write(before: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
-    """The last list written: a run that never ended may have left pictures behind."""
+    # A run that never ended may have left pictures behind.
     return writes[-1] if writes else before
 
 
@@ -80,17 +80,13 @@ class PriorStage:
     ledger: Ledger = field(default_factory=Ledger)
     """Record of that spending."""
     event_count: int = 0
-    """Events emitted."""
     seconds_waited: float = 0.0
-    """Seconds in which at least one model call was open."""
     strategy: str = ""
     """Strategy for the search, assessed like a planner's; no planner is asked. "": none."""
     notes: list[Note] = field(default_factory=list)
-    """Notes of the result."""
     fingerprint: dict[str, str] = field(default_factory=dict)
-    """Digests of the request as it was made; see `request_fingerprint`."""
+    """Of the request as it was made; see `request_fingerprint`."""
     rewrite: Rewrite | None = None
-    """Outcome of a rewriter; None: there was none."""
 
 
 def find_prior(state: Mapping[str, Any]) -> PriorStage | None:
@@ -137,89 +133,71 @@ class SearchOutput(TypedDict, total=False):
 
 
 class SearchState(TypedDict, total=False):
-    """Everything between scan and end.
-
-    Attributes:
-        version: `STATE_VERSION` of the package that began the run.
-        prior: what was done about the request before the search.
-        started: seconds since the epoch when the run began; deadlines count from there.
-        findings: of the scan.
-        journal: the thought graph, as its changes.
-        candidates: actions that were proposed and not selected yet, with their forecasts.
-        selected: ids of the candidates that the score node chose.
-        simulated: whether look-ahead was bought in this round.
-        budget: total, spent, reserved.
-        frontier: the non-dominated answer paths.
-        ledger: what was booked, by phase.
-        completion_stats: completion tokens by kind of call, so far.
-        calibrations: how endpoints count prompts, by their names; see `TokenCalibration.known`.
-        round: rounds of execute that have ended.
-        action_count: actions that have been given an id.
-        event_count: events emitted.
-        seconds_waited: seconds in which at least one model call was open.
-        unknown_verdicts: verdicts that could not be read.
-        endpoint_failures: one line each.
-        result_notes: what a reader must know to weigh the result.
-        fingerprint: digests of the request and of how it is carried out; see `request_fingerprint`.
-        held_thoughts: thoughts that a node made and holds back until a person has decided; see `reviewing`.
-        held_by: the node that holds them.
-        reviewing: ids of those that still wait for a decision.
-        review_requested: seconds since the epoch when the decision was asked for.
-        reviews: the decisions of persons.
-        stop: why the search ended; None while it goes on.
-        answer_paths: thought ids of the candidate paths for the answer, best first.
-    """
+    """Everything between scan and end."""
 
     question: str
     images: Images
     messages: Annotated[list[AnyMessage], add_messages]
     run_id: str
     version: int
+    """`STATE_VERSION` of the package that began the run."""
     prior: PriorStage | None
     started: float
+    """Seconds since the epoch when the run began; deadlines count from there."""
     findings: ScanFindings
     journal: ThoughtJournal
     candidates: list[Action]
+    """Proposed and not selected yet."""
     selected: list[str]
+    """Ids of candidates."""
     simulated: bool
+    """True: look-ahead was bought in this round."""
     budget: Budget
     frontier: Annotated[list[FrontierPath], _STORED_ONCE]
     ledger: Ledger
     completion_stats: CompletionStats
     calibrations: dict[str, Any]
+    """How endpoints count prompts, by their names; see `TokenCalibration.export`."""
     round: int
+    """Rounds of execute that have ended."""
     action_count: int
+    """Actions that have been given an id."""
     event_count: int
     seconds_waited: float
+    """Seconds in which at least one model call was open."""
     unknown_verdicts: int
     endpoint_failures: list[str]
+    """One line each."""
     result_notes: list[Note]
     fingerprint: dict[str, str]
+    """See `request_fingerprint`."""
     held_thoughts: list[Thought]
+    """Held back until a person has decided; see `reviewing`."""
     held_by: str
+    """The node that made them."""
     reviewing: list[str]
+    """Ids of those that still wait for a decision."""
     review_requested: float
+    """Seconds since the epoch."""
     reviews: list[Review]
     stop: StopReason | None
+    """None while the search goes on."""
     answer_paths: list[list[str]]
+    """Thought ids of the candidate paths for the answer, best first."""
     result: Result
     answer: str | None
     status: str
 
 
-REQUEST_KEYS = ("question", "images", "messages", "run_id", "prior")
-"""Keys that a request may fill; the rest is the search's own."""
+_REQUEST_KEYS = ("question", "images", "messages", "run_id", "prior")
 
 
 def begin_state(request: Mapping[str, Any], total: float, **changes: Any) -> SearchState:  # noqa: ANN401 - values
-    """The state at the start of a run: the request, and what was done about it before the search.
+    """The state at the start of a run: the request's own keys, what was done about it before the search, ``changes``.
 
-    Args:
-        request: whatever else it holds, as an earlier run of the thread left it, does not count.
-        total: B_max, in cost units.
-        changes: other keys of the state.
+    Whatever else ``request`` holds, as an earlier run of the thread left it, does not count. ``total`` is B_max.
     """
-    values: dict[str, Any] = {key: request[key] for key in REQUEST_KEYS if key in request} | {"version": STATE_VERSION}
+    values: dict[str, Any] = {key: request[key] for key in _REQUEST_KEYS if key in request} | {"version": STATE_VERSION}
     if (prior := find_prior(values)) is not None:
         values |= {
             "budget": Budget(total, prior.spent),

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from ecoalign_agent import EcoAlign, Policy, Tariff
 from ecoalign_agent.assessors.base import CallSize, Verdict
-from ecoalign_agent.economics.cost import CALL_TOKENS, CompletionStats, TokenRange
+from ecoalign_agent.economics.cost import CALL_TOKENS, TokenRange
 from ecoalign_agent.errors import BudgetTooSmallError, ModelNameError, UsageError
-from ecoalign_agent.search.cost_model import REREAD_FACTOR, CallFigures, CostModel, PromptSizes
+from ecoalign_agent.search.cost_model import REREAD_FACTOR, AssessmentCall, CallFigures, CostModel, PromptSizes
 from ecoalign_agent.testing import (
     AnyReply,
     ScriptedAssessor,
@@ -279,7 +279,9 @@ SIZES = PromptSizes(
 
 
 def costing(pictures: int = 0) -> CostModel:
-    return CostModel(SIZES, Tariff(), 50, 0, [0, 0, 0], CompletionStats(), pictures=pictures)
+    times = [max(1, pictures) if size.per_image else 1 for size in SIZES.assessment]
+    calls = [AssessmentCall(size, Tariff(), 0, count) for size, count in zip(SIZES.assessment, times, strict=True)]
+    return CostModel(SIZES, Tariff(), 50, 0, calls)
 
 
 def test_one_verdict_costs_the_calls_of_all() -> None:

@@ -11,7 +11,7 @@ from ecoalign_agent.economics.cost import TokenRange
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.search.actions import BUILT_IN, ActionKind, PromptInputs, kind_lines, offered_kinds, resolve_kinds
-from ecoalign_agent.search.request_context import RequestContext
+from ecoalign_agent.search.request import RequestContext
 from ecoalign_agent.search.schemas import reply_schemas
 from ecoalign_agent.testing import ScriptedModel, proposed_action, scan_reply, task_replies, verdict_reply
 from tests.search.stage import QUESTION, run_search

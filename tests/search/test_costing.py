@@ -1,5 +1,6 @@
 """What calls are reckoned to cost before they are made: on the high side, and with room for the verdict."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from ecoalign_agent import EcoAlign, Policy, Tariff
 from ecoalign_agent.economics.cost import CompletionStats
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.cost_model import REREAD_FACTOR, TYPICAL_PATH_TOKENS, CostModel
+from ecoalign_agent.search.cost_model import REREAD_FACTOR, TYPICAL_PATH_TOKENS, AssessmentCall, CostModel
 from ecoalign_agent.testing import (
     ScriptedModel,
     imagined_step,
@@ -23,7 +24,8 @@ SIZES = EcoAlign(ScriptedModel())._context.sizes
 
 
 def costing(scene: int = 50, views: int = 0, tariff: Tariff | None = None) -> CostModel:
-    return CostModel(SIZES, tariff or Tariff(), scene, views, [views for _ in SIZES.assessment], CompletionStats())
+    tariff = tariff or Tariff()
+    return CostModel(SIZES, tariff, scene, views, [AssessmentCall(size, tariff, views) for size in SIZES.assessment])
 
 
 async def test_no_prompt_is_longer_than_it_was_reckoned() -> None:
@@ -77,7 +79,7 @@ def test_a_thought_costs_its_verdict_too_and_a_draft_nothing_else() -> None:
 
 def test_the_forecast_follows_what_was_seen() -> None:
     # The first guess, 70, counts as one observation: (70 + 130) / 2.
-    seen = costing().with_stats(CompletionStats().with_call("reason", 130))
+    seen = replace(costing(), stats=CompletionStats().with_call("reason", 130))
     assert seen.call("reason") - costing().call("reason") == 30.0
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ecoalign_agent import EcoAlign, Policy, Result
-from ecoalign_agent.search.nodes.decline import FIXED_REFUSAL, FIXED_REFUSALS
+from ecoalign_agent.search.nodes.synthesize import FIXED_REFUSAL, FIXED_REFUSALS
 from ecoalign_agent.testing import ScriptedCall, imagined_step, proposed_action, scan_reply, verdict_reply
 from tests.scripted_server import ChatServer
 from tests.scripted_server.troubled import TROUBLES, WHOLE, Served, Troubled

@@ -7,6 +7,7 @@ from typing import Any
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.pareto import FrontierPath
 from ecoalign_agent.economics.thoughts import Thought
+from ecoalign_agent.events import events
 from ecoalign_agent.search.actions import remaining_candidates
 from ecoalign_agent.search.assessment import (
     FINAL_ANSWER,
@@ -16,73 +17,68 @@ from ecoalign_agent.search.assessment import (
     generate_text,
     make_thought,
 )
-from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.deduplication import find_duplicate
 from ecoalign_agent.search.graph_updates import (
     add_thought,
+    best_path,
     emit_budget,
-    emit_frontier,
     merge_thoughts,
+    prune_dominated,
     prune_thought,
+    stop_reason,
 )
 from ecoalign_agent.search.human_review import REVIEW_DONE, pause_for_review, reviewed_thoughts
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.nodes.scan import SearchNode
-from ecoalign_agent.search.request_context import RequestContext
-from ecoalign_agent.search.state import SearchState
-from ecoalign_agent.search.stopping import best_path, prune_dominated, stop_reason
+from ecoalign_agent.search.request import RequestContext
+from ecoalign_agent.search.result_builder import frontier_points
 
 
-def execute_node(context: SearchContext) -> SearchNode:
+async def execute_node(run: NodeRun) -> dict[str, Any]:
     """The node ``execute``. An unreadable thought costs its round and is lost; an unknown verdict prunes."""
-
-    async def execute(state: SearchState) -> dict[str, Any]:
-        run = NodeRun(context, state)
-        selected = set(state["selected"])
-        reviewed = reviewed_thoughts(state)
-        thoughts = reviewed or await _carry_out(run, state, selected)
-        if not reviewed and (pause := await pause_for_review(run, thoughts, node="execute")):
-            return pause
-        # In the order of the actions, so that a run can be repeated whatever came back first.
-        for thought in thoughts:
-            await _place(run, thought)
-        candidates = remaining_candidates(state["candidates"], run.graph, selected)
-        rounds, best = state["round"] + 1, best_path(run)
-        stop = state.get("stop") or await stop_reason(run, candidates, best, rounds=rounds)
-        if stop is None and await prune_dominated(run, best):
-            candidates = remaining_candidates(candidates, run.graph)
-            stop = await stop_reason(run, candidates, best, rounds=rounds)
-        changes: dict[str, Any] = await _frontier_change(run, state) | (REVIEW_DONE if reviewed else {})
-        await emit_budget(run, rounds)
-        return run.update(candidates=candidates, selected=[], round=rounds, stop=stop, **changes)
-
-    return execute
+    state = run.state
+    selected = set(state["selected"])
+    reviewed = reviewed_thoughts(state)
+    thoughts = reviewed or await _carry_out(run, selected)
+    if not reviewed and (pause := await pause_for_review(run, thoughts, node="execute")):
+        return pause
+    # In the order of the actions, so that a run can be repeated whatever came back first.
+    for thought in thoughts:
+        await _place(run, thought)
+    candidates = remaining_candidates(state["candidates"], run.graph, selected)
+    rounds, best = state["round"] + 1, best_path(run)
+    stop = state.get("stop") or await stop_reason(run, candidates, best, rounds=rounds)
+    if stop is None and await prune_dominated(run, best):
+        candidates = remaining_candidates(candidates, run.graph)
+        stop = await stop_reason(run, candidates, best, rounds=rounds)
+    changes: dict[str, Any] = await _frontier_change(run) | (REVIEW_DONE if reviewed else {})
+    await emit_budget(run, rounds)
+    return run.update(candidates=candidates, selected=[], round=rounds, stop=stop, **changes)
 
 
-async def _carry_out(run: NodeRun, state: SearchState, selected: Collection[str]) -> list[Thought]:
+async def _carry_out(run: NodeRun, selected: Collection[str]) -> list[Thought]:
     """The thoughts of the selected actions, assessed, in their order."""
-    actions = [action for action in state["candidates"] if action.id in selected]
+    actions = [action for action in run.state["candidates"] if action.id in selected]
     request = await run.request()
     reassessments = await run.reassessment_reserve() if any(action.is_answer for action in actions) else 0.0
     with run.use_reserve(reassessments):
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_thought(run, request, action, state["round"])) for action in actions]
+            tasks = [group.create_task(_thought(run, request, action)) for action in actions]
     return [thought for task in tasks if (thought := task.result()) is not None]
 
 
-async def _frontier_change(run: NodeRun, state: SearchState) -> dict[str, list[FrontierPath]]:
+async def _frontier_change(run: NodeRun) -> dict[str, list[FrontierPath]]:
     """The frontier as a change of the state, emitted; nothing where it stands as it stood."""
-    fresh = run.graph.changes[len(state["journal"]) :]
+    fresh = run.graph.changes[len(run.state["journal"]) :]
     if run.policy.answers == "early" and all(isinstance(new, Thought) and new.kind != "answer" for new in fresh):
         return {}  # only an answer or a cut moves it
     frontier = run.frontier.answers()
-    if frontier == state.get("frontier", []):
+    if frontier == run.state.get("frontier", []):
         return {}
-    await emit_frontier(run, frontier)
+    await run.emit(events.FrontierMoved, points=frontier_points(run, frontier))
     return {"frontier": frontier}
 
 
-async def _thought(run: NodeRun, request: RequestContext, action: Action, round_: int) -> Thought | None:
+async def _thought(run: NodeRun, request: RequestContext, action: Action) -> Thought | None:
     """The thought of one action, assessed; None when nothing came of it."""
     joins = len(action.parents) > 1
     path = tuple(run.graph[parent] for parent in action.parents) if joins else run.path_to(action.tip)
@@ -116,7 +112,7 @@ async def _thought(run: NodeRun, request: RequestContext, action: Action, round_
         action.parents,
         cost,
         verdict,
-        round_=round_,
+        round_=run.state["round"],
         region=action.region,
         picture=action.picture,
     )

@@ -1,7 +1,7 @@
 """scan: the first call. Makes the root, sets the budget by risk, and the first candidates."""
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,14 +20,11 @@ from ecoalign_agent.search.checkpointing import current_checkpointer
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.graph_updates import emit_budget, emit_proposed
 from ecoalign_agent.search.node_run import NodeRun
-from ecoalign_agent.search.request import fetch_pictures
-from ecoalign_agent.search.request_context import RegionOfInterest, ScanFindings
-from ecoalign_agent.search.result_builder import build_result
+from ecoalign_agent.search.request import RegionOfInterest, ScanFindings, fetch_pictures
+from ecoalign_agent.search.result_builder import finish_run
 from ecoalign_agent.search.resume import request_fingerprint
 from ecoalign_agent.search.schemas import ScanReply
 from ecoalign_agent.search.state import SearchState, begin_state
-
-SearchNode = Callable[[SearchState], Awaitable[dict[str, Any]]]
 
 DRAFT_UTILITY = 0.9
 """Forecast utility of a draft for which the scan proposed no answer action: it called the question plain. Ours."""
@@ -55,37 +52,35 @@ _BLANK: dict[str, Any] = {
 """Values of a run that has just begun, in place of what an earlier run of the thread left."""
 
 
-def scan_node(context: SearchContext) -> SearchNode:
+async def scan_node(context: SearchContext, state: SearchState) -> dict[str, Any]:
     """The node ``scan``.
 
-    Raises, when it runs:
+    Raises:
         UsageError: the question is empty or too long, or an image can't be read.
         BudgetTooSmallError: the budget can't pay for a scan and an answer; nothing was spent. Where something was,
             before the search, the run fails instead, with its receipt.
     """
-
-    async def scan(state: SearchState) -> dict[str, Any]:
-        _require_checkpointer(context)
-        # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
-        pictures = await fetch_pictures(state, context.image_store)
-        run = NodeRun(context, begin_state(state, context.policy.budget, **pictures))
-        fingerprint: Mapping[str, str] = {}
-        if run.prior is not None:
-            fingerprint = run.prior.fingerprint
-            run.notes.extend(run.prior.notes)
-        elif current_checkpointer() is not None:
-            # As it was given: what an address gave is not what the same request gives again.
-            fingerprint = request_fingerprint(context, state.get("question", ""), state.get("images", []))
-        try:
-            changes = await _first_call(run)
-        except (ModelError, BudgetTooSmallError) as error:
-            if run.prior is None and isinstance(error, BudgetTooSmallError):
-                raise
-            changes = await _failure(run, error)
-        update = _BLANK | {"fingerprint": fingerprint} | pictures | changes
-        return update | {"journal": Overwrite(update.get("journal", []))}
-
-    return scan
+    _require_checkpointer(context)
+    # Fetched once a run: what an address gives may change, and every verdict has to be about the same picture.
+    pictures = await fetch_pictures(state, context.image_store)
+    run = NodeRun(context, begin_state(state, context.policy.budget, **pictures))
+    fingerprint: Mapping[str, str] = {}
+    if run.prior is not None:
+        fingerprint = run.prior.fingerprint
+        run.notes.extend(run.prior.notes)
+    elif current_checkpointer() is not None:
+        # As it was given: what an address gave is not what the same request gives again.
+        fingerprint = request_fingerprint(context, state.get("question", ""), state.get("images", []))
+    try:
+        changes = await _first_call(run)
+    except (ModelError, BudgetTooSmallError) as error:
+        if run.prior is None and isinstance(error, BudgetTooSmallError):
+            raise
+        too_small = isinstance(error, BudgetTooSmallError)
+        stop: StopReason = "budget" if too_small else "deadline" if run.out_of_time else "endpoint"
+        changes = await finish_run(run, "failed", stop, failure=str(error))
+    update = _BLANK | {"fingerprint": fingerprint} | pictures | changes
+    return update | {"journal": Overwrite(update.get("journal", []))}
 
 
 async def _first_call(run: NodeRun) -> dict[str, Any]:
@@ -110,9 +105,13 @@ async def _first_call(run: NodeRun) -> dict[str, Any]:
         advised = _round_up(least * 1.25)
         raise BudgetTooSmallError(f"{error}: raise the budget to {advised} cost units (--budget {advised})") from error
     if reply.value is None:
-        return await _fail(run, "unreadable_scan", _unreadable(run, reply.unreadable))
+        failure = (
+            f"{run.context.models.actor}: its reply to the scan could not be read ({reply.unreadable}); the model must "
+            "be able to answer in JSON: try a larger one, or a server with structured output"
+        )
+        return await finish_run(run, "failed", "unreadable_scan", failure=failure)
     run.record_completion("scan", reply.usage.completion)
-    await run.recalibrated_costs()
+    await run.costs(recalibrated=True)
     reserve = await run.answer_reserve()
     run.set_answer_reserve(reserve.initial(total=total, left=run.budget.left))
     findings, stop = _findings(run, reply.value), None
@@ -120,7 +119,7 @@ async def _first_call(run: NodeRun) -> dict[str, Any]:
         findings, stop = await _confirm(run, findings)
     if stop:
         run.set_answer_reserve(reserve.for_refusal(reserved=run.budget.answer_reserve, left=run.budget.left))
-    run.limit_budget(run.policy.budget_for_risk(findings.safety))
+    run.meter.budget = run.budget.limited_to(run.policy.budget_for_risk(findings.safety))
     run.graph.add(Thought("root", "root", reply.value.caption, (), findings.safety, 0.0, reply.cost))
     # What the scan proposed is about the whole request: of one that is answered in part nothing is taken over.
     whole = not stop and not findings.partial
@@ -153,7 +152,7 @@ async def min_run_cost(run: NodeRun) -> float:
 async def _minimum(run: NodeRun) -> tuple[float, AnswerReserve]:
     """The least that the run costs, and the answer's reserve in it."""
     costs, reserve = await run.costs(), await run.answer_reserve()
-    least, budget = costs.min_scan() + reserve.minimum, run.budget
+    least, budget = costs.min_call("scan") + reserve.minimum, run.budget
     if budget.left < least:
         advised = _round_up(budget.spent + least * 1.05)
         before = f", {budget.spent:g} of them spent before," if budget.spent else ""
@@ -168,26 +167,6 @@ def _round_up(cost: float) -> str:
     """``cost`` rounded up to two figures, for advice that works when followed, also where a unit is a dollar."""
     digit = 10.0 ** (math.floor(math.log10(cost)) - 1)
     return f"{math.ceil(cost / digit) * digit:.2g}" if digit < 1 else f"{math.ceil(cost / digit) * digit:.0f}"
-
-
-def _unreadable(run: NodeRun, reason: str | None) -> str:
-    return (
-        f"{run.context.models.actor}: its reply to the scan could not be read ({reason}); the model must be able to "
-        "answer in JSON: try a larger one, or a server with structured output"
-    )
-
-
-async def _failure(run: NodeRun, error: ModelError | BudgetTooSmallError) -> dict[str, Any]:
-    if isinstance(error, BudgetTooSmallError):
-        return await _fail(run, "budget", str(error))
-    return await _fail(run, "deadline" if run.out_of_time else "endpoint", str(error))
-
-
-async def _fail(run: NodeRun, stop: StopReason, failure: str) -> dict[str, Any]:
-    """End the run: never as a refusal, never as an answer."""
-    result = build_result(run, "failed", stop, answer=None, failure=failure)
-    await run.emit(events.Failed, result=result)
-    return run.final_update(result, stop=stop)
 
 
 def _findings(run: NodeRun, reply: ScanReply) -> ScanFindings:
