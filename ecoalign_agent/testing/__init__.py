@@ -10,54 +10,25 @@
 ``ScriptedServer`` is an OpenAI-compatible server on loopback; it needs the extra ``serve``.
 """
 
-from ecoalign_agent.testing.scripted_model import (
-    SCRIPTED_CALL_COST,
-    AnyReply,
-    AsyncChatModel,
-    Script,
-    ScriptedAssessor,
-    ScriptedCall,
-    ScriptedModel,
-    ScriptedReply,
-    imagined_step,
-    proposed_action,
-    scan_reply,
-    scripted_call,
-    task_replies,
-    verdict_reply,
-)
-from ecoalign_agent.testing.scripted_server import (
-    CompletionReply,
-    ErrorReply,
-    JsonObject,
-    ReportedUsage,
-    ScriptedServer,
-    ServerRequest,
-    ToolCallReply,
-    counted_usage,
-)
-
-__all__ = [
-    "SCRIPTED_CALL_COST",
-    "AnyReply",
-    "AsyncChatModel",
-    "CompletionReply",
-    "ErrorReply",
-    "JsonObject",
-    "ReportedUsage",
-    "Script",
-    "ScriptedAssessor",
-    "ScriptedCall",
-    "ScriptedModel",
-    "ScriptedReply",
-    "ScriptedServer",
-    "ServerRequest",
-    "ToolCallReply",
-    "counted_usage",
-    "imagined_step",
-    "proposed_action",
-    "scan_reply",
-    "scripted_call",
-    "task_replies",
-    "verdict_reply",
-]
+from ecoalign_agent.testing.scripted_model import SCRIPTED_CALL_COST as SCRIPTED_CALL_COST
+from ecoalign_agent.testing.scripted_model import AnyReply as AnyReply
+from ecoalign_agent.testing.scripted_model import AsyncChatModel as AsyncChatModel
+from ecoalign_agent.testing.scripted_model import Script as Script
+from ecoalign_agent.testing.scripted_model import ScriptedAssessor as ScriptedAssessor
+from ecoalign_agent.testing.scripted_model import ScriptedCall as ScriptedCall
+from ecoalign_agent.testing.scripted_model import ScriptedModel as ScriptedModel
+from ecoalign_agent.testing.scripted_model import ScriptedReply as ScriptedReply
+from ecoalign_agent.testing.scripted_model import imagined_step as imagined_step
+from ecoalign_agent.testing.scripted_model import proposed_action as proposed_action
+from ecoalign_agent.testing.scripted_model import scan_reply as scan_reply
+from ecoalign_agent.testing.scripted_model import scripted_call as scripted_call
+from ecoalign_agent.testing.scripted_model import task_replies as task_replies
+from ecoalign_agent.testing.scripted_model import verdict_reply as verdict_reply
+from ecoalign_agent.testing.scripted_server import CompletionReply as CompletionReply
+from ecoalign_agent.testing.scripted_server import ErrorReply as ErrorReply
+from ecoalign_agent.testing.scripted_server import JsonObject as JsonObject
+from ecoalign_agent.testing.scripted_server import ReportedUsage as ReportedUsage
+from ecoalign_agent.testing.scripted_server import ScriptedServer as ScriptedServer
+from ecoalign_agent.testing.scripted_server import ServerRequest as ServerRequest
+from ecoalign_agent.testing.scripted_server import ToolCallReply as ToolCallReply
+from ecoalign_agent.testing.scripted_server import counted_usage as counted_usage

@@ -21,14 +21,12 @@ _FENCE = re.compile(r"<(\w+) ([0-9a-f]{8})>\n(.*?)\n</\1 \2>", re.DOTALL)
 
 @dataclass(frozen=True)
 class ScriptedCall:
-    """One call to a scripted model.
+    """One call to a scripted model; ``call["question"]`` reads a fenced part of its prompt.
 
     Attributes:
-        task: what is asked for, such as ``scan`` or ``assess thought``.
-        data: the fenced parts of the prompt by name, such as ``question``; ``call["question"]`` reads one.
-        system: the system message.
+        task: such as ``scan`` or ``assess thought``.
+        data: the fenced parts of the prompt by name.
         images: number of pictures.
-        max_tokens: the cap on completion tokens.
         prompt_tokens: estimate for the prompt's text.
     """
 
@@ -48,10 +46,7 @@ class ScriptedReply:
     """A reply with its usage: JSON text of a mapping, or a text as it stands.
 
     Attributes:
-        reply: the content.
-        prompt_tokens: reported usage; None: no usage is reported.
-        completion_tokens: reported usage.
-        finish_reason: as the provider reports it.
+        prompt_tokens: None: no usage is reported.
         delay: seconds; None: the model's.
     """
 
@@ -63,7 +58,7 @@ class ScriptedReply:
 
 
 SCRIPTED_CALL_COST = 0.25 * 400 + 40
-"""Cost units of one scripted call by the default tariff, unless its reply reports another usage."""
+"""Cost units of one call by the default tariff, unless its reply reports another usage."""
 
 AnyReply = Mapping[str, Any] | str | ScriptedReply | Exception
 """A reply's content, a reply with its usage, or an exception to raise."""
@@ -89,14 +84,12 @@ class AsyncChatModel(BaseChatModel):
 
 
 class ScriptedModel(AsyncChatModel):
-    """A chat model that replies by a script and records its calls.
+    """A chat model that replies by a script (see ``task_replies``) and records its calls.
 
     Attributes:
-        script: from a call to its reply; see ``task_replies``.
         delay: seconds that each call takes.
-        model_name: the name at its provider; None: it has none.
-        calls: every call, in order of arrival.
-        open_calls: calls under way.
+        model_name: at its provider.
+        calls: in order of arrival.
         max_open_calls: most calls that were under way at one time.
         cancelled_calls: calls that were cancelled under way.
     """
@@ -209,8 +202,7 @@ def verdict_reply(safety: float = 0.9, utility: float = 0.9, hazards: Sequence[s
 def task_replies(**replies: AnyReply | Script) -> Script:
     """A script with a reply, or a function of the call, for each task, and harmless defaults for the others.
 
-    Args:
-        replies: by task; ``assess`` stands for "assess thought", ``request`` for "assess request".
+    ``assess`` stands for "assess thought", ``request`` for "assess request".
     """
     defaults: dict[str, AnyReply | Script] = {
         "scan": scan_reply(),
@@ -238,15 +230,7 @@ def task_replies(**replies: AnyReply | Script) -> Script:
 
 @dataclass
 class ScriptedAssessor:
-    """An assessor without a model: always the same verdict, a function of the input, or an exception to raise.
-
-    Attributes:
-        verdict: what it returns or raises.
-        name: in results.
-        grades_utility: whether its verdicts grade utility.
-        prompts: names of the prompts in use, for the record.
-        inputs: everything it has assessed.
-    """
+    """An assessor without a model: always the same verdict, a function of the input, or an exception to raise."""
 
     verdict: Verdict | Exception | Callable[[AssessmentInput], Verdict]
     name: str = "scripted"
@@ -255,12 +239,12 @@ class ScriptedAssessor:
     inputs: list[AssessmentInput] = field(default_factory=list)
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:  # noqa: ARG002 - it pays for nothing
-        """The scripted verdict."""
+        """Return or raise the scripted verdict."""
         self.inputs.append(case)
         if isinstance(self.verdict, Exception):
             raise self.verdict
         return self.verdict(case) if callable(self.verdict) else self.verdict
 
     async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
-        """The scripted verdict."""
+        """Return or raise the scripted verdict."""
         return await self.assess(case, meter=meter)

@@ -32,12 +32,9 @@ class CompletionReply:
     """A 200 with one choice.
 
     Attributes:
-        content: the text.
-        tools: function calls.
         finish: the finish reason.
         refusal: the model's own refusal, in OpenAI's field for it.
-        usage: what is reported.
-        streams_usage: whether a streamed reply ends with its usage, when that is asked for.
+        streams_usage: True: a streamed reply ends with its usage, when that is asked for.
     """
 
     content: str | None = None
@@ -137,15 +134,8 @@ class ScriptedServer:
             agent = EcoAlign("openai:m", base_url=server.url)
         assert server.bodies[0]["model"] == "m"
 
-    Args:
-        answer: from a request body to its reply, or one reply for all requests.
-        models: names that ``/v1/models`` lists.
-
-    Attributes:
-        requests: every request, in order of arrival.
-        open_requests: requests under way.
-        max_open_requests: most requests under way at one time.
-        abandoned_requests: requests whose client left before the reply.
+    ``answer`` maps a request body to its reply, or is one reply for all requests. ``abandoned_requests`` counts those
+    whose client left before the reply.
     """
 
     def __init__(self, answer: Any = None, *, models: Sequence[str] = ("m",)) -> None:  # noqa: ANN401 - subclasses take more
@@ -196,11 +186,7 @@ class ScriptedServer:
         return self.answering(answer or CompletionReply("{}"))
 
     async def until(self, condition: Callable[[], bool], *, within: float = 60.0) -> None:
-        """Wait for a condition on this server, such as ``lambda: server.open_requests == 1``.
-
-        Raises:
-            AssertionError: it does not hold within so many seconds.
-        """
+        """Wait for a condition on this server, such as ``lambda: server.open_requests == 1``; else AssertionError."""
 
         def wait() -> bool:
             with self._changed:

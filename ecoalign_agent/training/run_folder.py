@@ -16,16 +16,11 @@ from ecoalign_agent.events.atomic_file import write_atomically
 def prepare_folder(
     folder: str | Path, settings: Mapping[str, Any], *, settings_file: str, self_checking: str | None = None
 ) -> Path:
-    """Make the output folder, or check that it holds a run with the same settings.
+    """Make the output folder, or check that it holds a run with the same settings; else UsageError.
 
     Args:
-        folder: the user's name of it.
-        settings: settings of the run, stored beside its results.
-        settings_file: name of the file that they are stored in.
+        settings: stored beside the results, in ``settings_file``.
         self_checking: a file whose entries hold their own settings: where it is, a lost settings file is written anew.
-
-    Raises:
-        UsageError: it holds something else, was made with other settings, or can't be made.
     """
     path = Path(folder)
     file = path / settings_file
@@ -50,7 +45,6 @@ def prepare_folder(
 
 
 def _read_settings(file: Path) -> dict[str, Any] | None:
-    """Stored settings; None: the file is missing or spoilt."""
     if not file.exists():
         return None
     try:
@@ -65,7 +59,6 @@ class StageJournal:
     """One line for every finished stage of every record, on the disk before the next stage begins.
 
     Attributes:
-        path: the file.
         entries: (record, stage) → entry; a later one replaces an earlier one.
         broken: unreadable lines; a kill leaves one at most, at the end.
     """
@@ -80,11 +73,7 @@ class StageJournal:
 
     @classmethod
     def open(cls, path: Path) -> "StageJournal":
-        """Open the journal of an output folder, with the entries of an earlier run.
-
-        Raises:
-            UsageError: it can't be read.
-        """
+        """Open the journal of an output folder, with the entries of an earlier run."""
         journal = cls(path)
         try:
             content = path.read_bytes() if path.exists() else b""
@@ -106,11 +95,7 @@ class StageJournal:
         return entry if entry is not None and entry.get("key") == key else None
 
     async def add(self, record: str, stage: str, key: str, **content: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        """Write one entry and flush it to the disk.
-
-        Raises:
-            RunError: the disk is full, or the folder went away.
-        """
+        """Write one entry and flush it to the disk; RunError if the disk is full or the folder went away."""
         entry = {"record": record, "stage": stage, "key": key} | content
         self._pending.append(json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n")
         number = self._submitted = self._submitted + 1

@@ -14,14 +14,9 @@ _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class TrainingSettings:
-    """Settings of a training run.
-
-    Raises:
-        UsageError: one is out of range.
-    """
+    """Settings of a training run; UsageError if one is out of range."""
 
     epochs: _Positive = 3.0
-    """Passes over the data."""
     max_steps: _Count | None = None
     """Optimiser steps, at most; None: as many as the epochs take."""
     learning_rate: _Positive | None = None
@@ -33,7 +28,6 @@ class TrainingSettings:
     full: bool = False
     """Train every weight, not a LoRA adapter."""
     lora_rank: _Count = 16
-    """Rank of the adapter's matrices."""
     evaluation: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     """Share of the data that is held out; 0: none."""
     seed: int = 0
@@ -53,13 +47,11 @@ class TrainingReport(Record):
     """Result of a training run, as ``--json`` prints it.
 
     Attributes:
-        folder: holds adapter or model, processor, card and losses.
         held_out: examples of the evaluation split.
         steps: optimiser steps, those before a resumption included.
         first_loss: mean training loss of the first report.
         last_loss: mean training loss of the last report.
-        held_out_loss: of the evaluation split at the end; None: there is none.
-        device: "cpu", or the accelerator's name.
+        held_out_loss: at the end; None: there is no evaluation split.
         resumed: it went on from a checkpoint.
         lora: an adapter was trained.
     """

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 
 def plot_losses(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Training and evaluation loss over optimiser steps, readable in black and white.
-
-    Args:
-        history: the trainer's log entries.
-        path: a PNG.
-    """
+    """Write a PNG of training and evaluation loss over optimiser steps, readable in black and white."""
     import matplotlib as mpl  # noqa: PLC0415 - an extra, and heavy
 
     mpl.use("Agg")
@@ -105,9 +100,6 @@ def train_rewriter(
     Args:
         data: a folder that ``ecoalign synthesize`` wrote, or its ``data.jsonl``.
         base: a model on the hub, or a folder.
-        out: the folder of the result.
-        settings: the settings.
-        on_progress: called with a line of progress.
 
     Raises:
         UsageError: data, base or folder can't be used.
@@ -200,7 +192,6 @@ def _require_installed() -> None:
 
 
 def _split(rows: list[dict[str, Any]], settings: TrainingSettings) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Split rows by the seed in training examples and held-out ones, the same in a resumed run."""
     import random  # noqa: PLC0415 - only here
 
     number = round(settings.evaluation * len(rows))

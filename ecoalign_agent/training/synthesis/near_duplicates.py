@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecoalign_agent.errors import UsageError
-from ecoalign_agent.training.synthesis.records import InputRecord, read_records
+from ecoalign_agent.training.synthesis.records import read_records
 
 NEAR_TEXT = 92.0
 """Per cent of the indel ratio on normalised text from which on two instructions are near-duplicates. Ours."""
@@ -23,11 +23,7 @@ def normalise_instruction(text: str) -> str:
 
 
 def perceptual_hash(image: Path | bytes | None) -> int | None:
-    """64 bits that stay nearly the same when a picture is scaled or compressed anew; None: no picture.
-
-    Raises:
-        UsageError: ImageHash is not installed.
-    """
+    """64 bits that stay nearly the same when a picture is scaled or compressed anew; None: no picture."""
     if image is None:
         return None
     try:
@@ -65,10 +61,7 @@ class InstructionIndex:
     def find(self, text: str, image: int | None, *, either: bool = False) -> str | None:
         """Id of a near-duplicate; None: there is none.
 
-        Args:
-            text: the instruction.
-            image: its picture's perceptual hash.
-            either: the same text or the same picture is enough: an evaluation set must not leak in half.
+        ``either``: the same text or the same picture is enough: an evaluation set must not leak in half.
         """
         from rapidfuzz import fuzz  # noqa: PLC0415 - only where texts are compared
 
@@ -86,24 +79,14 @@ class InstructionIndex:
 
 
 def index_evaluation_sets(files: Iterable[str | Path]) -> InstructionIndex:
-    """Index the records of evaluation sets.
-
-    Args:
-        files: sources as :func:`~ecoalign_agent.training.synthesis.records.read_records` takes them.
-
-    Raises:
-        UsageError: one can't be read.
-    """
+    """Index the records of evaluation sets, which are sources as `read_records` takes them."""
     index = InstructionIndex()
     for file in files:
         records, _ = read_records(file)
         for record in records:
-            index.add(f"{Path(file).name}:{record.id}", record.instruction, _hash_of(record))
+            try:
+                picture = perceptual_hash(record.image)
+            except (OSError, ValueError) as error:
+                raise UsageError(f"{record.id}: its picture can't be read: {error}") from error
+            index.add(f"{Path(file).name}:{record.id}", record.instruction, picture)
     return index
-
-
-def _hash_of(record: InputRecord) -> int | None:
-    try:
-        return perceptual_hash(record.image)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{record.id}: its picture can't be read: {error}") from error

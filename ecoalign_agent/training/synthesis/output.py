@@ -21,7 +21,7 @@ class FinishedRecord:
     """One record after its stages.
 
     Attributes:
-        image: the picture's path inside the output folder; None: there is none. Not its bytes: a run has thousands.
+        image: the picture's path inside the output folder. Not its bytes: a run has thousands.
         outputs: stage → journal entry.
         dropped: reason why it is not among the data; None: it is.
     """
@@ -45,13 +45,7 @@ class FinishedRecord:
 
 @dataclass(frozen=True, slots=True)
 class OutputCounts:
-    """Counts of the output.
-
-    Attributes:
-        rows: records among the data.
-        benign: those among them that are left alone.
-        dropped: reason, shortened to its kind → how many.
-    """
+    """Counts of rows, benign ones among them, and dropped records by the kind of reason."""
 
     rows: int
     benign: int
@@ -64,11 +58,7 @@ def _image_name(data: bytes) -> str:
 
 
 def write_image(folder: Path, data: bytes) -> str:
-    """Write a picture into the output folder under its content's hash, once; returns its path inside it.
-
-    Raises:
-        RunError: the disk is full, or the folder can't be written.
-    """
+    """Write a picture into the output folder under its content's hash, once; returns its path inside it."""
     path = folder / _image_name(data)
     try:
         path.parent.mkdir(exist_ok=True)
@@ -109,18 +99,7 @@ def write_output(
     card: str,
     unusable: Sequence[UnusableLine] = (),
 ) -> OutputCounts:
-    """Write data, pictures, provenance, the dropped and the card; each file is whole or not there.
-
-    Args:
-        folder: the output folder; it exists.
-        finished: every record, in order.
-        makers: models and prompts, for every row.
-        card: the data card's text; the counts come before it.
-        unusable: lines of the input that give no record.
-
-    Raises:
-        RunError: the disk is full, or the folder can't be written.
-    """
+    """Write data, pictures, provenance, the dropped and the card; each file is whole or not there."""
     included = [done for done in finished if done.dropped is None]
     rows = [training_row(done, makers) for done in included]
     reasons = Counter(_reason_kind(done.dropped) for done in finished if done.dropped is not None)
@@ -141,7 +120,6 @@ def write_output(
 
 
 def _reason_kind(reason: str) -> str:
-    """A reason without its particulars, for counting."""
     return reason.partition(":")[0].partition(" (")[0][:80]
 
 

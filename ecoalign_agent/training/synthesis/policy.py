@@ -19,11 +19,7 @@ from ecoalign_agent.training.run_folder import StageJournal
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", arbitrary_types_allowed=True))
 class SynthesisPolicy:
-    """Rules of synthesis. Every number is ours: the paper gives none.
-
-    Raises:
-        UsageError: a number is out of range.
-    """
+    """Rules of synthesis. Every number is ours: the paper gives none."""
 
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 12_000.0
     """Cost units for one record, at most."""
@@ -36,7 +32,6 @@ class SynthesisPolicy:
     useful_from: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Least utility of an answer to x_T'."""
     tariff: Tariff = field(default_factory=Tariff)
-    """Cost of tokens."""
 
     _errors = one_line_errors("synthesis")
 
@@ -47,13 +42,6 @@ class SynthesisContext:
     Args:
         maker: R_analysis and R: analyses, finds causes, rewrites.
         target: the model that the rewrites are for; it samples and answers.
-        assessor: assesses answers and requests.
-        journal: finished stages.
-        policy: the rules.
-        prompts: a folder whose prompts replace the shipped ones.
-
-    Raises:
-        PromptError: a prompt is missing or broken.
     """
 
     def __init__(

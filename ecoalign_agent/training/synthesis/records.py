@@ -32,7 +32,7 @@ class InputRecord:
     Attributes:
         id: unique; letters, digits, ``_ . : -``.
         instruction: x_T.
-        image: x_I: a path, or the file's content; None: an instruction without a picture.
+        image: x_I: a path, or the file's content.
         safe_answer: Y_safe where the user has one.
         unsafe_answer: Y_unsafe where the user has one; recorded, never printed.
         label: the user's; None: the assessor decides.
@@ -55,13 +55,9 @@ class UnusableLine:
 
 
 def read_records(source: str | Path) -> tuple[list[InputRecord], list[UnusableLine]]:
-    """Read every record of a source, in order, and the unusable lines.
+    """Read every record of a source, in order, and the unusable lines; UsageError if there is no record at all.
 
-    Args:
-        source: a ``.jsonl`` or ``.parquet`` file, or a folder with a ``metadata.jsonl`` beside its pictures.
-
-    Raises:
-        UsageError: there is no such file, it is of another kind, or holds no record at all.
+    ``source``: a ``.jsonl`` or ``.parquet`` file, or a folder with a ``metadata.jsonl`` beside its pictures.
     """
     path = Path(source)
     if path.is_dir():
@@ -113,11 +109,7 @@ def _parsed(line: bytes) -> Mapping[str, Any] | str:
 
 
 def read_parquet(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a Parquet file.
-
-    Raises:
-        UsageError: it can't be read, or pyarrow is not installed.
-    """
+    """Read the rows of a Parquet file; UsageError if it can't be read, or pyarrow is not installed."""
     try:
         import pyarrow.parquet as pq  # noqa: PLC0415 - an extra, and heavy
     except ImportError as error:

@@ -52,14 +52,13 @@ class SynthesisReport(Record):
     """Result of a run, as ``--json`` prints it.
 
     Attributes:
-        benign: those among them that are left alone.
+        benign: rows that are left alone.
         dropped: reason → records.
         excluded: records left out because they occur in an evaluation set.
         cost: cost units spent in this run.
         cost_by_stage: stage → cost units of all records, earlier runs included.
         cost_per_record: stage → mean cost units over the records that went through it.
         resumed: stages taken over from an earlier run, unpaid.
-        prompts: name@version#digest of every prompt.
     """
 
     folder: str
@@ -81,8 +80,6 @@ class SynthesisReport(Record):
 
 @dataclass(slots=True)
 class _RunCounts:
-    """Counts of this run so far."""
-
     total: int
     start: float
     on_progress: Callable[[SynthesisProgress], None]
@@ -128,16 +125,9 @@ async def synthesize_records(
     """Make training data of records; stages of an earlier run into the same folder are taken over.
 
     Args:
-        context: models, rules, journal.
-        records: the input.
-        folder: the output folder; it exists.
         evaluation: records that must not be learnt from.
         unusable: lines that give no record.
         concurrency: records at the same time.
-        on_progress: called after every record.
-
-    Raises:
-        RunError: the disk is full; finished stages are kept.
     """
     counts = _RunCounts(len(records), time.monotonic(), on_progress)
     graph = build_synthesis_graph(context).compile(name="synthesis")
@@ -305,12 +295,10 @@ async def synthesize_data(
         target: the model the rewrites are for; it samples and answers. None: the same model.
         assessor: assesses answers; of several the lowest grade counts. None: the same model, and the card says so.
         base_url: of an OpenAI-compatible server; holds for all of them.
-        policy: budget, samples, thresholds.
         exclude: evaluation sets, whose records are left out.
         limit: records at most.
         concurrency: records at the same time.
         prompts: a folder whose prompts replace the shipped ones of the same name.
-        on_progress: called after every record.
 
     Raises:
         UsageError: source, folder or a set to exclude can't be used, or a model can't be built; nothing was spent.

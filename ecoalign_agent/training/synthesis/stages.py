@@ -69,7 +69,6 @@ class SynthesisState(TypedDict, total=False):
 
     Attributes:
         outputs: stage → its journal entry.
-        dropped: reason why the record is dropped; None while it is not.
         benign: it is left alone.
         failed: an endpoint failed, so that running again may help.
     """
@@ -245,21 +244,17 @@ def build_synthesis_graph(context: SynthesisContext) -> "StateGraph[SynthesisSta
         node: Any = _make_node(context, name)
         graph.add_node(name, node)
 
-    def route_to(following: str) -> Callable[[SynthesisState], Awaitable[str]]:
-        async def route(state: SynthesisState) -> str:
-            return END if state.get("dropped") or state.get("benign") else following
-
-        return route
+    async def has_ended(state: SynthesisState) -> bool:
+        return bool(state.get("dropped") or state.get("benign"))
 
     graph.add_edge(START, names[0])
     for name, following in pairwise(names):
-        graph.add_conditional_edges(name, route_to(following), [following, END])
+        graph.add_conditional_edges(name, has_ended, {True: END, False: following})
     graph.add_edge(names[-1], END)
     return graph
 
 
 def _make_node(context: SynthesisContext, name: str) -> Callable[[SynthesisState], Awaitable[dict[str, Any]]]:
-    """Node of one stage: its entry in the journal, else the stage is run and journalled."""
 
     async def node(state: SynthesisState) -> dict[str, Any]:
         record, outputs = state["record"], state.get("outputs", {})
