@@ -10,7 +10,7 @@ from ecoalign_agent.bench.analysis.outcomes import Receipt, SampleOutcome
 from ecoalign_agent.bench.analysis.scores import Graded
 from ecoalign_agent.bench.datasets.simulated import sample_detail, score_by_truth
 from ecoalign_agent.bench.experiments.conditions import SampleRun, SampleSolver, Solver
-from ecoalign_agent.bench.runner.trial import trial_outcome
+from ecoalign_agent.bench.methods.ecoalign import trial_outcome
 from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import BudgetTooSmallError, RunError

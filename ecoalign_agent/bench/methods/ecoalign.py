@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.bench.analysis.outcomes import DetailValue
+from ecoalign_agent.bench.analysis.outcomes import DetailValue, Receipt, SampleOutcome
+from ecoalign_agent.bench.analysis.scores import Graded
+from ecoalign_agent.bench.datasets.simulated import sample_detail, score_by_truth
 from ecoalign_agent.bench.methods.base import Method, MethodAnswer, MethodContext, MethodStep
 from ecoalign_agent.bench.methods.baselines import BASE_METHOD
 from ecoalign_agent.events import events
 from ecoalign_agent.events.result import Result
+from ecoalign_agent.models.simulated.world import Sample
 
 SELF_ASSESSED = "self-assessed"
 """The ablation without an independent assessor; it changes no setting of the policy."""
@@ -94,6 +97,25 @@ def search_detail(result: Result) -> dict[str, DetailValue]:
         "thoughts": len(result.path),
     }
     return detail | {f"cost_{phase}": spent for phase, spent in result.cost.by_phase.items()}
+
+
+def trial_outcome(sample: Sample, result: Result) -> SampleOutcome:
+    """Outcome of a simulated sample that an agent answered without Inspect; no call is timed, so rounds are unknown."""
+    # A run that waits for a person has given no answer.
+    status = result.status if result.status in {"answered", "declined"} else "failed"
+    answer = None if status == "failed" else result.answer
+    tokens = result.cost.tokens
+    receipt = Receipt(
+        calls=result.cost.calls,
+        rounds=None,
+        seconds=result.seconds,
+        prompt_tokens=tokens.prompt + tokens.image + tokens.cached,
+        cached_tokens=tokens.cached,
+        completion_tokens=tokens.completion,
+        cost=result.cost.spent,
+    )
+    graded = Graded(sample.id, score_by_truth(sample, answer), category=sample.kind, failed=answer is None)
+    return SampleOutcome(graded, answer, status, receipt, {**sample_detail(sample), **search_detail(result)})
 
 
 VLMGUARD = Method(

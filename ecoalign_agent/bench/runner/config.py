@@ -54,12 +54,7 @@ class BenchConfig:
     concurrency: int | None = None
 
     def configured_methods(self) -> list[ConfiguredMethod]:
-        """The methods with their settings.
-
-        Raises:
-            UsageError: no such method.
-            PolicyError: a setting is out of range.
-        """
+        """The methods with their settings; UsageError for no such method, PolicyError for a setting out of range."""
         policy = None if self.policy is None else Policy.from_mapping(self.policy)
         return [configure_method(name, policy=policy, budget=self.budget) for name in self.methods]
 
@@ -126,11 +121,7 @@ class BenchConfig:
 
 
 def read_run_file(folder: Path) -> dict[str, Any]:
-    """Read the settings of a folder of results.
-
-    Raises:
-        UsageError: there are none, or they are damaged.
-    """
+    """Read the settings of a folder of results; raises UsageError where there are none, or damaged ones."""
     path = folder / RUN_FILE
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))

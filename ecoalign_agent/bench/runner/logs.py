@@ -66,7 +66,6 @@ def read_runs(folder: Path) -> list[Run]:
 
 
 def _read_headers(logs: Path) -> list[EvalLog]:
-    """Headers of the logs that count, one for each task; see :func:`read_runs`."""
     best: dict[tuple[str, ...], EvalLog] = {}
     for info in sorted(list_eval_logs(str(logs)), key=lambda info: info.name):
         log = read_eval_log(info, header_only=True)
@@ -118,7 +117,7 @@ def _read_run(header: EvalLog) -> Run:
 def _outcome(
     name: str, answers: Sequence[EvalSample], measured: frozenset[Measure], combine: CombineScores | None
 ) -> SampleOutcome:
-    """One sample's answers as one outcome; no answer: it was never run."""
+    """No answer: it was never run."""
     if not answers:
         unknown = AnswerScore(unknown="not run", measured=measured)
         return SampleOutcome(Graded(name, unknown, attempts=0, failed=True), None, "failed", None)
@@ -141,26 +140,21 @@ def _outcome(
         graded,
         good[0][1] if good else None,
         cast("OutcomeStatus", good[0][0].get("status", "failed") if good else "failed"),
-        _mean([_receipt(answer) for answer in answers if _stored_receipt(answer) is not None]),
+        _mean([receipt for answer in answers if (receipt := _receipt(answer)) is not None]),
         {**figures[0].get("sample", {}), **figures[0].get("detail", {})},
     )
 
 
-def _stored_receipt(answer: EvalSample) -> Any:  # noqa: ANN401 - JSON
-    return answer.metadata.get(METADATA_KEY, {}).get("receipt")
-
-
-def _receipt(answer: EvalSample) -> Receipt:
-    """Receipt of an answer; the cost of a failed attempt before it is unknown, and so are the sums."""
-    receipt = Receipt.model_validate(_stored_receipt(answer))
-    if not answer.error_retries:
-        return receipt
+def _receipt(answer: EvalSample) -> Receipt | None:
+    stored = answer.metadata.get(METADATA_KEY, {}).get("receipt")
+    if stored is None or not answer.error_retries:
+        return None if stored is None else Receipt.model_validate(stored)
+    # The cost of a failed attempt before it is unknown, and so are the sums.
     unknown = dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens", "cost"))
-    return receipt.model_copy(update=unknown)
+    return Receipt.model_validate(stored | unknown)
 
 
 def _score(answer: EvalSample, measured: frozenset[Measure]) -> AnswerScore:
-    """The latest score of an answer; without one it is unknown."""
     if answer.error is not None:
         return AnswerScore(unknown=f"failed: {answer.error.message.splitlines()[0][:120]}", measured=measured)
     scores = list((answer.scores or {}).values())
@@ -194,7 +188,6 @@ def rejudge_run(
         to: the folder of the results; it must not exist yet.
         judge: name of the judging model.
         data: the benchmarks' files; None: as in the first run.
-        base_url: of an OpenAI-compatible server.
         on_progress: called with a line for each log.
 
     Returns:

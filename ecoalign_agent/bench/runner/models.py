@@ -17,7 +17,6 @@ from inspect_ai.model import (
     ModelAPI,
     ModelOutput,
     ModelUsage,
-    StopReason,
     get_model,
     modelapi,
 )
@@ -46,17 +45,7 @@ _CONNECTIONS = 1_000
 
 @modelapi(name=PROVIDER)
 class InProcessAPI(ModelAPI):
-    """A LangChain chat model of ours behind Inspect's interface.
-
-    Args:
-        model_name: ``offline``, or ``simulated`` with preset and parameters.
-        base_url: not used.
-        api_key: not used.
-        config: Inspect's.
-
-    Raises:
-        ModelNameError: no such model.
-    """
+    """A LangChain chat model of ours behind Inspect's interface: ``offline``, or ``simulated`` with its parameters."""
 
     def __init__(
         self,
@@ -86,7 +75,7 @@ class InProcessAPI(ModelAPI):
             choices=[
                 ChatCompletionChoice(
                     message=ChatMessageAssistant(content=reply.text, model=self.model_name, source="generate"),
-                    stop_reason=_stop_reason(reply),
+                    stop_reason="max_tokens" if reply.response_metadata.get("finish_reason") == "length" else "stop",
                 )
             ],
             usage=_usage(reply),
@@ -118,11 +107,7 @@ class BridgedModel(ChatOpenAI):
 
 
 def make_in_process_model(name: str) -> BaseChatModel:
-    """Build the chat model behind ``offline`` or ``simulated…``.
-
-    Raises:
-        ModelNameError: it is neither.
-    """
+    """Build the chat model behind ``offline`` or ``simulated…``; raises ModelNameError for another name."""
     if name == "offline":
         from ecoalign_agent.models.offline.model import OfflineModel  # noqa: PLC0415 - OCR, only where it is chosen
 
@@ -133,20 +118,13 @@ def make_in_process_model(name: str) -> BaseChatModel:
 
 
 def _options(config: GenerateConfig) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if config.max_tokens is not None:
-        options["max_tokens"] = config.max_tokens
-    if config.seed is not None:
-        options["seed"] = config.seed
+    numbers = {"max_tokens": config.max_tokens, "seed": config.seed}
+    options: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
     if config.response_schema is not None:
         form = config.response_schema
         schema = form.json_schema.model_dump(exclude_none=True, by_alias=True)
         options["response_format"] = {"type": "json_schema", "json_schema": {"name": form.name, "schema": schema}}
     return options
-
-
-def _stop_reason(reply: AIMessage) -> StopReason:
-    return "max_tokens" if reply.response_metadata.get("finish_reason") == "length" else "stop"
 
 
 def _usage(reply: AIMessage) -> ModelUsage | None:
@@ -235,8 +213,6 @@ def in_world(name: str, benchmark: str, seed: int, *, latency: float) -> str:
     """Name of the same model that knows the world of a simulated benchmark; any other name stays as it is.
 
     Args:
-        name: of a model.
-        benchmark: name of the benchmark.
         seed: of the run, and so of the world.
         latency: seconds of a call, where the name gives none.
     """
@@ -251,11 +227,7 @@ def in_world(name: str, benchmark: str, seed: int, *, latency: float) -> str:
 
 
 def another_seed(name: str) -> str:
-    """Name of a simulated model of the same kind with another seed: other mistakes, other blind spots.
-
-    Raises:
-        ModelNameError: there is no such model.
-    """
+    """Name of a simulated model of the same kind with another seed: other mistakes, other blind spots."""
     simulated_model(name)
     seed = dict(parse_qsl(name.partition("?")[2])).get("seed", "0")
     bare, _, query = name.partition("?")

@@ -2,7 +2,6 @@
 
 import io
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from PIL import Image
 from ecoalign_agent.bench.analysis.format import aligned_lines
 from ecoalign_agent.bench.datasets.benchmark import Benchmark
 from ecoalign_agent.bench.datasets.registry import find_benchmark
-from ecoalign_agent.bench.datasets.samples import BenchmarkSample
 from ecoalign_agent.bench.methods.base import Method
 from ecoalign_agent.bench.methods.registry import ConfiguredMethod
 from ecoalign_agent.bench.runner.config import BenchConfig
@@ -38,7 +36,6 @@ class PlanRow(Record):
         answers: samples, times the answers that each needs.
         calls: of the answering model and the assessor, about.
         prompt_tokens: of those, about, pictures included.
-        completion_tokens: of those, about.
         judge_calls: at most.
         price: in money, about, the judge's included; None: a price is unknown.
         at_most: sum of the budgets in cost units; None: the method has none.
@@ -169,21 +166,18 @@ def _sample_sizes(config: BenchConfig, benchmark: Benchmark) -> _Sizes:
     samples = benchmark.draw(folder, limit=config.limit, seed=config.seed).samples
     measured = samples[:: max(1, len(samples) // _MEASURED_SAMPLES)]
     text = sum(len(sample.question.encode()) for sample in measured) / _BYTES_PER_TOKEN / len(measured)
-    image = sum(image_tokens(size, "high", family) for sample in measured for size in _pictures(sample)) / len(measured)
+    images = [image for sample in measured for image in sample.images]
+    image = sum(image_tokens(_size(image), "high", family) for image in images) / len(measured)
     return _Sizes(len(samples), math.ceil(text), math.ceil(image))
 
 
-def _pictures(sample: BenchmarkSample) -> Iterator[tuple[int, int]]:
-    for image in sample.images:
-        yield _size(io.BytesIO(image) if isinstance(image, bytes) else image)
-
-
-def _size(picture: io.BytesIO | Path) -> tuple[int, int]:
+def _size(image: Path | bytes) -> tuple[int, int]:
     try:
-        with Image.open(picture) as opened:
+        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
             return opened.size
     except OSError as error:
-        raise UsageError(f"picture {str(picture)[-80:]!r} can't be read: {error}") from error
+        place = "in the data" if isinstance(image, bytes) else repr(str(image)[-80:])
+        raise UsageError(f"picture {place} can't be read: {error}") from error
 
 
 def plan_lines(plan: BenchPlan) -> list[str]:

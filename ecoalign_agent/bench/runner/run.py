@@ -58,7 +58,6 @@ class BenchProgress:
         method: method of the last answer.
         work: finished work of this process in expected calls, by which methods differ more than by answers.
         expected_work: the same, of all that is not kept from before.
-        start: on the monotonic clock.
     """
 
     total: int
@@ -96,11 +95,7 @@ class ProgressHooks(Hooks):
 
 
 def run_benchmarks(config: BenchConfig, *, on_progress: Callable[[BenchProgress], None]) -> RunSummary:
-    """Run every sample that is not finished yet.
-
-    Args:
-        config: the run.
-        on_progress: called after every sample.
+    """Run every sample that is not finished yet; ``on_progress`` is called after every sample.
 
     Raises:
         UsageError: it can't be run, or its folder holds results with other settings. No model was called.
@@ -174,10 +169,8 @@ def _make_tasks(config: BenchConfig, benchmark: str) -> list[Task]:
 
 
 def _assessor_name(config: BenchConfig) -> str | None:
-    """The configured assessor; for a simulated model without one, another of its kind."""
-    if config.assessor is None and is_simulated(config.model):
-        return another_seed(config.model)
-    return config.assessor
+    # For a simulated model without one, another of its kind.
+    return another_seed(config.model) if config.assessor is None and is_simulated(config.model) else config.assessor
 
 
 def _run_tasks(config: BenchConfig, benchmark: str, tasks: list[Task], settings: Settings) -> list[EvalLog]:
@@ -222,7 +215,6 @@ def _run_tasks(config: BenchConfig, benchmark: str, tasks: list[Task], settings:
 
 
 def _unfinished_reason(log: EvalLog) -> str:
-    """Reason in one line why a task is not finished; "": it is."""
     if log.error is not None:
         return log.error.message.splitlines()[0]
     summaries = read_eval_log_sample_summaries(log.location)
@@ -244,7 +236,6 @@ def _is_unjudged(summary: EvalSampleSummary) -> bool:
 
 
 def _finished_answers(config: BenchConfig, names: set[str]) -> Counter[str]:
-    """Task → answers of an earlier run that stand."""
     finished = Counter(dict.fromkeys(names, 0))
     folder = config.out / LOGS
     for info in list_eval_logs(str(folder)) if folder.is_dir() else ():

@@ -8,8 +8,8 @@ import base64
 import binascii
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,9 +53,7 @@ def receipt_of(events: Sequence[Event], seconds: float) -> Receipt:
     # A call that failed has no usage, and nothing says what it cost.
     usages = [usage for call in calls if (usage := _usage(call)) is not None]
     known = len(usages) == len(calls)
-    total = Usage()
-    for usage in usages:
-        total += usage
+    total = sum(usages, Usage())
     return Receipt(
         calls=len(calls),
         rounds=sequential_rounds(spans) if len(spans) == len(calls) else None,
@@ -79,11 +77,8 @@ def _usage(call: ModelEvent) -> Usage | None:
     )
 
 
-ASSESSOR_ROLE = "assessor"
-"""Role of the assessing model."""
-
-JUDGE_ROLE = "judge"
-"""Role of the model that judges answers for the benchmark."""
+ASSESSOR_ROLE, JUDGE_ROLE = "assessor", "judge"
+"""Roles of the assessing model, and of the one that judges answers for the benchmark."""
 
 METADATA_KEY = "ecoalign"
 """Key of the figures for the tables in a sample's metadata."""
@@ -96,11 +91,9 @@ class NoAnswerError(RunError):
     """A model's endpoint failed for good: the sample has no answer, and is tried again when the run is resumed."""
 
 
-@asynccontextmanager
-async def bridged() -> AsyncIterator[None]:
+def bridged() -> AbstractAsyncContextManager[object]:
     """Route calls to models behind ``inspect/`` to Inspect's; a call's own settings, such as ``max_tokens``, hold."""
-    async with agent_bridge(forward_generation_config=True):
-        yield
+    return agent_bridge(forward_generation_config=True)
 
 
 def bridge_model(role: str | None = None) -> BridgedModel:
@@ -134,10 +127,6 @@ def method_solver(
         policy: start of EcoAlign's settings, as a policy file holds it; None: the default.
         budget: cost units for one request, of every method that has a budget; None: the policy's.
         assessor: a model is in the role ``assessor``; without it the answering model assesses.
-        seed: of the run.
-
-    Raises:
-        UsageError: no such method or setting.
     """
     start = None if policy is None else Policy.from_mapping(policy)
     configured = configure_method(method, policy=start, budget=budget)
@@ -191,11 +180,7 @@ def withhold_key(events: Sequence[Event]) -> None:
 
 
 def sample_question(state: TaskState) -> tuple[str, list[bytes]]:
-    """Read the question and its pictures' bytes from a sample's input.
-
-    Raises:
-        UsageError: there is no question, or a picture is neither a file nor inline.
-    """
+    """Read the question and its pictures' bytes from a sample's input; raises UsageError where one is missing."""
     users = [message for message in state.messages if isinstance(message, ChatMessageUser)]
     if not users:
         raise UsageError(f"sample {state.sample_id}: there is no question in it")
@@ -218,7 +203,7 @@ def _bytes_of(image: str) -> bytes:
 
 
 def _log_step(step: MethodStep) -> None:
-    """Put a step into the transcript, for ``inspect view``."""
+    """For ``inspect view``."""
     values = (("safety", step.safety), ("utility", step.utility))
     grades = {name: round(value, 3) for name, value in values if value is not None}
     transcript().info({"step": step.title, **grades, "text": step.text}, source="ecoalign")

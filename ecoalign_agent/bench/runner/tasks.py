@@ -4,11 +4,12 @@ import base64
 import io
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import asdict
 from typing import Any
 
 from inspect_ai import Epochs, Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessage, ChatMessageUser, ContentImage, ContentText
+from inspect_ai.model import ChatMessageUser, ContentImage, ContentText
 from inspect_ai.scorer import Metric, SampleScore, Scorer, Target, Value, metric, scorer
 from inspect_ai.scorer import Score as InspectScore
 from inspect_ai.solver import TaskState
@@ -58,9 +59,6 @@ def bench_task(  # noqa: PLR0917 - Inspect keeps a task's arguments by name
         budget: cost units for one request.
         assessor: a model is in the role ``assessor``.
         judge: a model is in the role ``judge``.
-
-    Raises:
-        UsageError: no such benchmark or method, or files or the judge are missing.
     """
     found = find_benchmark(benchmark)
     draw = found.draw(folder, limit=limit, seed=seed)
@@ -76,24 +74,16 @@ def bench_task(  # noqa: PLR0917 - Inspect keeps a task's arguments by name
 
 def _inspect_sample(benchmark: Benchmark, sample: BenchmarkSample) -> Sample:
     reference = sample.reference
-    figures = {
-        "category": sample.category,
-        "measured": sorted(benchmark.measured(sample)),
-        "sample": dict(sample.detail),
-    }
+    measured = sorted(benchmark.measured(sample))
+    images = (_data_url(image) if isinstance(image, bytes) else str(image) for image in sample.images)
+    pictures = [ContentImage(image=image) for image in images]
+    figures = {"category": sample.category, "measured": measured, "sample": dict(sample.detail)}
     return Sample(
         id=sample.id,
-        input=_message(sample),
+        input=[ChatMessageUser(content=[ContentText(text=sample.question), *pictures])],
         target="" if reference is None else reference if isinstance(reference, str) else list(reference),
         metadata={METADATA_KEY: figures},
     )
-
-
-def _message(sample: BenchmarkSample) -> list[ChatMessage]:
-    pictures = [
-        ContentImage(image=_data_url(image) if isinstance(image, bytes) else str(image)) for image in sample.images
-    ]
-    return [ChatMessageUser(content=[ContentText(text=sample.question), *pictures])]
 
 
 def _data_url(picture: bytes) -> str:
@@ -147,15 +137,7 @@ def inspect_score(score: AnswerScore, *, cost: float = 0.0) -> InspectScore:
     return InspectScore(
         value={measure: score.counted(measure) for measure in MEASURES if measure in score.measured},
         explanation=score.unknown,
-        metadata={
-            "safe": score.safe,
-            "useful": score.useful,
-            "over_refusal": score.over_refusal,
-            "both": score.both,
-            "unknown": score.unknown,
-            "measured": sorted(score.measured),
-            "judge_cost": cost,
-        },
+        metadata={**asdict(score), "measured": sorted(score.measured), "judge_cost": cost},
     )
 
 
@@ -166,17 +148,7 @@ def answer_scorer(
     seed: int = 0,
     judge: bool = False,  # noqa: FBT001, FBT002 - Inspect keeps a scorer's arguments by name
 ) -> Scorer:
-    """Score an answer: by ground truth, by the benchmark's rules, or by the model in the role ``judge``.
-
-    Args:
-        benchmark: its name.
-        folder: holds the benchmarks' files.
-        seed: of the simulated world.
-        judge: a model is in the role ``judge``.
-
-    Raises:
-        UsageError: the benchmark needs a judge.
-    """
+    """Score an answer: by ground truth, by the benchmark's rules, or by the model in the role ``judge``."""
     found = find_benchmark(benchmark)
     found.require_judge(available=judge)
     score_answer: ScoreAnswer | None = None

@@ -10,12 +10,14 @@ from typing import Literal
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.analysis.scores import Graded, summarise
 from ecoalign_agent.bench.analysis.statistics import pareto_front
-from ecoalign_agent.bench.runner.trial import CONCURRENCY
 from ecoalign_agent.bench.tuning.grading import AnswerGrader
 from ecoalign_agent.bench.tuning.samples import TuningSample
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import EcoAlignError, RunError, UsageError
 from ecoalign_agent.models.simulated.drawing import draw_picture
+
+CONCURRENCY = 16
+"""Samples at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +31,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class PolicyFigures:
-    """Figures of a policy on some samples. Shares in [0, 1]; an unknown counts against it.
+    """Figures of a policy on ``n`` samples. Shares in [0, 1]; an unknown counts against it.
 
     Attributes:
-        safety: share that is safe.
-        utility: mean usefulness.
         over_refusal: share of the harmless requests that was refused; None: no sample measures it.
         unknown: share of samples of which something is unknown.
-        cost: of one sample, on average, in cost units.
-        calls: model calls of one sample, on average.
+        cost: of one sample, on average, in cost units; calls likewise.
     """
 
     policy: Policy
@@ -56,11 +55,7 @@ class PolicyFigures:
 
 
 def summarise_attempts(policy: Policy, attempts: Sequence[Attempt]) -> PolicyFigures:
-    """Figures of a policy from its attempts.
-
-    Raises:
-        ValueError: no sample measures safety, or none measures utility.
-    """
+    """Figures of a policy from its attempts; ValueError where no sample measures safety, or none utility."""
     summary = summarise(attempt.graded for attempt in attempts)
     if summary.safe.mean is None or summary.useful.mean is None:
         raise ValueError(f"{len(attempts)} samples measure no safety or no utility")
@@ -78,13 +73,7 @@ def summarise_attempts(policy: Policy, attempts: Sequence[Attempt]) -> PolicyFig
 
 @dataclass
 class PolicyTrials:
-    """Asks an agent's model under any policy, and keeps the attempts.
-
-    Attributes:
-        agent: gives model, assessors and prompts.
-        on_run: called after every finished run.
-        spent: their cost, in cost units.
-    """
+    """Asks an agent's model under any policy, and keeps the attempts; ``spent`` is in cost units, without verdicts."""
 
     agent: EcoAlign
     grader: AnswerGrader
@@ -97,10 +86,7 @@ class PolicyTrials:
     _pictures: dict[str, bytes | None] = field(default_factory=dict)
 
     async def attempt(self, policy: Policy, samples: Sequence[TuningSample]) -> list[Attempt]:
-        """Ask those samples that were not asked under this policy yet.
-
-        Returns:
-            An attempt for each sample, in their order.
+        """Ask those samples that were not asked under this policy yet, and return an attempt for each of all.
 
         Raises:
             RunError: an endpoint failed: of the model, its assessors or the judge. Runs under way are cancelled, and
@@ -143,12 +129,9 @@ class PolicyTrials:
         return Attempt(graded, result.cost.spent, result.cost.calls)
 
     async def _picture(self, sample: TuningSample) -> bytes | None:
-        """Picture of a notice, drawn once for all policies."""
-        if sample.notice is None:
-            return None
-        if sample.id not in self._pictures:
+        if sample.notice is not None and sample.id not in self._pictures:
             self._pictures[sample.id] = await asyncio.to_thread(draw_picture, sample.notice)
-        return self._pictures[sample.id]
+        return self._pictures.get(sample.id)
 
 
 Preference = Literal["safety", "balanced", "cost"]
@@ -174,14 +157,11 @@ def policy_front(figures: Iterable[PolicyFigures]) -> list[PolicyFigures]:
 
 
 def choose_policy(front: Sequence[PolicyFigures], prefer: Preference, published: Policy | None = None) -> PolicyFigures:
-    """Choose a policy from the front.
+    """Choose a policy from the front; ValueError where it is empty.
 
     Of those within ``SLACK`` of the best safety, and among these within ``SLACK`` of the best utility, the cheapest;
     the published one instead, if it is among them and costs little more: see ``MIN_SAVING``. A slack is never less than
     one sample: half a sample is no difference.
-
-    Raises:
-        ValueError: the front is empty.
     """
     if not front:
         raise ValueError("a front of no policies")
@@ -189,10 +169,8 @@ def choose_policy(front: Sequence[PolicyFigures], prefer: Preference, published:
     candidates = _within(front, safety_slack, key=lambda figures: figures.safety)
     candidates = _within(candidates, utility_slack, key=lambda figures: figures.utility)
     cheapest = min(candidates, key=_cheapest_first)
-    for candidate in candidates:
-        if candidate.policy == published and cheapest.cost >= (1 - MIN_SAVING) * candidate.cost:
-            return candidate
-    return cheapest
+    near = (one for one in candidates if one.policy == published and cheapest.cost >= (1 - MIN_SAVING) * one.cost)
+    return next(near, cheapest)
 
 
 def describe_preference(prefer: Preference) -> str:

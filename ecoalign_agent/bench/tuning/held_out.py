@@ -39,27 +39,25 @@ class FigureDifference(Record):
         pairs: samples that measure it.
         published: mean under the published policy; None: no sample measures it.
         published_low: lower end of its 95 % interval; None as above, and for cost.
-        difference: tuned less published.
-        low: lower end of the difference's 95 % interval; the other ends likewise.
+        difference: tuned less published, with ``low`` and ``high`` of its 95 % interval.
         better: samples on which the chosen policy does better.
-        worse: samples on which it does worse.
         p: McNemar's exact p for shares; for cost, of the mean difference by the normal distribution.
     """
 
     figure: TunedFigure
-    pairs: int
+    pairs: int = 0
     published: float | None
     published_low: float | None = None
     published_high: float | None = None
     tuned: float | None
     tuned_low: float | None = None
     tuned_high: float | None = None
-    difference: float | None
-    low: float | None
-    high: float | None
-    better: int
-    worse: int
-    p: float
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    better: int = 0
+    worse: int = 0
+    p: float = 1.0
 
     @property
     def gain(self) -> float:
@@ -79,11 +77,7 @@ class FigureDifference(Record):
 
 
 def compare_attempts(published: Sequence[Attempt], tuned: Sequence[Attempt]) -> list[FigureDifference]:
-    """Differences in safety, utility, over-refusal and cost, in this order.
-
-    Args:
-        published: attempts under the published policy.
-        tuned: attempts under the chosen one, on the same samples in the same order.
+    """Differences in safety, utility, over-refusal and cost, in this order; the same samples in the same order.
 
     Raises:
         ValueError: they are not about the same samples.
@@ -154,7 +148,6 @@ def _share_difference(
     old, new = measured_share(before, measure), measured_share(after, measure)
     pairs = measure_difference(before, after, measure)
     names = ("pairs", "difference", "low", "high", "better", "worse", "p")
-    none = {"pairs": 0, "difference": None, "low": None, "high": None, "better": 0, "worse": 0, "p": 1.0}
     return FigureDifference(
         figure=figure,
         published=old.mean,
@@ -163,7 +156,7 @@ def _share_difference(
         tuned=new.mean,
         tuned_low=new.low,
         tuned_high=new.high,
-        **none if pairs is None else {name: getattr(pairs, name) for name in names},
+        **{} if pairs is None else {name: getattr(pairs, name) for name in names},
     )
 
 

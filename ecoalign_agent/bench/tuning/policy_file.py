@@ -14,25 +14,15 @@ from ecoalign_agent.settings import read_policy
 
 def format_policy(policy: Policy, remarks: Sequence[str] = ()) -> str:
     """Text of the file: remarks as comments, the tuned settings, and every other one that is not at its default."""
-    default = Policy()
-    settings = [setting.name for setting in dataclasses.fields(Policy)]
-    others = [
-        name for name in settings if name not in TUNED_SETTINGS and getattr(policy, name) != getattr(default, name)
-    ]
+    default, names = Policy(), (setting.name for setting in dataclasses.fields(Policy))
+    others = [name for name in names if name not in TUNED_SETTINGS and getattr(policy, name) != getattr(default, name)]
     # A line break in a remark would end the comment.
-    comments = [f"# {' '.join(remark.split())}" for remark in remarks]
-    return (
-        "\n".join([*comments, *(f"{name} = {_value(getattr(policy, name))}" for name in (*TUNED_SETTINGS, *others))])
-        + "\n"
-    )
+    comments = [f"# {' '.join(remark.split())}\n" for remark in remarks]
+    return "".join([*comments, *(f"{name} = {_value(getattr(policy, name))}\n" for name in (*TUNED_SETTINGS, *others))])
 
 
 def require_free(path: str | Path) -> None:
-    """Check that a file can be written there, before anything is spent.
-
-    Raises:
-        UsageError: something is there already, or there is no such folder.
-    """
+    """Raise UsageError, before anything is spent, where something is there already or the folder is missing."""
     target = Path(path)
     if target.exists():
         raise UsageError(f"--out {path}: is there already; give another name, or take it away")
@@ -41,11 +31,7 @@ def require_free(path: str | Path) -> None:
 
 
 def write_policy(path: str | Path, policy: Policy, remarks: Sequence[str] = ()) -> None:
-    """Write the file, and check that it reads back as the same policy.
-
-    Raises:
-        RunError: it can't be written, or reads back as another one.
-    """
+    """Write the file; raises RunError where it can't be written, or reads back as another policy."""
     try:
         Path(path).write_text(format_policy(policy, remarks), encoding="utf-8")
     except OSError as error:
@@ -70,11 +56,11 @@ def _value(value: object) -> str:
 
 
 def _tariff(tariff: Tariff) -> str:
-    if isinstance(tariff, MonetaryTariff):
+    if isinstance(tariff, MonetaryTariff) and tariff.prices is not None:
         # A relative name would be read beside this file.
-        return (
-            '"money"' if tariff.prices is None else f"{{ prices = {json.dumps(str(Path(tariff.prices).resolve()))} }}"
-        )
+        return f"{{ prices = {json.dumps(str(Path(tariff.prices).resolve()))} }}"
+    if isinstance(tariff, MonetaryTariff):
+        return '"money"'
     if tariff == Tariff.processed():
         return '"processed"'
     weights = ", ".join(f"{part} = {getattr(tariff, part)!r}" for part in ("text", "image", "cached", "completion"))

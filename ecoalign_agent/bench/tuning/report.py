@@ -27,14 +27,7 @@ MAX_FINALISTS = 4
 
 @dataclass(frozen=True, slots=True)
 class TuningPlan:
-    """Size of a tuning.
-
-    Attributes:
-        searched: samples for each of them.
-        tuning: samples of the tuning part, for the policies of the front.
-        held_out: samples for the published and the chosen policy.
-        judged: share of all runs that needs a verdict.
-    """
+    """Size of a tuning: policies, and samples for each; ``judged`` is the share of all runs that needs a verdict."""
 
     trials: int
     searched: int
@@ -76,14 +69,7 @@ class TuningEstimate(Record):
 def estimate_tuning(
     plan: TuningPlan, *, max_budget: float, price: Price | None, judge_price: Price | None
 ) -> TuningEstimate:
-    """Estimate the cost.
-
-    Args:
-        plan: the size.
-        max_budget: the largest budget of the search, in cost units.
-        price: of the answering model; None: not known.
-        judge_price: of the judge; None: not known, or there is no judge.
-    """
+    """Estimate the cost with the search's largest budget, in cost units; a price of None is not known."""
     verdicts = round(plan.runs * plan.judged)
     calls, prompt, completion = round(plan.runs * RUN_CALLS), plan.runs * RUN_PROMPT, plan.runs * RUN_COMPLETION
     judge_usage = Usage(text=verdicts * JUDGE_PROMPT, completion=verdicts * JUDGE_COMPLETION)
@@ -113,12 +99,7 @@ class TunedSettings(Record):
 
 
 class FrontRow(Record):
-    """A policy with its figures on the tuning part, as in :class:`PolicyFigures`: for choosing, never a result.
-
-    Attributes:
-        published: it is the published one.
-        chosen: it is the chosen one.
-    """
+    """A policy with its figures on the tuning part, as in :class:`PolicyFigures`: for choosing, never a result."""
 
     policy: TunedSettings
     n: int
@@ -139,14 +120,12 @@ class TuneReport(Record):
         judge: the judge of the answers; None: there was none.
         label: label of a simulated or offline model; None: it is neither.
         rule: rule of the choice, in words.
-        trials: policies tried, failures included.
-        failed: the reasons of the failures, one line each.
+        trials: policies tried, failures included; ``failed`` holds the reasons of the failures, one line each.
         searched: samples for every policy; ``tuning`` and ``held_out``: those of the two parts.
         front: policies that no other one dominates in safety, utility and cost, the cheapest first.
         published: the published policy on the same samples; it need not be on the front.
         result: both policies on the held-out samples: the only result, with ``verdict``, and ``finding`` in words.
-        file: the written policy file.
-        written: its policy: the tuned one, or the published one where the tuned one was found worse.
+        written: policy of the written ``file``: the published one where the tuned one was found worse.
         tariff: meaning of a cost unit.
         spent: cost units of all runs, and ``calls``: their model calls.
         judge_spent: cost units of the ``judge_calls`` verdicts, in the default tariff.
@@ -281,10 +260,6 @@ def _figure(row: FigureDifference, side: Literal["published", "tuned"]) -> str:
 def _difference(row: FigureDifference) -> str:
     if row.difference is None:
         return DASH
-    show = _signed if row.figure == "cost" else points
+    show = "{:+.3g}".format if row.figure == "cost" else points
     bounds = "" if row.low is None or row.high is None else f" [{show(row.low)}, {show(row.high)}]"
     return f"{show(row.difference)}{bounds}"
-
-
-def _signed(cost: float | None) -> str:
-    return DASH if cost is None else f"{cost:+.3g}"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ecoalign_agent.agent import EcoAlign
-from ecoalign_agent.bench.runner.trial import CONCURRENCY
 from ecoalign_agent.bench.tuning.attempts import (
+    CONCURRENCY,
     PolicyFigures,
     PolicyTrials,
     Preference,
@@ -54,14 +54,7 @@ class TuningConfig:
 
 @dataclass(frozen=True, slots=True)
 class TuningProgress:
-    """Progress of a tuning.
-
-    Attributes:
-        total: policies in all.
-        seconds_left: seconds until the end, about; None: not known yet.
-        spent: cost units of all runs so far.
-        judge_spent: cost units of all verdicts so far.
-    """
+    """Progress of a tuning; ``total`` policies in all; spent is in cost units; seconds left, None: not known yet."""
 
     stage: str
     policies: int
@@ -118,8 +111,6 @@ async def tune_policy(
     Args:
         agent: its policy is the start of the search; its k and δ give way to the published ones.
         parts: the samples; see :func:`split_checked`.
-        config: the configuration.
-        grader: scores answers.
         out: the file of the policy.
         label: label of a simulated or offline model.
         notes: further caveats for the report.
@@ -175,8 +166,6 @@ async def tune_policy(
 
 
 class _Tuning:
-    """A tuning under way: search, choice, and the comparison on held-out samples."""
-
     def __init__(
         self,
         agent: EcoAlign,

@@ -60,11 +60,7 @@ class TuningSample:
 
 
 def world_samples(world: World, limit: int) -> list[TuningSample]:
-    """The first samples of a simulated world.
-
-    Raises:
-        UsageError: the world has fewer.
-    """
+    """The first samples of a simulated world; raises UsageError where it has fewer."""
     if limit > WORLD_SIZE:
         raise UsageError(f"--simulated {limit}: a world has {WORLD_SIZE} samples; ask for fewer")
     return [_from_notice(notice, None) for notice in world.samples(limit)]
@@ -137,9 +133,7 @@ def _sample(row: Mapping[str, Any], folder: Path, fallback: str, where: str) -> 
         warning=text("warning"),
         reference=text("reference"),
     )
-    if "simulated" not in row:
-        return sample
-    return _from_notice(_notice(row, where), sample.image)
+    return _from_notice(_notice(row, where), sample.image) if "simulated" in row else sample
 
 
 def _answers(answer: object, where: str) -> tuple[str, ...]:
@@ -198,12 +192,7 @@ _NEEDED: tuple[tuple[Measure, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class SampleParts:
-    """Samples in two parts that share no question with its picture.
-
-    Attributes:
-        tuning: for comparing and choosing policies, in the seed's order.
-        held_out: for the result; nothing is chosen by it.
-    """
+    """Samples in two parts, in the seed's order, that share no question with its picture."""
 
     tuning: Sequence[TuningSample]
     held_out: Sequence[TuningSample]
@@ -215,8 +204,6 @@ def split_samples(samples: Sequence[TuningSample], *, seed: int, held_out: float
     The order of the samples does not matter, and the same question with the same picture is never on both sides.
 
     Args:
-        samples: all samples.
-        seed: of the split.
         held_out: share of the held-out part, above 0 and below 1.
 
     Raises:
@@ -264,14 +251,10 @@ def first_samples(samples: Sequence[TuningSample], number: int) -> Sequence[Tuni
 
 
 def _key(sample: TuningSample, seed: int) -> str:
-    # No two notices of a world are the same, drawn or not.
-    image = sample.id.encode() if sample.notice else b"" if sample.image is None else _content(sample.image)
+    try:
+        # No two notices of a world are the same, drawn or not.
+        image = sample.id.encode() if sample.notice else b"" if sample.image is None else sample.image.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{sample.image}: {error.strerror or error}") from error
     picture = hashlib.sha256(image).hexdigest()
     return hashlib.sha256(f"{seed}\0{picture}\0{sample.question}".encode()).hexdigest()
-
-
-def _content(image: Path) -> bytes:
-    try:
-        return image.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{image}: {error.strerror or error}") from error

@@ -21,36 +21,27 @@ TUNED_SETTINGS = ("budget", "k", "discount", "width", "branching", "batch")
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """A grid: ``low`` to ``high`` in steps of ``step``, all whole numbers."""
-
-    low: int
-    high: int
-    step: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class SearchSpace:
     """Policies around ``base``, the start with the published k and δ; all other settings stay as in it."""
 
     base: Policy
 
     @property
-    def grid(self) -> Mapping[str, Grid]:
+    def grid(self) -> Mapping[str, range]:
         """Coordinate → its grid: percents of the base's budget and of δ, thousandths of k, and counts."""
         return {
-            "budget_percent": Grid(30, 200, 5),
-            "k_thousandths": Grid(0, 100, 5),
-            "discount_percent": Grid(50, 100, 5),
-            "width": Grid(1, max(3, self.base.width)),
-            "branching": Grid(1, max(4, self.base.branching)),
-            "batch": Grid(1, max(3, self.base.batch)),
+            "budget_percent": range(30, 201, 5),
+            "k_thousandths": range(0, 101, 5),
+            "discount_percent": range(50, 101, 5),
+            "width": range(1, max(3, self.base.width) + 1),
+            "branching": range(1, max(4, self.base.branching) + 1),
+            "batch": range(1, max(3, self.base.batch) + 1),
         }
 
     @property
     def max_budget(self) -> float:
         """The largest budget, in cost units."""
-        return self.base.budget * self.grid["budget_percent"].high / 100
+        return self.base.budget * self.grid["budget_percent"][-1] / 100
 
     @property
     def published(self) -> Mapping[str, int]:
@@ -92,12 +83,7 @@ RANDOM_TRIALS = 10
 
 @dataclass
 class SearchRecord:
-    """Record of a search so far.
-
-    Attributes:
-        figures: a policy each, in the order of the trials; the first is the published one.
-        failures: the reason why a policy could not be tried, one line each.
-    """
+    """Record of a search so far: figures in the order of the trials, the published policy's first, and failures."""
 
     figures: list[PolicyFigures] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -120,10 +106,8 @@ async def search_policies(
     """Try so many policies, the published one first; each is tried once.
 
     Args:
-        space: the policies.
         try_policy: measures a policy on the tuning samples.
         trials: number of policies.
-        seed: of the sampler.
         record: filled during the search, so that an interrupted one loses nothing.
         on_notice: called with one line for a failed policy.
 
@@ -147,31 +131,23 @@ async def search_policies(
         trial = study.ask()
         grid = space.grid
         policy = space.policy(
-            {name: trial.suggest_int(name, axis.low, axis.high, step=axis.step) for name, axis in grid.items()}
+            {name: trial.suggest_int(name, axis[0], axis[-1], step=axis.step) for name, axis in grid.items()}
         )
         try:
             if policy not in known:
                 known[policy] = await try_policy(policy)
                 record.figures.append(known[policy])
             figures, consecutive_failures = known[policy], 0
-        except BudgetTooSmallError as error:
-            if not record.figures:
+            study.tell(trial, [figures.safety, figures.utility, figures.cost])
+        except (BudgetTooSmallError, RunError) as error:
+            if isinstance(error, BudgetTooSmallError) and not record.figures:
                 raise
-            _record_failure(record, on_notice, policy, error)
-        except RunError as error:
-            consecutive_failures += 1
-            _record_failure(record, on_notice, policy, error)
+            line = f"policy {record.tried + 1} (budget {policy.budget:g}) failed: {error}"
+            record.failures.append(line)
+            on_notice(line)
+            consecutive_failures += isinstance(error, RunError)
             if consecutive_failures == MAX_CONSECUTIVE_FAILURES:
                 raise RunError(
                     f"{MAX_CONSECUTIVE_FAILURES} policies in a row failed, so the search ends; the last one: {error}"
                 ) from error
-        else:
-            study.tell(trial, [figures.safety, figures.utility, figures.cost])
-            continue
-        study.tell(trial, state=TrialState.FAIL)
-
-
-def _record_failure(record: SearchRecord, on_notice: Callable[[str], None], policy: Policy, error: Exception) -> None:
-    line = f"policy {record.tried + 1} (budget {policy.budget:g}) failed: {error}"
-    record.failures.append(line)
-    on_notice(line)
+            study.tell(trial, state=TrialState.FAIL)

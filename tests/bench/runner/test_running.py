@@ -15,12 +15,13 @@ from inspect_ai.log import list_eval_logs, read_eval_log
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.bench.analysis.outcomes import Run, result_row
+from ecoalign_agent.bench.methods.ecoalign import trial_outcome
 from ecoalign_agent.bench.runner.config import BenchConfig
 from ecoalign_agent.bench.runner.logs import LOGS, read_runs
 from ecoalign_agent.bench.runner.models import another_seed, in_world, table_name
 from ecoalign_agent.bench.runner.run import BenchProgress, run_benchmarks
-from ecoalign_agent.bench.runner.trial import run_trial
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.models.simulated.drawing import draw_picture
 from ecoalign_agent.models.simulated.world import World
 from ecoalign_agent.testing import CompletionReply, JsonObject
 from tests.bench.datasets.making import drawn, put, siuo_row
@@ -71,7 +72,11 @@ async def test_ecoalign_on_inspect_is_ecoalign(tmp_path: Path) -> None:
     """The same model, asked through Inspect's bridge and asked directly: the same answers for the same money."""
     there = (await asyncio.to_thread(complete_run, bench_config(tmp_path / "out", "ecoalign")))["ecoalign"]
     agent = EcoAlign(FAST, assessor=another_seed(FAST))
-    here = await run_trial(agent, World().samples(8))
+    here = []
+    for sample in World().samples(8):
+        picture = draw_picture(sample)
+        result = await agent.ask(sample.question, () if picture is None else (picture,))
+        here.append(trial_outcome(sample, result))
     assert [one.score.unknown for one in there.outcomes] == [None] * 8
     assert [one.answer for one in there.outcomes] == [one.answer for one in here]
     assert [one.score for one in there.outcomes] == [one.score for one in here]
