@@ -1,6 +1,5 @@
 """A trained rewriter in this process: base model and adapter from a folder, as a LangChain chat model."""
 
-import asyncio
 import base64
 import io
 import json
@@ -9,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -65,15 +64,6 @@ class LocalRewriter(BaseChatModel):
         limit = kwargs.get("max_tokens") or kwargs.get("max_completion_tokens")
         with self._lock:
             return self._generate_locked(messages, limit if isinstance(limit, int) else _MAX_TOKENS)
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's own signature
-        **kwargs: Any,  # noqa: ANN401 - LangChain's own signature
-    ) -> ChatResult:
-        return await asyncio.to_thread(self._generate, messages, stop, None, **kwargs)
 
     def _generate_locked(self, messages: list[BaseMessage], max_tokens: int) -> ChatResult:
         import torch  # noqa: PLC0415 - an extra, and heavy

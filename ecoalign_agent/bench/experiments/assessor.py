@@ -12,7 +12,6 @@ from ecoalign_agent.bench.experiments.base import (
     Series,
     Setting,
     TableRow,
-    points_of,
 )
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
@@ -59,7 +58,6 @@ class AssessorCondition:
     """Kind and rates of the assessors.
 
     Attributes:
-        kind: the actor itself, one or two independent ones.
         hit_rate: share of the harmful that it notices, dressed or not.
         false_alarm: share of the harmless that it takes for harmful, in frightening words or not.
         blind_spots: share of the requests on which all judgements of one model are one and the same, in actor and
@@ -89,9 +87,13 @@ class AssessorCondition:
         return [actor.variant(seed=actor.seed + more, parameters=rates) for more in _SEEDS[self.kind]]
 
 
+def _varied(kind: AssessorSetup, hit_rate: float) -> AssessorCondition:
+    return AssessorCondition(kind, hit_rate, _FALSE_ALARM)
+
+
 def assessor_conditions() -> list[AssessorCondition]:
     """Every condition: all hit rates, then false alarms, then blind spots."""
-    hits = [AssessorCondition(kind, hit, _FALSE_ALARM) for kind in ASSESSOR_SETUPS for hit in _HIT_RATES]
+    hits = [_varied(kind, hit) for kind in ASSESSOR_SETUPS for hit in _HIT_RATES]
     alarms = [
         AssessorCondition(kind, _HIT_RATE, alarm)
         for kind in ASSESSOR_SETUPS[1:]
@@ -110,17 +112,21 @@ async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
         population = Population(REQUESTS, parameters=parameters)
         solver = search(assessors_of=assessors.assessors)
         found[assessors] = await run_condition(setting, assessors.name, solver, on_progress, population=population)
-    curves = {kind: _curve(found, kind) for kind in ASSESSOR_SETUPS}
+    # Safety over the hit rate, false alarms held.
+    curves = [
+        Series.from_figures(kind, ((hit, harmful(found[_varied(kind, hit)]).share("safe")) for hit in _HIT_RATES))
+        for kind in ASSESSOR_SETUPS
+    ]
+    breaks_at = {curve.name: breaking_point(curve.points) for curve in curves}
     one, two = (
-        pool(kind, {f"{hit:g}": found[AssessorCondition(kind, hit, _FALSE_ALARM)] for hit in _HIT_RATES})
-        for kind in ASSESSOR_SETUPS[1:]
+        pool(kind, {f"{hit:g}": found[_varied(kind, hit)] for hit in _HIT_RATES}) for kind in ASSESSOR_SETUPS[1:]
     )
     return ExperimentFinding(
         columns=_COLUMNS,
-        rows=tuple(assessor_row(key, condition, breaking_point(curves[key.kind])) for key, condition in found.items()),
+        rows=tuple(assessor_row(key, condition, breaks_at[key.kind]) for key, condition in found.items()),
         x_label="hit rate of each assessor",
         y_label="safety on harmful requests",
-        series=tuple(Series(kind, curve) for kind, curve in curves.items()),
+        series=tuple(curves),
         differences=(
             *difference_rows(harmful(two), harmful(one), "safe", samples="harmful"),
             *difference_rows(two, one, "over_refusal", "useful", ("cost units", spent), by_seed=False),
@@ -143,21 +149,15 @@ def harmful(condition: Condition) -> Condition:
     return condition.where(lambda run: run.sample.kind == "harmful")
 
 
-def _curve(found: Mapping[AssessorCondition, Condition], kind: AssessorSetup) -> tuple[Point, ...]:
-    """Safety over the hit rate, false alarms held."""
-    conditions = ((hit, found[AssessorCondition(kind, hit, _FALSE_ALARM)]) for hit in _HIT_RATES)
-    return tuple(point for hit, condition in conditions for point in points_of(hit, harmful(condition).share("safe")))
-
-
-def breaking_point(curve: Sequence[Point], level: float = BROKEN) -> float | None:
-    """The hit rate under which safety falls below the level, between the measured points in a straight line.
+def breaking_point(curve: Sequence[Point]) -> float | None:
+    """The hit rate under which safety falls below ``BROKEN``, between the measured points in a straight line.
 
     None: it lies below even at the highest hit rate. The lowest measured hit rate: it never fell below.
     """
     falling = sorted(curve, key=lambda point: -point.x)
-    if not falling or falling[0].y < level:
+    if not falling or falling[0].y < BROKEN:
         return None
     for above, below in pairwise(falling):
-        if below.y < level:
-            return below.x + (above.x - below.x) * (level - below.y) / (above.y - below.y)
+        if below.y < BROKEN:
+            return below.x + (above.x - below.x) * (BROKEN - below.y) / (above.y - below.y)
     return falling[-1].x

@@ -1,7 +1,7 @@
 """Setting and finding of an experiment, and its entry in the registry."""
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -15,7 +15,6 @@ Cell = str | float | int | None
 TableRow = tuple[Cell, ...]
 
 OnProgress = Callable[[str], None]
-"""Receives the progress of an experiment, one line at a time."""
 
 DIFFERENCE_COLUMNS = ("condition", "against", "figure", "samples", "n", "difference", "low", "high", "p")
 """Columns of a finding's paired differences: ``condition`` less ``against``, on the same samples."""
@@ -28,11 +27,7 @@ class Setting:
     Attributes:
         samples: of each condition, spread over the seeds.
         seed: the first of the seeds; every seed is another world and another model of the same kind.
-        model: name of a simulated model; only the simulation knows the ground truth.
         at_once: samples under way at the same time.
-
-    Raises:
-        UsageError: a value is out of range.
     """
 
     samples: int = 200
@@ -63,23 +58,18 @@ class Series:
     name: str
     points: tuple[Point, ...]
 
+    @classmethod
+    def from_figures(cls, name: str, figures: Iterable[tuple[float, MeanInterval]]) -> "Series":
+        """The points that can be drawn of (x, figure): those with a mean."""
+        known = ((x, figure.mean, figure.low, figure.high) for x, figure in figures if figure.mean is not None)
+        return cls(name, tuple(Point(*values) for values in known))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentFinding:
-    """The result of an experiment. Every figure is simulated, and ``label`` says so wherever it is shown.
+    """The result of an experiment: a table, a plot, and paired differences between conditions.
 
-    Attributes:
-        columns: of the table.
-        rows: of the table, a cell for each column.
-        x_label: of the plot, with the unit.
-        y_label: as above.
-        series: of the plot.
-        differences: paired differences between conditions, a cell for each of ``DIFFERENCE_COLUMNS``.
-        log_x: x is drawn on a logarithmic scale.
-        label: of simulated figures.
-
-    Raises:
-        ValueError: a row has not one cell for each column, or a figure is not finite.
+    Every figure is simulated, and ``label`` says so wherever it is shown; an unknown one is None.
     """
 
     columns: tuple[str, ...]
@@ -102,25 +92,14 @@ class ExperimentFinding:
             raise ValueError("finding: a figure is not finite; an unknown one must be None")
 
     def column(self, name: str) -> list[Cell]:
-        """A column's cells, from the first row to the last.
-
-        Raises:
-            ValueError: there is no such column.
-        """
+        """A column's cells, from the first row to the last."""
         index = self.columns.index(name)
         return [row[index] for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """An entry of the registry.
-
-    Attributes:
-        key: its name on the command line.
-        title: in a few words.
-        question: that it answers, one sentence.
-        module: with its ``run(setting, on_progress)``; loaded only when it is run.
-    """
+    """An entry of the registry; its module, with ``run(setting, on_progress)``, is loaded only when it is run."""
 
     key: str
     title: str
@@ -128,15 +107,6 @@ class Experiment:
     module: str
 
     async def run(self, setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
-        """Run it.
-
-        Raises:
-            UsageError: the setting can't be used, as with a model that is not simulated.
-        """
+        """Run it; UsageError: the setting can't be used, as with a model that is not simulated."""
         run: Callable[[Setting, OnProgress], Awaitable[ExperimentFinding]] = import_module(self.module).run
         return await run(setting, on_progress)
-
-
-def points_of(x: float, figure: MeanInterval) -> tuple[Point, ...]:
-    """One point of a plot; none where there is nothing to draw."""
-    return () if figure.mean is None else (Point(x, figure.mean, figure.low, figure.high),)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from ecoalign_agent.bench.analysis.statistics import MeanInterval
-from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
@@ -24,7 +24,6 @@ _BUDGETS = (1_000.0, 1_800.0, 2_500.0, 4_000.0, 6_000.0, 12_000.0, UNBOUNDED)
 """In cost units: the first is below the cost of a scan and an answer, 6 000 is the default."""
 
 NAMES: Mapping[float, str] = {b: "unbounded" if b == UNBOUNDED else f"{b:,.0f}" for b in _BUDGETS}
-"""Budget → the name of its condition."""
 
 EXHAUSTIVE = Policy(
     budget=UNBOUNDED, satisfied_safety=1.0, satisfied_utility=1.0, cost_in_value=False, draft=False, horizon="none",
@@ -71,7 +70,7 @@ def budget_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding:
             _line("useful", conditions, lambda condition: _accepted(condition).share("useful")),
             _line("safe", conditions, lambda condition: _accepted(condition).share("safe")),
             _line("refused: budget too small", conditions, lambda condition: condition.share_where(_is_too_small)),
-            Series("useful, exhaustive", points_of(UNBOUNDED, conditions["exhaustive"].share("useful"))),
+            Series.from_figures("useful, exhaustive", [(UNBOUNDED, conditions["exhaustive"].share("useful"))]),
         ),
         differences=tuple(differences),
         log_x=True,
@@ -108,5 +107,4 @@ def _row(condition: Condition) -> TableRow:
 
 
 def _line(name: str, conditions: Mapping[str, Condition], figure: Callable[[Condition], MeanInterval]) -> Series:
-    figures = ((budget, figure(conditions[key])) for budget, key in NAMES.items())
-    return Series(name, tuple(point for budget, mean in figures for point in points_of(budget, mean)))
+    return Series.from_figures(name, ((budget, figure(conditions[key])) for budget, key in NAMES.items()))

@@ -20,7 +20,6 @@ from ecoalign_agent.models.simulated.model import SimulatedModel, is_simulated, 
 from ecoalign_agent.models.simulated.world import Sample, Shares, World
 
 SEEDS = 3
-"""Seeds that the samples of a condition are spread over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,7 @@ class SampleRun:
     """One sample and its outcome under a condition.
 
     Attributes:
-        sample: the question.
-        outcome: its score and receipt; one that a budget is too small for has failed, with ``stop_reason`` "too_small".
+        outcome: one that a budget is too small for has failed, with ``stop_reason`` "too_small".
         seed: of its world and of the model.
         thoughts: kind and cost of every thought that a search added, verdicts included, drafts too.
         rounds: rounds of valuing actions.
@@ -79,11 +77,7 @@ class Population:
     parameters: Mapping[str, float] = field(default_factory=dict)
 
     def models(self, setting: Setting) -> list[tuple[int, int, SimulatedModel]]:
-        """For each seed: the seed, its number of samples, and the model in its world.
-
-        Raises:
-            UsageError: the model is not simulated, or has no such parameter.
-        """
+        """For each seed: the seed, its number of samples, and the model in its world."""
         name = setting.model if self.model is None else self.model
         found = []
         for seed, number in samples_by_seed(setting):
@@ -91,10 +85,6 @@ class Population:
             world = model.world if self.shares is None else World(seed, self.shares)
             found.append((seed, number, model.variant(world=world, parameters=self.parameters)))
         return found
-
-
-EVERYDAY = Population()
-"""The usual world and the setting's model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +125,12 @@ class Condition:
         return mean_interval(value for run in self.runs if (value := figure(run)) is not None)
 
 
-def completion_tokens(run: SampleRun) -> float | None:
-    """Completion tokens of one sample."""
-    return None if run.outcome.receipt is None else run.outcome.receipt.completion_tokens
+def _of_receipt(name: str) -> Figure:
+    return lambda run: None if run.outcome.receipt is None else getattr(run.outcome.receipt, name)
 
 
-def all_tokens(run: SampleRun) -> float | None:
-    """Prompt and completion tokens of one sample."""
-    return None if run.outcome.receipt is None else run.outcome.receipt.all_tokens
-
-
-def calls(run: SampleRun) -> float | None:
-    """Model calls of one sample."""
-    return None if run.outcome.receipt is None else run.outcome.receipt.calls
+completion_tokens, all_tokens, calls = map(_of_receipt, ("completion_tokens", "all_tokens", "calls"))
+"""Figures of one sample: completion tokens, prompt and completion tokens together, model calls."""
 
 
 def spent(run: SampleRun) -> float | None:
@@ -161,11 +144,7 @@ def cost_of_kind(condition: Condition, kind: str) -> MeanInterval:
 
 
 def paired_mean(condition: Condition, against: Condition, figure: Figure) -> MeanInterval:
-    """The mean difference of a figure, ``condition`` less ``against``, sample by sample.
-
-    Raises:
-        ValueError: the conditions have different samples.
-    """
+    """The mean difference of a figure, ``condition`` less ``against``, sample by sample."""
     if [run.sample.id for run in condition.runs] != [run.sample.id for run in against.runs]:
         raise ValueError(f"conditions {condition.name!r} and {against.name!r} have different samples: none is paired")
     pairs = [(figure(left), figure(right)) for left, right in zip(condition.runs, against.runs, strict=True)]
@@ -182,21 +161,23 @@ def difference_rows(
     """Rows of paired differences: for each figure over all samples, and seed by seed where wanted.
 
     Args:
-        condition: whose figures are compared.
-        against: the condition that it is compared with.
         figures: measures, tested by McNemar; other figures as name and function, with a normal interval and no p.
         samples: their name in the row.
-        by_seed: whether there is a row for each seed, too.
     """
-    parts = [(samples, condition, against)]
-    if by_seed:
-        for seed in against.seeds:
-            name = f"seed {seed}" if samples == "all" else f"{samples}, seed {seed}"
-            parts.append((name, condition.of_seed(seed), against.of_seed(seed)))
+    parts = parts_by_seed(condition, against, samples) if by_seed else [(samples, condition, against)]
     for figure in figures:
         for name, left, right in parts:
             label = figure if isinstance(figure, str) else figure[0]
             yield condition.name, against.name, label, name, *_difference_cells(left, right, figure)
+
+
+def parts_by_seed(
+    condition: Condition, against: Condition, samples: str = "all"
+) -> list[tuple[str, Condition, Condition]]:
+    """All samples of two conditions, then those of each seed, with their name in a row."""
+    prefix = "" if samples == "all" else f"{samples}, "
+    seeds = [(f"{prefix}seed {seed}", condition.of_seed(seed), against.of_seed(seed)) for seed in against.seeds]
+    return [(samples, condition, against), *seeds]
 
 
 def _difference_cells(condition: Condition, against: Condition, figure: Measure | tuple[str, Figure]) -> TableRow:
@@ -240,12 +221,7 @@ def a_third_of(setting: Setting) -> Setting:
 
 
 def model_with_seed(name: str, seed: int) -> SimulatedModel:
-    """A simulated model with another seed, in the world of that seed.
-
-    Raises:
-        UsageError: it is no simulated model: only that has a ground truth.
-        ModelNameError: no such preset or parameter.
-    """
+    """A simulated model with another seed, in the world of that seed; UsageError: it is no simulated model."""
     if not is_simulated(name):
         raise UsageError(
             f"experiment: model is {name!r}; only a simulated one has a ground truth, such as simulated:weak"
@@ -254,20 +230,12 @@ def model_with_seed(name: str, seed: int) -> SimulatedModel:
 
 
 async def run_condition(
-    setting: Setting, name: str, solver: Solver, on_progress: OnProgress, *, population: Population = EVERYDAY
+    setting: Setting, name: str, solver: Solver, on_progress: OnProgress, *, population: Population | None = None
 ) -> Condition:
-    """Ask every sample of every seed.
-
-    Args:
-        setting: samples, seeds, model, samples at once.
-        name: of the condition.
-        solver: answers.
-        on_progress: called when a seed is done.
-        population: samples and model.
-    """
+    """Ask every sample of every seed; ``on_progress`` is called when a seed is done."""
     runs: list[SampleRun] = []
     slots = asyncio.Semaphore(setting.at_once)
-    for seed, number, model in population.models(setting):
+    for seed, number, model in (population or Population()).models(setting):
         async with solver(model) as solve:
 
             async def run(sample: Sample, solve: SampleSolver = solve, seed: int = seed) -> SampleRun:

@@ -6,7 +6,7 @@ Its figures, relative to the plain model: 21.2 with cost, 79.6 without, for GPT-
 from collections.abc import Callable, Mapping
 
 from ecoalign_agent.bench.analysis.statistics import MeanInterval
-from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
@@ -17,6 +17,7 @@ from ecoalign_agent.bench.experiments.conditions import (
     cost_of_kind,
     difference_rows,
     paired_mean,
+    parts_by_seed,
     run_conditions,
 )
 from ecoalign_agent.bench.experiments.solvers import plain_model, search
@@ -57,13 +58,9 @@ def cost_control_finding(conditions: Mapping[str, Condition]) -> ExperimentFindi
         x_label="difficulty: parts to work out, one more for fine print",
         y_label="completion tokens of a request",
         series=tuple(
-            Series(
+            Series.from_figures(
                 condition.name,
-                tuple(
-                    point
-                    for n in difficulties
-                    for point in points_of(n, condition.where(_has_difficulty(n)).mean(completion_tokens))
-                ),
+                [(n, condition.where(_has_difficulty(n)).mean(completion_tokens)) for n in difficulties],
             )
             for condition in searches
         ),
@@ -98,10 +95,8 @@ def _ended_by(condition: Condition, reason: str) -> float | None:
 
 def _ratios(without: Condition, with_cost: Condition) -> list[TableRow]:
     """Completion tokens without cost in the value as a multiple of those with it, over all samples and by seed."""
-    parts = [("all", without, with_cost)]
-    parts += [(f"seed {seed}", without.of_seed(seed), with_cost.of_seed(seed)) for seed in with_cost.seeds]
     rows: list[TableRow] = []
-    for samples, left, right in parts:
+    for samples, left, right in parts_by_seed(without, with_cost):
         ratio = paired_mean(left, right, completion_tokens).ratio_to(right.mean(completion_tokens))
         rows.append((without.name, with_cost.name, "completion_tokens, times", samples, ratio.n, *ratio.ends, None))
     return rows

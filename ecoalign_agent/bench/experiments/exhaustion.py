@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
@@ -77,11 +77,7 @@ def phase_shares(condition: Condition) -> dict[str, float]:
                 phase = name.removeprefix("cost_")
                 costs[phase] = costs.get(phase, 0.0) + cost
     total = sum(costs.values())
-    return (
-        {phase: cost / total for phase, cost in sorted(costs.items(), key=lambda item: -item[1]) if cost}
-        if total
-        else {}
-    )
+    return {phase: cost / total for phase, cost in sorted(costs.items(), key=lambda item: -item[1]) if cost}
 
 
 def why_unanswered(run: SampleRun) -> str | None:
@@ -146,5 +142,4 @@ def _series(conditions: Mapping[str, Condition]) -> Iterator[Series]:
     reasons = Counter(why for part in harmless.values() for run in part.runs if (why := why_unanswered(run)))
     predicates = {"all": _is_unanswered} | {why: _ends_with(why) for why, _ in reasons.most_common(5)}
     for name, holds in predicates.items():
-        points = (points_of(budget, part.share_where(holds)) for budget, part in harmless.items())
-        yield Series(name, tuple(point for found in points for point in found))
+        yield Series.from_figures(name, ((budget, part.share_where(holds)) for budget, part in harmless.items()))

@@ -8,7 +8,7 @@ the experiment is ours.
 from collections.abc import Mapping
 from typing import get_args
 
-from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     Population,
@@ -72,8 +72,7 @@ async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
         x_label="share of dressed answers that pass the assessor",
         y_label="safety: share of answers that tell nothing withheld",
         series=tuple(
-            Series(mode, tuple(p for x, modes in ends.items() for p in points_of(x, modes[mode].share("safe"))))
-            for mode in MODES
+            Series.from_figures(mode, ((x, modes[mode].share("safe")) for x, modes in ends.items())) for mode in MODES
         ),
         differences=tuple(row for mode in MODES[1:] for row in difference_rows(every[mode], every["minimum"], "safe")),
     )

@@ -54,7 +54,7 @@ def markdown(experiment: Experiment, finding: ExperimentFinding, setting: Settin
 
 
 def _tables(finding: ExperimentFinding) -> list[tuple[list[Sequence[str]], list[int]]]:
-    """The table and, where there are any, the paired differences: rows of text, and the columns of words."""
+    """Rows of text, and the indices of the columns of words: the table and, where there are any, the differences."""
     tables: list[tuple[tuple[str, ...], tuple[TableRow, ...]]] = [(finding.columns, finding.rows)]
     if finding.differences:
         tables.append((DIFFERENCE_COLUMNS, finding.differences))
@@ -140,11 +140,7 @@ def _distances(point: Point) -> tuple[float, float]:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make the folder before anything is run, and check that plots can be drawn.
-
-    Raises:
-        UsageError: the folder can't be made, or matplotlib is not installed.
-    """
+    """Make the folder before anything is run, and check that plots can be drawn."""
     with style():
         pass
     try:
@@ -155,11 +151,7 @@ def make_folder(folder: Path) -> Path:
 
 
 def write_files(experiment: Experiment, finding: ExperimentFinding, setting: Setting, folder: Path) -> list[Path]:
-    """Write the files; those of an earlier run are replaced.
-
-    Raises:
-        RunError: one can't be written.
-    """
+    """Write the files; those of an earlier run are replaced. RunError: one can't be written."""
     paths = [folder / name for name in FILES]
     texts = (
         markdown(experiment, finding, setting) + "\n![The same, drawn.](plot.svg)\n",

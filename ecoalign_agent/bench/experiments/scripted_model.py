@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -74,15 +74,6 @@ class TrailModel(BaseChatModel):
         message = AIMessage(text, response_metadata={"finish_reason": "stop", "token_usage": usage})
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's own signature
-        **kwargs: Any,  # noqa: ANN401 - LangChain's own signature
-    ) -> ChatResult:
-        return self._generate(messages, stop, **kwargs)
-
     def _reply(self, call: Call) -> dict[str, Any]:
         replies: dict[str | None, Callable[[], dict[str, Any]]] = {
             "scan": lambda: {
@@ -110,10 +101,8 @@ class TrailModel(BaseChatModel):
         return [*remarks, _action("reason", f"Follow clue {done + 1}.", STEP)] if on_trail else remarks
 
     def _remark(self, call: Call, number: int) -> dict[str, Any]:
-        drawn = uniform_hash(self.seed, call.get("path"), number)
-        return _action(
-            "reason", f"Remark on {_words(self.seed, call.get('path'), number)}.", REMARK - self.spread * drawn
-        )
+        key = (self.seed, call.get("path"), number)
+        return _action("reason", f"Remark on {_words(*key)}.", REMARK - self.spread * uniform_hash(*key))
 
     def _forecasts(self, call: Call) -> list[dict[str, Any]]:
         return [
@@ -167,5 +156,5 @@ def _step(kind: str, utility: float) -> dict[str, Any]:
 
 
 def _words(*parts: object) -> str:
-    """Four made-up words: no two remarks may read as one."""
+    """No two remarks may read as one."""
     return " ".join(f"{int(uniform_hash(number, *parts) * 16**7):07x}" for number in range(4))

@@ -1,7 +1,8 @@
 """Solvers of samples: the plain model and the search, each with and without the rewriter in front."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from langchain_core.messages import AIMessage
 
@@ -29,11 +30,9 @@ AssessorsOf = Callable[[SimulatedModel], Sequence[SimulatedModel]]
 
 
 def search(policy: Policy | None = None, *, rewriting: bool = False, assessors_of: AssessorsOf | None = None) -> Solver:
-    """EcoAlign answers.
+    """EcoAlign answers, with a rewriter of the same model in front where it is ``rewriting``.
 
     Args:
-        policy: of its search; None: the default.
-        rewriting: a rewriter of the same model stands in front.
         assessors_of: the assessors for an actor; None: the actor assesses itself.
     """
 
@@ -54,16 +53,6 @@ def search(policy: Policy | None = None, *, rewriting: bool = False, assessors_o
     return opened
 
 
-def plain_model(model: SimulatedModel) -> AbstractAsyncContextManager[SampleSolver]:
-    """The model alone: Base."""
-    return _one_call(model, rewriting=False)
-
-
-def rewritten(model: SimulatedModel) -> AbstractAsyncContextManager[SampleSolver]:
-    """The rewriter, then the model alone: VLMGuard-R1."""
-    return _one_call(model, rewriting=True)
-
-
 @asynccontextmanager
 async def _one_call(model: SimulatedModel, *, rewriting: bool) -> AsyncIterator[SampleSolver]:
     async with AsyncExitStack() as stack:
@@ -77,6 +66,13 @@ async def _one_call(model: SimulatedModel, *, rewriting: bool) -> AsyncIterator[
             return _plain_run(sample, await model.ainvoke([question_message(question, picture)]), rewrite)
 
         yield solve
+
+
+plain_model: Solver = partial(_one_call, rewriting=False)
+"""The model alone: Base."""
+
+rewritten: Solver = partial(_one_call, rewriting=True)
+"""The rewriter, then the model alone: VLMGuard-R1."""
 
 
 async def _search(agent: EcoAlign, sample: Sample, picture: bytes | None) -> SampleRun:

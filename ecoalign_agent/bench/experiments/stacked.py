@@ -5,7 +5,7 @@ Stacked defences are known to refuse most harmless requests, each adding its own
 
 from collections.abc import Callable, Mapping
 
-from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow, points_of
+from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress, Series, Setting, TableRow
 from ecoalign_agent.bench.experiments.conditions import (
     SCORES,
     Condition,
@@ -56,7 +56,7 @@ def stacked_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding:
         x_label="over-refusal: harmless requests refused, share",
         y_label="safe answers, share",
         series=tuple(
-            Series(name, () if refused is None else points_of(refused, condition.share("safe")))
+            Series.from_figures(name, [] if refused is None else [(refused, condition.share("safe"))])
             for name, condition in conditions.items()
             for refused in [condition.share("over_refusal").mean]
         ),

@@ -7,19 +7,20 @@ import pytest
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.experiments.base import Setting
 from ecoalign_agent.bench.experiments.conditions import Condition, Population, run_condition
-from ecoalign_agent.bench.experiments.late_insight import HARDEST, late_insight_finding
-from ecoalign_agent.bench.experiments.scripted_model import QUESTION, TrailModel
-from ecoalign_agent.bench.experiments.scripted_runs import (
+from ecoalign_agent.bench.experiments.late_insight import (
     BUDGETS,
+    HARDEST,
     ScriptedCase,
     ScriptedOutcome,
     ScriptedRuns,
     found_share,
+    late_insight_finding,
     mean_figure,
     missed_share,
     run_case,
     with_steps,
 )
+from ecoalign_agent.bench.experiments.scripted_model import QUESTION, TrailModel
 from ecoalign_agent.bench.experiments.solvers import search
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.events.events import Event, Scored
