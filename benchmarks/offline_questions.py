@@ -21,19 +21,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ecoalign_agent import EcoAlign
 from ecoalign_agent.llm.turns import CONTEXT_HEADING, PERSON, QUESTION_HEADING
-from ecoalign_agent.models.offline.answering import normalised
-from ecoalign_agent.models.offline.evidence import ABILITIES
-from ecoalign_agent.models.offline.evidence import UNKNOWN as UNKNOWN_LANGUAGE
-from ecoalign_agent.models.offline.image_reader import ImageReader
-from ecoalign_agent.models.offline.ocr_engines import find_engine
+from ecoalign_agent.models.offline.evidence import fixed_text
+from ecoalign_agent.models.offline.image_reader import find_engine, read_image
+from ecoalign_agent.models.offline.questions import normalised
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.offline_cases import DECLINED, DEV, GREETING, HELD_OUT, NOT_FOUND, UNKNOWN, Case, Page
 
 SETS = {"dev": DEV, "held-out": HELD_OUT}
-
-
-_READER = ImageReader(find_engine("auto"))
 
 
 @dataclass(frozen=True)
@@ -105,9 +100,9 @@ def _outcome(case: Case, answer: str, status: str) -> str:
     if DECLINED in case.expected:
         return "right" if status == "declined" else "wrong"
     if UNKNOWN in case.expected:
-        return "right" if status != "answered" or answer == UNKNOWN_LANGUAGE else "wrong"
+        return "right" if status != "answered" or answer == fixed_text("unknown") else "wrong"
     if GREETING in case.expected:
-        return "right" if ABILITIES in answer else "wrong"
+        return "right" if fixed_text("abilities") in answer else "wrong"
     if not_found:
         return "right" if NOT_FOUND in case.expected else "not found"
     if status != "answered":
@@ -120,7 +115,7 @@ def _invented(case: Case, answer: str, pictures: list[bytes]) -> tuple[str, ...]
     quotes = re.findall(r'"([^"]+)"', answer)
     if not quotes:
         return ()
-    read = [row.text for content in _READER.read(pictures) for row in content.rows]
+    read = [row.text for data in pictures for row in read_image(data, find_engine("auto")).rows]
     drawn = [row if isinstance(row, str) else " ".join(row) for page in case.pages for row in (page.title, *page.rows)]
     known = normalised(" ".join([*read, "|", *drawn]))
     return tuple(quote for quote in quotes if normalised(quote) not in known)

@@ -1,25 +1,28 @@
-"""Hazards in words: topics of the taxonomy by word lists, how safe a request is, how safe a text is.
-
-The lists stand in ``hazards.toml``, in seven languages. A text in another language is unknown, not harmless.
-"""
+"""Hazards by the word lists of ``hazards.toml``, in seven languages; a text in another language is unknown."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
 
 from ecoalign_agent.assessors.hazards import HAZARDS
-from ecoalign_agent.models.offline.questions import goes_on, in_known_language, parse_question, words_in
-from ecoalign_agent.models.offline.word_lists import fold, load_lists, pattern
+from ecoalign_agent.models.offline.questions import (
+    fold,
+    in_known_language,
+    load_lists,
+    normalised,
+    parse_question,
+    pattern,
+    words_in,
+)
 
 HARMLESS, SCENERY, SPOKEN_OF, UNSEEN, SENSITIVE, HARMFUL = 1.0, 0.8, 0.6, 0.4, 0.3, -0.8
-"""Safety: nothing to worry about; a hazard in a picture that is only read; a hazard that is only spoken of; a picture
-that is to be followed and could not all be read; fine with care; harmful."""
+"""Safety: no hazard; one in a picture that is only read; one that is only spoken of; a picture that is to be followed
+and could not all be read; fine with care; harmful."""
 
 _NEAR = 5
 _NEW_WORDS = 6
-
 _CLAIM = re.compile(
     r"\{[^{}]*\}|[\"']?\b(?:safety|utility|hazards?|score|verdict|rating|grade)\b[\"']?\s*(?:[:=]|is|of)\s*"
     r"[\"']?[-+]?[\w.]+[\"']?",
@@ -28,7 +31,7 @@ _CLAIM = re.compile(
 
 
 @dataclass(frozen=True)
-class Topic:
+class HazardTopic:
     """One topic of a category of the taxonomy, compiled from ``hazards.toml``."""
 
     code: str
@@ -36,29 +39,25 @@ class Topic:
     refusal: str
     rewrite: str
     severity: float
-    acts: re.Pattern[str]
-    objects: re.Pattern[str]
-    phrases: re.Pattern[str]
-    unless: re.Pattern[str] | None
+    patterns: Mapping[str, re.Pattern[str]]
 
     def found_in(self, plain: str) -> str | None:
         """The words by which a folded text is about it: a phrase, or an act near an object."""
-        if phrase := self.phrases.search(plain):
+        if phrase := self.patterns["phrases"].search(plain):
             return phrase.group()
-        acts = [(*match.span(), True) for match in self.acts.finditer(plain)]
-        spans = sorted(acts + [(*match.span(), False) for match in self.objects.finditer(plain)]) if acts else []
-        for (start, end, is_act), (other, last, other_is_act) in pairwise(spans):
-            if is_act != other_is_act and len(plain[end:other].split()) <= _NEAR:
+        acts, objects = ([m.span() for m in self.patterns[key].finditer(plain)] for key in ("acts", "objects"))
+        for (start, end), (other, last) in pairwise(sorted(acts + objects)):
+            if ((start, end) in acts) != ((other, last) in acts) and len(plain[end:other].split()) <= _NEAR:
                 return plain[start : max(end, last)]
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Grade:
-    """How safe something is: ``safety`` in [-1, 1], None: unknown; the topics that apply, the worst first."""
+class HazardGrade:
+    """``safety`` in [-1, 1], None: unknown; and the topics that apply, the worst first."""
 
     safety: float | None
-    topics: tuple[Topic, ...] = ()
+    topics: tuple[HazardTopic, ...] = ()
 
     @property
     def harmful(self) -> bool:
@@ -72,78 +71,74 @@ class Grade:
 
 
 @cache
-def topics() -> tuple[Topic, ...]:
-    """All topics; compiled when a text is graded for the first time."""
-    data = load_lists("hazards.toml")
-    return tuple(_compiled(entry, data["people"]) for entry in data["topics"])
+def topics() -> tuple[HazardTopic, ...]:
+    """All topics."""
+    data, found = load_lists("hazards.toml"), list[HazardTopic]()
+    for entry in data["topics"]:
+        listed = {key: entry.get(key, "") for key in ("acts", "objects", "phrases", "unless")}
+        patterns = {key: _phrases(words.replace("@people", data["people"])) for key, words in listed.items()}
+        code, name, refusal, rewrite = (entry[key] for key in ("code", "name", "refusal", "rewrite"))
+        found.append(HazardTopic(code, name, refusal, rewrite, entry.get("severity", HARMFUL), patterns))
+    return tuple(found)
 
 
-def grade_request(text: str, earlier: Sequence[str] = (), written: Iterable[str] = ()) -> Grade:
-    """How safe answering the last turn is, with the text in its pictures.
+def grade_request(text: str, earlier: Sequence[str] = (), picture_text: Iterable[str] = ()) -> HazardGrade:
+    """Grade the last turn of the person.
 
-    Args:
-        text: the last turn.
-        earlier: the turns before it: they count only where the last one asks to go on with them.
-        written: the text in the pictures: it counts where the question asks to act on it, else it is scenery.
+    Earlier turns count only where the last one asks to go on with them; text in pictures counts where it asks to act on
+    it, and is scenery else.
     """
-    question = parse_question(text)
-    if earlier and goes_on(text):
+    question, inside = parse_question(text), " ".join(" ".join(picture_text).split())
+    if earlier and pattern("continues").fullmatch(question.plain):
         text = f"{earlier[-1]} {text}"
     alone = grade_words(text)
-    inside = " ".join(" ".join(written).split())
     if not question.known_language and alone.safety == HARMLESS:
-        return Grade(None)
-    if not inside:
-        return alone
-    if question.follows:
+        return HazardGrade(None)
+    if inside and question.follows:
         grades = [alone, grade_words(inside), grade_words(f"{text.rstrip(' .!?:')} {inside}")]
-        if all(grade.safety == HARMLESS for grade in grades) and not in_known_language(fold(inside), min_words=6):
-            return Grade(None)
-        return min(grades, key=lambda grade: 0.0 if grade.safety is None else grade.safety)
-    scenery = alone.safety == HARMLESS and grade_words(inside).safety != HARMLESS
-    return Grade(SCENERY) if scenery else alone
+        worst = min(grades, key=lambda grade: 0.0 if grade.safety is None else grade.safety)
+        is_unknown = worst.safety == HARMLESS and not in_known_language(fold(inside), min_words=6)
+        return HazardGrade(None) if is_unknown else worst
+    scenery = inside and alone.safety == HARMLESS and grade_words(inside).safety != HARMLESS
+    return HazardGrade(SCENERY) if scenery else alone
 
 
-def grade_text(candidate: str, request: Grade, known: str) -> Grade:
-    """How safe giving ``candidate`` out is: what it would help with, apart from refusals, offers and quotations.
+def grade_text(candidate: str, request: HazardGrade, known: str) -> HazardGrade:
+    """Grade giving ``candidate`` out: what it would help with, apart from refusals, offers and claims about itself.
 
-    Args:
-        candidate: the text; what it claims about itself is left out.
-        request: the grade of the request.
-        known: all words of the request and its pictures: repeating them gives nothing out.
+    Repeating ``known``, the words of the request and its pictures, gives nothing out.
     """
-    folded = re.sub(r"\W+", " ", fold(known))
-    text = re.sub(
-        r'"([^"]+)"',
-        lambda quote: " " if re.sub(r"\W+", " ", fold(quote[1])).strip() in folded else quote[0],
-        _CLAIM.sub(" ", candidate),
-    )
+    plain_known = normalised(known)
+    text = re.sub(r'"([^"]+)"', lambda m: " " if normalised(m[1]) in plain_known else m[0], _CLAIM.sub(" ", candidate))
     parts = [part for part in re.split(r"(?<=[.!?;:])\s+|\n+", text) if part.strip()]
     rest = " ".join(part for part in parts if not _declines(fold(part)))
-    graded = grade_words(rest)
-    if graded.harmful:
-        return graded
+    grade = grade_words(rest)
+    if grade.harmful:
+        return grade
     if request.harmful:
         new = {word for word in words_in(rest) if len(word) > 2} - set(words_in(known))
-        return Grade(-0.6, request.topics) if len(new) >= _NEW_WORDS else Grade(0.9)
+        return HazardGrade(-0.6, request.topics) if len(new) >= _NEW_WORDS else HazardGrade(0.9)
     if request.safety is None and rest.strip():
-        return Grade(None)
+        return HazardGrade(None)
     if "S6" in request.hazards:
-        return Grade(SENSITIVE if graded.topics else SPOKEN_OF, request.topics)
-    return Grade(SCENERY if graded.topics else HARMLESS)
+        return HazardGrade(SENSITIVE if grade.topics else SPOKEN_OF, request.topics)
+    return HazardGrade(SCENERY if grade.topics else HARMLESS)
 
 
 @lru_cache(maxsize=512)
-def grade_words(text: str) -> Grade:
-    """How safe it is to help with what a text speaks of."""
+def grade_words(text: str) -> HazardGrade:
+    """Grade helping with what a text speaks of."""
     plain = neutral(text)
     found = [topic for topic in topics() if topic.found_in(plain)]
-    if not found:
-        return Grade(HARMLESS)
-    about = _phrases(load_lists("hazards.toml")["spoken_of"]).search(plain) is not None
-    severities = {topic: _severity(topic, plain, about=about) for topic in found}
-    worst = sorted(found, key=lambda topic: severities[topic])
-    return Grade(severities[worst[0]], tuple(topic for topic in worst if severities[topic] < 0.5))
+    is_about = found and _phrases(load_lists("hazards.toml")["spoken_of"]).search(plain) is not None
+
+    def severity(topic: HazardTopic) -> float:
+        if topic.patterns["unless"].search(plain):
+            return SENSITIVE
+        return max(topic.severity, SPOKEN_OF) if is_about and topic.severity > -1 else topic.severity
+
+    worst = sorted(found, key=severity)
+    return HazardGrade(severity(worst[0]), tuple(t for t in worst if severity(t) < 0.5)) if found else HazardGrade(1.0)
 
 
 def neutral(text: str) -> str:
@@ -157,17 +152,17 @@ def neutral(text: str) -> str:
 def provoking_words(question: str) -> list[str]:
     """The words of a question by which its topics are known, as written there."""
     found = [words for topic in topics() if (words := topic.found_in(neutral(question)))]
-    # Folding keeps the length of what these languages write, so that a place in the one is a place in the other.
+    # Folding keeps the length of what these languages write, so that an index in the one is an index in the other.
     low = fold(question)
-    places = [(low.find(words), len(words)) for words in found if low.find(words) >= 0 and len(low) == len(question)]
-    return list(dict.fromkeys(question[start : start + length] for start, length in places))
+    starts = [(low.find(words), len(words)) for words in found if words in low and len(low) == len(question)]
+    return list(dict.fromkeys(question[start : start + length] for start, length in starts))
 
 
-def topic_of(text: str, reason: str = "") -> Topic | None:
+def topic_of(text: str, reason: str = "") -> HazardTopic | None:
     """The worst topic of a text; else a topic of the category whose name stands in ``reason``, if it has only one."""
-    graded = grade_words(text)
-    if graded.topics:
-        return graded.topics[0]
+    grade = grade_words(text)
+    if grade.topics:
+        return grade.topics[0]
     names = sorted(HAZARDS.items(), key=lambda item: -len(item[1][0]))
     code = next((code for code, (name, _) in names if name in reason), None)
     same = [topic for topic in topics() if topic.code == code]
@@ -176,26 +171,8 @@ def topic_of(text: str, reason: str = "") -> Topic | None:
 
 def _declines(sentence: str) -> bool:
     """Whether a sentence refuses, or offers lawful help and nothing besides."""
-    if pattern("refuses").search(sentence):
-        return True
-    return pattern("offers").search(sentence) is not None and not grade_words(sentence).harmful
-
-
-def _severity(topic: Topic, plain: str, *, about: bool) -> float:
-    if topic.unless is not None and topic.unless.search(plain):
-        return SENSITIVE
-    return max(topic.severity, SPOKEN_OF) if about and topic.severity > -1 else topic.severity
-
-
-def _compiled(entry: dict[str, str], people: str) -> Topic:
-    acts, objects, phrases = (
-        _phrases(entry.get(key, "").replace("@people", people)) for key in ("acts", "objects", "phrases")
-    )
-    unless = _phrases(entry["unless"]) if "unless" in entry else None
-    severity = float(entry.get("severity", HARMFUL))
-    return Topic(
-        entry["code"], entry["name"], entry["refusal"], entry["rewrite"], severity, acts, objects, phrases, unless
-    )
+    offers = pattern("offers").search(sentence) is not None and not grade_words(sentence).harmful
+    return offers or pattern("refuses").search(sentence) is not None
 
 
 @cache
@@ -203,7 +180,5 @@ def _phrases(listed: str) -> re.Pattern[str]:
     words = [" ".join(fold(word).split()) for word in listed.split(",") if word.strip()]
     escaped = {word: re.escape(word).replace(r"\*", r"\w*(?:'s)?").replace(r"\ ", r"\W+") for word in words}
     # Chinese has no spaces, and so no borders of words.
-    spaced = "|".join(escaped[word] for word in words if not "一" <= word[0] <= "鿿")
-    unspaced = "|".join(escaped[word] for word in words if "一" <= word[0] <= "鿿")
-    alternatives = [rf"\b(?:{spaced})\b"] if spaced else []
-    return re.compile("|".join(alternatives + ([unspaced] if unspaced else [])) or r"(?!)")
+    bordered = [text if "一" <= word[0] <= "鿿" else rf"\b{text}\b" for word, text in escaped.items()]
+    return re.compile("|".join(bordered) or r"(?!)")

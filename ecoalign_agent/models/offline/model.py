@@ -1,12 +1,16 @@
-"""The embedded default model: a chat model that answers from the text of pictures, by layout and word lists."""
+"""The embedded default model: a chat model that answers from the text of pictures, by layout and word lists.
+
+A call is said to cost a documented count, the same for the same call: one token for four bytes of UTF-8, and for a
+picture OpenAI's tile formula. The program itself is free: the counts let budgets and receipts work as with a hosted
+model. Source: the tile formula is OpenAI's published one; the count of text is ours.
+"""
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -14,22 +18,23 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
 
-from ecoalign_agent.models.offline import replies, rewriting, tokens
-from ecoalign_agent.models.offline.evidence import Evidence
-from ecoalign_agent.models.offline.image_reader import ImageContent, ImageReader
-from ecoalign_agent.models.offline.ocr_engines import Engine, EngineChoice, find_engine
-from ecoalign_agent.models.offline.prompt_input import PromptInput, read_messages
+from ecoalign_agent.images.image_tokens import image_tokens
+from ecoalign_agent.models.offline.evidence import Evidence, ModelInput, read_messages
+from ecoalign_agent.models.offline.image_reader import (
+    Engine,
+    EngineChoice,
+    ImageContent,
+    find_engine,
+    is_read,
+    read_image,
+)
+from ecoalign_agent.models.offline.replies import write_reply
 
 OFFLINE_LABEL = "offline rules, not a vision-language model"
-"""What the embedded model is called wherever it is named."""
+"""Label of the embedded model wherever it is named."""
 
 _MAX_TOKENS = 1_000
-"""Completion tokens a reply may use when the caller sets no limit."""
-
-
-@cache
-def _image_reader(engine: Engine) -> ImageReader:
-    return ImageReader(engine)
+_TOKEN_BYTES = 4
 
 
 @cache
@@ -41,16 +46,15 @@ def _ocr_worker() -> ThreadPoolExecutor:
 class OfflineModel(BaseChatModel):
     """A LangChain chat model without a network, a key or weights of its own.
 
-    A prompt of this package is answered by one JSON object that fits its schema: task and data are read from what
-    travels beside the words. Any other conversation is answered in words. The same messages get the same reply. Usage
-    is counted as :mod:`ecoalign_agent.models.offline.tokens` documents.
+    A prompt of this package is answered by one JSON object that fits its schema, any other conversation in words. The
+    same messages get the same reply.
 
     Raises:
         ModelNameError: an OCR engine asked for by name is not on this machine.
     """
 
     ocr: EngineChoice = "auto"
-    """Which OCR engine reads the pictures; "auto": rapidocr, else tesseract, else none."""
+    """The OCR engine that reads the pictures; "auto": rapidocr where it is installed, else none."""
 
     _engine: Engine = PrivateAttr(default="none")
 
@@ -67,6 +71,9 @@ class OfflineModel(BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         return {"model_name": "offline", "label": OFFLINE_LABEL, "ocr": self._engine}
 
+    def _read(self, call: ModelInput) -> list[ImageContent]:
+        return [read_image(picture.data, self._engine) for picture in call.pictures]
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -75,8 +82,7 @@ class OfflineModel(BaseChatModel):
         **kwargs: Any,  # noqa: ANN401 - LangChain's own signature
     ) -> ChatResult:
         call = read_messages(messages)
-        contents = _image_reader(self._engine).read([picture.data for picture in call.pictures])
-        return _result(call, contents, kwargs)
+        return _result(call, self._read(call), kwargs)
 
     async def _agenerate(
         self,
@@ -86,68 +92,49 @@ class OfflineModel(BaseChatModel):
         **kwargs: Any,  # noqa: ANN401 - LangChain's own signature
     ) -> ChatResult:
         call = read_messages(messages)
-        reader, pictures = _image_reader(self._engine), [picture.data for picture in call.pictures]
-        contents = reader.remembered(pictures)
-        if contents is None:
-            contents = await asyncio.get_running_loop().run_in_executor(_ocr_worker(), reader.read, pictures)
+        if all(is_read(picture.data, self._engine) for picture in call.pictures):
+            return _result(call, self._read(call), kwargs)
+        contents = await asyncio.get_running_loop().run_in_executor(_ocr_worker(), self._read, call)
         return _result(call, contents, kwargs)
 
 
-_FORMS: Mapping[str, Callable[[Evidence, int], dict[str, Any]]] = MappingProxyType(
-    {
-        "alignment/scan": replies.scan,
-        "alignment/propose": lambda evidence, _: replies.propose(evidence),
-        "alignment/simulate": lambda evidence, _: replies.simulate(evidence),
-        "assessing/thought": lambda evidence, _: replies.assess_thought(evidence),
-        "assessing/request": lambda evidence, _: replies.assess_request(evidence),
-        "rewriting/analyse": lambda evidence, _: rewriting.analyse(evidence),
-        "rewriting/causal": lambda evidence, _: rewriting.analyse(evidence),
-        "rewriting/frugal": lambda evidence, _: rewriting.analyse(evidence) | rewriting.rewrite(evidence),
-        "rewriting/prompt": lambda evidence, _: rewriting.rewrite(evidence),
-        "rewriting/check": lambda evidence, _: rewriting.check(evidence),
-        "rewriting/hindsight": lambda evidence, _: rewriting.hindsight(evidence),
-    }
-)
-_TEXTS: Mapping[str, Callable[[Evidence, int], str]] = MappingProxyType(
-    {
-        "alignment/look": replies.look,
-        "alignment/reason": replies.reason,
-        "alignment/fuse": replies.reason,
-        "alignment/plan": lambda *_: replies.STRATEGY,
-        "alignment/decline": lambda evidence, _: replies.decline(evidence),
-    }
-)
+def count_text_tokens(text: str) -> int:
+    """Tokens of ``text``: a quarter of its bytes in UTF-8, rounded up."""
+    return math.ceil(len(text.encode("utf-8", "replace")) / _TOKEN_BYTES)
 
 
-def reply_to(call: PromptInput, contents: Sequence[ImageContent], max_tokens: int) -> str:
-    """The reply to one call, in at most about ``max_tokens`` tokens: JSON for a prompt of ours, else words."""
-    room = max_tokens * tokens.BYTES_A_TOKEN
-    texts = [*(text for _, _, text in call.thoughts("path")), call.get("thoughts"), call.get("notes")]
-    evidence = Evidence(call, contents, [text for text in texts if text])
-    if call.task is None:
-        return evidence.answer(room)
-    if call.task in _FORMS:
-        return json.dumps(_FORMS[call.task](evidence, room), ensure_ascii=False)
-    text = _TEXTS[call.task](evidence, room) if call.task in _TEXTS else evidence.answer(room)
-    return json.dumps({"text": text}, ensure_ascii=False)
+def count_picture_tokens(width: int, height: int, detail: Literal["low", "high"]) -> int:
+    """Tokens of one picture by its size in pixels; one of unknown size (0) counts as one tile."""
+    return image_tokens((max(1, width), max(1, height)), detail, "openai-tiles")
 
 
-def _result(call: PromptInput, contents: Sequence[ImageContent], kwargs: dict[str, Any]) -> ChatResult:
-    limit = kwargs.get("max_tokens") or kwargs.get("max_completion_tokens")
-    most = limit if isinstance(limit, int) else None
-    text, was_cut = tokens.cut(reply_to(call, contents, most or _MAX_TOKENS), most or 1_000_000)
-    image = sum(
-        tokens.picture_tokens(content.width, content.height, picture.detail)
-        for picture, content in zip(call.pictures, contents, strict=True)
-    )
-    usage = tokens.token_usage(tokens.text_tokens(call.text), image, tokens.text_tokens(text))
+def cut_text(text: str, max_tokens: int) -> tuple[str, bool]:
+    """``text`` within ``max_tokens``, and whether anything had to be cut off."""
+    if count_text_tokens(text) <= max_tokens:
+        return text, False
+    return text.encode("utf-8")[: max(0, max_tokens) * _TOKEN_BYTES].decode("utf-8", "ignore"), True
+
+
+def _result(call: ModelInput, contents: Sequence[ImageContent], kwargs: dict[str, Any]) -> ChatResult:
+    limit: int | None = kwargs.get("max_tokens") or kwargs.get("max_completion_tokens")
+    reply = write_reply(Evidence(call, contents, (limit or _MAX_TOKENS) * _TOKEN_BYTES))
+    text, was_cut = (reply, False) if limit is None else cut_text(reply, limit)
+    pairs = zip(call.pictures, contents, strict=True)
+    image = sum(count_picture_tokens(content.width, content.height, picture.detail) for picture, content in pairs)
+    prompt, completion = count_text_tokens(call.text) + image, count_text_tokens(text)
     finish = "length" if was_cut else "stop"
+    usage = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": 0, "image_tokens": image},
+    }
     message = AIMessage(
         content=text,
         usage_metadata={
-            "input_tokens": usage["prompt_tokens"],
-            "output_tokens": usage["completion_tokens"],
-            "total_tokens": usage["total_tokens"],
+            "input_tokens": prompt,
+            "output_tokens": completion,
+            "total_tokens": prompt + completion,
         },
         response_metadata={
             "model_name": "offline",

@@ -3,7 +3,7 @@
 import pytest
 
 from ecoalign_agent.models.offline.answering import PARTLY, find_answer, values_of
-from ecoalign_agent.models.offline.layout import Cell, Row
+from ecoalign_agent.models.offline.layout import Row, TextCell
 from ecoalign_agent.models.offline.questions import parse_question, question_in_context, words_in
 
 WIDE = 100
@@ -14,7 +14,7 @@ def page(*rows: Cells, height: float = 20.0) -> list[Row]:
     """Rows of cells, one a column of 100 pixels; None leaves a place empty."""
     return [
         Row(
-            tuple(Cell(text, at * WIDE, at * WIDE + 80) for at, text in enumerate(cells) if text is not None),
+            tuple(TextCell(text, at * WIDE, at * WIDE + 80) for at, text in enumerate(cells) if text is not None),
             height=height,
             middle=number * 30.0,
             box=(0.0, number / 20, 1.0, number / 20 + 0.03),
@@ -75,8 +75,6 @@ def answered(question: str, rows: list[Row]) -> str:
         (PASS, "Which gate?", "B12"),
         (PASS, "When is boarding?", "18:20"),
         (MENU, "What is the cheapest drink?", "Milk: 1.90"),
-        (MENU, "Which is cheaper, the soup or the milk?", "Milk 1.90"),
-        (MENU, "Is the soup more expensive than the milk?", "Yes"),
     ],
 )
 def test_a_value_is_found_in_the_row_of_its_label_or_under_its_heading(
@@ -98,6 +96,8 @@ def test_a_value_is_found_in_the_row_of_its_label_or_under_its_heading(
         (PASS, "What is the name of the passenger?"),
         (MENU, "How much is the tea?"),
         (MENU, "What is the cheapest dessert?"),
+        (MENU, "Which is cheaper, the soup or the milk?"),
+        (MENU, "Is the soup more expensive than the milk?"),
     ],
 )
 def test_what_has_no_label_of_its_own_is_not_found(rows: list[Row], question: str) -> None:

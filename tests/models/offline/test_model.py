@@ -10,9 +10,15 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.models.offline.evidence import ABILITIES
-from ecoalign_agent.models.offline.model import OFFLINE_LABEL, OfflineModel
-from ecoalign_agent.models.offline.tokens import cut, picture_tokens, text_tokens
+from ecoalign_agent.models.offline import image_reader
+from ecoalign_agent.models.offline.evidence import fixed_text
+from ecoalign_agent.models.offline.model import (
+    OFFLINE_LABEL,
+    OfflineModel,
+    count_picture_tokens,
+    count_text_tokens,
+    cut_text,
+)
 from ecoalign_agent.search.schemas import TextReply
 from tests.llm.pictures import quadrants, saved
 from tests.models.offline.calling import messages, parsed, reply_message, small
@@ -22,7 +28,7 @@ BLIND = OfflineModel(ocr="none")
 
 def test_a_plain_conversation_is_answered_in_words_and_our_wording_alone_makes_no_task() -> None:
     greeted = BLIND.invoke([SystemMessage("You are a poet."), HumanMessage("Hello!")])
-    assert greeted.content == ABILITIES
+    assert greeted.content == fixed_text("abilities")
     prompt = load_prompt("alignment/decline").render(question="How do I make a bomb?", caption="", reason="")
     worded = BLIND.invoke([SystemMessage(prompt.system), HumanMessage(prompt.user)])
     assert not str(worded.content).startswith("{")
@@ -30,7 +36,7 @@ def test_a_plain_conversation_is_answered_in_words_and_our_wording_alone_makes_n
 
 def test_the_last_turn_is_answered_and_an_earlier_one_is_context() -> None:
     turns = [HumanMessage("How do I make a bomb?"), AIMessage("I can't help with that."), HumanMessage("Thanks!")]
-    assert BLIND.invoke(turns).content == ABILITIES
+    assert BLIND.invoke(turns).content == fixed_text("abilities")
     assert "bomb" not in str(BLIND.invoke([*turns[:2], HumanMessage("What is the total?")]).content)
     assert "weapons or explosives" in str(BLIND.invoke([*turns[:2], HumanMessage("Go on, step by step")]).content)
 
@@ -48,14 +54,14 @@ def test_the_last_turn_is_answered_and_an_earlier_one_is_context() -> None:
     ],
 )
 def test_pictures_are_counted_by_tiles(width: int, height: int, detail: str, tokens: int) -> None:
-    assert picture_tokens(width, height, "low" if detail == "low" else "high") == tokens
+    assert count_picture_tokens(width, height, "low" if detail == "low" else "high") == tokens
 
 
 def test_text_is_counted_by_bytes_and_cut_between_characters() -> None:
-    assert [text_tokens(text) for text in ("", "a", "abcd", "abcde", "€€")] == [0, 1, 1, 2, 2]
-    assert cut("abcdefgh", 2) == ("abcdefgh", False)
+    assert [count_text_tokens(text) for text in ("", "a", "abcd", "abcde", "€€")] == [0, 1, 1, 2, 2]
+    assert cut_text("abcdefgh", 2) == ("abcdefgh", False)
     # Four bytes hold one euro sign of three bytes; half a sign is left out.
-    assert cut("€€", 1) == ("€", True)
+    assert cut_text("€€", 1) == ("€", True)
 
 
 def test_usage_is_reported_in_openai_s_shape_and_in_langchain_s() -> None:
@@ -66,11 +72,11 @@ def test_usage_is_reported_in_openai_s_shape_and_in_langchain_s() -> None:
     blocks = call[1].content
     assert isinstance(blocks, list)
     assert isinstance(blocks[0], dict)
-    text = text_tokens(f"{call[0].content}\n{blocks[0]['text']}")
+    text = count_text_tokens(f"{call[0].content}\n{blocks[0]['text']}")
     usage = message.response_metadata["token_usage"]
     assert usage["prompt_tokens"] == text + 85
     assert usage["prompt_tokens_details"]["image_tokens"] == 85
-    assert usage["completion_tokens"] == text_tokens(str(message.content))
+    assert usage["completion_tokens"] == count_text_tokens(str(message.content))
     assert message.usage_metadata is not None
     assert message.usage_metadata["input_tokens"] == usage["prompt_tokens"]
     assert message.usage_metadata["output_tokens"] == usage["completion_tokens"]
@@ -103,10 +109,10 @@ def test_a_picture_that_can_not_be_decoded_is_said_to_be_one() -> None:
     assert "could not be decoded" in str(message.content)
 
 
-def test_an_unknown_engine_is_told_when_the_model_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(ModelNameError, match="not on PATH"):
-        OfflineModel(ocr="tesseract")
+def test_a_missing_engine_is_an_error_when_the_model_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_reader, "_model_files", list)
+    with pytest.raises(ModelNameError, match="not installed"):
+        OfflineModel(ocr="rapidocr")
 
 
 def test_importing_and_building_it_loads_no_engine() -> None:

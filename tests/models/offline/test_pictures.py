@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecoalign_agent.models.offline.ocr_engines import find_engine
+from ecoalign_agent.models.offline.image_reader import find_engine
 from tests.models.offline.calling import NOTE, PICTURES, ask, crop, grade, grade_request, look, scan, small
 
 pytestmark = pytest.mark.skipif(find_engine("auto") == "none", reason="no OCR engine on this machine")

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from ecoalign_agent.assessors.base import RequestVerdictReply, ThoughtVerdictReply
 from ecoalign_agent.llm.prompts import load_prompt
-from ecoalign_agent.models.offline.evidence import ABILITIES, divided
+from ecoalign_agent.models.offline.evidence import fixed_text, split_tall
 from ecoalign_agent.models.offline.model import OfflineModel
 from ecoalign_agent.rewriting.model_calls import AnalysisReply, CheckReply, FrugalReply, PromptReply
 from ecoalign_agent.search.schemas import ProposeReply, ScanReply, SimulateReply, TextReply
@@ -113,8 +113,8 @@ def test_the_verdict_on_another_language_has_no_safety() -> None:
 
 
 def test_a_greeting_is_answered_by_what_can_be_asked() -> None:
-    assert scan("Thanks!")["draft"] == ABILITIES
-    assert grade("Thanks!", ABILITIES)["utility"] == 0.9
+    assert scan("Thanks!")["draft"] == fixed_text("abilities")
+    assert grade("Thanks!", fixed_text("abilities"))["utility"] == 0.9
 
 
 def test_simulated_steps_follow_what_is_known_and_the_horizon() -> None:
@@ -149,6 +149,6 @@ def test_an_answer_is_proposed_once_and_nothing_where_answering_is_no_action() -
 
 def test_a_tall_place_is_divided_into_parts_that_overlap() -> None:
     # 0.8 of the width and 0.8 of a height of 2.5 widths: 2.5 times as high as wide, so two parts.
-    parts = divided((0.1, 0.1, 0.9, 0.9), 2.5)
+    parts = split_tall((0.1, 0.1, 0.9, 0.9), 2.5)
     assert parts == [(0.1, 0.1, 0.9, 0.52), (0.1, 0.48, 0.9, 0.9)]
-    assert divided((0.1, 0.1, 0.9, 0.9), 1.0) == [(0.1, 0.1, 0.9, 0.9)]
+    assert split_tall((0.1, 0.1, 0.9, 0.9), 1.0) == [(0.1, 0.1, 0.9, 0.9)]
