@@ -62,7 +62,6 @@ def selftest(
 
 
 def _tested_assessors(names: list[str] | None, base_url: str | None, prompts: str | None) -> "list[Assessor]":
-    """The assessors by name, else the environment's, else its model."""
     from ecoalign_agent.economics.policy import Policy
     from ecoalign_agent.factory import build_assessors, choose_assessors
     from ecoalign_agent.settings import read_settings

@@ -189,13 +189,7 @@ def plot(
 
 
 def show_table(runs: "Sequence[Run]", output: "Output", form: Literal["md", "csv", "latex"] | None = None) -> None:
-    """The table of finished runs on standard output.
-
-    Args:
-        runs: finished.
-        output: where it goes, and whether as JSON.
-        form: the full table in this form; None: the one for reading.
-    """
+    """Print the table of finished runs: the full one in a form, else the one for reading."""
     from ecoalign_agent.bench.analysis.tables import full_table, overview_lines, table_report
 
     if output.json:
@@ -209,17 +203,7 @@ def show_table(runs: "Sequence[Run]", output: "Output", form: Literal["md", "csv
 def show_comparison(
     runs: "Sequence[Run]", others: "Sequence[Run] | None", output: "Output", *, paper: bool = False
 ) -> None:
-    """A comparison on standard output.
-
-    Args:
-        runs: finished.
-        others: what each of them is held against; None: Base, or the paper.
-        output: where it goes, and whether as JSON.
-        paper: beside the published figures.
-
-    Raises:
-        UsageError: nothing can be held against anything, or a simulated run against a published figure.
-    """
+    """Print a comparison of finished runs with others, else with Base, or with the published figures."""
     from ecoalign_agent.bench.analysis.tables import compare_report, comparison_lines, published_lines
 
     report = compare_report(runs, others, paper=paper)

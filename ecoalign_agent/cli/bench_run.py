@@ -141,7 +141,6 @@ def rejudge(
 
 
 def _policy(name: str | None) -> dict[str, object] | None:
-    """The content of a policy file, after a check."""
     from ecoalign_agent.settings import POLICY_PRESETS, read_policy, read_toml
 
     if name is None:
@@ -184,7 +183,6 @@ def _minutes(seconds: float) -> str:
 
 
 def _show(folder: "Path", output: "Output") -> None:
-    """Write tables and plots into the folder, and show the overview."""
     from ecoalign_agent.bench.analysis.outcomes import result_row
     from ecoalign_agent.bench.analysis.plots import plot_set
     from ecoalign_agent.bench.analysis.tables import full_table, overview_lines

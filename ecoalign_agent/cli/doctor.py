@@ -74,12 +74,6 @@ def _settings(model: str | None, base_url: str | None) -> "Settings":
 async def _examine(
     settings: "Settings", output: "Output", *, refresh: bool
 ) -> "tuple[DoctorReport, EndpointProfile | None]":
-    """The stored profile of the endpoint, else a new one.
-
-    Raises:
-        ModelNameError: the model can't be built.
-        ModelError: its endpoint does not answer.
-    """
     from ecoalign_agent.llm.endpoint_profile import endpoint_identity, profile_path, read_profile
     from ecoalign_agent.llm.probe import probe_endpoint
 
@@ -103,7 +97,6 @@ async def _examine(
 
 @asynccontextmanager
 async def _unprofiled_endpoint(settings: "Settings") -> AsyncIterator["Endpoint"]:
-    """The endpoint without its stored profile."""
     from ecoalign_agent.factory import build_endpoint
 
     endpoint = build_endpoint(settings.model, settings.model_copy(update={"cache": "off"}))

@@ -224,7 +224,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explanation(error: Exception) -> str:
-    """A complaint of the command line, with the remedy."""
     message = str(getattr(error, "format_message", error.__str__)())
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "ecoalign")

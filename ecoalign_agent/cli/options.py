@@ -124,11 +124,7 @@ def command_group(help_text: str) -> Typer:
 
 
 def read_question(question: str) -> str:
-    """The question as given, or from standard input where it is "-".
-
-    Raises:
-        UsageError: it is no UTF-8, or too long.
-    """
+    """The question as given, or from standard input where it is "-"."""
     if question == "-":
         return _standard_input()
     try:
@@ -152,11 +148,7 @@ def _standard_input() -> str:
 
 
 def require_packages(*packages: str, extra: str, command: str = "") -> None:
-    """Check that packages of an extra are installed, before anything is paid for.
-
-    Raises:
-        UsageError: one is not; the message says how to get it.
-    """
+    """Check that packages of an extra are installed, before anything is paid for."""
     for package in packages:
         if find_spec(package) is None:
             missing = f"{command} needs {package}" if command else f"{package} is not installed"
@@ -188,22 +180,7 @@ def build_agent(
     prices: str | None = None,
     rewriter: str | None = None,
 ) -> "EcoAlign":
-    """The agent that the options describe.
-
-    Args:
-        model: the actor; None: the environment's.
-        base_url: of the server behind all models.
-        assessors: by name; None: the policy's, else the environment's.
-        prompts: a folder of the user's own prompts.
-        policy: every setting.
-        checkpointer: where runs are kept.
-        image_hosts: hosts that pictures are fetched from.
-        prices: a file of prices.
-        rewriter: rewrites dangerous questions first; "": the answering model itself; None: none does.
-
-    Raises:
-        UsageError: they don't fit together.
-    """
+    """The agent that the options describe; ``rewriter`` "": the answering model rewrites dangerous questions."""
     from ecoalign_agent.agent import EcoAlign
     from ecoalign_agent.settings import read_settings
 
@@ -235,20 +212,13 @@ def state_location(option: str | None) -> str | None:
     """Where runs are kept: the option, else the environment's; None: nowhere."""
     from ecoalign_agent.settings import read_settings
 
-    if option is not None:
-        return option
     state = read_settings().state
-    return None if state is None else state.get_secret_value()
+    return option if option is not None or state is None else state.get_secret_value()
 
 
 @asynccontextmanager
 async def open_agent(state: str | None, build: "Callable[..., EcoAlign]") -> "AsyncIterator[EcoAlign]":
-    """An agent over the place where its runs are kept, both closed in the end.
-
-    Args:
-        state: the place; None: nothing is kept.
-        build: makes the agent with a ``checkpointer``.
-    """
+    """An agent over the place where its runs are kept, if there is one; both are closed in the end."""
     if state is None:
         async with build() as agent:
             yield agent

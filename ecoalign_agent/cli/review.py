@@ -70,11 +70,6 @@ def review(
 
 
 def _ruling(*, accept: bool, reject: bool, safety: float | None) -> str | float | None:
-    """The verdict of the options; None: there is none.
-
-    Raises:
-        UsageError: there are several.
-    """
     rulings: list[str | float] = [*["accept"] * accept, *["reject"] * reject]
     rulings += [] if safety is None else [safety]
     if len(rulings) > 1:
@@ -83,7 +78,6 @@ def _ruling(*, accept: bool, reject: bool, safety: float | None) -> str | float 
 
 
 async def _show(output: "Output", file: str, run_id: str | None) -> None:
-    """What waits, with its text: this command is for the reviewer."""
     from ecoalign_agent.cli.render.format import clean, fraction, one_line, signed
 
     async with options.open_agent(file, _reading_agent) as agent:

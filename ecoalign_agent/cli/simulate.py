@@ -119,7 +119,6 @@ def fit_command(
 
 
 async def _predicted_cells(row: "PublishedRow", samples: int, seed: int) -> "list[FitCell]":
-    """EcoAlign's scores and cost on the model fitted to the plain rows of the same name."""
     from ecoalign_agent.models.simulated.reports import fit_cells, model_for
 
     measured = {benchmark: await _measure_search(model_for(row, benchmark, seed), samples) for benchmark in row.scores}

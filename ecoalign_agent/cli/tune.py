@@ -173,11 +173,6 @@ def _estimate(job: _Job, prices: str | None, *, free: bool) -> "TuningEstimate":
 
 
 def _samples(source: str | None, simulated: int | None, agent: "EcoAlign") -> "list[TuningSample]":
-    """The samples that the options name.
-
-    Raises:
-        UsageError: they name none or two kinds of them, or notices that the simulated model does not know.
-    """
     from ecoalign_agent.bench.tuning.samples import read_samples, world_samples
     from ecoalign_agent.models.simulated.model import SimulatedModel
 
@@ -209,7 +204,6 @@ def _is_free(name: str) -> bool:
 
 
 def _label(name: str) -> str | None:
-    """The label on every figure of a model that is no vision-language model."""
     from ecoalign_agent.models.offline.model import OFFLINE_LABEL
     from ecoalign_agent.models.simulated.model import is_simulated
     from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
@@ -218,11 +212,6 @@ def _label(name: str) -> str | None:
 
 
 def _confirm() -> None:
-    """Ask before money is spent.
-
-    Raises:
-        UsageError: there is nobody to ask, or the answer is no.
-    """
     from ecoalign_agent.cli.render.streams import is_terminal
 
     if not (sys.stdin.isatty() and is_terminal(sys.stderr)):

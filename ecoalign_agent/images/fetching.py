@@ -147,7 +147,6 @@ class ImageFetcher:
                 await response.aclose()
 
     async def _checked_addresses(self, address: ImageUrl) -> list[str]:
-        """The network addresses behind a host, resolved once, and every one of them checked."""
         if (address.host, address.port) not in self.hosts:
             raise ImageError(
                 f"{display_url(address.url)}: {address.authority} is not among the allowed hosts; "
@@ -179,11 +178,6 @@ def _unreachable(address: ImageUrl, name: str, error: Exception) -> ImageError:
 
 
 async def _read(response: "httpx.Response", address: ImageUrl, name: str) -> bytes | ImageUrl:
-    """The content, or the address of a redirect.
-
-    Raises:
-        ImageError: neither.
-    """
     headers = response.headers
     if response.status_code in _REDIRECTS:
         return _redirect(headers.get("location", ""), address, name)

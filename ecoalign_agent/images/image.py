@@ -90,7 +90,6 @@ class Picture:
     """
 
     def __init__(self, file: ImageFile, pixel_cache: PixelCache) -> None:
-        """Check and decode what was file. Blocks."""
         from ecoalign_agent.images import decoding as tools  # noqa: PLC0415 - Pillow is loaded with the first picture
 
         self.data = file.data

@@ -6,23 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ecoalign_agent.cli.render.format import amount, count, one_line
 from ecoalign_agent.events.result import Record
 from ecoalign_agent.llm.capabilities import OutputMode
-from ecoalign_agent.llm.endpoint_profile import EndpointProfile
+from ecoalign_agent.llm.endpoint_profile import EndpointProfile, ProbeFinding
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
 class EndpointUse(Record):
-    """A search's use of the endpoint, if it begins now.
-
-    Attributes:
-        proposals: output modes, in order of trial, for everything but verdicts.
-        verdicts: the same for verdicts.
-        max_tokens_field: name of the cap on completion tokens; None: none is sent.
-        overview_tokens: estimate for a 512-pixel overview.
-        concurrency: calls open at once, at most.
-        timeout: seconds that one call may take.
-    """
+    """A search's use of the endpoint, if it begins now; the output modes in order of trial."""
 
     proposals: list[str]
     verdicts: list[str]
@@ -36,13 +27,9 @@ class DoctorReport(Record):
     """Everything known of an endpoint, and a search's use of it.
 
     Attributes:
-        endpoint: its name.
-        address: where it is; empty: the provider's own, or nowhere.
         asked_now: requests made by this command; 0 where a stored profile was shown.
         known: see ``EndpointProfile``, with ``image_scale`` besides; None: there is nothing to ask.
-        use: by a search.
         kept_in: the file of the stored profile; None: it is not stored.
-        notes: anything else, one line each.
     """
 
     endpoint: str
@@ -73,46 +60,49 @@ _MODES: dict[OutputMode, str] = {
 _ORDINAL = ("first choice", "second", "third", "fourth")
 
 _UNTRUSTED = "sends them; don't trust what it says of them"
+_NEVER_STREAMS = "nothing: it never streams"
+
+_States = dict[str, tuple[Mark, str, str]]
 
 # By state: mark, what was found, and what the search uses; "{why}" is the finding's reason.
-_IMAGES: dict[str, tuple[Mark, str, str]] = {
+_IMAGES: _States = {
     "yes": ("yes", "reads them ({why})", "sends them"),
     "misread": ("part", "takes them, but {why}", _UNTRUSTED),
     "blind": ("no", "takes them, but can't see: {why}", _UNTRUSTED),
     "refused": ("no", "refuses them: {why}", "fails on questions with pictures"),
     "unknown": ("unknown", "unknown: {why}", "sends them"),
 }
-_MODE_STATES: dict[str, tuple[Mark, str]] = {
-    "works": ("yes", "works"),
-    "inexact": ("part", "works, but no verdict can be read{why}"),
-    "ignored": ("no", "accepted, but not followed{why}"),
-    "refused": ("no", "refused{why}"),
-    "unknown": ("unknown", "unknown{why}"),
+_MODE_STATES: _States = {
+    "works": ("yes", "works", "{used}"),
+    "inexact": ("part", "works, but no verdict can be read{why}", "{used}"),
+    "ignored": ("no", "accepted, but not followed{why}", "{used}"),
+    "refused": ("no", "refused{why}", "{used}"),
+    "unknown": ("unknown", "unknown{why}", "{used}"),
 }
-_USAGE: dict[str, tuple[Mark, str, str]] = {
+_USAGE: _States = {
     "plausible": ("yes", "reported: {counted}{estimated:,} estimated", "the server's counts"),
     "implausible": ("part", "reported, but it can't be right: {why}", "its counts where they are possible"),
     "partly": ("part", "{why}", "the server's counts, else our estimates"),
     "absent": ("no", "not reported", "our estimates, on the high side"),
     "unknown": ("unknown", "unknown", "the server's counts, else our estimates"),
 }
-_STREAMING: dict[str, tuple[Mark, str]] = {
-    "usage": ("yes", "reported"),
-    "no usage": ("part", "not reported"),
-    "refused": ("no", "refused: {why}"),
-    "no streaming": ("no", "{provider} does not stream"),
-    "unknown": ("unknown", "unknown: {why}"),
+_STREAMING: _States = {
+    "usage": ("yes", "reported", _NEVER_STREAMS),
+    "no usage": ("part", "not reported", _NEVER_STREAMS),
+    "refused": ("no", "refused: {why}", _NEVER_STREAMS),
+    "no streaming": ("no", "{provider} does not stream", _NEVER_STREAMS),
+    "unknown": ("unknown", "unknown: {why}", _NEVER_STREAMS),
 }
-_CAP: dict[str, tuple[Mark, str, str]] = {
-    "honoured": ("yes", "{field}, honoured ({why})", ""),
-    "ignored": ("no", "{field}, not honoured: {why}", "; a call can overrun what was reserved for it"),
-    "unknown": ("unknown", "{field}; unknown whether honoured: {why}", ""),
+_CAP: _States = {
+    "honoured": ("yes", "{field}, honoured ({why})", "{used}"),
+    "ignored": ("no", "{field}, not honoured: {why}", "{used}; a call can overrun what was reserved for it"),
+    "unknown": ("unknown", "{field}; unknown whether honoured: {why}", "{used}"),
 }
-_PARALLEL: dict[str, tuple[Mark, str]] = {
-    "overlap": ("yes", "two at once overlap ({why})"),
-    "serialised": ("part", "one after the other ({why})"),
-    "limited": ("part", "limited: {why}"),
-    "unknown": ("unknown", "unknown: {why}"),
+_PARALLEL: _States = {
+    "overlap": ("yes", "two at once overlap ({why})", "up to {used} at once"),
+    "serialised": ("part", "one after the other ({why})", "up to {used} at once"),
+    "limited": ("part", "limited: {why}", "up to {used} at once"),
+    "unknown": ("unknown", "unknown: {why}", "up to {used} at once"),
 }
 
 
@@ -127,42 +117,26 @@ class DoctorRow(NamedTuple):
 
 def doctor_rows(known: EndpointProfile, use: EndpointUse) -> list[DoctorRow]:
     """The table's lines."""
-    images = _IMAGES[known.images.state]
-    usage = _USAGE[known.usage.state]
     counted = "" if known.prompt_counted is None else f"{known.prompt_counted:,} prompt tokens, "
-    reported = usage[1].format(counted=counted, estimated=known.prompt_estimated, why=known.usage.why)
-    streaming = _STREAMING[known.streaming.state]
-    cap = _CAP[known.cap.state]
-    name = "no field for it" if known.max_tokens_field == "none" else known.max_tokens_field or "unknown name"
-    parallel = _PARALLEL[known.parallel.state]
+    field = "no field for it" if known.max_tokens_field == "none" else known.max_tokens_field or "unknown name"
     latency = "unknown" if known.latency is None else f"{known.latency:.2f} s for a short call (median)"
+    timed: Mark = "unknown" if known.latency is None else "yes"
     return [
-        DoctorRow(images[0], "pictures", images[1].format(why=known.images.why), images[2]),
+        _row("pictures", _IMAGES, known.images),
         _image_tokens(known, use),
         *(_output_mode(mode, known, use) for mode in _MODES),
-        DoctorRow(usage[0], "usage", reported, usage[2]),
-        DoctorRow(
-            streaming[0],
-            "usage, streamed",
-            streaming[1].format(why=known.streaming.why, provider=known.provider),
-            "nothing: it never streams",
-        ),
-        DoctorRow(
-            cap[0],
-            "cap on tokens",
-            cap[1].format(field=name, why=known.cap.why),
-            (use.max_tokens_field or "no cap") + cap[2],
-        ),
-        DoctorRow(
-            parallel[0],
-            "parallel calls",
-            parallel[1].format(why=known.parallel.why),
-            f"up to {use.concurrency} at once",
-        ),
-        DoctorRow(
-            "unknown" if known.latency is None else "yes", "latency", latency, f"{use.timeout:g} s time-out a call"
-        ),
+        _row("usage", _USAGE, known.usage, counted=counted, estimated=known.prompt_estimated),
+        _row("usage, streamed", _STREAMING, known.streaming, provider=known.provider),
+        _row("cap on tokens", _CAP, known.cap, field=field, used=use.max_tokens_field or "no cap"),
+        _row("parallel calls", _PARALLEL, known.parallel, used=use.concurrency),
+        DoctorRow(timed, "latency", latency, f"{use.timeout:g} s time-out a call"),
     ]
+
+
+def _row(capability: str, states: _States, finding: ProbeFinding[Any], **facts: object) -> DoctorRow:
+    mark, found, used = states[finding.state]
+    facts = {"why": finding.why, **facts}
+    return DoctorRow(mark, capability, found.format(**facts), used.format(**facts))
 
 
 def _image_tokens(known: EndpointProfile, use: EndpointUse) -> DoctorRow:
@@ -185,9 +159,8 @@ def _output_mode(mode: OutputMode, known: EndpointProfile, use: EndpointUse) -> 
     finding = known.rungs.get(mode)
     if finding is None:
         return DoctorRow("no", _MODES[mode], f"not offered by {known.provider}", "not tried")
-    mark, found = _MODE_STATES[finding.state]
     why = f": {finding.why}" if finding.why else ""
-    return DoctorRow(mark, _MODES[mode], found.format(why=why), _order_of_trial(mode, use))
+    return _row(_MODES[mode], _MODE_STATES, finding, why=why, used=_order_of_trial(mode, use))
 
 
 def _order_of_trial(mode: OutputMode, use: EndpointUse) -> str:

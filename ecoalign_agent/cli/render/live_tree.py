@@ -43,7 +43,7 @@ class Columns:
 
     @property
     def width(self) -> int:
-        """Columns taken by all figures together."""
+        """All figures together."""
         return self.safety + self.useful + self.cost + self.value
 
     def text(self, safety: str, useful: str, cost: str, value: str, style: str = "") -> Text:
@@ -84,24 +84,20 @@ def fit_line(line: Text, width: int) -> Text:
 
 
 def _shown_actions(view: View, limit: int) -> list[ShownAction]:
-    """The selected actions, then the best of the others: of the rest a person needs no list."""
-    selected = [action for action in view.candidates.values() if action.selected]
-    others = sorted(
-        (action for action in view.candidates.values() if not action.selected), key=lambda action: -(action.value or 0)
-    )
+    actions = view.candidates.values()
+    selected = [action for action in actions if action.selected]
+    others = sorted((action for action in actions if not action.selected), key=lambda action: -(action.value or 0))
+    # Of the rest a person needs no list.
     return (selected + others[: max(0, 3 - len(selected))])[:limit]
 
 
 def _visible(view: View, room: int) -> tuple[dict[str, None], str]:
-    """The thoughts to show, in their order, and a word on those that are not."""
     thoughts = view.thoughts
-    if len(thoughts) <= room:
-        return dict.fromkeys(thoughts), ""
     chosen = [id_ for id_, thought in thoughts.items() if thought.fate == "chosen"]
     wanted = dict.fromkeys([next(iter(thoughts)), *reversed(chosen), *reversed(thoughts)])
     picked = set(list(wanted)[: max(1, room - 1)])
     gone = [thought for thought in thoughts.values() if thought.id not in picked]
-    if not gone:
+    if len(thoughts) <= room or not gone:
         return dict.fromkeys(thoughts), ""
     cut = sum(thought.fate in {"pruned", "merged"} for thought in gone)
     noun = "older thought" if len(gone) == 1 else "older thoughts"
@@ -109,7 +105,6 @@ def _visible(view: View, room: int) -> tuple[dict[str, None], str]:
 
 
 def _nearest(view: View, id_: str, visible: dict[str, None]) -> str | None:
-    """The nearest ancestor that is shown."""
     seen = {id_}
     parent = view.parent(view.thoughts[id_])
     while parent is not None and parent not in visible:
@@ -140,17 +135,16 @@ def _walk(
 def _guide(levels: tuple[bool, ...]) -> str:
     if len(levels) <= 1:
         return ""
-    stems, last = levels[1:-1], levels[-1]
+    stems = levels[1:-1]
     drawn = "".join("│ " if more else "  " for more in stems[-_MAX_DEPTH:])
-    return ("⋯ " if len(stems) > _MAX_DEPTH else "") + drawn + ("├ " if last else "└ ")
+    return ("⋯ " if len(stems) > _MAX_DEPTH else "") + drawn + ("├ " if levels[-1] else "└ ")
 
 
 def _words(levels: tuple[bool, ...], shown: ShownThought | ShownAction, room: int) -> Text:
     text = Text(_guide(levels), "dim", no_wrap=True)
     if isinstance(shown, ShownAction):
-        style = "cyan" if shown.selected else "dim"
-        text.append(f"{'▸' if shown.selected else '·'} {shown.kind}? ", style)
-        return text.append(shown.aim, style)
+        mark, style = ("▸", "cyan") if shown.selected else ("·", "dim")
+        return text.append(f"{mark} {shown.kind}? {shown.aim}", style)
     text.append(f"{_MARKS[shown.fate]} ", _STYLES[shown.fate])
     if shown.kind == "root":
         return text.append(shown.text, "bold")
@@ -163,7 +157,6 @@ def _words(levels: tuple[bool, ...], shown: ShownThought | ShownAction, room: in
 
 
 def _cut_thought(text: Text, shown: ShownThought, room: int) -> Text:
-    """A thought that is out: its words struck through where there is room for some, and always the reason."""
     why = f"{shown.fate}: {shown.why}" if shown.fate == "pruned" else shown.why
     left = room - text.cell_len - cell_len(why) - 2
     if shown.text and left >= 12:
@@ -178,10 +171,8 @@ def _figures(shown: ShownThought | ShownAction, columns: Columns) -> Text:
         value = rate(shown.value) if shown.value is not None or not shown.scored else "none"
         style = "cyan" if shown.selected else "dim"
         return columns.text(signed(shown.safety), fraction(shown.utility), f"~{amount(shown.cost)}", value, style)
-    if shown.kind == "root":
-        return columns.text(signed(shown.safety), "", "", "")
-    if shown.kind == "strategy" and not shown.cost:
-        return columns.text("", "", "", "")
+    if shown.kind == "root" or (shown.kind == "strategy" and not shown.cost):
+        return columns.text(signed(shown.safety) if shown.kind == "root" else "", "", "", "")
     figures = columns.text(signed(shown.safety), fraction(shown.utility), amount(shown.cost), rate(shown.value))
     if shown.fate in {"pruned", "merged"}:
         figures.stylize("dim")
@@ -204,11 +195,7 @@ _MIN_HEIGHT = 10  # lines of a terminal below which there is no room for a tree
 
 
 class LiveTree(Screen):
-    """Draws a run on a terminal, eight times a second, so that it never looks dead.
-
-    The last drawing stays on the screen; a run that ended before its first event leaves nothing behind. ``titled``: the
-    question is the first line.
-    """
+    """Draws a run on a terminal, eight times a second, so that it never looks dead; the last drawing stays."""
 
     def __init__(self, console: Console, *, titled: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -230,7 +217,7 @@ class LiveTree(Screen):
     ) -> None:
         with self._lock:
             self._ended = self._clock()
-        self._live.transient = not self._view.begun
+        self._live.transient = not self._view.models  # a run that ended before its first event leaves nothing behind
         self._live.__exit__(kind, error, trace)
 
     def show(self, event: Event) -> None:
@@ -242,13 +229,14 @@ class LiveTree(Screen):
         """The present drawing, at most as high as the terminal less one line."""
         width, height = self._console.size
         with self._lock:
-            if not self._view.begun:
+            if not self._view.models:
                 return self._status(width)
             if height < _MIN_HEIGHT:
                 return Group(*[fit_line(budget_legend(self._view), width), self._status(width)][-max(1, height - 1) :])
+            pictures = count(self._view.pictures, "picture") if self._view.pictures else "no picture"
             lines = [
                 *([fit_line(Text(self._view.question, "bold"), width)] if self._titled else []),
-                fit_line(Text(self._models(), "dim"), width),
+                fit_line(Text(f"{pictures} · {self._view.models}", "dim"), width),
                 *tree_lines(self._view, width=width, room=height - 1 - _OTHER_LINES),
                 Text(""),
                 budget_bar(self._view, width),
@@ -257,13 +245,8 @@ class LiveTree(Screen):
             ]
         return Group(*lines)
 
-    def _models(self) -> str:
-        pictures = count(self._view.pictures, "picture") if self._view.pictures else "no picture"
-        return f"{pictures} · {self._view.models}"
-
     def _status(self, width: int) -> Text:
-        now = self._clock() if self._ended is None else self._ended
-        seconds = now - self._began
+        seconds = (self._clock() if self._ended is None else self._ended) - self._began
         result = self._view.result
         if result is not None:
             mark, style = _NOT_USEFUL if is_useless(result) else _ENDINGS[result.status]
@@ -271,11 +254,8 @@ class LiveTree(Screen):
             mark, style = "✗", "red"
         else:
             mark, style = _SPINNER[int(seconds * 8) % len(_SPINNER)], "cyan"
-        activity = (
-            self._view.activity
-            if result is not None or self._ended is None
-            else f"stopped during: {self._view.activity}"
-        )
+        stopped = "stopped during: " if result is None and self._ended is not None else ""
+        activity = f"{stopped}{self._view.activity}"
         line = Text.assemble((f"{mark} ", style), (activity, style), (f"  {seconds:.1f} s", "bold"))
         if self._view.thoughts:
             line.append(f" · {self._view.summary()}", "dim")

@@ -45,8 +45,7 @@ class PlainLines(Screen):
         """Write the event's line."""
         if isinstance(event, events.Proposed):
             self._actions.update({action.id: action for action in event.actions})
-        line = self._line(event)
-        if line:
+        if line := self._line(event):
             self._write(f"{event.at:6.1f} s  {line}")
 
     def _line(self, event: events.Event) -> str:
@@ -54,7 +53,8 @@ class PlainLines(Screen):
             case events.RewriteStarted() | events.Analysed() | events.Rewritten():
                 line = _rewrite(event)
             case events.RunStarted():
-                line = _started(event)
+                budget = f"budget {amount(event.budget)} {one_line(event.tariff)}"
+                line = f"started   {count(event.pictures, 'picture')}, {budget}; {models_line(event.models)}"
             case events.Scanned():
                 line = _scanned(event)
             case events.Planned():
@@ -96,21 +96,14 @@ def _rewrite(event: events.RewriteStarted | events.Analysed | events.Rewritten) 
             return "unchanged the question is harmless" if made.status == "unchanged" else f"as asked  {made.status}"
 
 
-def _started(event: events.RunStarted) -> str:
-    pictures = count(event.pictures, "picture")
-    return f"started   {pictures}, budget {amount(event.budget)} {one_line(event.tariff)}; {models_line(event.models)}"
-
-
 def _scanned(event: events.Scanned) -> str:
     found = [count(event.regions, "place"), count(event.actions, "action")]
     if event.drafted:
         found.append("a draft answer")
     hazard = f" ({one_line(event.hazard, 40)})" if event.safety < 0 and event.hazard else ""
+    line = f"scanned   safety {signed(event.safety)}{hazard}, {', '.join(found)}, budget {amount(event.budget)}"
     caption = one_line(event.caption or event.seen_text, 70)
-    return (
-        f"scanned   safety {signed(event.safety)}{hazard}, {', '.join(found)}, budget {amount(event.budget)}"
-        f"{': ' + caption if caption else ''}"
-    )
+    return f"{line}: {caption}" if caption else line
 
 
 def _proposed(event: events.Proposed) -> str:

@@ -13,41 +13,28 @@ def answer_text(result: Result) -> str:
 
 def receipt_rows(result: Result) -> list[tuple[str, str]]:
     """The receipt as label and line, without the phases of ``phase_rows``."""
-    cost, time = result.cost, result.time
+    cost, time, models = result.cost, result.time, result.models
+    spent = f"{amount(cost.spent)} of {amount(cost.budget)} {one_line(cost.tariff)}, {amount(cost.remaining)} left"
+    path = " > ".join(thought_label(step.kind, step.id) for step in result.path)
     estimated = f" ({cost.estimated} with estimated usage)" if cost.estimated else ""
-    rows = [
+    tokens = ", ".join(f"{part} {number:,}" for part, number in cost.tokens if part != "image_estimated")
+    independent = f"{one_line(models.assessor)}, independent of the model"
+    return [
         ("outcome", f"{outcome_line(result)} ({result.stop_reason})"),
-        (
-            "spent",
-            f"{amount(cost.spent)} of {amount(cost.budget)} {one_line(cost.tariff)}, {amount(cost.remaining)} left",
-        ),
+        ("spent", spent),
+        *_money(cost),
+        *([] if cost.chosen_path is None else [("chosen path", f"{amount(cost.chosen_path)}: {path}")]),
         ("calls", f"{count(cost.calls, 'model call')}{estimated}, {count(result.rounds, 'round')}"),
-        (
-            "tokens",
-            ", ".join(f"{part} {tokens_of:,}" for part, tokens_of in cost.tokens if part != "image_estimated"),
-        ),
+        ("tokens", tokens),
+        *_pictures(cost),
         ("seconds", f"{time.wall:.1f}, of which {time.overhead:.1f} outside model calls"),
-        ("model", one_line(result.models.actor)),
-        ("assessor", _assessor(result)),
+        ("model", one_line(models.actor)),
+        ("assessor", independent if models.independent else "the same model, not independent"),
+        *_exceptions(result),
     ]
-    if cost.chosen_path is not None:
-        rows.insert(
-            2,
-            (
-                "chosen path",
-                f"{amount(cost.chosen_path)}: {' > '.join(thought_label(step.kind, step.id) for step in result.path)}",
-            ),
-        )
-    spent = next(number for number, (label, _) in enumerate(rows) if label == "spent")
-    rows[spent + 1 : spent + 1] = _money(cost)
-    tokens = next(number for number, (label, _) in enumerate(rows) if label == "tokens")
-    rows[tokens + 1 : tokens + 1] = _pictures(cost)
-    rows += _exceptions(result)
-    return rows
 
 
 def _money(cost: Cost) -> list[tuple[str, str]]:
-    """The cost in money, or the models without a known price; nothing where nothing was used."""
     if cost.money_unknown:
         models = ", ".join(one_line(model, 80) for model in cost.money_unknown)
         return [("money", f"no price known for {models}: add it with --prices FILE.toml")]
@@ -65,7 +52,6 @@ def _money(cost: Cost) -> list[tuple[str, str]]:
 
 
 def _pictures(cost: Cost) -> list[tuple[str, str]]:
-    """Tokens of the pictures as booked and by the formula, where any were sent, and the endpoints' own counts."""
     if not cost.tokens.image_estimated:
         return []
     learnt = (f"{one_line(name, 80)} counts up to {factor:.2f} of it" for name, factor in cost.image_factors.items())
@@ -79,14 +65,7 @@ def in_money(money: float) -> str:
     return f"{money:,.{max(2, places)}f}"
 
 
-def _assessor(result: Result) -> str:
-    if result.models.independent:
-        return f"{one_line(result.models.assessor)}, independent of the model"
-    return "the same model, not independent"
-
-
 def _exceptions(result: Result) -> list[tuple[str, str]]:
-    """Rows that only some receipts have."""
     cost, rows = result.cost, []
     if result.pruned:
         rows.append(("pruned", f"{count(len(result.pruned), 'thought')} paid for and cut"))

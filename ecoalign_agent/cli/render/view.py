@@ -63,11 +63,6 @@ class View:
     activity: str = "starting"
     result: Result | None = None
 
-    @property
-    def begun(self) -> bool:
-        """Whether the run has started."""
-        return bool(self.models)
-
     def update(self, event: events.Event) -> None:
         """Take in an event."""
         match event:
@@ -121,12 +116,8 @@ class View:
         # The scan is the root of the tree: the root itself is not events.
         caption = one_line(event.caption, MAX_TEXT) or one_line(event.seen_text, MAX_TEXT) or "the request"
         self.thoughts.setdefault(ROOT, ShownThought(ROOT, "root", caption, safety=event.safety))
-        if event.safety < 0:
-            self.activity = "asking the assessor whether the request is harmful"
-        elif event.drafted:
-            self.activity = "grading the draft answer"
-        else:
-            self.activity = "choosing what to do first"
+        calm = "grading the draft answer" if event.drafted else "choosing what to do first"
+        self.activity = "asking the assessor whether the request is harmful" if event.safety < 0 else calm
 
     def _planned(self, event: events.Planned) -> None:
         self.activity = "choosing what to do first"
@@ -137,16 +128,10 @@ class View:
         self.candidates = {id_: replace(action, tip=event.id) for id_, action in self.candidates.items()}
 
     def _proposed(self, event: events.Proposed) -> None:
-        for action in event.actions:
-            self.candidates[action.id] = ShownAction(
-                action.id,
-                action.tip,
-                one_line(action.kind, 12),
-                one_line(action.aim, MAX_TEXT),
-                action.safety,
-                action.utility,
-                action.cost,
-            )
+        for offer in event.actions:
+            kind, aim = one_line(offer.kind, 12), one_line(offer.aim, MAX_TEXT)
+            figures = offer.safety, offer.utility, offer.cost
+            self.candidates[offer.id] = ShownAction(offer.id, offer.tip, kind, aim, *figures)
         problem = f" (unreadable: {one_line(event.problem, 60)})" if event.problem else ""
         self.activity = f"valuing {count(len(event.actions), 'action')}{problem}"
 
@@ -159,29 +144,22 @@ class View:
             for id_, action in self.candidates.items()
             if id_ in values and not action.selected
         }
-        selected = [action for action in self.candidates.values() if action.selected]
-        self.activity = (
-            "buying " + ", ".join(action.kind for action in selected) if selected else "weighing what it has"
-        )
+        selected = ", ".join(action.kind for action in self.candidates.values() if action.selected)
+        self.activity = f"buying {selected}" if selected else "weighing what it has"
 
     def _added(self, event: events.ThoughtAdded) -> None:
         kind = one_line(event.thought_kind, 12)
         if kind == "root":
             return
-        action = self._paid_by(event.id)
+        # The action that became this thought has the same number; it is no candidate any more.
+        action = self.candidates.pop(f"a{event.id[1:]}", None)
         # Only parents that are known by now: what is drawn as a tree must not be able to close a circle.
         parents = tuple(parent for parent in event.parents if parent in self.thoughts)
-        text = one_line(event.text, MAX_TEXT)
+        text, figures = one_line(event.text, MAX_TEXT), (event.safety, event.utility, event.cost)
         value = action.value if action else None
-        self.thoughts[event.id] = ShownThought(
-            event.id, kind, text, parents, event.safety, event.utility, event.cost, value
-        )
-        waiting = any(action.selected for action in self.candidates.values())
-        self.activity = self.activity if waiting else f"weighing what {one_line(event.id, 24)} brought"
-
-    def _paid_by(self, thought: str) -> ShownAction | None:
-        """The action that became this thought: the two have the same number. It is no candidate any more then."""
-        return self.candidates.pop(f"a{thought[1:]}", None)
+        self.thoughts[event.id] = ShownThought(event.id, kind, text, parents, *figures, value)
+        if not any(action.selected for action in self.candidates.values()):
+            self.activity = f"weighing what {one_line(event.id, 24)} brought"
 
     def _cut(self, id_: str, fate: Fate, why: str) -> None:
         thought = self.thoughts.get(id_)
@@ -203,9 +181,8 @@ class View:
         self.total, self.spent, self.left = result.cost.budget, result.cost.spent, result.cost.remaining
         self.reserved = 0.0
         for step in result.path:
-            known = self.thoughts.get(
-                step.id, ShownThought(step.id, step.kind, one_line(step.text, MAX_TEXT), cost=step.cost)
-            )
+            unknown = ShownThought(step.id, step.kind, one_line(step.text, MAX_TEXT), cost=step.cost)
+            known = self.thoughts.get(step.id, unknown)
             self.thoughts[step.id] = replace(known, fate="chosen", safety=step.safety, utility=step.utility)
         self.activity = outcome_line(result)
 
