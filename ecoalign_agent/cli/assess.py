@@ -3,9 +3,8 @@
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
-
 from ecoalign_agent.cli import options
+from ecoalign_agent.cli.options import value
 
 if TYPE_CHECKING:
     from ecoalign_agent.assessors.base import Assessor
@@ -19,7 +18,7 @@ def selftest(
     assessor: options.AssessorNames = None,
     base_url: options.BaseUrl = None,
     prompts: options.PromptFolder = None,
-    limit: Annotated[int | None, Option(metavar="N", min=1, help="Trials at most, spread over the families.")] = None,
+    limit: Annotated[int | None, value("N", "Trials at most, spread over the families.", min=1)] = None,
 ) -> None:
     """How well an assessor holds: a corpus of attacks that are known to work, and of harmless look-alikes.
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from typer import Argument, Option
+from typer import Option
 
 from ecoalign_agent.cli import bench_run, options
+from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from ecoalign_agent.bench.datasets.registry import DataReport
     from ecoalign_agent.cli.render.output import Output
 
-RunFolder = Annotated[str, Argument(metavar="OUT", help="The folder that 'ecoalign bench run' wrote.")]
+RunFolder = Annotated[str, argument("OUT", "The folder that 'ecoalign bench run' wrote.")]
 
 
 @options.with_output("json", "debug")
 def data(
     output: "Output",
-    folder: Annotated[str, Argument(metavar="FOLDER", help="It holds a folder for each benchmark.")],
+    folder: Annotated[str, argument("FOLDER", "It holds a folder for each benchmark.")],
 ) -> None:
     """Which benchmarks' files are there, where to get the others, and under what licence.
 
@@ -71,13 +72,13 @@ def _rows(found: "BenchmarkFiles") -> Iterator[tuple[str, str]]:
 @options.with_output("json", "quiet", "debug")
 def experiment(
     output: "Output",
-    name: Annotated[str | None, Argument(metavar="[NAME]", help="Which one; none lists them.")] = None,
-    listed: Annotated[bool, Option("--list", help="Only say which there are.")] = False,
-    samples: Annotated[int, Option(metavar="N", min=1, max=16_384, help="For each condition, over three seeds.")] = 200,
-    seed: Annotated[int, Option(metavar="S", min=0, help="The first of the three seeds.")] = 0,
-    model: Annotated[str, Option(metavar="NAME", help="A simulated model, such as simulated:weak.")] = "simulated",
+    name: Annotated[str | None, argument("[NAME]", "Which one; none lists them.")] = None,
+    listed: Annotated[bool, flag("--list", "Only say which there are.")] = False,
+    samples: Annotated[int, value("N", "For each condition, over three seeds.", min=1, max=16_384)] = 200,
+    seed: Annotated[int, value("S", "The first of the three seeds.", min=0)] = 0,
+    model: Annotated[str, value("NAME", "A simulated model, such as simulated:weak.")] = "simulated",
     at_once: options.Concurrency = 16,
-    out: Annotated[str | None, Option(metavar="DIR", help="Writes table, figures and plot into it.")] = None,
+    out: Annotated[str | None, value("DIR", "Writes table, figures and plot into it.")] = None,
 ) -> None:
     """The experiments that a reader asks for first, each a table with paired differences, and a plot.
 
@@ -144,8 +145,8 @@ def table(
 def compare(
     output: "Output",
     out: RunFolder,
-    other: Annotated[str | None, Argument(metavar="[OTHER]", help="Another such folder.")] = None,
-    paper: Annotated[bool, Option("--paper", help="Beside EcoAlign's published figures.")] = False,
+    other: Annotated[str | None, argument("[OTHER]", "Another such folder.")] = None,
+    paper: Annotated[bool, flag("--paper", "Beside EcoAlign's published figures.")] = False,
 ) -> None:
     """Finished runs against Base, against other runs, or beside the paper's figures.
 
@@ -169,7 +170,7 @@ def compare(
 def plot(
     output: "Output",
     out: RunFolder,
-    to: Annotated[str | None, Option(metavar="DIR", help="Where to; else OUT/plots.")] = None,
+    to: Annotated[str | None, value("DIR", "Where to; else OUT/plots.")] = None,
 ) -> None:
     """Cost against safety, safety against usefulness, over-refusal, and scores over the budget, as PNG and SVG.
 

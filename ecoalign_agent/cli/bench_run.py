@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from typer import Argument, Exit, Option
+from typer import Exit
 
 from ecoalign_agent.cli import options
+from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,46 +19,35 @@ if TYPE_CHECKING:
 _FULL_SWEEP = "budget=2000,3000,4500,6000,12000"
 """The sweep of --full, the default among its values."""
 
-DataFolder = Annotated[str | None, Option("--data", metavar="DIR", help="Holds a folder for each benchmark.")]
+DataFolder = Annotated[str | None, value("DIR", "Holds a folder for each benchmark.", "--data")]
 
 
 @options.with_output("json", "quiet", "debug")
 def run_command(
     output: "Output",
-    benchmarks: Annotated[list[str], Argument(metavar="BENCHMARK...", help="One or more, by name.")],
-    methods: Annotated[
-        str, Option(metavar="NAME,NAME", help="Which methods, separated by commas; all.")
-    ] = "base,ecoalign",
+    benchmarks: Annotated[list[str], argument("BENCHMARK...", "One or more, by name.")],
+    methods: Annotated[str, value("NAME,NAME", "Which methods, separated by commas; all.")] = "base,ecoalign",
     method: Annotated[
-        list[str] | None,
-        Option(metavar="NAME", help="One more, with commas in its settings; repeat it for several."),
+        list[str] | None, value("NAME", "One more, with commas in its settings; repeat it for several.")
     ] = None,
-    ablations: Annotated[bool, Option("--ablations", help="EcoAlign and every ablation of it, too.")] = False,
+    ablations: Annotated[bool, flag("--ablations", "EcoAlign and every ablation of it, too.")] = False,
     sweep: Annotated[
-        list[str] | None,
-        Option(metavar="SETTING=V,V", help="EcoAlign with each value of a setting, too; repeat it for several."),
+        list[str] | None, value("SETTING=V,V", "EcoAlign with each value of a setting, too; repeat it for several.")
     ] = None,
-    full: Annotated[bool, Option("--full", help=f"All methods, the ablations, and a sweep: {_FULL_SWEEP}.")] = False,
-    model: Annotated[str | None, Option(metavar="NAME", help="The actor; for simulated worlds simulated.")] = None,
+    full: Annotated[bool, flag("--full", f"All methods, the ablations, and a sweep: {_FULL_SWEEP}.")] = False,
+    model: Annotated[str | None, value("NAME", "The actor; for simulated worlds simulated.")] = None,
     base_url: options.BaseUrl = None,
     assessor: Annotated[
-        str | None,
-        Option(metavar="NAME", help="The assessor; else the model, and of a simulated one another of its kind."),
+        str | None, value("NAME", "The assessor; else the model, and of a simulated one another of its kind.")
     ] = None,
     judge: options.JudgeName = None,
     data: DataFolder = None,
-    limit: Annotated[
-        int | None, Option(metavar="N", min=1, help="Samples of each benchmark; of a simulated world 200.")
-    ] = None,
-    seed: Annotated[int, Option(metavar="S", min=0, help="Of the draw and the simulated world.")] = 0,
+    limit: Annotated[int | None, value("N", "Samples of each benchmark; of a simulated world 200.", min=1)] = None,
+    seed: Annotated[int, value("S", "Of the draw and the simulated world.", min=0)] = 0,
     budget: options.BudgetUnits = None,
-    policy: Annotated[
-        str | None, Option(metavar="FILE", help="A policy file or a preset that EcoAlign starts from.")
-    ] = None,
-    at_once: Annotated[
-        int | None, Option(metavar="N", min=1, help="Samples at the same time; 16, of a simulated model 4.")
-    ] = None,
-    out: Annotated[str, Option(metavar="DIR", help="Where the results go.")] = "results",
+    policy: Annotated[str | None, value("FILE", "A policy file or a preset that EcoAlign starts from.")] = None,
+    at_once: Annotated[int | None, value("N", "Samples at the same time; 16, of a simulated model 4.", min=1)] = None,
+    out: Annotated[str, value("DIR", "Where the results go.")] = "results",
     dry_run: options.DryRun = False,
 ) -> None:
     r"""Run methods on benchmarks, with the safety, the usefulness and the cost of each.
@@ -115,9 +105,9 @@ def run_command(
 @options.with_output("json", "quiet", "debug")
 def rejudge(
     output: "Output",
-    folder: Annotated[str, Argument(metavar="OUT", help="What ecoalign bench run wrote.")],
-    judge: Annotated[str, Option(metavar="NAME", help="The new judge.")],
-    to: Annotated[str, Option(metavar="DIR", help="A new folder for the new verdicts.")],
+    folder: Annotated[str, argument("OUT", "What ecoalign bench run wrote.")],
+    judge: Annotated[str, value("NAME", "The new judge.")],
+    to: Annotated[str, value("DIR", "A new folder for the new verdicts.")],
     base_url: options.BaseUrl = None,
     data: DataFolder = None,
 ) -> None:

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
-
 from ecoalign_agent.cli import options
+from ecoalign_agent.cli.options import flag
 from ecoalign_agent.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def doctor(
     output: "Output",
     model: options.ModelName = None,
     base_url: options.BaseUrl = None,
-    refresh: Annotated[bool, Option("--refresh", help="Ask anew, whatever is kept.")] = False,
+    refresh: Annotated[bool, flag("--refresh", "Ask anew, whatever is kept.")] = False,
 ) -> None:
     """Ask a model's endpoint what it can do, in at most eight small calls, and show what the search will use.
 

@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer import Option
 
 from ecoalign_agent.cli import assess, bench, doctor, options, review, rewrite, serve, simulate, training, tune
+from ecoalign_agent.cli.options import flag, value
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ _MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
 @app.callback(invoke_without_command=True)
 def ecoalign(
     context: typer.Context,
-    version: Annotated[bool, Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[bool, flag("--version", "Show the version and exit.")] = False,
 ) -> None:
     """Options that hold without a command."""
     if version:
@@ -90,14 +90,12 @@ def ask(
     prices: options.PriceFile = None,
     prompts: options.PromptFolder = None,
     rewrite: Annotated[
-        bool, Option("--rewrite", help="First have a dangerous question rewritten; a harmless one stays.")
+        bool, flag("--rewrite", "First have a dangerous question rewritten; a harmless one stays.")
     ] = False,
     rewriter: options.RewriterName = None,
-    trace: Annotated[str | None, Option(metavar="FILE.jsonl", help="Write every event to a file, as it comes.")] = None,
+    trace: Annotated[str | None, value("FILE.jsonl", "Write every event to a file, as it comes.")] = None,
     state: options.StatePlace = None,
-    run_id: Annotated[
-        str | None, Option(metavar="ID", help="The kept run's name; without one its request names it.")
-    ] = None,
+    run_id: Annotated[str | None, value("ID", "The kept run's name; without one its request names it.")] = None,
     require_useful: options.RequireUseful = False,
 ) -> None:
     r"""Ask a question, with pictures or without.

@@ -22,54 +22,56 @@ if TYPE_CHECKING:
     from ecoalign_agent.agent import EcoAlign
     from ecoalign_agent.economics.policy import Policy
 
-QuestionText = Annotated[str, Argument(metavar="QUESTION", help='The question, in quotes; "-" reads standard input.')]
-ImageFiles = Annotated[
-    list[str] | None, Option("--image", "-i", metavar="PATH", help="A picture; repeat it for several.")
-]
+
+def value(metavar: str, text: str, *names: str, **settings: Any) -> Any:  # noqa: ANN401 - Typer's own types
+    """An option with a value."""
+    return Option(*names, metavar=metavar, help=text, **settings)
+
+
+def flag(name: str, text: str) -> Any:  # noqa: ANN401 - as above
+    """An option that is on or off."""
+    return Option(name, help=text)
+
+
+def argument(metavar: str, text: str) -> Any:  # noqa: ANN401 - as above
+    """A positional argument."""
+    return Argument(metavar=metavar, help=text)
+
+
+QuestionText = Annotated[str, argument("QUESTION", 'The question, in quotes; "-" reads standard input.')]
+ImageFiles = Annotated[list[str] | None, value("PATH", "A picture; repeat it for several.", "--image", "-i")]
 ImageHosts = Annotated[
     list[str] | None,
-    Option(
-        "--allow-image-host", metavar="HOST", help="Fetch https pictures from exactly this host; repeat it for several."
-    ),
+    value("HOST", "Fetch https pictures from exactly this host; repeat it for several.", "--allow-image-host"),
 ]
-ModelName = Annotated[
-    str | None, Option(metavar="NAME", help='The model: "provider:name", or "offline", which is free.')
-]
-BaseUrl = Annotated[str | None, Option(metavar="URL", help="A server that speaks OpenAI's protocol.")]
+ModelName = Annotated[str | None, value("NAME", 'The model: "provider:name", or "offline", which is free.')]
+BaseUrl = Annotated[str | None, value("URL", "A server that speaks OpenAI's protocol.")]
 AssessorNames = Annotated[
     list[str] | None,
-    Option(
-        "--assessor", metavar="NAME", help="Assessor: a model, moderation:NAME, guard:MODEL, module:Name; repeatable."
-    ),
+    value("NAME", "Assessor: a model, moderation:NAME, guard:MODEL, module:Name; repeatable.", "--assessor"),
 ]
-JudgeName = Annotated[str | None, Option(metavar="NAME", help="The model that judges answers; not the model itself.")]
+JudgeName = Annotated[str | None, value("NAME", "The model that judges answers; not the model itself.")]
 RewriterName = Annotated[
-    str | None, Option(metavar="NAME", help="The model that rewrites dangerous questions first, or trained:NAME.")
+    str | None, value("NAME", "The model that rewrites dangerous questions first, or trained:NAME.")
 ]
-BudgetUnits = Annotated[float | None, Option(metavar="UNITS", help="Cost units that one request may spend at most.")]
-DeadlineSeconds = Annotated[float | None, Option(metavar="SECONDS", help="Answer by then, from what there is.")]
+BudgetUnits = Annotated[float | None, value("UNITS", "Cost units that one request may spend at most.")]
+DeadlineSeconds = Annotated[float | None, value("SECONDS", "Answer by then, from what there is.")]
 PolicyFile = Annotated[
-    str | None, Option("--policy", metavar="FILE.toml", help="Every setting of the search, or: frugal, strict, paper.")
+    str | None, value("FILE.toml", "Every setting of the search, or: frugal, strict, paper.", "--policy")
 ]
-TariffName = Annotated[
-    str | None, Option("--tariff", metavar="NAME", help="What a cost unit is: equivalents, processed or money.")
-]
-PriceFile = Annotated[
-    str | None, Option(metavar="FILE.toml", help="What models cost in money, before the prices shipped.")
-]
-PromptFolder = Annotated[str | None, Option(metavar="FOLDER", help="Your own prompts, under the names of ours.")]
-StatePlace = Annotated[str | None, Option(metavar="FILE", help="Keep the run in this file, or in Postgres by its URL.")]
-RequireUseful = Annotated[
-    bool, Option("--require-useful", help="Exit status 4 without an answer of the policy's utility.")
-]
-Seed = Annotated[int, Option(metavar="S", help="Of every draw; the same seed, the same result.")]
-Concurrency = Annotated[int, Option("--at-once", metavar="N", min=1, help="Samples under way at the same time.")]
-DryRun = Annotated[bool, Option("--dry-run", help="Say what it would take, and end.")]
+TariffName = Annotated[str | None, value("NAME", "What a cost unit is: equivalents, processed or money.", "--tariff")]
+PriceFile = Annotated[str | None, value("FILE.toml", "What models cost in money, before the prices shipped.")]
+PromptFolder = Annotated[str | None, value("FOLDER", "Your own prompts, under the names of ours.")]
+StatePlace = Annotated[str | None, value("FILE", "Keep the run in this file, or in Postgres by its URL.")]
+RequireUseful = Annotated[bool, flag("--require-useful", "Exit status 4 without an answer of the policy's utility.")]
+Seed = Annotated[int, value("S", "Of every draw; the same seed, the same result.")]
+Concurrency = Annotated[int, value("N", "Samples under way at the same time.", "--at-once", min=1)]
+DryRun = Annotated[bool, flag("--dry-run", "Say what it would take, and end.")]
 
 _OUTPUT_OPTIONS: dict[str, Any] = {
-    "json": Annotated[bool, Option("--json", help="Exactly one JSON object on standard output.")],
+    "json": Annotated[bool, flag("--json", "Exactly one JSON object on standard output.")],
     "quiet": Annotated[bool, Option("--quiet", "-q", help="No progress and no receipt.")],
-    "debug": Annotated[bool, Option("--debug", help="Show the traceback of an error.")],
+    "debug": Annotated[bool, flag("--debug", "Show the traceback of an error.")],
 }
 
 _Command = Callable[..., None]

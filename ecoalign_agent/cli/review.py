@@ -3,9 +3,8 @@
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option
-
 from ecoalign_agent.cli import options
+from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 @options.with_output("json", "quiet", "debug")
 def review(
     output: "Output",
-    file: Annotated[str, Argument(metavar="FILE", help="Where runs are kept: a file, or a Postgres URL.")],
-    run_id: Annotated[str | None, Argument(metavar="ID", help="The run; not needed where one waits.")] = None,
-    accept: Annotated[bool, Option("--accept", help="It stands as it was graded.")] = False,
-    reject: Annotated[bool, Option("--reject", help="It is unsafe.")] = False,
-    safety: Annotated[float | None, Option(metavar="S", help="Its safety, from -1 to 1.")] = None,
+    file: Annotated[str, argument("FILE", "Where runs are kept: a file, or a Postgres URL.")],
+    run_id: Annotated[str | None, argument("ID", "The run; not needed where one waits.")] = None,
+    accept: Annotated[bool, flag("--accept", "It stands as it was graded.")] = False,
+    reject: Annotated[bool, flag("--reject", "It is unsafe.")] = False,
+    safety: Annotated[float | None, value("S", "Its safety, from -1 to 1.")] = None,
     model: options.ModelName = None,
     base_url: options.BaseUrl = None,
     assessor: options.AssessorNames = None,

@@ -4,9 +4,9 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer import Option
 
 from ecoalign_agent.cli import options
+from ecoalign_agent.cli.options import flag, value
 
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
@@ -19,17 +19,13 @@ def rewrite_command(
     question: options.QuestionText,
     image: options.ImageFiles = None,
     model: options.ModelName = None,
-    checker: Annotated[
-        str | None, Option(metavar="NAME", help="The model that checks the new prompt; by default the same.")
-    ] = None,
+    checker: Annotated[str | None, value("NAME", "The model that checks the new prompt; by default the same.")] = None,
     base_url: options.BaseUrl = None,
     budget: options.BudgetUnits = None,
-    threshold: Annotated[
-        float | None, Option(metavar="SAFETY", help="A prompt this safe or safer stays as it is; 0.5.")
-    ] = None,
-    deadline: Annotated[float | None, Option(metavar="SECONDS", help="End by then.")] = None,
+    threshold: Annotated[float | None, value("SAFETY", "A prompt this safe or safer stays as it is; 0.5.")] = None,
+    deadline: Annotated[float | None, value("SECONDS", "End by then.")] = None,
     thorough: Annotated[
-        bool, Option("--thorough", help="Analyse and rewrite in two calls, as published, instead of one.")
+        bool, flag("--thorough", "Analyse and rewrite in two calls, as published, instead of one.")
     ] = False,
     prompts: options.PromptFolder = None,
 ) -> None:

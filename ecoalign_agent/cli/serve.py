@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Option
-
 from ecoalign_agent.cli import options
+from ecoalign_agent.cli.options import flag, value
 
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
@@ -14,41 +13,33 @@ if TYPE_CHECKING:
 @options.with_output("debug")
 def serve(
     _output: "Output",
-    host: Annotated[
-        str, Option(metavar="ADDRESS", help="Where to listen; others can reach all but 127.0.0.1.")
-    ] = "127.0.0.1",
-    port: Annotated[int, Option(metavar="N", help="The port; 0 takes a free one.")] = 8000,
+    host: Annotated[str, value("ADDRESS", "Where to listen; others can reach all but 127.0.0.1.")] = "127.0.0.1",
+    port: Annotated[int, value("N", "The port; 0 takes a free one.")] = 8000,
     model: options.ModelName = None,
     base_url: options.BaseUrl = None,
     assessor: options.AssessorNames = None,
     rewriter: options.RewriterName = None,
-    state: Annotated[
-        str | None, Option(metavar="FILE", help="Keep runs here, so that a person's verdict can be waited for.")
-    ] = None,
+    state: Annotated[str | None, value("FILE", "Keep runs here, so that a person's verdict can be waited for.")] = None,
     policy: options.PolicyFile = None,
     budget: options.BudgetUnits = None,
     prompts: options.PromptFolder = None,
-    api_key_file: Annotated[str | None, Option(metavar="FILE", help="Keys that clients need, one a line.")] = None,
+    api_key_file: Annotated[str | None, value("FILE", "Keys that clients need, one a line.")] = None,
     allow_image_host: options.ImageHosts = None,
     allow_base: Annotated[
-        bool, Option("--allow-base", help="Serve the bare model too, as ecoalign/base: nothing is assessed.")
+        bool, flag("--allow-base", "Serve the bare model too, as ecoalign/base: nothing is assessed.")
     ] = False,
-    max_seconds: Annotated[float, Option(metavar="SECONDS", help="A run's deadline, at most.")] = 120.0,
-    max_images: Annotated[int, Option(metavar="N", help="Pictures in one request.")] = 16,
-    max_bytes: Annotated[int, Option(metavar="N", help="Bytes of one request.")] = 32_000_000,
-    runs: Annotated[int, Option(metavar="N", help="Runs under way at one time.")] = 32,
-    queue: Annotated[int, Option(metavar="N", help="Requests that may wait for a place.")] = 64,
-    queue_seconds: Annotated[float, Option(metavar="SECONDS", help="How long one may wait.")] = 30.0,
-    heartbeat: Annotated[float, Option(metavar="SECONDS", help="A stream is never silent for longer.")] = 10.0,
-    grace: Annotated[
-        float, Option(metavar="SECONDS", help="How long runs may go on when the server is to end.")
-    ] = 20.0,
-    log_prompts: Annotated[
-        bool, Option("--log-prompts", help="Write questions and answers into logs and traces.")
-    ] = False,
-    otel: Annotated[bool, Option("--otel", help="Trace every run by OpenTelemetry; needs the extra otel.")] = False,
+    max_seconds: Annotated[float, value("SECONDS", "A run's deadline, at most.")] = 120.0,
+    max_images: Annotated[int, value("N", "Pictures in one request.")] = 16,
+    max_bytes: Annotated[int, value("N", "Bytes of one request.")] = 32_000_000,
+    runs: Annotated[int, value("N", "Runs under way at one time.")] = 32,
+    queue: Annotated[int, value("N", "Requests that may wait for a place.")] = 64,
+    queue_seconds: Annotated[float, value("SECONDS", "How long one may wait.")] = 30.0,
+    heartbeat: Annotated[float, value("SECONDS", "A stream is never silent for longer.")] = 10.0,
+    grace: Annotated[float, value("SECONDS", "How long runs may go on when the server is to end.")] = 20.0,
+    log_prompts: Annotated[bool, flag("--log-prompts", "Write questions and answers into logs and traces.")] = False,
+    otel: Annotated[bool, flag("--otel", "Trace every run by OpenTelemetry; needs the extra otel.")] = False,
     langserve: Annotated[
-        bool | None, Option("--langserve/--no-langserve", help="LangServe's routes; as installed by default.")
+        bool | None, flag("--langserve/--no-langserve", "LangServe's routes; as installed by default.")
     ] = None,
 ) -> None:
     r"""Serve safe answers behind a URL: any OpenAI client gets them by changing its base_url.

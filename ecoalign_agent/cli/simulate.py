@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
-
 from ecoalign_agent.cli import options
+from ecoalign_agent.cli.options import value
 
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
@@ -16,11 +15,11 @@ if TYPE_CHECKING:
 @options.with_output("debug")
 def serve_command(
     output: "Output",
-    port: Annotated[int, Option(metavar="N", min=0, max=65_535, help="The port; 0 takes a free one.")] = 8008,
+    port: Annotated[int, value("N", "The port; 0 takes a free one.", min=0, max=65_535)] = 8008,
     seed: options.Seed = 0,
-    world: Annotated[int, Option(metavar="S", help="The seed of the world that it knows.")] = 0,
-    preset: Annotated[str, Option(metavar="NAME", help="What it is like.")] = "middling",
-    latency_ms: Annotated[float, Option(metavar="MS", min=0, help="How long a call takes.")] = 0.0,
+    world: Annotated[int, value("S", "The seed of the world that it knows.")] = 0,
+    preset: Annotated[str, value("NAME", "What it is like.")] = "middling",
+    latency_ms: Annotated[float, value("MS", "How long a call takes.", min=0)] = 0.0,
 ) -> None:
     r"""Serve the simulated model behind a URL, for everything that speaks OpenAI's protocol.
 
@@ -52,8 +51,8 @@ def serve_command(
 @options.with_output("json", "quiet", "debug")
 def world_command(
     output: "Output",
-    out: Annotated[str, Option(metavar="DIR", help="A new or empty folder.")],
-    limit: Annotated[int, Option(metavar="N", min=1, help="How many samples.")] = 100,
+    out: Annotated[str, value("DIR", "A new or empty folder.")],
+    limit: Annotated[int, value("N", "How many samples.", min=1)] = 100,
     seed: options.Seed = 0,
 ) -> None:
     """Write samples of the simulated world: metadata.jsonl, a line each, and the pictures beside it.
@@ -86,10 +85,8 @@ def world_command(
 @options.with_output("json", "quiet", "debug")
 def fit_command(
     output: "Output",
-    samples: Annotated[int, Option(metavar="N", min=10, max=16_384, help="Samples for each cell.")] = 300,
-    predict: Annotated[
-        int, Option(metavar="N", min=0, max=16_384, help="Samples for each prediction of EcoAlign; 0: none.")
-    ] = 0,
+    samples: Annotated[int, value("N", "Samples for each cell.", min=10, max=16_384)] = 300,
+    predict: Annotated[int, value("N", "Samples for each prediction of EcoAlign; 0: none.", min=0, max=16_384)] = 0,
     seed: options.Seed = 0,
 ) -> None:
     """Parameters of simulated models that answer as published, fitted to the rows of plain models alone.

@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option
-
 from ecoalign_agent.cli import options
+from ecoalign_agent.cli.options import argument, flag, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,24 +16,19 @@ if TYPE_CHECKING:
 @options.with_output("json", "quiet", "debug")
 def synthesize(
     output: "Output",
-    source: Annotated[str, Argument(metavar="IN", help="A .jsonl or .parquet file, or a folder.")],
-    folder: Annotated[str, Argument(metavar="OUT", help="A new or empty folder, or one of an earlier run.")],
+    source: Annotated[str, argument("IN", "A .jsonl or .parquet file, or a folder.")],
+    folder: Annotated[str, argument("OUT", "A new or empty folder, or one of an earlier run.")],
     model: options.ModelName = None,
-    target: Annotated[
-        str | None, Option(metavar="NAME", help="The model the rewrites are for; by default the same.")
-    ] = None,
+    target: Annotated[str | None, value("NAME", "The model the rewrites are for; by default the same.")] = None,
     assessor: options.AssessorNames = None,
     base_url: options.BaseUrl = None,
     exclude: Annotated[
-        list[str] | None,
-        Option(metavar="FILE", help="An evaluation set: what occurs in it is left out; repeat it for several."),
+        list[str] | None, value("FILE", "An evaluation set: what occurs in it is left out; repeat it for several.")
     ] = None,
-    limit: Annotated[int | None, Option(metavar="N", min=1, help="Records at most.")] = None,
+    limit: Annotated[int | None, value("N", "Records at most.", min=1)] = None,
     at_once: options.Concurrency = 32,
     budget: options.BudgetUnits = None,
-    useful_from: Annotated[
-        float | None, Option(metavar="U", help="How useful the answer to a rewrite must be, 0 to 1; 0.6.")
-    ] = None,
+    useful_from: Annotated[float | None, value("U", "How useful the answer to a rewrite must be, 0 to 1; 0.6.")] = None,
     prompts: options.PromptFolder = None,
 ) -> None:
     r"""Make training data for the rewriter from questions with pictures.
@@ -115,23 +109,21 @@ def _progress_reporter(output: "Output") -> "Callable[[SynthesisProgress], None]
 @options.with_output("json", "quiet", "debug")
 def train(
     output: "Output",
-    data: Annotated[str, Argument(metavar="DATA", help="The folder that ecoalign synthesize wrote.")],
-    out: Annotated[str, Option(metavar="DIR", help="Where the result goes.")],
+    data: Annotated[str, argument("DATA", "The folder that ecoalign synthesize wrote.")],
+    out: Annotated[str, value("DIR", "Where the result goes.")],
     base: Annotated[
-        str, Option(metavar="NAME", help="A vision-language model on the hub, or a folder.")
+        str, value("NAME", "A vision-language model on the hub, or a folder.")
     ] = "Qwen/Qwen2-VL-7B-Instruct",
-    full: Annotated[bool, Option("--full", help="Train every weight, not an adapter.")] = False,
-    epochs: Annotated[float, Option(metavar="N", help="Times the data are gone through.")] = 3.0,
-    max_steps: Annotated[int | None, Option(metavar="N", help="Optimiser steps at the most.")] = None,
-    learning_rate: Annotated[
-        float | None, Option(metavar="RATE", help="1e-4 with LoRA, 1e-5 without.", show_default=False)
-    ] = None,
-    batch: Annotated[int, Option(metavar="N", help="Examples on the device at once.")] = 1,
-    accumulate: Annotated[int, Option(metavar="N", help="Batches that make one optimiser step.")] = 8,
-    lora_rank: Annotated[int, Option(metavar="R", help="Rank of the adapter.")] = 16,
-    evaluation: Annotated[float, Option(metavar="SHARE", help="Share of the data held out.")] = 0.05,
-    save_every: Annotated[int, Option(metavar="N", help="Optimiser steps between checkpoints.")] = 50,
-    seed: Annotated[int, Option(metavar="N", help="For the split, the order and the first weights.")] = 0,
+    full: Annotated[bool, flag("--full", "Train every weight, not an adapter.")] = False,
+    epochs: Annotated[float, value("N", "Times the data are gone through.")] = 3.0,
+    max_steps: Annotated[int | None, value("N", "Optimiser steps at the most.")] = None,
+    learning_rate: Annotated[float | None, value("RATE", "1e-4 with LoRA, 1e-5 without.", show_default=False)] = None,
+    batch: Annotated[int, value("N", "Examples on the device at once.")] = 1,
+    accumulate: Annotated[int, value("N", "Batches that make one optimiser step.")] = 8,
+    lora_rank: Annotated[int, value("R", "Rank of the adapter.")] = 16,
+    evaluation: Annotated[float, value("SHARE", "Share of the data held out.")] = 0.05,
+    save_every: Annotated[int, value("N", "Optimiser steps between checkpoints.")] = 50,
+    seed: Annotated[int, value("N", "For the split, the order and the first weights.")] = 0,
 ) -> None:
     """Fine-tune a rewriter on what "ecoalign synthesize" wrote.
 

@@ -4,9 +4,10 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
-from typer import Argument, Option
+from typer import Option
 
 from ecoalign_agent.cli import options
+from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,32 +40,26 @@ class _Job(NamedTuple):
 @options.with_output("json", "quiet", "debug")
 def tune(
     output: "Output",
-    samples: Annotated[
-        str | None, Argument(metavar="SAMPLES", help="A .jsonl file, or a folder with metadata.jsonl.")
-    ] = None,
+    samples: Annotated[str | None, argument("SAMPLES", "A .jsonl file, or a folder with metadata.jsonl.")] = None,
     model: options.ModelName = None,
     base_url: options.BaseUrl = None,
     assessor: options.AssessorNames = None,
     judge: options.JudgeName = None,
     policy: options.PolicyFile = None,
-    out: Annotated[str, Option(metavar="FILE.toml", help="Gets the policy; a new file.")] = "policy.toml",
+    out: Annotated[str, value("FILE.toml", "Gets the policy; a new file.")] = "policy.toml",
     prefer: Annotated[
         Literal["safety", "balanced", "cost"], Option(help="What to choose from the front.")
     ] = "balanced",
-    trials: Annotated[int, Option(metavar="N", min=2, max=1_000, help="Policies to try.")] = 40,
-    per_trial: Annotated[
-        int, Option("--samples", metavar="N", min=4, help="Tuning samples for each of them, at most.")
-    ] = 60,
-    simulated: Annotated[
-        int | None, Option(metavar="N", min=8, help="Notices of a simulated model's world as samples.")
-    ] = None,
-    held_out: Annotated[float, Option(metavar="SHARE", help="Share of the samples that is held out.")] = 0.5,
+    trials: Annotated[int, value("N", "Policies to try.", min=2, max=1_000)] = 40,
+    per_trial: Annotated[int, value("N", "Tuning samples for each of them, at most.", "--samples", min=4)] = 60,
+    simulated: Annotated[int | None, value("N", "Notices of a simulated model's world as samples.", min=8)] = None,
+    held_out: Annotated[float, value("SHARE", "Share of the samples that is held out.")] = 0.5,
     seed: options.Seed = 0,
     at_once: options.Concurrency = 16,
     prompts: options.PromptFolder = None,
     prices: options.PriceFile = None,
     dry_run: options.DryRun = False,
-    yes: Annotated[bool, Option("--yes", help="Don't ask before a model is called that may cost money.")] = False,
+    yes: Annotated[bool, flag("--yes", "Don't ask before a model is called that may cost money.")] = False,
 ) -> None:
     """Find budget, k, δ, width, branching and batch for a model on your own samples, and write a policy file.
 
