@@ -1,5 +1,6 @@
 """``ecoalign bench run`` and ``ecoalign bench rejudge``."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Exit
@@ -9,9 +10,6 @@ from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from ecoalign_agent.bench.runner.config import BenchConfig
     from ecoalign_agent.bench.runner.run import BenchProgress
     from ecoalign_agent.cli.render.output import Output
@@ -68,8 +66,6 @@ def run_command(
         --judge openai:gpt-4.1 --limit 100 --dry-run
       ecoalign bench run simulated-hard --methods base,ecoalign --model simulated:weak --seed 3 --out hard
     """
-    from pathlib import Path
-
     options.require_packages("inspect_ai", "matplotlib", extra="eval")
     from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
     from ecoalign_agent.bench.methods.registry import expand_method_names
@@ -119,8 +115,6 @@ def rejudge(
     Examples:
       ecoalign bench rejudge results --judge openai:gpt-4.1 --to results-gpt-4.1
     """
-    from pathlib import Path
-
     options.require_packages("inspect_ai", extra="eval")
     from ecoalign_agent.bench.runner.logs import rejudge_run
 
@@ -141,9 +135,11 @@ def _policy(name: str | None) -> dict[str, object] | None:
 
 def _run(config: "BenchConfig", output: "Output") -> None:
     from ecoalign_agent.bench.runner.run import run_benchmarks
+    from ecoalign_agent.cli.execution import throttle
 
     output.progress(f"running  {len(config.methods)} methods on {', '.join(config.benchmarks)} with {config.model}")
-    summary = run_benchmarks(config, on_progress=_progress_reporter(output))
+    report = throttle(output.progress, _progress_line, is_last=lambda progress: progress.done >= progress.total)
+    summary = run_benchmarks(config, on_progress=report)
     for task, reason in summary.failed.items():
         output.progress(f"failed   {task}: {reason}; they count as unknown, and the same command tries them again")
     _show(config.out, output)
@@ -151,28 +147,14 @@ def _run(config: "BenchConfig", output: "Output") -> None:
         raise Exit(1)
 
 
-def _progress_reporter(output: "Output") -> "Callable[[BenchProgress], None]":
-    from ecoalign_agent.cli.execution import throttle
-
-    write = throttle(output.progress)
-
-    def report(progress: "BenchProgress") -> None:
-        left = progress.seconds_left
-        eta = "" if left is None else f", {_minutes(left)} to go"
-        write(
-            f"{progress.method:<28} {progress.before + progress.done:>6,} of {progress.total:,} answers, "
-            f"{progress.cost:,.0f} cost units{eta}",
-            last=progress.done >= progress.total,
-        )
-
-    return report
+def _progress_line(progress: "BenchProgress") -> str:
+    left = progress.seconds_left
+    eta = "" if left is None else f", {left:.0f} s to go" if left < 90 else f", {left / 60:.0f} min to go"
+    answers = f"{progress.before + progress.done:>6,} of {progress.total:,} answers"
+    return f"{progress.method:<28} {answers}, {progress.cost:,.0f} cost units{eta}"
 
 
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def _show(folder: "Path", output: "Output") -> None:
+def _show(folder: Path, output: "Output") -> None:
     from ecoalign_agent.bench.analysis.outcomes import result_row
     from ecoalign_agent.bench.analysis.plots import plot_set
     from ecoalign_agent.bench.analysis.tables import full_table, overview_lines
@@ -180,8 +162,8 @@ def _show(folder: "Path", output: "Output") -> None:
 
     runs = read_runs(folder)
     rows = [result_row(run) for run in runs]
-    forms: dict[Literal["md", "csv", "latex"], str] = {"md": "md", "csv": "csv", "latex": "tex"}
-    for form, suffix in forms.items():
+    forms: list[tuple[Literal["md", "csv", "latex"], str]] = [("md", "md"), ("csv", "csv"), ("latex", "tex")]
+    for form, suffix in forms:
         (folder / f"table.{suffix}").write_text(full_table(rows, form=form), encoding="utf-8")
     output.progress("drawing the plots")
     try:
@@ -189,8 +171,6 @@ def _show(folder: "Path", output: "Output") -> None:
     except UsageError as error:
         output.progress(f"no plots: {error}")
         plots = []
-    output.report(
-        {"rows": [row.model_dump(mode="json") for row in rows], "plots": [str(path) for path in plots]},
-        overview_lines(runs),
-    )
+    record = {"rows": [row.model_dump(mode="json") for row in rows], "plots": [str(path) for path in plots]}
+    output.report(record, overview_lines(runs))
     output.progress(f"in {folder}: table.md, table.csv, table.tex, {len(plots)} plots, and logs for inspect view")

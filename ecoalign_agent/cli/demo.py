@@ -29,9 +29,8 @@ class Example:
 
     def notice(self, events: Sequence[Event], result: Result) -> str:
         """The notice on this run, or that it does not hold."""
-        if self.holds(events, result):
-            return self.shows
-        return f"this run was to show something else, and did not: it {outcome(events, result)}."
+        surprise = f"this run was to show something else, and did not: it {outcome(events, result)}."
+        return self.shows if self.holds(events, result) else surprise
 
 
 class DemoRun(Record):
@@ -42,12 +41,6 @@ class DemoRun(Record):
     notice: str
     as_meant: bool
     result: Result
-
-    @classmethod
-    def of(cls, example: Example, events: Sequence[Event], result: Result) -> "DemoRun":
-        """The run of an example, with its notice."""
-        notice, as_meant = example.notice(events, result), example.holds(events, result)
-        return cls(picture=example.picture, question=example.question, notice=notice, as_meant=as_meant, result=result)
 
 
 class DemoReport(Record):
@@ -132,9 +125,10 @@ async def demonstrate(output: Output) -> bool:
         output.events.clear()
         with output.screen(titled=False) as screen:
             result = await output.follow(agent.stream(example.question, [example.image()]), screen)
-        run = DemoRun.of(example, output.events, result)
-        output.outcome(result, run.notice)
-        runs.append(run)
+        notice, as_meant = example.notice(output.events, result), example.holds(output.events, result)
+        output.outcome(result, notice)
+        pair = {"picture": example.picture, "question": example.question}
+        runs.append(DemoRun(**pair, notice=notice, as_meant=as_meant, result=result))
     output.lines(summary_lines([(run.question, run.result) for run in runs]))
     # Most notes hold for every run: each is shown once.
     for note in dict.fromkeys(str(note) for run in runs for note in run.result.notes):

@@ -1,8 +1,8 @@
 """``ecoalign doctor``."""
 
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
 
 from ecoalign_agent.cli import options
@@ -58,15 +58,11 @@ def doctor(
 
 
 def _settings(model: str | None, base_url: str | None) -> "Settings":
-    from ecoalign_agent.settings import checked_base_url, read_settings
+    from ecoalign_agent.settings import read_settings
 
-    settings = read_settings()
-    if model is not None:
-        settings = settings.model_copy(update={"model": model})
-    if base_url is not None:
-        if settings.model == "offline":
-            raise UsageError(f"--base-url {base_url} names a server but no model on it: add --model NAME")
-        settings = settings.model_copy(update={"base_url": checked_base_url(base_url)})
+    settings = read_settings(base_url=base_url).model_copy(update={} if model is None else {"model": model})
+    if base_url is not None and settings.model == "offline":
+        raise UsageError(f"--base-url {base_url} names a server but no model on it: add --model NAME")
     return settings
 
 
@@ -94,15 +90,10 @@ async def _examine(
     return await _report(settings, known, calls=known.calls, path=saved, notes=notes), known
 
 
-@asynccontextmanager
-async def _unprofiled_endpoint(settings: "Settings") -> AsyncIterator["Endpoint"]:
+def _unprofiled_endpoint(settings: "Settings") -> "aclosing[Endpoint]":
     from ecoalign_agent.factory import build_endpoint
 
-    endpoint = build_endpoint(settings.model, settings.model_copy(update={"cache": "off"}))
-    try:
-        yield endpoint
-    finally:
-        await endpoint.aclose()
+    return aclosing(build_endpoint(settings.model, settings.model_copy(update={"cache": "off"})))
 
 
 def _save(known: "EndpointProfile", settings: "Settings") -> tuple[str | None, list[str]]:

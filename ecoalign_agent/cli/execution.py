@@ -100,17 +100,19 @@ def end_run(output: Output, result: Result, *, state: str | None = None, require
     raise typer.Exit(EXIT_WAITING if result.status == "waiting" else 0)
 
 
-def throttle(write: Callable[[str], None]) -> Callable[..., None]:
-    """``write`` for lines of progress, of which one every two seconds gets through, and each that is ``last``."""
+def throttle(
+    write: Callable[[str], None], line: Callable[[_T], str], *, is_last: Callable[[_T], bool] = lambda _: False
+) -> Callable[[_T], None]:
+    """A report of progress that writes one line every two seconds, and the last one."""
     written = time.monotonic()
 
-    def progress(line: str, *, last: bool = False) -> None:
+    def report(progress: _T) -> None:
         nonlocal written
-        if last or time.monotonic() - written >= _PROGRESS_SECONDS:
+        if is_last(progress) or time.monotonic() - written >= _PROGRESS_SECONDS:
             written = time.monotonic()
-            write(line)
+            write(line(progress))
 
-    return progress
+    return report
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

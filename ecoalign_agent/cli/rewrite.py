@@ -1,5 +1,7 @@
 """``ecoalign rewrite``."""
 
+import difflib
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,10 +9,23 @@ import typer
 
 from ecoalign_agent.cli import options
 from ecoalign_agent.cli.options import flag, value
+from ecoalign_agent.cli.render.format import amount, clean, count, one_line, signed
+from ecoalign_agent.cli.render.streams import is_terminal, write
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.events.result import Rewrite
+
+
+_OUTCOMES = {
+    "unchanged": "harmless: the question stays as it is, word for word",
+    "rewritten": "rewritten",
+    "kept": "the original stands: the new question was not good enough",
+    "unknown": "the original stands: nothing is known of its safety",
+    "failed": "the original stands: the rewrite could not be finished",
+}
 
 
 @options.with_output("json", "quiet", "debug")
@@ -67,22 +82,44 @@ def rewrite_command(
 
 
 def _show(output: "Output", outcome: "Rewrite") -> None:
-    from ecoalign_agent.cli.render.format import clean
-    from ecoalign_agent.cli.render.rewrite import change_text, plain_change, rewrite_lines
-    from ecoalign_agent.cli.render.streams import is_terminal, write
-
-    for line in rewrite_lines(outcome):
+    for line in _rewrite_lines(outcome):
         output.progress(line)
     candidate = outcome.prompt if outcome.changed else outcome.rejected
     if candidate is not None and not output.quiet:
         if is_terminal(sys.stderr):
             from rich.console import Console
 
-            Console(stderr=True, highlight=False).print(change_text(outcome.original, candidate))
+            Console(stderr=True, highlight=False).print(_change_text(outcome.original, candidate))
         else:
-            for line in plain_change(outcome.original, candidate):
-                output.progress(line)
+            output.progress(f"- {one_line(outcome.original, 2_000)}")
+            output.progress(f"+ {one_line(candidate, 2_000)}")
     if output.json:
         output.record(outcome)
     else:
         write(sys.stdout, clean(outcome.prompt) + "\n")
+
+
+def _rewrite_lines(outcome: "Rewrite") -> list[str]:
+    report, cost = outcome.report, outcome.cost
+    lines = [f"outcome  {_OUTCOMES[outcome.status]}", f"safety   {signed(report.safety)} as asked"]
+    found = (("text", report.text), ("image", report.image), ("both", report.both), ("aim", report.aim))
+    lines += [f"{name:<9}{one_line(text, 400)}" for name, text in found if text]
+    if report.hazards:
+        lines.append(f"hazards  {', '.join(one_line(code, 8) for code in report.hazards)}")
+    receipt = f"{count(cost.calls, 'call')} · {amount(cost.spent)} of {amount(cost.budget)} cost units"
+    models = ", ".join(one_line(name, 80) for name in outcome.models)
+    lines.append(f"receipt  {receipt} · {outcome.seconds:.1f} s · {models}")
+    return lines + [f"note     {one_line(note, 400)}" for note in outcome.notes]
+
+
+def _change_text(before: str, after: str) -> "Text":
+    from rich.text import Text
+
+    text = Text("change   ", style="bold")
+    old, new = (re.findall(r"\s+|[\w'’-]+|[^\w\s]", clean(words)) for words in (before, after))
+    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            text.append("".join(old[i:j]), "not bold")
+        else:
+            text.append("".join(old[i:j]), "not bold red strike").append("".join(new[k:m]), "not bold green")
+    return text

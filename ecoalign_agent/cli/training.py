@@ -6,8 +6,6 @@ from ecoalign_agent.cli import options
 from ecoalign_agent.cli.options import argument, flag, value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ecoalign_agent.cli.render.output import Output
     from ecoalign_agent.training.finetuning.settings import TrainingReport
     from ecoalign_agent.training.synthesis.run import SynthesisProgress, SynthesisReport
@@ -48,7 +46,7 @@ def synthesize(
 
     Unsafe answers are recorded in provenance.jsonl and nowhere else; they are never printed.
     """
-    from ecoalign_agent.cli.execution import run_async
+    from ecoalign_agent.cli.execution import run_async, throttle
     from ecoalign_agent.training.synthesis.policy import SynthesisPolicy
     from ecoalign_agent.training.synthesis.run import synthesize_data
 
@@ -66,7 +64,7 @@ def synthesize(
         limit=limit,
         concurrency=at_once,
         prompts=prompts,
-        on_progress=_progress_reporter(output),
+        on_progress=throttle(output.progress, _progress_line, is_last=lambda progress: progress.done >= progress.total),
     )
     report = run_async(run)
     output.report(report, _synthesis_lines(report))
@@ -89,21 +87,12 @@ def _synthesis_lines(report: "SynthesisReport") -> list[str]:
     return [*lines, f"a record {per}"] if per else lines
 
 
-def _progress_reporter(output: "Output") -> "Callable[[SynthesisProgress], None]":
-    from ecoalign_agent.cli.execution import throttle
+def _progress_line(progress: "SynthesisProgress") -> str:
     from ecoalign_agent.cli.render.format import amount
 
-    write = throttle(output.progress)
-
-    def report(progress: "SynthesisProgress") -> None:
-        left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
-        write(
-            f"{progress.done} of {progress.total} records, {progress.usable} kept, {amount(progress.cost)} cost units, "
-            f"{progress.rate:.1f} a second{left}",
-            last=progress.done >= progress.total,
-        )
-
-    return report
+    left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
+    records = f"{progress.done} of {progress.total} records, {progress.usable} kept"
+    return f"{records}, {amount(progress.cost)} cost units, {progress.rate:.1f} a second{left}"
 
 
 @options.with_output("json", "quiet", "debug")

@@ -11,8 +11,6 @@ from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ecoalign_agent.agent import EcoAlign
     from ecoalign_agent.bench.tuning.report import TuneReport, TuningEstimate
     from ecoalign_agent.bench.tuning.run import TuningConfig, TuningProgress
@@ -85,13 +83,16 @@ def tune(
     from ecoalign_agent.bench.tuning.policy_file import require_free
     from ecoalign_agent.bench.tuning.report import estimate_lines, tuning_report_lines
     from ecoalign_agent.bench.tuning.run import TuningConfig, split_checked
+    from ecoalign_agent.factory import build_endpoint
+    from ecoalign_agent.settings import read_settings
 
     agent = options.build_agent(model, base_url, assessor, prompts, options.load_policy(policy), prices=prices)
     config = TuningConfig(trials, per_trial, held_out, seed, prefer, at_once)
     models = _model_names(model, assessor, agent)
     parts = split_checked(_samples(samples, simulated, agent), config, judge=judge is not None)
-    job = _Job(agent, _judge_endpoint(judge, base_url), parts, config, out, prompts)
-    cost = _estimate(job, prices, free=all(_is_free(name) for name in models))
+    endpoint = None if judge is None else build_endpoint(judge, read_settings(base_url=base_url))
+    job = _Job(agent, endpoint, parts, config, out, prompts)
+    cost = _estimate(job, prices, free=all(_label(name) for name in models))
     lines = list(estimate_lines(cost, tariff=agent.policy.tariff.name))
     if dry_run:
         output.report(cost, lines)
@@ -99,7 +100,7 @@ def tune(
     require_free(out)
     for line in lines:
         output.progress(line)
-    if not (yes or all(_is_free(name) for name in [*models, *([judge] if judge else [])])):
+    if not (yes or all(_label(name) for name in [*models, *([judge] if judge else [])])):
         _confirm()
     notes = [_OVER_REFUSAL] if any(sample.notice is None for sample in parts.held_out) else []
     if judge in models:
@@ -114,6 +115,7 @@ async def _tune(job: _Job, label: str | None, notes: list[str], output: "Output"
     from ecoalign_agent.bench.datasets.benchmark import Judge
     from ecoalign_agent.bench.tuning.grading import AnswerGrader
     from ecoalign_agent.bench.tuning.run import tune_policy
+    from ecoalign_agent.cli.execution import throttle
     from ecoalign_agent.cli.render.streams import write_notice
 
     async with AsyncExitStack() as stack:
@@ -129,7 +131,7 @@ async def _tune(job: _Job, label: str | None, notes: list[str], output: "Output"
             out=job.out,
             label=label,
             notes=notes,
-            on_progress=_progress_reporter(output),
+            on_progress=throttle(output.progress, _progress_line),
             on_notice=write_notice,
         )
 
@@ -141,13 +143,6 @@ def _model_names(model: str | None, assessors: list[str] | None, agent: "EcoAlig
 
     settings = read_settings()
     return [model or settings.model, *(assessors or agent.policy.assessors or split_names(settings.assessor or ""))]
-
-
-def _judge_endpoint(judge: str | None, base_url: str | None) -> "Endpoint | None":
-    from ecoalign_agent.factory import build_endpoint
-    from ecoalign_agent.settings import read_settings
-
-    return None if judge is None else build_endpoint(judge, read_settings(base_url=base_url))
 
 
 def _estimate(job: _Job, prices: str | None, *, free: bool) -> "TuningEstimate":
@@ -192,13 +187,8 @@ def _samples(source: str | None, simulated: int | None, agent: "EcoAlign") -> "l
     return samples
 
 
-def _is_free(name: str) -> bool:
-    from ecoalign_agent.models.simulated.model import is_simulated
-
-    return name == "offline" or is_simulated(name)
-
-
 def _label(name: str) -> str | None:
+    """The label on every figure of a model that is free and no vision-language model; None: another model."""
     from ecoalign_agent.models.offline.model import OFFLINE_LABEL
     from ecoalign_agent.models.simulated.model import is_simulated
     from ecoalign_agent.models.simulated.world import SIMULATED_LABEL
@@ -215,18 +205,11 @@ def _confirm() -> None:
         raise UsageError("nothing was spent")
 
 
-def _progress_reporter(output: "Output") -> "Callable[[TuningProgress], None]":
-    from ecoalign_agent.cli.execution import throttle
+def _progress_line(progress: "TuningProgress") -> str:
     from ecoalign_agent.cli.render.format import amount
 
-    write = throttle(output.progress)
-
-    def report(progress: "TuningProgress") -> None:
-        left = "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s left"
-        judged = f" and {amount(progress.judge_spent)} for verdicts" if progress.judge_spent else ""
-        write(
-            f"{progress.stage}: policy {min(progress.policies + 1, progress.total)} of {progress.total}, "
-            f"{progress.runs:,} runs, {amount(progress.spent)} cost units{judged}{left}"
-        )
-
-    return report
+    left = "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s left"
+    judged = f" and {amount(progress.judge_spent)} for verdicts" if progress.judge_spent else ""
+    policy = f"policy {min(progress.policies + 1, progress.total)} of {progress.total}"
+    spent = f"{progress.runs:,} runs, {amount(progress.spent)} cost units{judged}"
+    return f"{progress.stage}: {policy}, {spent}{left}"
