@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from ecoalign_agent.server.answer_request import AnswerRequest, Outcome, read_answer_request
 from ecoalign_agent.server.errors import ApiError, require_json, send_error
 from ecoalign_agent.server.event_streams import SSE_HEADERS, sse_frame
-from ecoalign_agent.server.observability import RequestLog, request_log_of
+from ecoalign_agent.server.observability import request_log_of
 from ecoalign_agent.server.openai_schema import chat_completion_chunk
 from ecoalign_agent.server.policies import UNASSESSED_MODEL, unknown_model
 from ecoalign_agent.server.service import Service
@@ -89,41 +89,30 @@ class _AnswerResponse(Response):
         self._request = request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        log = request_log_of(scope)
-        self._log_request(log)
-        answer = stream_answer if self._request.stream else send_answer
+        log, request, shown = request_log_of(scope), self._request, self._service.config.log_prompts
+        log.fields |= {"run_id": request.run_id, "model": request.model, "stream": request.stream}
+        log.fields["pictures"] = len(request.conversation.images)
+        if shown:
+            log.fields["question"] = request.conversation.question
+        answer = stream_answer if request.stream else send_answer
         try:
-            outcome = await answer(self._service, self._request, receive, send)
+            outcome = await answer(self._service, request, receive, send)
         except ApiError as error:
             log.fields |= {"error_code": error.code, "problem": str(error)}
             await send_error(error, send)
             return
         if outcome is None:
             log.fields.setdefault("ended", "client left, or was told of an error")
-        else:
-            self._log_outcome(log, outcome)
-
-    def _log_request(self, log: RequestLog) -> None:
-        request = self._request
-        log.fields |= {"run_id": request.run_id, "model": request.model, "stream": request.stream}
-        log.fields["pictures"] = len(request.conversation.images)
-        if self._service.config.log_prompts:
-            log.fields["question"] = request.conversation.question
-
-    def _log_outcome(self, log: RequestLog, outcome: Outcome) -> None:
+            return
         receipt = outcome.receipt
         log.fields |= {"outcome": receipt["status"], "stop_reason": receipt.get("stop_reason")}
         log.fields |= {"tokens": outcome.usage["total_tokens"], "cost_units": receipt["cost"]["spent"]}
-        if self._service.config.log_prompts:
+        if shown:
             log.fields["answer"] = outcome.text
 
 
 async def send_answer(service: Service, request: AnswerRequest, receive: Receive, send: Send) -> Outcome | None:
-    """Run a request and answer it in one piece; None: the client left.
-
-    Raises:
-        ApiError: the run failed; nothing was sent.
-    """
+    """Run a request and answer it in one piece; None: the client left. A run that failed raises ``ApiError``."""
     async with supervise(service, request, receive) as signals:
         signal = await signals.get()
         # Events come only where they were asked for; an answer in one piece has no room for them.
@@ -147,8 +136,7 @@ class _StalledError(Exception):
 async def stream_answer(service: Service, request: AnswerRequest, receive: Receive, send: Send) -> Outcome | None:
     """Run a request and answer it by a stream; None: the client left, stalled, or got an error in the stream.
 
-    Raises:
-        ApiError: the run failed before anything was sent.
+    A run that failed before anything was sent raises ``ApiError``.
     """
     async with supervise(service, request, receive) as signals:
         first = await _next(signals, _STATUS_SECONDS)

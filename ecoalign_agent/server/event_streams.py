@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ecoalign_agent.errors import EcoAlignError, UsageError
 from ecoalign_agent.events.events import Answered, Declined, Event, Failed, ReviewAsked
 from ecoalign_agent.events.log import to_json_line
+from ecoalign_agent.events.result import Result
 from ecoalign_agent.server.errors import ApiError, invalid_body_error, shutting_down_error, to_api_error
 from ecoalign_agent.server.policies import tighten_policy
 from ecoalign_agent.server.service import Service
@@ -61,12 +62,7 @@ class EventRequest(BaseModel):
 
 
 async def run_events(service: Service, request: EventRequest) -> AsyncGenerator[Event, None]:
-    """The events of a search within the server's limits. Leaving the iteration cancels the run.
-
-    Raises:
-        ApiError: no slot, an invalid option, or the server is ending.
-        UsageError: as in :meth:`EcoAlign.stream`; a picture that is no data URL; too many pictures.
-    """
+    """The events of a search within the server's limits. Leaving the iteration cancels the run."""
     limits = {"budget": request.options.budget, "deadline": request.options.deadline}
     options = {setting: value for setting, value in limits.items() if value}
     policy, notes, _ = tighten_policy(service.policies[request.options.policy], options)
@@ -78,22 +74,22 @@ async def run_events(service: Service, request: EventRequest) -> AsyncGenerator[
 
     async with aclosing(admitted_events(service, stream)) as events:
         async for event in events:
-            if isinstance(event, Answered | Declined | Failed | ReviewAsked):
-                service.metrics.record_run(request.options.policy, event.result)
-                result = event.result.model_copy(update={"notes": [*event.result.notes, *notes]})
-                yield event.model_copy(update={"result": result})
-            else:
-                yield event
+            result = final_result(event)
+            if result is not None:
+                service.metrics.record_run(request.options.policy, result)
+                result = result.model_copy(update={"notes": [*result.notes, *notes]})
+            yield event if result is None else event.model_copy(update={"result": result})
+
+
+def final_result(event: Event) -> Result | None:
+    """The result in the last event of a search; None for every other event."""
+    return event.result if isinstance(event, Answered | Declined | Failed | ReviewAsked) else None
 
 
 async def admitted_events(
     service: Service, stream: Callable[[], AsyncGenerator[Event, None]]
 ) -> AsyncGenerator[Event, None]:
-    """The events of a stream that starts once a slot is free.
-
-    Raises:
-        ApiError: no slot, or the server is ending.
-    """
+    """The events of a stream that starts once a slot is free; ``ApiError`` where none is, or the server is ending."""
     async with service.admission.slot(), aclosing(stream()) as events:
         async for event in events:
             if service.over.is_set():
@@ -102,11 +98,7 @@ async def admitted_events(
 
 
 def check_image_urls(images: list[str], max_images: int) -> None:
-    """Admit data URLs only, and at most ``max_images`` of them.
-
-    Raises:
-        UsageError: a picture is no data URL, or there are too many.
-    """
+    """Admit data URLs only, and at most ``max_images`` of them; ``UsageError`` for any other request."""
     if len(images) > max_images:
         raise UsageError(f"the request holds {len(images)} pictures, at most {max_images} are allowed")
     for number, image in enumerate(images):
@@ -116,7 +108,7 @@ def check_image_urls(images: list[str], max_images: int) -> None:
 
 
 def events_router(service: Service) -> APIRouter:
-    """The route, for ``app.include_router``."""
+    """The route of the events."""
     router = APIRouter()
 
     @router.post(EVENTS_PATH, response_class=StreamingResponse)

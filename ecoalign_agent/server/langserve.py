@@ -4,9 +4,9 @@ Runs are detached from LangServe's callbacks: ``/stream_events`` and ``/stream_l
 output before its verdict. They show our own events, as custom events named ``ecoalign``.
 """
 
+import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from fastapi import FastAPI
@@ -16,12 +16,18 @@ from langchain_core.runnables.config import var_child_runnable_config
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from ecoalign_agent.errors import EcoAlignError, UsageError
-from ecoalign_agent.events.events import Answered, Declined, Event, Failed, ReviewAsked, Rewritten
+from ecoalign_agent.events.events import Event, Rewritten
 from ecoalign_agent.events.result import Record, Result, Rewrite
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.search.emitter import EVENT_KEY
 from ecoalign_agent.server.errors import ApiError
-from ecoalign_agent.server.event_streams import EventRequest, admitted_events, check_image_urls, run_events
+from ecoalign_agent.server.event_streams import (
+    EventRequest,
+    admitted_events,
+    check_image_urls,
+    final_result,
+    run_events,
+)
 from ecoalign_agent.server.service import Service
 
 SEARCH_PATH = "/langserve/ecoalign"
@@ -42,7 +48,6 @@ class RefusedRequest(BaseModel):
     error: str
     """Class of the error, such as ``ImageError``."""
     message: str
-    """One line: thing, value, limit, remedy."""
 
 
 class SearchResponse(RootModel[Result | RefusedRequest]):
@@ -73,55 +78,39 @@ class RewriteResponse(RootModel[Rewrite | RefusedRequest]):
     """A rewrite, as ``ecoalign rewrite --json`` prints it, or why there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventSource:
-    """A kind of run that can be served.
+class EventRunnable(Runnable[dict[str, Any], dict[str, Any]]):
+    """Runs as a runnable of JSON: a request in, the record out; a stream holds the events before the record.
 
-    Attributes:
-        name: of the runnable.
-        input_schema: of a request.
-        output_schema: of what comes back.
+    Args:
+        schemas: of a request, and of what comes back.
         events: request to the events of its run.
         record: the outcome in a run's last event; None for every other event.
     """
 
-    name: str
-    input_schema: type[BaseModel]
-    output_schema: type[BaseModel]
-    events: Callable[[Any], AsyncGenerator[Event, None]]
-    record: Callable[[Event], Record | None]
-
-
-class EventRunnable(Runnable[dict[str, Any], dict[str, Any]]):
-    """Runs as a runnable of JSON: a request in, the record out.
-
-    Args:
-        source: of the runs.
-        stream_events: whether a stream holds the events, as ``{"event": …}``, before the record. The log of a stream
-            never does: the playground shows it to a person who looks for the answer.
-    """
-
-    def __init__(self, source: EventSource, *, stream_events: bool = True) -> None:
-        self.name = source.name
-        self._source = source
-        self._stream_events = stream_events
+    def __init__(
+        self,
+        name: str,
+        schemas: tuple[type[BaseModel], type[BaseModel]],
+        events: Callable[[Any], AsyncGenerator[Event, None]],
+        record: Callable[[Event], Record | None],
+    ) -> None:
+        self.name = name
+        self._input_schema, self._output_schema = schemas
+        self._events, self._record = events, record
+        self._stream_events = True
 
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         """The schema of a request."""
         del config
-        return self._source.input_schema
+        return self._input_schema
 
     def get_output_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         """The schema of a record or a refusal."""
         del config
-        return self._source.output_schema
+        return self._output_schema
 
     def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:  # noqa: A002, ANN401, ARG002 - Runnable's own signature
-        """Refuse: runs are async.
-
-        Raises:
-            UsageError: always.
-        """
+        """Refuse: runs are async."""
         raise UsageError("the search is async: await ainvoke(), or call the server through RemoteRunnable")
 
     async def ainvoke(
@@ -164,9 +153,11 @@ class EventRunnable(Runnable[dict[str, Any], dict[str, Any]]):
                 yield chunk
 
     def astream_log(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002, ANN401 - as above; its type depends on its arguments
-        """The run as patches of its log, the record as its only output."""
+        """The run as patches of its log, the record as its only output: the playground shows it to a person."""
         if self._stream_events:
-            return EventRunnable(self._source, stream_events=False).astream_log(input, config, **kwargs)
+            silent = copy.copy(self)
+            silent._stream_events = False  # noqa: SLF001 - of this very class
+            return silent.astream_log(input, config, **kwargs)
         return super().astream_log(input, config, **kwargs)
 
     async def _chunks(
@@ -178,13 +169,13 @@ class EventRunnable(Runnable[dict[str, Any], dict[str, Any]]):
         del run_manager  # it is in the config, too
         async for request in requests:
             try:
-                run = self._source.events(self._source.input_schema.model_validate(request))
+                run = self._events(self._input_schema.model_validate(request))
                 async with aclosing(_detached(run)) as events:
                     async for event in events:
                         payload = {"event": event.model_dump(mode="json")}
                         await adispatch_custom_event(EVENT_KEY, {EVENT_KEY: payload["event"]}, config=config)
                         yield payload
-                        if (record := self._source.record(event)) is not None:
+                        if (record := self._record(event)) is not None:
                             yield record.model_dump(mode="json")
             except (ApiError, EcoAlignError) as error:
                 yield _refused(error)
@@ -204,26 +195,16 @@ def add_search_routes(app: FastAPI, service: Service, *, path: str = SEARCH_PATH
 
     A run started by ``/invoke`` or ``/batch`` goes on when its client leaves, which LangServe does not report; the
     deadline, which a server's policy always has, ends it.
-
-    Raises:
-        UsageError: LangServe is not installed.
     """
-
-    def record(event: Event) -> Result | None:
-        return event.result if isinstance(event, Answered | Declined | Failed | ReviewAsked) else None
 
     def events(request: EventRequest) -> AsyncGenerator[Event, None]:
         return run_events(service, request)
 
-    _add_routes(app, EventSource("ecoalign", EventRequest, SearchResponse, events, record), path)
+    _add_routes(app, EventRunnable("ecoalign", (EventRequest, SearchResponse), events, final_result), path)
 
 
 def add_rewrite_routes(app: FastAPI, service: Service, rewriter: Rewriter, *, path: str = REWRITE_PATH) -> None:
-    """Add LangServe's routes for a rewriter, whose policy is the ceiling; it is not closed with the app.
-
-    Raises:
-        UsageError: LangServe is not installed.
-    """
+    """Add LangServe's routes for a rewriter, whose policy is the ceiling; it is not closed with the app."""
     within = rewriter.bounded(deadline=service.config.max_seconds)
 
     def record(event: Event) -> Rewrite | None:
@@ -241,17 +222,17 @@ def add_rewrite_routes(app: FastAPI, service: Service, rewriter: Rewriter, *, pa
             async for event in run:
                 yield event
 
-    _add_routes(app, EventSource("rewrite", RewriteRequest, RewriteResponse, events, record), path)
+    _add_routes(app, EventRunnable("rewrite", (RewriteRequest, RewriteResponse), events, record), path)
 
 
-def _add_routes(app: FastAPI, source: EventSource, path: str) -> None:
+def _add_routes(app: FastAPI, runnable: EventRunnable, path: str) -> None:
     try:
         from langserve import add_routes  # noqa: PLC0415 - the extra may be missing
     except ImportError as error:
         text = "LangServe is not installed: pip install 'ecoalign-agent[serve]', or serve without its routes"
         raise UsageError(text) from error
     # No key of a client's configuration is accepted: limits come by the request's `options`.
-    add_routes(app, EventRunnable(source), path=path, config_keys=(), disabled_endpoints=["config_hashes"])
+    add_routes(app, runnable, path=path, config_keys=(), disabled_endpoints=["config_hashes"])
 
 
 async def _single(request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
@@ -259,7 +240,7 @@ async def _single(request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _detached(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-    """The events of a run whose model calls no caller's callbacks see."""
+    # No caller's callbacks see the run's model calls.
     async with aclosing(events):
         while True:
             token = var_child_runnable_config.set(None)

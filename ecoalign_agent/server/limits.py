@@ -21,14 +21,7 @@ _DRAIN_SECONDS, _DRAIN_BYTES = 2.0, 64_000_000
 
 
 class BodyLimitMiddleware:
-    """Hands a request on once its whole body has arrived within the limits.
-
-    Args:
-        app: the application behind.
-        max_bytes: of one body.
-        max_bytes_at_once: of all bodies held at one time.
-        seconds: that a body may take.
-    """
+    """Hands a request on once its whole body has arrived within the limits: of bytes, at one time too, and seconds."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, max_bytes_at_once: int, seconds: float) -> None:
         self._app = app
@@ -66,7 +59,7 @@ class BodyLimitMiddleware:
             self._held -= size
 
     async def _read(self, scope: Scope, receive: Receive, chunks: list[bytes]) -> bool | ApiError:
-        """Fill ``chunks``; False: the client left."""
+        # False: the client left.
         length = Headers(scope=scope).get("content-length", "")
         if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > self._max_bytes):
             return self._too_large()
@@ -108,7 +101,6 @@ async def _drain(receive: Receive) -> None:
 
 
 def _replay(chunks: list[bytes], receive: Receive) -> Receive:
-    """``receive`` for the application behind: the body in one piece, then the connection's own messages."""
     replayed = False
 
     async def replay() -> Message:
@@ -125,13 +117,7 @@ def _replay(chunks: list[bytes], receive: Receive) -> Receive:
 
 
 class Admission:
-    """Slots for runs, first come, first served.
-
-    Args:
-        runs: slots.
-        queue: requests that may wait for one.
-        seconds: that a request may wait.
-    """
+    """Slots for runs, first come, first served; ``queue`` requests may wait for one, each at most ``seconds``."""
 
     def __init__(self, *, runs: int, queue: int, seconds: float) -> None:
         self._runs = runs
@@ -140,9 +126,7 @@ class Admission:
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._mean_seconds = 1.0
         self.closed = False
-        """Whether no further run is admitted."""
         self.running = 0
-        """Runs under way."""
 
     @property
     def waiting(self) -> int:
@@ -156,11 +140,7 @@ class Admission:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Hold a slot.
-
-        Raises:
-            ApiError: 429, the queue is full; 503, none was free in time, or the server is ending.
-        """
+        """Hold a slot; ``ApiError`` as :meth:`check`, and 503 where none was free in time."""
         await self._enter()
         begin = time.monotonic()
         try:
@@ -170,11 +150,7 @@ class Admission:
             self._leave()
 
     def check(self) -> None:
-        """Raise at once what :meth:`slot` would raise without waiting.
-
-        Raises:
-            ApiError: 429, the queue is full; 503, the server is ending.
-        """
+        """Raise ``ApiError``: 429 where the queue is full, 503 where the server is ending."""
         if self.closed:
             raise shutting_down_error()
         if self.running >= self._runs and self.waiting >= self._queue:

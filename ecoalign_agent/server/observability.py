@@ -54,8 +54,7 @@ class JsonLines(logging.Formatter):
 
 
 class _StandardError(logging.StreamHandler[Any]):
-    """Writes to the current standard error; a reader that is gone is no error."""
-
+    # To the current standard error; a reader that is gone is no error.
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
         with suppress(BrokenPipeError):
@@ -82,7 +81,7 @@ def _shorten(value: object) -> object:
 
 
 def _frames(error: BaseException) -> list[str]:
-    """Files, lines and functions of an error, or of each in a group; no messages, which may hold a prompt."""
+    # No messages, which may hold a prompt.
     if isinstance(error, BaseExceptionGroup):
         return [frame for inner in error.exceptions[:4] for frame in _frames(inner)]
     frames = traceback.extract_tb(error.__traceback__)[-12:]
@@ -188,10 +187,6 @@ class RequestLogMiddleware:
     """Outermost middleware: assigns a request id, logs, counts, turns unhandled exceptions into a 500.
 
     The id is the client's ``X-Request-Id`` where that is a plain one, else drawn.
-
-    Args:
-        app: the application behind.
-        metrics: counts requests.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -257,11 +252,10 @@ def is_tracing_installed() -> bool:
 def start_tracing(*, prompts: bool) -> Callable[[], None]:
     """Trace every run of this process by OpenInference's instrumentation of LangChain.
 
+    Returns a function that ends the tracing and sends the remaining spans; to be called once.
+
     Args:
         prompts: whether questions, answers and pictures go into the spans.
-
-    Returns:
-        Ends the tracing and sends the remaining spans; to be called once.
 
     Raises:
         UsageError: the extra is not installed.

@@ -77,20 +77,15 @@ class ChatCompletionRequest(_Shape):
 
     @property
     def max_answer_tokens(self) -> int | None:
-        """Completion tokens that the answer may have; None: not limited.
-
-        Raises:
-            ApiError: fewer than ``MIN_ANSWER_TOKENS``.
-        """
-        for field in ("max_completion_tokens", "max_tokens"):
-            value = getattr(self, field)
-            if value is not None and value < MIN_ANSWER_TOKENS:
-                text = f"{field} is {value:d}" if abs(value) < 10**9 else f"{field} is out of range"
+        """Completion tokens that the answer may have; None: not limited; ``ApiError`` where a limit is too small."""
+        limits = {"max_completion_tokens": self.max_completion_tokens, "max_tokens": self.max_tokens}
+        for field, limit in limits.items():
+            if limit is not None and limit < MIN_ANSWER_TOKENS:
+                text = f"{field} is {limit:d}" if abs(limit) < 10**9 else f"{field} is out of range"
                 raise ApiError(
                     400, f"{text}, at least {MIN_ANSWER_TOKENS}", param=field, code="integer_below_min_value"
                 )
-        limits = [n for n in (self.max_completion_tokens, self.max_tokens) if n is not None]
-        return min(limits, default=None)
+        return min((limit for limit in limits.values() if limit is not None), default=None)
 
 
 def parse_chat_request(body: bytes) -> tuple[ChatCompletionRequest, list[str]]:

@@ -66,11 +66,6 @@ def unknown_model(model: str, known: list[str]) -> ApiError:
 def tighten_policy(policy: Policy, options: Mapping[str, Any], max_answer_tokens: int | None = None) -> TightenedPolicy:
     """A named policy under a request's options; an option that asks for more is clamped and noted.
 
-    Args:
-        policy: of the model's name.
-        options: the request's ``ecoalign``.
-        max_answer_tokens: the request's own limit of completion tokens.
-
     Raises:
         ApiError: 400, an unknown option or a value of the wrong kind.
     """

@@ -75,11 +75,7 @@ class ServerProcess(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket.
-
-    Raises:
-        RunError: the address is taken, or not this machine's.
-    """
+    """Open a listening socket; ``RunError`` where the address is taken or not this machine's."""
     try:
         addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = addresses[0]

@@ -18,25 +18,19 @@ MAX_REMEMBERED = 10_000
 
 @dataclass(slots=True)
 class Service:
-    """Configuration, agent, limits and metrics of one server.
-
-    Attributes:
-        config: of the server.
-        agent: answers; its policy is the ceiling. Replaced once at start, where runs are stored.
-        policies: by the model names of clients.
-        admission: slots for runs.
-        metrics: counters.
-        over: set when runs under way must end now.
-        waiting: id of a run that waits for a reviewer → its policy.
-    """
+    """Configuration, agent, limits and metrics of one server."""
 
     config: ServingConfig
     agent: EcoAlign
+    """Its policy is the ceiling. Replaced once at start, where runs are stored."""
     policies: dict[str, Policy]
+    """By the model names of clients."""
     admission: Admission
     metrics: Metrics
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when runs under way must end now."""
     waiting: OrderedDict[str, Policy] = field(default_factory=OrderedDict)
+    """Id of a run that waits for a reviewer → its policy."""
 
     @classmethod
     def create(cls, config: ServingConfig, agent: EcoAlign) -> "Service":

@@ -6,7 +6,7 @@ A run is cancelled when its client disconnects and when the server must end.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from starlette.types import Receive
 from ecoalign_agent.economics.budget import Budget
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import BudgetError, EcoAlignError, ServerError, UsageError
-from ecoalign_agent.events.events import Answered, Declined, Event, Failed, ReviewAsked
+from ecoalign_agent.events.events import Event
 from ecoalign_agent.events.result import Note, Result, Tokens
 from ecoalign_agent.llm.call import CallTotals, ChatCall, metered_call
 from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
@@ -25,6 +25,7 @@ from ecoalign_agent.llm.parsing import finish_reason, reply_text
 from ecoalign_agent.llm.tokens import estimate_text_tokens
 from ecoalign_agent.server.answer_request import AnswerRequest, Outcome, openai_usage, to_outcome
 from ecoalign_agent.server.errors import ApiError, internal_error, shutting_down_error, to_api_error
+from ecoalign_agent.server.event_streams import final_result
 from ecoalign_agent.server.observability import LOG, log_event
 from ecoalign_agent.server.service import Service
 
@@ -73,13 +74,11 @@ async def answer_unassessed(service: Service, request: AnswerRequest) -> Outcome
     )
 
 
-UNASSESSED = Note(code="unassessed", text="the bare model: nothing was searched, nothing was assessed")
-
-
 def _receipt(request: AnswerRequest, endpoint: Endpoint, totals: CallTotals) -> dict[str, Any]:
+    unassessed = Note(code="unassessed", text="the bare model: nothing was searched, nothing was assessed")
     return {
         "status": "unassessed",
-        "notes": [note.model_dump() for note in (UNASSESSED, *request.notes)],
+        "notes": [note.model_dump() for note in (unassessed, *request.notes)],
         "cost": {"spent": totals.cost, "calls": totals.calls, "estimated": totals.usage.estimated},
         "models": {"actor": endpoint.name},
         "run_id": request.run_id,
@@ -104,21 +103,13 @@ class ClientDisconnected:
 RunSignal = Event | Outcome | ApiError | ClientDisconnected
 """A signal of a supervised run: events, and at the end exactly one of the others."""
 
-OnEvent = Callable[[Event], Awaitable[None]]
+_Signals = asyncio.Queue[RunSignal]
 
 
 @asynccontextmanager
-async def supervise(
-    service: Service, request: AnswerRequest, receive: Receive
-) -> AsyncIterator["asyncio.Queue[RunSignal]"]:
-    """Start a run whose signals come through a queue of size one. Leaving the context cancels the run and its calls.
-
-    Args:
-        service: of the server.
-        request: to be answered.
-        receive: of the connection, whose body has been read.
-    """
-    signals: asyncio.Queue[RunSignal] = asyncio.Queue(1)
+async def supervise(service: Service, request: AnswerRequest, receive: Receive) -> AsyncIterator[_Signals]:
+    """Start a run whose signals come through a queue of size one. Leaving the context cancels the run and its calls."""
+    signals: _Signals = asyncio.Queue(1)
 
     async def watch_client() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -132,7 +123,7 @@ async def supervise(
         await signals.put(shutting_down_error())
 
     async def run() -> None:
-        await signals.put(await _run(service, request, signals.put))
+        await signals.put(await _run(service, request, signals))
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(run()), group.create_task(watch_client()), group.create_task(watch_server())]
@@ -143,12 +134,12 @@ async def supervise(
                 task.cancel()
 
 
-async def _run(service: Service, request: AnswerRequest, on_event: OnEvent) -> Outcome | ApiError:
+async def _run(service: Service, request: AnswerRequest, signals: _Signals) -> Outcome | ApiError:
     try:
         async with service.admission.slot():
             if request.policy is None:
                 return await answer_unassessed(service, request)
-            result = await _search(service, request, request.policy, on_event)
+            result = await _search(service, request, request.policy, signals)
         if result.status == "waiting":
             service.remember(result.run_id, request.policy)
         service.metrics.record_run(request.model, result)
@@ -164,7 +155,7 @@ async def _run(service: Service, request: AnswerRequest, on_event: OnEvent) -> O
         return internal_error()
 
 
-async def _search(service: Service, request: AnswerRequest, policy: Policy, on_event: OnEvent) -> Result:
+async def _search(service: Service, request: AnswerRequest, policy: Policy, signals: _Signals) -> Result:
     agent, conversation = service.agent.with_policy(policy), request.conversation
     if not request.progress:
         return await agent.ask(conversation.question, conversation.images, run_id=request.run_id)
@@ -173,7 +164,7 @@ async def _search(service: Service, request: AnswerRequest, policy: Policy, on_e
     )
     async with aclosing(stream) as events:
         async for event in events:
-            if isinstance(event, Answered | Declined | Failed | ReviewAsked):
-                return event.result
-            await on_event(event)
+            if (result := final_result(event)) is not None:
+                return result
+            await signals.put(event)
     raise AssertionError("a run ends with its result")
