@@ -1,12 +1,11 @@
 """EcoAlign: the facade. A question with pictures in; a safe, useful and affordable answer out."""
 
 import copy
-import uuid
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn, Self, SupportsIndex, cast
+from typing import Any, NoReturn, SupportsIndex, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import BaseTool
@@ -19,14 +18,14 @@ from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.events import HEARTBEAT, Event, event_adapter
 from ecoalign_agent.events.result import Models, Result
-from ecoalign_agent.factory import AgentFactory
+from ecoalign_agent.factory import AgentFactory, Facade, read_request
 from ecoalign_agent.images.sources import PictureSource
 from ecoalign_agent.rewriting.state import QuestionRewriter
 from ecoalign_agent.search.assessment import assess_text, max_assessment_cost
 from ecoalign_agent.search.async_tasks import run_in_task
 from ecoalign_agent.search.context import SearchContext
 from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
-from ecoalign_agent.search.request import MAX_QUESTION, validate_question, validate_run_id
+from ecoalign_agent.search.request import MAX_QUESTION, validate_run_id
 from ecoalign_agent.search.resume import (
     RunInput,
     StoredRun,
@@ -46,7 +45,7 @@ _DERIVED = 64
 """Agents under other policies that one agent keeps compiled."""
 
 
-class EcoAlign:
+class EcoAlign(Facade):
     """Answers questions about pictures by an economically rational search for a safe and useful path of thoughts.
 
     Use it as an async context manager, or call :meth:`aclose` in the end, so that no connection stays open.
@@ -115,7 +114,7 @@ class EcoAlign:
         )
         self.actor = self._factory.actor
         """The answering model's endpoint: a call to it is not assessed."""
-        self._endpoints = self._factory.owned_endpoints
+        self.endpoints = self._factory.owned_endpoints
         self._compile(self._factory.context(self.policy), checkpointer)
 
     def _compile(self, context: SearchContext, checkpointer: BaseCheckpointSaver[str] | None) -> None:
@@ -126,8 +125,8 @@ class EcoAlign:
 
     def _derive(self, policy: Policy) -> "EcoAlign":
         derived = copy.copy(self)
-        derived.policy, derived._endpoints = policy, []  # noqa: SLF001 - of this very class
-        derived._compile(self._factory.context(policy), self._checkpointer)  # noqa: SLF001 - as above
+        derived.policy, derived.endpoints = policy, []
+        derived._compile(self._factory.context(policy), self._checkpointer)  # noqa: SLF001 - of this very class
         return derived
 
     def __repr__(self) -> str:
@@ -167,8 +166,8 @@ class EcoAlign:
     def with_checkpointer(self, checkpointer: BaseCheckpointSaver[str]) -> "EcoAlign":
         """The same agent over a checkpointer. It shares all else with this one; closing it closes nothing."""
         derived = copy.copy(self)
-        derived._endpoints = []  # noqa: SLF001 - of this very class
-        derived._compile(self._context, checkpointer)  # noqa: SLF001 - as above
+        derived.endpoints = []
+        derived._compile(self._context, checkpointer)  # noqa: SLF001 - of this very class
         return derived
 
     async def ask(
@@ -193,7 +192,7 @@ class EcoAlign:
             UsageError: the question, a picture or the id can't be used, or the budget is too small; or the run that is
                 kept under the id is about another request. Nothing was spent.
         """
-        request = await self._request(question, images, run_id)
+        request = await read_request(question, images, run_id, self._context.image_store)
         given = await self._run_input(request, resume=resume, named=run_id is not None)
         return await self._result(request["run_id"], given)
 
@@ -217,7 +216,7 @@ class EcoAlign:
             heartbeat: seconds, from 0.01 to 10, between heartbeat events of a run that waits for a model.
         """
         check_heartbeat(heartbeat)
-        request = await self._request(question, images, run_id)
+        request = await read_request(question, images, run_id, self._context.image_store)
         given = await self._run_input(request, resume=resume, named=run_id is not None)
         async with aclosing(self._events(request["run_id"], given, heartbeat)) as events:
             async for event in events:
@@ -292,27 +291,6 @@ class EcoAlign:
         from ecoalign_agent.integrations.tool import TOOL_DESCRIPTION, TOOL_NAME, make_tool  # noqa: PLC0415 - LangChain's agents
 
         return make_tool(self, name=name or TOOL_NAME, description=description or TOOL_DESCRIPTION)
-
-    async def aclose(self) -> None:
-        """Close the connections that were opened on the running event loop; a later call opens new ones."""
-        for endpoint in self._endpoints:
-            await endpoint.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()
-
-    async def _request(self, question: str, images: Sequence[PictureSource], run_id: str | None) -> SearchInput:
-        if isinstance(images, str | bytes) or not isinstance(images, Iterable):
-            images = [images]  # one picture, not in a list
-        return {
-            "question": validate_question(question),
-            # Not decoded yet: the first event must not wait for that.
-            "images": [await self._context.image_store.read(image) for image in images],
-            "run_id": uuid.uuid4().hex if run_id is None else validate_run_id(run_id),
-        }
 
     async def _stored_run(self, run_id: str) -> StoredRun:
         stored = None

@@ -5,11 +5,12 @@ It also decides whether two names mean one model, and so whether an assessor is 
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -30,6 +31,7 @@ from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import ModelNameError, PolicyError, UsageError
 from ecoalign_agent.events.result import Note
 from ecoalign_agent.images.fetching import ImageFetcher
+from ecoalign_agent.images.sources import PictureSource
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.endpoint_profile import apply_profile, endpoint_identity, read_profile
@@ -41,6 +43,7 @@ from ecoalign_agent.search.async_tasks import refuse_sync
 from ecoalign_agent.search.checkpointing import strict_checkpointer
 from ecoalign_agent.search.context import SearchContext, build_context
 from ecoalign_agent.search.graph import build_search_graph
+from ecoalign_agent.search.request import validate_question, validate_run_id
 from ecoalign_agent.search.state import SearchInput, SearchOutput
 from ecoalign_agent.settings import Settings, checked_image_hosts, read_toml
 
@@ -49,6 +52,36 @@ ModelChoice = str | BaseChatModel
 
 _OPENAI_NAMES = re.compile(r"(chatgpt|gpt|o\d)-")
 """Names that mean OpenAI's own models when no provider is written before them."""
+
+
+class Facade:
+    """Async context manager that closes the connections of its endpoints in the end."""
+
+    endpoints: Sequence[Endpoint | ModerationEndpoint]
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened on the running event loop; a later call opens new ones."""
+        for endpoint in self.endpoints:
+            await endpoint.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+
+async def read_request(
+    question: str, images: Sequence[PictureSource], run_id: str | None, image_store: ImageStore
+) -> SearchInput:
+    """The input of a run, checked; its pictures are read, and not decoded: the first event must not wait for that."""
+    if isinstance(images, str | bytes) or not isinstance(images, Iterable):
+        images = [images]  # one picture, not in a list
+    return {
+        "question": validate_question(question),
+        "images": [await image_store.read(image) for image in images],
+        "run_id": uuid.uuid4().hex if run_id is None else validate_run_id(run_id),
+    }
 
 
 class AgentFactory:

@@ -1,12 +1,11 @@
 """Rewriter, the facade of VLMGuard-R1: rewrites a dangerous prompt for an unchanged target model."""
 
 import copy
-import uuid
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -16,22 +15,22 @@ from pydantic import SecretStr
 from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.events.events import HEARTBEAT, Event, event_adapter
 from ecoalign_agent.events.result import Rewrite
-from ecoalign_agent.factory import build_endpoint
+from ecoalign_agent.factory import Facade, build_endpoint, read_request
 from ecoalign_agent.images.sources import PictureSource
 from ecoalign_agent.images.store import ImageStore
+from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.rewriting.graph import build_rewrite_graph
 from ecoalign_agent.rewriting.model_calls import RewriteCalls
 from ecoalign_agent.rewriting.state import RewriteContext, RewriteInput, RewriteOutput, RewritePolicy, RewriteState
 from ecoalign_agent.search.async_tasks import refuse_sync, run_in_task
 from ecoalign_agent.search.checkpointing import strict_checkpointer
 from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
-from ecoalign_agent.search.request import validate_question, validate_run_id
 from ecoalign_agent.settings import read_settings
 
 _TRAINED = "trained:"
 
 
-class Rewriter:
+class Rewriter(Facade):
     """Rewrites dangerous prompts by reasoning over text and image; leaves harmless ones alone, word for word.
 
     Use it as an async context manager, or call :meth:`aclose` in the end.
@@ -77,7 +76,7 @@ class Rewriter:
             prompts=prompts,
         )
         self.context = RewriteContext(calls, self.policy, ImageStore())
-        self.endpoints = list({id(called): called for called in (endpoint, check_endpoint)}.values())
+        self.endpoints: Sequence[Endpoint] = [endpoint] if checker is None else [endpoint, check_endpoint]
         self._checkpointer = None if checkpointer is None else strict_checkpointer(checkpointer)
         self.graph = self._compiled()
         """The compiled LangGraph graph; put it into a parent graph as a node."""
@@ -121,7 +120,7 @@ class Rewriter:
         Raises:
             UsageError: the question or a picture can't be used; nothing was spent.
         """
-        request = await self._request(question, images, run_id)
+        request = await read_request(question, images, run_id, self.context.image_store)
         own_config: Any = {"configurable": {"thread_id": request["run_id"], NO_LISTENERS: not is_inside_run()}}
         # Inside a node or a tool it is part of that run, with its listeners and its checkpoints.
         config = None if is_inside_run() and self._checkpointer is None else own_config
@@ -146,7 +145,7 @@ class Rewriter:
             heartbeat: seconds, from 0.01 to 10, between signs of life while the run waits for a model.
         """
         interval = {HEARTBEAT_KEY: check_heartbeat(heartbeat)}
-        request = await self._request(question, images, run_id)
+        request = await read_request(question, images, run_id, self.context.image_store)
         config: Any = {"configurable": {"thread_id": request["run_id"], **interval}}
         # A generator, whatever its annotation says; closed here and now, as in EcoAlign.stream.
         stream = cast("AsyncGenerator[Any, None]", self.graph.astream(request, config, stream_mode="custom"))
@@ -154,30 +153,10 @@ class Rewriter:
             async for chunk in chunks:
                 yield event_adapter.validate_python(chunk[EVENT_KEY])
 
-    async def aclose(self) -> None:
-        """Close the connections that were opened on the running event loop; a later call opens new ones."""
-        for endpoint in self.endpoints:
-            await endpoint.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()
-
     def _compiled(self) -> CompiledStateGraph[RewriteState, None, RewriteInput, RewriteOutput]:
         graph = build_rewrite_graph(self.context).compile(checkpointer=self._checkpointer, name="vlmguard")
         refuse_sync(graph, "Rewriter")
         return graph
-
-    async def _request(self, question: str, images: Sequence[PictureSource], run_id: str | None) -> RewriteInput:
-        if isinstance(images, str | bytes) or not isinstance(images, Iterable):
-            images = [images]  # one picture, not in a list
-        return {
-            "question": validate_question(question),
-            "images": [await self.context.image_store.read(image) for image in images],
-            "run_id": uuid.uuid4().hex if run_id is None else validate_run_id(run_id),
-        }
 
 
 def _trained_model(name: str) -> str | BaseChatModel:

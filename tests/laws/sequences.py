@@ -73,7 +73,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.agent = EcoAlign(Provider(rig=self), policy=self.policy)
-        (self._endpoint,) = (one for one in self.agent._endpoints if isinstance(one, Endpoint))
+        (self._endpoint,) = (one for one in self.agent.endpoints if isinstance(one, Endpoint))
         self._endpoint.backoff = 0.0
         context = self.agent._context
         model: Any = Watched(context.model, self._meters)
