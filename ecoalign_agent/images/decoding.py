@@ -8,9 +8,8 @@ import io
 import math
 import struct
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 
 from PIL import (
@@ -28,14 +27,10 @@ from PIL import (
 from ecoalign_agent.errors import ImageError
 from ecoalign_agent.images.file_checks import check_layout
 
+# Ours, but for the longest side: that is what a JPEG can hold, and so what can be sent on.
 MAX_PIXELS = 20_000_000
-"""A picture may have at most so many pixels, read from its header before anything is decoded. Ours."""
-
 MAX_SIDE = 65_500
-"""No side may be longer, in pixels: what a JPEG can hold, and so what can be sent on."""
-
-LARGE_PIXELS = 2_000_000
-"""From so many pixels on, one picture is decoded at a time: 20 megapixels take 80 MB. Ours."""
+LARGE_PIXELS = 2_000_000  # from so many on, one picture is decoded at a time: 20 megapixels take 80 MB
 
 _Reader = Callable[[io.BytesIO], ImageFile.ImageFile]
 
@@ -50,16 +45,7 @@ _READERS: list[tuple[Callable[[bytes], bool], str, _Reader]] = [
 
 
 def read_header(data: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
-    """The picture in ``data`` with its size known and nothing decoded, and its mime type.
-
-    Args:
-        data: the file's content.
-        name: what to call it in an error.
-
-    Raises:
-        ImageError: no picture of a known format, a broken header, more pixels than ``MOST_PIXELS``, or a layout that
-            costs more than pixels.
-    """
+    """The picture in ``data`` with its size known and nothing decoded, and its mime type; ``name`` is for errors."""
     if not data:
         raise ImageError(f"{name}: the file is empty; give a picture (JPEG, PNG, WebP, GIF, BMP or TIFF)")
     match = next(((mime, reader) for fits, mime, reader in _READERS if fits(data[:16])), None)
@@ -84,11 +70,7 @@ def read_header(data: bytes, name: str) -> tuple[ImageFile.ImageFile, str]:
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Refuse a picture that is larger than allowed.
-
-    Raises:
-        ImageError: more pixels than ``MOST_PIXELS``, or a side that is too long or shorter than 1.
-    """
+    """Refuse a picture of too many pixels, or with a side that is too long or shorter than 1."""
     if width < 1 or height < 1:
         raise ImageError(f"{name}: its header says {width}×{height} pixels; both sides must be at least 1")
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
@@ -101,20 +83,11 @@ def check_size(width: int, height: int, name: str) -> None:
 def decode_image(
     picture: ImageFile.ImageFile, name: str, mime: str, *, min_side: int | None = None
 ) -> tuple[Image.Image, bool]:
-    """Decode the first frame: RGB, transparency on white, upright by its EXIF orientation.
+    """Decode the first frame: RGB, transparency on white, upright; and whether width and height changed places.
 
     Args:
         picture: as :func:`read_header` gave it; used up by this.
-        name: what to call it in an error.
-        mime: its type, for the error.
         min_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as it fills a box of that many pixels.
-            None: full size.
-
-    Returns:
-        The pixels, and whether width and height changed places against the header.
-
-    Raises:
-        ImageError: the file is cut short or damaged.
     """
     try:
         if min_side is not None:
@@ -126,17 +99,6 @@ def decode_image(
         raise _broken(name, mime, error) from error
 
 
-@contextmanager
-def _cleared(picture: ImageFile.ImageFile) -> Iterator[None]:
-    """Release the pixels of a picture that failed: its traceback would hold them."""
-    try:
-        yield
-    except Exception as error:
-        traceback.clear_frames(error.__traceback__)
-        picture.close()
-        raise
-
-
 @cache
 def _single_thread() -> ThreadPoolExecutor:
     # One thread for all: a second one would bring its own share of memory and keep it after use.
@@ -144,9 +106,14 @@ def _single_thread() -> ThreadPoolExecutor:
 
 
 def _decoded(picture: ImageFile.ImageFile) -> tuple[Image.Image, bool]:
-    with _cleared(picture):
+    try:
         picture.load()
         return _upright(picture)
+    except Exception as error:
+        # Its traceback would hold the pixels.
+        traceback.clear_frames(error.__traceback__)
+        picture.close()
+        raise
 
 
 def fit_size(size: tuple[int, int], side: int) -> tuple[int, int]:
@@ -162,11 +129,9 @@ def fit_image(picture: Image.Image, side: int) -> Image.Image:
 
 
 def encode_image(picture: Image.Image) -> tuple[bytes, str]:
-    """An RGB picture as it is sent, and its mime type.
-
-    Drawings and screenshots (at most 4 096 colours) go as PNG, so that text stays crisp; photographs as JPEG.
-    """
+    """An RGB picture as it is sent, and its mime type."""
     out = io.BytesIO()
+    # Drawings and screenshots: their text stays crisp.
     if picture.getcolors(4096) is not None:
         picture.save(out, "PNG", compress_level=6)
         return out.getvalue(), "image/png"
@@ -175,11 +140,7 @@ def encode_image(picture: Image.Image) -> tuple[bytes, str]:
 
 
 def encode_pil(picture: Image.Image, name: str) -> tuple[Image.Image, bytes]:
-    """A PIL picture given by the caller: its pixels, RGB and upright, and the same as PNG bytes.
-
-    Raises:
-        ImageError: larger than allowed, or its own file is damaged or closed.
-    """
+    """A PIL picture given by the caller: its pixels, RGB and upright, and the same as PNG bytes."""
     check_size(*picture.size, name)
     try:
         upright, _ = _upright(picture.copy())
@@ -190,6 +151,7 @@ def encode_pil(picture: Image.Image, name: str) -> tuple[Image.Image, bytes]:
     return upright, out.getvalue()
 
 
+# EXIF orientation → how to make the picture upright. From 5 on width and height change places.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -199,7 +161,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation → what makes the picture upright. From 5 on width and height change places."""
 
 
 def _upright(picture: Image.Image) -> tuple[Image.Image, bool]:

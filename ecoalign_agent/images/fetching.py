@@ -21,16 +21,10 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_REDIRECTS = 3
-"""Redirects that are followed."""
-
-MAX_SECONDS = 10.0
-"""Seconds that one picture may take in all, with names, redirects and the slowest drip."""
-
-_MAX_ADDRESSES = 4
-"""Addresses of one host that are tried, one after the other."""
-
+MAX_SECONDS = 10.0  # for one picture in all, with names, redirects and the slowest drip
+_MAX_ADDRESSES = 4  # of one host that are tried, one after the other
 _REDIRECTS = {301, 302, 303, 307, 308}
-
+_HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "ecoalign", "Connection": "close"}
 _PICTURE_TYPES = re.compile(r"image/[\w.+-]+|application/octet-stream|binary/octet-stream", re.ASCII)
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -41,11 +35,7 @@ Connector = Callable[[], "httpx.AsyncBaseTransport"]
 
 
 async def resolve_host(host: str, port: int) -> Sequence[str]:
-    """Every address of ``host``, by the system's resolver.
-
-    Raises:
-        OSError: the name is not known, or no name server answers.
-    """
+    """Every address of ``host``, by the system's resolver."""
     entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in entries]
 
@@ -59,14 +49,7 @@ def open_transport() -> "httpx.AsyncBaseTransport":
 
 @dataclass(frozen=True, slots=True)
 class ImageFetcher:
-    """Fetches pictures from allowed hosts.
-
-    Attributes:
-        hosts: as ``url_policy.allowed_hosts`` gives them; empty: nothing is fetched.
-        resolver: finds the network addresses of a host.
-        connector: makes the transport of one request.
-        seconds: that one picture may take in all.
-    """
+    """Fetches pictures from allowed hosts, each within ``seconds``; without hosts nothing is fetched."""
 
     hosts: frozenset[tuple[str, int]] = frozenset()
     resolver: Resolver = resolve_host
@@ -75,19 +58,11 @@ class ImageFetcher:
 
     @classmethod
     def for_hosts(cls, hosts: Iterable[str]) -> "ImageFetcher":
-        """A fetcher for ``hosts``, each written ``images.example.org`` or with a port.
-
-        Raises:
-            UsageError: one of them is no host.
-        """
+        """A fetcher for ``hosts``, each written ``images.example.org`` or with a port."""
         return cls(allowed_hosts(hosts))
 
     async def fetch(self, url: str) -> ImageFile:
-        """The bytes behind ``url``; not yet known to be a picture.
-
-        Raises:
-            ImageError: nothing is allowed, or the address, a redirect, the server or what it sent is not as it must be.
-        """
+        """The bytes behind ``url``; not yet known to be a picture. ImageError: not allowed, or not to be had."""
         if not self.hosts:
             raise url_not_fetched(url)
         name = display_url(url)
@@ -95,9 +70,8 @@ class ImageFetcher:
             async with asyncio.timeout(self.seconds):
                 return ImageFile(await self._follow(parse_image_url(url), name), name)
         except TimeoutError as error:
-            raise ImageError(
-                f"{name}: did not come within {self.seconds:g} s; download it and pass the file"
-            ) from error
+            late = f"{name}: did not come within {self.seconds:g} s; download it and pass the file"
+            raise ImageError(late) from error
 
     async def _follow(self, address: ImageUrl, name: str) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
@@ -128,13 +102,7 @@ class ImageFetcher:
         request = httpx.Request(
             "GET",
             f"https://{f'[{checked}]' if ':' in checked else checked}:{address.port}{address.target}",
-            headers={
-                "Host": address.authority,
-                "Accept": "image/*",
-                "Accept-Encoding": "identity",
-                "User-Agent": "ecoalign",
-                "Connection": "close",
-            },
+            headers={"Host": address.authority, **_HEADERS},
             # The name in the handshake and on the certificate is the host's, whatever address was dialled.
             extensions={"sni_hostname": address.host},
         )
@@ -147,26 +115,24 @@ class ImageFetcher:
                 await response.aclose()
 
     async def _checked_addresses(self, address: ImageUrl) -> list[str]:
+        name = display_url(address.url)
         if (address.host, address.port) not in self.hosts:
             raise ImageError(
-                f"{display_url(address.url)}: {address.authority} is not among the allowed hosts; "
+                f"{name}: {address.authority} is not among the allowed hosts; "
                 "download it and pass the file, or allow that host too (--allow-image-host)"
             )
         try:
             resolved = await self.resolver(address.host, address.port)
         except (OSError, UnicodeError) as error:
-            raise ImageError(
-                f"{display_url(address.url)}: no network address found for {address.host}: "
-                f"{getattr(error, 'strerror', None) or error}"
-            ) from error
+            reason = getattr(error, "strerror", None) or error
+            raise ImageError(f"{name}: no network address found for {address.host}: {reason}") from error
         for network_address in resolved:
             if (reason := closed_reason(network_address)) is not None:
                 raise ImageError(
-                    f"{display_url(address.url)}: {address.host} leads to {network_address}, {reason}; "
-                    "such addresses are never fetched"
+                    f"{name}: {address.host} leads to {network_address}, {reason}; such addresses are never fetched"
                 )
         if not resolved:
-            raise ImageError(f"{display_url(address.url)}: no network address found for {address.host}")
+            raise ImageError(f"{name}: no network address found for {address.host}")
         return list(dict.fromkeys(resolved))[:_MAX_ADDRESSES]
 
 
@@ -204,12 +170,9 @@ def _redirect(location: str, address: ImageUrl, name: str) -> ImageUrl:
         raise ImageError(f"{name}: {address.authority} redirects without saying plainly where to; give another address")
     try:
         # Joined only after the check above: joining would drop what must not be there.
-        following = urljoin(address.url, location)
-    except ValueError as error:
-        raise ImageError(
-            f"{name}: {address.authority} redirects to {display_url(location)}, which is no address"
-        ) from error
-    try:
-        return parse_image_url(following)
+        return parse_image_url(urljoin(address.url, location))
     except ImageError as error:
         raise ImageError(f"{name}: redirects to {error}") from error
+    except ValueError as error:
+        reason = f"redirects to {display_url(location)}, which is no address"
+        raise ImageError(f"{name}: {address.authority} {reason}") from error

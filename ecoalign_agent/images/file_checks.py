@@ -11,35 +11,18 @@ from collections.abc import Callable
 
 from ecoalign_agent.errors import ImageError
 
-MAX_PARTS = 20_000
-"""Chunks, segments or blocks that a file may have. Ours: 20 MB in parts of a kilobyte."""
-
-MAX_SCANS = 100
-"""Scans of one JPEG; an encoder writes about ten, and each is a pass over all pixels. Ours."""
-
-MAX_EXIF_BYTES = 200_000
-"""Bytes of EXIF; a JPEG's holds 64 KB. Ours."""
-
-MAX_TAG_VALUES = 65_536
-"""Values of one TIFF tag, of its strips' places too: a strip for each row of the longest side. Ours."""
-
-MAX_TAGS = 512
-"""Entries of a TIFF or EXIF directory; a camera writes some fifty. Ours."""
+# All limits are ours.
+MAX_PARTS = 20_000  # chunks, segments or blocks of a file: 20 MB in parts of a kilobyte
+MAX_SCANS = 100  # of one JPEG; an encoder writes about ten, and each is a pass over all pixels
+MAX_EXIF_BYTES = 200_000  # a JPEG's holds 64 KB
+MAX_TAG_VALUES = 65_536  # of one TIFF tag, of its strips' places too: a strip for each row of the longest side
+MAX_TAGS = 512  # of a TIFF or EXIF directory; a camera writes some fifty
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def check_layout(data: bytes, mime: str, name: str) -> bytes:
-    """``data`` for its reader: the same, or without text that would be unpacked for nobody.
-
-    Args:
-        data: the file's content.
-        mime: its type, as its first bytes say.
-        name: what to call it in an error.
-
-    Raises:
-        ImageError: more parts, scans, EXIF or values than are allowed, or a PNG that ends too early.
-    """
+    """``data`` for its reader: the same, or without text that would be unpacked for nobody."""
     check = _CHECKS.get(mime)
     return data if check is None else check(data, name)
 
@@ -143,9 +126,7 @@ def _tiff(data: bytes, name: str) -> bytes:
 
 def _bound_directory(data: bytes | bytearray, name: str) -> None:
     order = "<" if data[:2] == b"II" else ">"
-    if len(data) < 8:
-        return
-    (place,) = struct.unpack_from(f"{order}I", data, 4)
+    place = struct.unpack_from(f"{order}I", data, 4)[0] if len(data) >= 8 else len(data)
     if place + 2 > len(data):
         return
     (entries,) = struct.unpack_from(f"{order}H", data, place)

@@ -25,23 +25,14 @@ if TYPE_CHECKING:
 OVERVIEW = 512
 """Pixels of the longer side of the picture that the scan sees."""
 
-_SLACK = 0.05
-"""How far outside the picture a region may reach before it is an error rather than clamped. Ours."""
+_SLACK = 0.05  # a region may reach so far outside the picture and is clamped; ours
 
 _Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class ImageView:
-    """A picture as it is sent to a model.
-
-    Attributes:
-        data: JPEG or PNG bytes.
-        mime: ``image/jpeg`` or ``image/png``.
-        width: pixels across.
-        height: pixels down.
-        detail: ``low`` for overviews, ``high`` for crops.
-    """
+    """A picture as it is sent to a model: JPEG or PNG, its size in pixels, ``detail`` low for overviews."""
 
     data: bytes = field(repr=False)
     mime: str
@@ -52,6 +43,11 @@ class ImageView:
     @cached_property
     def _url(self) -> str:
         return f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
 
     def block(self) -> dict[str, Any]:
         """The content block of a chat message, in the one form that keeps ``detail`` on every server."""
@@ -78,14 +74,10 @@ class PixelCache:
 
 
 class Picture:
-    """One picture of a question, checked and known to decode. Made by :meth:`open` or by a :class:`Gallery`.
+    """One picture of a question, checked and known to decode; its size in pixels is that of the upright picture.
 
     Attributes:
         data: the original file; of a PIL picture its pixels as PNG.
-        digest: first 16 hexadecimal digits of the SHA-256 of ``data``.
-        mime: the type found in the data, whatever its name says.
-        width: pixels across, after the EXIF orientation.
-        height: pixels down, after the EXIF orientation.
         decodes: how often the file was decoded so far, reduced or in full.
     """
 
@@ -114,14 +106,7 @@ class Picture:
 
     @classmethod
     async def open(cls, source: PictureSource) -> "Picture":
-        """Read, check and decode a picture, in a thread.
-
-        Args:
-            source: path, file content, data URL or PIL picture. An http(s) URL is not fetched.
-
-        Raises:
-            ImageError: missing, empty, a folder, no picture, cut short, more than 20 MB or more than 20 megapixels.
-        """
+        """Read, check and decode a picture, in a thread. An http(s) URL is not fetched."""
         return await asyncio.to_thread(lambda: cls(read_source(source), PixelCache(0)))
 
     async def small(self, side: int = OVERVIEW) -> ImageView:
@@ -130,14 +115,9 @@ class Picture:
         return await asyncio.to_thread(self._small, side) if view is None else view
 
     async def crop(self, region: Region, *, max_side: int = 1536) -> ImageView:
-        """A region at full resolution, as ``detail: high``; ten crops decode the file once.
+        """A region at full resolution, shrunk to ``max_side`` pixels, as ``detail: high``; ten crops decode once.
 
-        Args:
-            region: fractions of the upright picture; up to 0.05 outside is clamped.
-            max_side: pixels of the longer side; a larger crop is shrunk to it.
-
-        Raises:
-            ValueError: not finite, reversed, outside the picture or smaller than one pixel.
+        ValueError: the region is not finite, reversed, outside the picture or smaller than one pixel.
         """
         box = self._box(region)
         return await asyncio.to_thread(self._crop, box, max_side)

@@ -7,7 +7,7 @@ where a family's members differ the larger figure stands: too low an estimate wo
 
 import math
 import re
-from typing import Literal, Protocol
+from typing import Literal
 
 Detail = Literal["low", "high"]
 """OpenAI's switch: ``low`` is read as one small thumbnail, ``high`` tile by tile. Other families ignore it."""
@@ -20,44 +20,25 @@ ImageFamily = Literal[
 Size = tuple[int, int]
 
 
-class Sized(Protocol):
-    """Anything with a width and a height in pixels, such as an ImageView."""
+def image_tokens(size: Size, detail: Detail, family: ImageFamily) -> int:
+    """Prompt tokens of a picture of that width and height in pixels as it is sent, by the providers' formulas.
 
-    @property
-    def width(self) -> int:
-        """Pixels across."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """Pixels down."""
-        ...
-
-
-def image_tokens(picture: Sized | Size, detail: Detail, family: ImageFamily) -> int:
-    """Prompt tokens that ``picture`` costs as it is sent, at the least 1.
-
-    Args:
-        picture: the picture as sent, or its (width, height) in pixels.
-        detail: only OpenAI's tile formulas read it.
-        family: whose formula; see :func:`family_of`.
-
-    Raises:
-        ValueError: a side below 1 pixel.
-
-    Source: the providers' published formulas.
+    Only OpenAI's tile formulas read ``detail``.
     """
-    width, height = picture if isinstance(picture, tuple) else (picture.width, picture.height)
+    width, height = size
     if width < 1 or height < 1:
         raise ValueError(f"a picture of {width}×{height} pixels has no tokens: both sides must be at least 1")
     if family == "openai-mini-tiles":
         return _tiles(width, height, detail, base=2833, tile=5667)
     counts: dict[ImageFamily, int] = {
         "openai-tiles": _tiles(width, height, detail, base=85, tile=170),
-        "openai-patches": _patches(width, height),
-        "qwen-vl": _qwen(width, height),
+        # 2.46 is the largest of the published multipliers (1.62, 1.72, 2.46).
+        "openai-patches": math.ceil(min(math.ceil(width / 32) * math.ceil(height / 32), 1536) * 2.46),
+        # At least 4 and by default at most 16 384 cells; two tokens more mark where the picture begins and ends.
+        "qwen-vl": min(16384, max(4, round(width / 28) * round(height / 28))) + 2,
         "gemini": _gemini(width, height),
-        "anthropic": _anthropic(width, height),
+        # Before the provider's own shrinking: at most 4 784 on the models with the highest resolution.
+        "anthropic": min(4784, math.ceil(width * height / 750)),
     }
     # The mini tiles charge 33 times the others' figure, and the one model that uses them has a well-known name: to
     # reserve that much for every self-hosted model would leave nothing of a small budget.
@@ -65,11 +46,7 @@ def image_tokens(picture: Sized | Size, detail: Detail, family: ImageFamily) -> 
 
 
 def family_of(model_name: str) -> ImageFamily:
-    """Which formula a model's name points to; ``unknown`` where the name says nothing.
-
-    Args:
-        model_name: as the provider spells it, with or without a prefix such as ``openai:`` or ``Qwen/``.
-    """
+    """The family that a model's name points to, with or without a prefix such as ``openai:`` or ``Qwen/``."""
     name = re.split(r"[:/]", model_name.lower().strip())[-1]
     return next((family for pattern, family in _FAMILIES if re.match(pattern, name)), "unknown")
 
@@ -97,25 +74,9 @@ def _tiles(width: int, height: int, detail: Detail, *, base: int, tile: int) -> 
     return base + tile * across * down
 
 
-def _patches(width: int, height: int) -> int:
-    patches = math.ceil(width / 32) * math.ceil(height / 32)
-    # 2.46 is the largest of the published multipliers (1.62, 1.72, 2.46).
-    return math.ceil(min(patches, 1536) * 2.46)
-
-
-def _qwen(width: int, height: int) -> int:
-    # At least 4 and by default at most 16 384 cells; two tokens more mark where the picture begins and ends.
-    return min(16384, max(4, round(width / 28) * round(height / 28))) + 2
-
-
 def _gemini(width: int, height: int) -> int:
     # Up to Gemini 2.5: 258 a tile, one tile up to 384 pixels. From Gemini 3 on 1 120 by default, whatever the size.
     if max(width, height) <= 384:
         return 1120
     side = min(768, max(256, math.floor(min(width, height) / 1.5)))
     return max(1120, 258 * math.ceil(width / side) * math.ceil(height / side))
-
-
-def _anthropic(width: int, height: int) -> int:
-    # Pixels / 750, before the provider's own shrinking: at most 4 784 on the models with the highest resolution.
-    return min(4784, math.ceil(width * height / 750))

@@ -23,12 +23,7 @@ _TEXT_TYPES = frozenset({"text", "input_text", "text-plain"})
 
 @dataclass(frozen=True, slots=True)
 class MessageImage:
-    """One picture of a message.
-
-    Attributes:
-        source: a file's content, a data URL or an address.
-        detail: how closely a hosted model looks; decides the picture's tokens.
-    """
+    """One picture of a message; ``detail``: how closely a hosted model looks."""
 
     source: ImageSource
     detail: Detail = "high"
@@ -43,21 +38,13 @@ class MessageImage:
 
 
 def read_content(content: str | Sequence[str | Mapping[str, Any]]) -> tuple[list[str], list[MessageImage]]:
-    """Texts and pictures of a message's content, each in order.
-
-    Raises:
-        UsageError: a picture can't be used, or a block is neither text nor picture.
-    """
+    """Texts and pictures of a message's content, each in order."""
     parts = [content] if isinstance(content, str) else [read_block(block) for block in content]
     return [part for part in parts if isinstance(part, str)], [part for part in parts if isinstance(part, MessageImage)]
 
 
 def read_block(block: str | Mapping[str, Any]) -> str | MessageImage:
-    """One content block as text or picture.
-
-    Raises:
-        UsageError: it is neither, or the picture can't be used.
-    """
+    """One content block as text or picture."""
     if isinstance(block, str):
         return block
     if holds_image(block):
@@ -79,11 +66,7 @@ def holds_image(block: object) -> bool:
 
 
 def checked_image_source(image: object) -> ImageSource:
-    """``image`` as it is, where a request may name a picture so.
-
-    Raises:
-        UsageError: it is neither bytes nor a data URL nor an address.
-    """
+    """``image`` as it is, where a request may name a picture so: bytes, a data URL or an address."""
     # A path would let whoever sends JSON read files from here; an address goes through the fetcher's checks.
     if isinstance(image, bytes) or (isinstance(image, str) and (image[:5].lower() == "data:" or is_url(image))):
         return image

@@ -28,13 +28,7 @@ PictureSource = Union[str, bytes, "os.PathLike[str]", "Image.Image"]
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """A picture's file in memory.
-
-    Attributes:
-        data: the file's content; of a PIL picture its pixels as PNG.
-        name: what to call it in an error.
-        pixels: of a PIL picture, upright RGB.
-    """
+    """A picture's file in memory, named for errors; of a PIL picture also its pixels, upright RGB."""
 
     data: bytes
     name: str
@@ -42,11 +36,7 @@ class ImageFile:
 
 
 def read_source(source: PictureSource) -> ImageFile:
-    """The bytes behind ``source``.
-
-    Raises:
-        ImageError: missing, a folder, no regular file, more than ``MOST_BYTES``, a broken data URL, or an address.
-    """
+    """The bytes behind ``source``; ImageError: none, too many, or an address."""
     if isinstance(source, bytes | bytearray | memoryview):
         return ImageFile(_bounded(bytes(source), "the bytes given"), "the bytes given")
     if isinstance(source, str) and source[:5].lower() == "data:":
@@ -115,7 +105,7 @@ def _bounded(data: bytes, name: str) -> bytes:
 
 
 def file_too_large(name: str, size: int) -> ImageError:
-    """What is said of ``size`` bytes where ``MOST_BYTES`` are allowed."""
+    """Error for a file of ``size`` bytes."""
     return ImageError(f"{name}: {size:,} bytes, at most {MAX_IMAGE_BYTES:,} are allowed; shrink it first")
 
 

@@ -17,8 +17,7 @@ from ecoalign_agent.images.image import Picture, PixelCache, image_digest
 from ecoalign_agent.images.sources import ImageFile, PictureSource, read_source
 from ecoalign_agent.images.url_policy import looks_like_url
 
-MAX_CONCURRENT_READS = 4
-"""Pictures that a process reads at the same time; others wait, so that many large ones don't add up. Ours."""
+MAX_CONCURRENT_READS = 4  # in a process; others wait, so that many large pictures don't add up. Ours
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,14 +26,8 @@ R = TypeVar("R")
 class ImageStore:
     """Pictures by content. Safe for several event loops and threads.
 
-    Bounded three ways: pictures, bytes of their files, and pixels held for crops. The least recently opened leaves
-    first; a picture that a caller still holds stays usable.
-
-    Args:
-        max_pictures: pictures.
-        max_bytes: bytes of their files, in all.
-        max_pixels: pixels held decoded, in all; 3 bytes each.
-        fetcher: fetches pictures that are named by a URL; None: nothing is fetched.
+    Bounded three ways: pictures, bytes of their files, and pixels held for crops, 3 bytes each. The least recently
+    opened leaves first; a picture that a caller still holds stays usable. Without a fetcher no URL is fetched.
     """
 
     def __init__(
@@ -65,30 +58,19 @@ class ImageStore:
         return bool(self._fetcher.hosts)
 
     async def open(self, source: PictureSource) -> Picture:
-        """As :meth:`Picture.open`, and an https URL where its host is allowed; the same content gives the same Picture.
-
-        Raises:
-            ImageError: as there, and as in :meth:`ImageFetcher.fetch`.
-        """
+        """As :meth:`Picture.open`, and an https URL if its host is allowed; the same content gives the same Picture."""
         if isinstance(source, str) and looks_like_url(source):
             return await _in_thread(self._open_file, await self._fetcher.fetch(source))
         return await _in_thread(self._open, source)
 
     async def read(self, source: PictureSource) -> bytes:
-        """The content of a picture's file: its header is checked, nothing is decoded. What a request carries.
+        """The content of a picture's file, for a request: its header is checked, nothing is decoded.
 
-        Opening the content later calls the picture by the name that it has here. A PIL picture is encoded, which can
-        take a second.
-
-        Raises:
-            ImageError: as in :meth:`open`, but for what only decoding shows: a file that is cut short.
+        Opening the content later calls the picture by the name that it has here.
         """
         if isinstance(source, str) and looks_like_url(source):
             return await _in_thread(self._checked_data, await self._fetcher.fetch(source))
-        return await _in_thread(self._read, source)
-
-    def _read(self, source: PictureSource) -> bytes:
-        return self._checked_data(read_source(source))
+        return await _in_thread(lambda named: self._checked_data(read_source(named)), source)
 
     def _checked_data(self, file: ImageFile) -> bytes:
         if file.pixels is not None:

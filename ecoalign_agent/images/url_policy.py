@@ -12,16 +12,10 @@ from urllib.parse import quote
 
 from ecoalign_agent.errors import ImageError, UsageError
 
-HTTPS = 443
-"""The port of an https URL that names none."""
-
+HTTPS = 443  # the port of an https URL that names none
 _MAX_URL = 2_000
-"""Characters that a URL may have."""
-
 _SHAPE = re.compile(r"https://(?P<host>\[[^\]]*\]|[^/?#:\[\]]*)(?::(?P<port>[^/?#]*))?(?P<rest>[/?].*)?", re.IGNORECASE)
-
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-
 _ADDRESS_LIKE = re.compile(r"\s*(?:https?\s*:|[a-z][a-z0-9+.-]+:[/\\]{2})", re.IGNORECASE)
 
 _CLOSED_4 = [
@@ -33,29 +27,19 @@ _CLOSED_4 = [
         "168.63.129.16/32",  # looks public; inside one cloud it is the machine's own host
     )
 ]
-
 _OPEN_6 = ipaddress.IPv6Network("2000::/3")
-
 _CLOSED_6 = [
     ipaddress.IPv6Network(network)
     # Protocol assignments with Teredo and benchmarking, documentation, 6to4, the former test network.
     for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3ffe::/16", "3fff::/20")
 ]
-
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
 _ISATAP = {0x0000_5EFE, 0x0200_5EFE}
 
 
 @dataclass(frozen=True, slots=True)
 class ImageUrl:
-    """An https URL, taken apart.
-
-    Attributes:
-        host: in lower case; a name in its ASCII form, or an IP address without brackets.
-        port: where to connect.
-        target: path and query, as they go into the request.
-    """
+    """An https URL, taken apart: host as :func:`normalized_host` gives it, port, and path with query as sent."""
 
     host: str
     port: int
@@ -87,12 +71,7 @@ def display_url(url: str) -> str:
 
 
 def parse_image_url(url: str) -> ImageUrl:
-    """Take an https URL apart, strictly: what two readers could read in two ways is refused.
-
-    Raises:
-        ImageError: another scheme, a user, a fragment, white space, control characters or backslashes, a host in an
-            unusual notation, or a port that is none.
-    """
+    """Take an https URL apart, strictly: ImageError for all that two readers could read in two ways."""
     name = display_url(url)
     if not url[:6].lower() == "https:":
         raise ImageError(f"{name}: only https addresses are fetched; write https:// or download it and pass the file")
@@ -117,8 +96,7 @@ def parse_image_url(url: str) -> ImageUrl:
 def normalized_host(text: str) -> str:
     """A host in the one form in which hosts are compared: lower case, ASCII, addresses without brackets.
 
-    Raises:
-        ValueError: neither a host name with a dot in it nor an IP address in its usual notation.
+    ValueError: neither a host name with a dot in it nor an IP address in its usual notation.
     """
     if text.startswith("["):
         if "%" not in text and (inner := _ip(text[1:-1])) is not None and inner.version == 6:
@@ -137,15 +115,7 @@ def normalized_host(text: str) -> str:
 
 
 def allowed_hosts(entries: Iterable[str]) -> frozenset[tuple[str, int]]:
-    """Hosts and ports from which pictures may be fetched.
-
-    Args:
-        entries: ``images.example.org``, or ``images.example.org:8443`` for another port than 443. Exactly that host:
-            no subdomains, no wildcards.
-
-    Raises:
-        UsageError: an entry is no host.
-    """
+    """Hosts and ports from which pictures may be fetched: exactly these hosts, no subdomains, no wildcards."""
     return frozenset(_entry(entry) for entry in entries)
 
 
@@ -162,11 +132,7 @@ def _entry(entry: str) -> tuple[str, int]:
 
 
 def closed_reason(address: str) -> str | None:
-    """The reason why a network address may not be reached; None: it is a globally routable unicast address.
-
-    Args:
-        address: as a name server answers, in plain notation.
-    """
+    """The reason why a network address may not be reached; None: it is a globally routable unicast address."""
     ip = _ip(address)
     if ip is None:
         return "no IP address in plain notation"

@@ -153,7 +153,7 @@ class ModerationCall(PendingCall[str]):
         if self.endpoint.free:
             return Usage()
         view = self._view
-        image = 0 if view is None else image_tokens(view, view.detail, self.endpoint.family)
+        image = 0 if view is None else image_tokens(view.size, view.detail, self.endpoint.family)
         return Usage(text=text_tokens(self._text) + PER_MESSAGE, image=image, estimated=True)
 
     def send(self, max_tokens: int) -> Awaitable[str]:

@@ -136,7 +136,7 @@ class ImageScale:
 
     def formula(self, views: Sequence[ImageView]) -> int:
         """Tokens of ``views`` by the family's formula alone."""
-        return sum(image_tokens(view, view.detail, self.family) for view in views)
+        return sum(image_tokens(view.size, view.detail, self.family) for view in views)
 
     def estimate(self, views: Sequence[ImageView]) -> int:
         """Tokens of ``views``, corrected by what was learnt."""

@@ -147,7 +147,7 @@ def test_where_parts_are_reported_one_factor_each_is_exceeded_once_for_each_at_t
 ) -> None:
     one, exceeded = calibration(), []
     for number, (words, views) in enumerate(calls):
-        pictures = round(image * sum(image_tokens(view, view.detail, "unknown") for view in views))
+        pictures = round(image * sum(image_tokens(view.size, view.detail, "unknown") for view in views))
         prompt = round(text * words) + pictures
         if prompt > one.estimate(words, views).prompt + 2:
             exceeded.append(number)
@@ -164,7 +164,7 @@ def test_where_the_sum_is_reported_and_text_is_not_above_its_estimate_one_call_e
 ) -> None:
     one, exceeded = calibration(), 0
     for words, views in calls:
-        pictures = round(image * sum(image_tokens(view, view.detail, "unknown") for view in views))
+        pictures = round(image * sum(image_tokens(view.size, view.detail, "unknown") for view in views))
         prompt = round(text * words) + pictures
         exceeded += prompt > one.estimate(words, views).prompt + 2
         one.learn(words, views, prompt=prompt, image=None)
@@ -178,7 +178,7 @@ def test_one_factor_for_all_is_known_after_the_first_call(
 ) -> None:
     one = calibration()
     for number, (words, views) in enumerate(calls):
-        pictures = round(factor * sum(image_tokens(view, view.detail, "unknown") for view in views))
+        pictures = round(factor * sum(image_tokens(view.size, view.detail, "unknown") for view in views))
         prompt = round(factor * words) + pictures
         assert number == 0 or prompt <= one.estimate(words, views).prompt + 2
         one.learn(words, views, prompt=prompt, image=pictures)

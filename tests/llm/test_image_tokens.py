@@ -75,7 +75,7 @@ def test_anthropic(size: tuple[int, int], tokens: int) -> None:
 
 def test_a_view_counts_as_it_is_sent() -> None:
     view = ImageView(b"", "image/png", 512, 512, "high")
-    assert image_tokens(view, view.detail, "openai-tiles") == 255
+    assert image_tokens(view.size, view.detail, "openai-tiles") == 255
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, -1)])
