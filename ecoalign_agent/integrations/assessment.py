@@ -36,12 +36,7 @@ class SearchAgent(Protocol):
         """The same agent under another policy."""
 
     async def ask(self, question: str, images: Sequence[PictureSource] = (), *, run_id: str | None = None) -> Result:
-        """Answer one question within the policy's budget.
-
-        Raises:
-            UsageError: the question or a picture can't be used.
-            BudgetTooSmallError: the budget does not pay for a scan and an answer.
-        """
+        """Answer one question within the policy's budget; ``BudgetTooSmallError`` where that pays for no answer."""
 
     async def assess(
         self,
@@ -53,22 +48,14 @@ class SearchAgent(Protocol):
         role: Role = "an answer to the person",
         budget: float | None = None,
     ) -> Verdict:
-        """The verdict on ``text``; None: on the request itself. A failed assessment is unknown.
-
-        Raises:
-            UsageError: a picture can't be used.
-        """
+        """The verdict on ``text``; None: on the request itself. A failed assessment is unknown."""
 
     def max_assessment_cost(self, *, tokens: int, pictures: int = 0) -> float:
         """Upper bound of one verdict's cost in cost units."""
 
 
 def limit_agent(agent: SearchAgent, budget: float | None) -> SearchAgent:
-    """The agent with searches of at most ``budget`` cost units, and never more than its policy allows.
-
-    Raises:
-        PolicyError: ``budget`` is 0.
-    """
+    """The agent with searches of at most ``budget`` cost units, above 0, and never more than its policy allows."""
     if budget is None or budget >= agent.policy.budget:
         return agent
     return agent.with_policy(agent.policy.replace(budget=budget))
@@ -84,12 +71,7 @@ async def assess_in_conversation(
 ) -> Verdict:
     """The verdict on a text that would follow ``messages``; unknown where the conversation can't be read.
 
-    Args:
-        agent: assesses.
-        text: the candidate; None: the request itself.
-        messages: the conversation before it.
-        budget: books the cost.
-        role: the intended use of the text.
+    ``text`` None: on the request itself. ``role`` is the intended use of the text; ``budget`` books the cost.
     """
     try:
         exchange = read_exchange(messages)

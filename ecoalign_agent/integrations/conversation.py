@@ -21,14 +21,7 @@ _SPEAKERS = {"human": LISTED_PERSON.removesuffix(": "), "ai": "assistant"}
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """The last human message and its surroundings.
-
-    Attributes:
-        question: text of the last human message.
-        images: its pictures.
-        earlier: the messages before it, one a line.
-        since: the messages of the assistant and its tools after it, one a line.
-    """
+    """The text and the pictures of the last human message, and the messages before and after it, one a line."""
 
     question: str
     images: Sequence[ImageSource]
@@ -78,11 +71,7 @@ def has_picture(messages: Sequence[BaseMessage]) -> bool:
 
 
 def latest_pictures(messages: Sequence[BaseMessage]) -> Sequence[ImageSource]:
-    """The pictures of the latest human message that has some.
-
-    Raises:
-        UsageError: they can't be read.
-    """
+    """The pictures of the latest human message that has some; ``UsageError`` where they can't be read."""
     for message in reversed(messages):
         if isinstance(message, HumanMessage) and count_pictures([message]):
             return [image.source for image in read_content(message.content)[1]]

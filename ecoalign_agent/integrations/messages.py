@@ -162,13 +162,7 @@ def apply_verdict(
 def model_update(
     response: ModelResponse[Any], budget: RunBudget, safe: BaseMessage | None = None
 ) -> ExtendedModelResponse[Any]:
-    """A response with the guard's state update.
-
-    Args:
-        response: of the model's node.
-        budget: with the cost of this hook.
-        safe: the message in it that was found safe, or is a fixed sentence.
-    """
+    """A response with the guard's state update; ``safe`` is a message found safe in it, or a fixed sentence."""
     update = budget.update() | _safe_update(safe)
     return ExtendedModelResponse(response, Command(update=update) if update else None)
 

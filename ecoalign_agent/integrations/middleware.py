@@ -63,23 +63,14 @@ from ecoalign_agent.integrations.run_budget import (
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.async_tasks import async_only_message
 
+_SYNC = async_only_message("EcoAlignMiddleware", asynchronous="the agent's ainvoke or astream")
+
 _RISK = "a risk from 0 (harmless) to 1, or None"
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True))
 class GuardOptions:
-    """The options of the guard.
-
-    Attributes:
-        answer: whether turns with a picture or a high risk are answered by a search.
-        risk_threshold: risk in [0, 1] above which a turn is answered by a search; None: only pictures count.
-        gate_tools: which tools' calls are assessed before they run: all, none, or those of these names.
-        check_final: whether the agent's text is assessed before anybody sees it.
-        budget: cost units for a whole run; None: not limited.
-
-    Raises:
-        UsageError: a number is out of range, or a switch has no effect beside the others.
-    """
+    """The validated options of :class:`EcoAlignMiddleware`; ``gate_tools``: all, none, or the names of some."""
 
     answer: bool
     risk_threshold: Annotated[float | None, Field(ge=0, le=1, description=_RISK)]
@@ -98,65 +89,11 @@ class GuardOptions:
         return self.gate_tools if isinstance(self.gate_tools, bool) else name in self.gate_tools
 
 
-_SYNC = async_only_message("EcoAlignMiddleware", asynchronous="the agent's ainvoke or astream")
-
-
-class AsyncOnlyMiddleware(AgentMiddleware[GuardState, Any, Any]):
-    """Every synchronous hook raises a ``UsageError``; subclasses define the asynchronous ones."""
-
-    def before_agent(self, state: GuardState, runtime: Runtime[Any]) -> NoReturn:
-        """Refuse to run synchronously."""
-        del state, runtime
-        raise UsageError(_SYNC)
-
-    def wrap_model_call(self, request: ModelRequest[Any], handler: object) -> NoReturn:
-        """Refuse to run synchronously."""
-        del request, handler
-        raise UsageError(_SYNC)
-
-    def wrap_tool_call(self, request: ToolCallRequest, handler: object) -> NoReturn:
-        """Refuse to run synchronously."""
-        del request, handler
-        raise UsageError(_SYNC)
-
-    def after_agent(self, state: GuardState, runtime: Runtime[Any]) -> NoReturn:
-        """Refuse to run synchronously."""
-        del state, runtime
-        raise UsageError(_SYNC)
-
-
-class NonStreamingModels:
-    """Copies of chat models that do not stream: their usage is reported whole, and LangGraph streams no token of them.
-
-    One copy for each model, so that a model that counts its calls goes on counting.
-    """
-
-    def __init__(self) -> None:
-        # The model is stored beside its copy, so that its id can't pass to another one.
-        self._copies: LRUCache[int, tuple[Any, Any]] = LRUCache(16)
-
-    def copy_of(self, model: Any) -> Any:  # noqa: ANN401 - a chat model, or what init_chat_model builds without a name
-        """The copy of a model."""
-        if id(model) not in self._copies:
-            self._copies[id(model)] = (model, _non_streaming(model))
-        return self._copies[id(model)][1]
-
-
-def _non_streaming(model: Any) -> Any:  # noqa: ANN401 - as above
-    if not isinstance(model, BaseChatModel):
-        return model.with_config(tags=["nostream"])
-    changes: dict[str, Any] = {"disable_streaming": True, "tags": [*(model.tags or []), "nostream"]}
-    if "streaming" in type(model).model_fields:
-        # OpenAI's model would request a stream all the same, and not be able to read it.
-        changes["streaming"] = False
-    return model.model_copy(update=changes)
-
-
 ModelHandler = Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
 ToolHandler = Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
 
 
-class EcoAlignMiddleware(AsyncOnlyMiddleware):
+class EcoAlignMiddleware(AgentMiddleware[GuardState, Any, Any]):
     """Guards an agent made by ``create_agent``. Put it first in ``middleware``: then it sees the others' messages.
 
     Text that is unsafe or can't be assessed is held back, as where a picture or a message can't be read.
@@ -212,7 +149,20 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
             check_final=check_final,
             budget=budget,
         )
-        self._models = NonStreamingModels()
+        # The model is stored beside its copy, so that its id can't pass to another one.
+        self._copies: LRUCache[int, tuple[Any, Any]] = LRUCache(16)
+
+    # LangChain reads the parameters of these two.
+    def _refuse_sync_run(self, state: GuardState, runtime: Runtime[Any]) -> NoReturn:
+        del state, runtime
+        raise UsageError(_SYNC)
+
+    def _refuse_sync_call(self, request: object, handler: object) -> NoReturn:
+        del request, handler
+        raise UsageError(_SYNC)
+
+    before_agent = after_agent = _refuse_sync_run
+    wrap_model_call = wrap_tool_call = _refuse_sync_call
 
     async def abefore_agent(self, state: GuardState, runtime: Runtime[Any]) -> dict[str, Any]:
         """Begin a run with its whole budget and no safe message."""
@@ -267,7 +217,7 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
         return budget.update() | cleared | {"messages": [refusal_message(last, verdict)]}
 
     async def _needs_search(self, request: ModelRequest[Any], budget: RunBudget) -> bool:
-        """Whether a new turn carries a picture or is too risky for the plain model; unknown is too risky."""
+        # A picture, or too risky for the plain model; unknown is too risky.
         if not is_new_turn(request.messages):
             return False
         if has_picture(request.messages):
@@ -279,7 +229,6 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
         return verdict.safety is None or (1.0 - verdict.safety) / 2.0 > threshold
 
     async def _search(self, request: ModelRequest[Any], budget: RunBudget) -> AIMessage:
-        """The answer of a search within the remaining budget."""
         exchange = read_exchange(request.messages)
         if budget.left != 0.0:
             agent = limit_agent(self.agent, budget.left)
@@ -297,7 +246,6 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
     async def _call_plain_model(
         self, request: ModelRequest[Any], handler: ModelHandler, budget: RunBudget
     ) -> ExtendedModelResponse[Any]:
-        """The plain model's response where the budget pays for it, assessed under ``check_final``."""
         tariff, check = self.agent.policy.tariff, self.options.check_final
         prompt = None if budget.left is None else estimate_prompt(request)
         if prompt is not None:
@@ -306,7 +254,7 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
             if not budget.pays(tariff.cost(replace(prompt, completion=tokens)) + assessment_cost):
                 message = out_of_budget_message(request.messages, safe_digests(request.state))
                 return model_update(ModelResponse([message]), budget, message)
-        response = await handler(request.override(model=self._models.copy_of(request.model)) if check else request)
+        response = await handler(request.override(model=self._non_streaming(request.model)) if check else request)
         if prompt is not None:
             budget.book(reply_cost(response.result, prompt, tariff))
         last = last_ai_message(response) if check else None
@@ -318,3 +266,22 @@ class EcoAlignMiddleware(AsyncOnlyMiddleware):
             return model_update(response, budget)
         verdict = await assess_message(self.agent, last, text, request.messages, budget)
         return apply_verdict(response, last, verdict, budget)
+
+    def _non_streaming(self, model: Any) -> Any:  # noqa: ANN401 - a chat model, or what init_chat_model builds without a name
+        """A copy of a model: its usage is reported whole, and LangGraph streams no token of it.
+
+        One copy for each model, so that a model that counts its calls goes on counting.
+        """
+        if id(model) not in self._copies:
+            self._copies[id(model)] = (model, _copy_without_streaming(model))
+        return self._copies[id(model)][1]
+
+
+def _copy_without_streaming(model: Any) -> Any:  # noqa: ANN401 - as above
+    if not isinstance(model, BaseChatModel):
+        return model.with_config(tags=["nostream"])
+    changes: dict[str, Any] = {"disable_streaming": True, "tags": [*(model.tags or []), "nostream"]}
+    if "streaming" in type(model).model_fields:
+        # OpenAI's model would request a stream all the same, and not be able to read it.
+        changes["streaming"] = False
+    return model.model_copy(update=changes)

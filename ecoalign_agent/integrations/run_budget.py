@@ -28,17 +28,12 @@ MAX_PICTURE_SIZE = (1536, 1536)
 
 
 class GuardState(AgentState[Any]):
-    """State of the agent with the guard's private keys.
-
-    Attributes:
-        ecoalign_budget: cost units that the run may spend; None: any.
-        ecoalign_spent: cost units that it has spent: the plain model's calls, searches and verdicts.
-        ecoalign_safe: id → digest of every text of this run that was found safe, oldest first.
-    """
+    """State of the agent with the guard's private keys; cost units of plain calls, searches and verdicts."""
 
     ecoalign_budget: NotRequired[Annotated[float | None, PrivateStateAttr]]
     ecoalign_spent: NotRequired[Annotated[float, PrivateStateAttr, operator.add]]
     ecoalign_safe: NotRequired[Annotated[dict[str, str], PrivateStateAttr, operator.or_]]
+    """Id → digest of every text of this run that was found safe, oldest first."""
 
 
 def initial_state(budget: float | None) -> dict[str, Any]:
@@ -47,12 +42,7 @@ def initial_state(budget: float | None) -> dict[str, Any]:
 
 
 class RunBudget:
-    """The budget of one hook, written to the state at its end.
-
-    Attributes:
-        left: remaining cost units; None: no budget.
-        spent: cost units that this hook has spent.
-    """
+    """The budget of one hook, written to the state at its end: cost units left (None: no budget) and spent."""
 
     def __init__(self, left: float | None) -> None:
         self.left = left

@@ -40,11 +40,6 @@ def make_tool(agent: SearchAgent, *, name: str = TOOL_NAME, description: str = T
     latest human message that has some. Under a middleware with a budget, the search gets its share of the rest. An
     agent that checkpoints reads the receipt back as a :class:`Result` only where its checkpointer was given
     ``serde=serializer()`` (``search/checkpointing.py``), else as a dict.
-
-    Args:
-        agent: answers.
-        name: of the tool.
-        description: for the model, when to use it.
     """
 
     # Not optional: LangChain recognises its injected argument by the bare type.
@@ -80,7 +75,7 @@ def _state(runtime: ToolRuntime[Any, Any] | None) -> dict[str, Any]:
 
 
 def _error(line: str, call: str | None, name: str, result: Result | None) -> str | ToolMessage:
-    """An error as the model sees it; outside an agent there is no message to put it into."""
+    # Outside an agent there is no message to put it into.
     if call is None:
         return line
     return ToolMessage(line, artifact=result, tool_call_id=call, name=name, status="error")
