@@ -1,7 +1,6 @@
 """A benchmark as one value: its reader, the measures of a sample, and its scorer, by rule or by a judge.
 
-A judge is a chat model that gives one verdict in a strict schema; a verdict that can't be read is unknown. It should
-not be the model whose answers are judged. The benchmarks' prompts and replies stand beside their readers.
+A judge is a chat model that gives one verdict in a strict schema; it should not be the model whose answers are judged.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -42,8 +41,6 @@ _NAMED_EXAMPLES = 3
 """Broken records of each kind that a report names."""
 
 BLANK = "the answer is blank"
-"""Reason of an unknown score."""
-
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 
@@ -64,11 +61,11 @@ class Judgement(Generic[ReplyT]):
     unknown_reason: str | None = None
 
 
+@dataclass(frozen=True)
 class Judge:
     """A chat model as judge. Source: ours; each benchmark names another one."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
+    endpoint: Endpoint
 
     @property
     def name(self) -> str:
@@ -78,11 +75,7 @@ class Judge:
     async def judge(
         self, prompt: RenderedPrompt, reply: type[ReplyT], *, images: Sequence[ImageView] = (), meter: Meter
     ) -> Judgement[ReplyT]:
-        """Call the model for one verdict.
-
-        Args:
-            prompt: the question, with everything from outside in fences.
-            reply: schema that the verdict must fit exactly.
+        """Call the model for one verdict, which must fit the schema ``reply`` exactly.
 
         Raises:
             BudgetError: the call does not fit into the free budget; no call was made.
@@ -240,11 +233,9 @@ class BenchmarkFiles(Record):
 
     Attributes:
         trouble: the reason why they are damaged: there, but unreadable.
-        index: the files that list its records.
-        checksum: SHA-256 of that index.
+        index: the files that list its records, with their SHA-256 in ``checksum``.
         records: records that give a sample, those without their picture included; None: not found.
         broken: records that are not whole, or whose id was there before.
-        examples: the first few broken records and missing pictures, with the reason.
     """
 
     key: str
@@ -284,12 +275,7 @@ def judge_scorer(
     score_reply: Callable[[BenchmarkSample, JudgeReply], AnswerScore],
     measures: Callable[[BenchmarkSample], frozenset[Measure]],
 ) -> MakeScorer:
-    """Make a scorer of one verdict by the judge, who sees the answer alone.
-
-    Args:
-        replies: name of a prompt → schema of its verdict.
-        prompt_of: the name of a sample's prompt.
-    """
+    """Make a scorer of one verdict by the judge, who sees the answer alone; ``replies`` maps prompts to schemas."""
 
     def make(judge: Judge | None, prompts: str | None) -> ScoreAnswer:
         templates = {name: load_prompt(f"judging/{name}", prompts) for name in replies}

@@ -171,10 +171,9 @@ def _fits(text: str, problem: Problem) -> bool:
 
 
 def normalise_extraction(extraction: str, problem: Problem) -> str | float | tuple[float, ...] | None:
-    """Convert an extraction into a value to compare; None: it can't be read, so unknown.
+    """Convert an extraction into a value to compare, as published; None: it can't be read, so unknown.
 
-    Multiple choice: the letter's choice, else the nearest by edit distance, if one is nearer than all others. Whole
-    numbers are cut off, floats rounded to the precision, as published.
+    Multiple choice: the letter's choice, else the nearest by edit distance, if one is nearer than all others.
     """
     text = extraction.strip()
     if not text or len(text) > _MAX_EXTRACTED:

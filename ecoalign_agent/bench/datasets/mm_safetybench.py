@@ -46,8 +46,8 @@ SCENARIOS = (
 )
 """As the publisher's files spell them; the typo in the first is theirs."""
 
-_OTHER_SPELLINGS = {"01-Illegal_Activitiy": ("01-Illegal_Activity",)}
-"""Spellings of copies that put the typo right."""
+_TYPO = ("Activitiy", "Activity")
+"""The typo, and the spelling of copies that put it right."""
 
 ImageKind = Literal["SD", "SD_TYPO", "TYPO"]
 IMAGE_KINDS: tuple[ImageKind, ...] = ("SD", "SD_TYPO", "TYPO")
@@ -71,10 +71,9 @@ def list_mm_safetybench(
     sd_question: Literal["Rephrased Question(SD)", "Rephrased Question"] = "Rephrased Question(SD)",
     tiny: bool = False,
 ) -> Listing:
-    """List the records of MM-SafetyBench.
+    """List the records of MM-SafetyBench, one for each kind of picture.
 
     Args:
-        kinds: kinds of pictures, each a sample of its own.
         sd_question: the column that goes with the kind SD; loaders differ.
         tiny: only the records of the publisher's ``TinyVersion_ID_List.json``.
     """
@@ -122,18 +121,16 @@ def _record(scenario: str, id_: str, row: object, pictures: Path, column: str) -
 
 
 def _find_spelling(folder: Path, scenario: str, ending: str) -> Path | None:
-    paths = (folder / f"{name}{ending}" for name in (scenario, *_OTHER_SPELLINGS.get(scenario, ())))
+    paths = (folder / f"{name}{ending}" for name in (scenario, scenario.replace(*_TYPO)))
     return next((path for path in paths if path.exists()), None)
 
 
 def _tiny_ids(folder: Path) -> dict[str, frozenset[str]]:
-    """Scenario → ids; the list holds numbers, the files of questions hold texts."""
     path = locate(folder, _SOURCE, ("TinyVersion_ID_List.json", "data/TinyVersion_ID_List.json"))
-    spellings = {other: name for name, others in _OTHER_SPELLINGS.items() for other in others}
+    typo, right = _TYPO
+    # The list holds numbers, the files of questions hold texts.
     return {
-        spellings.get(str(row.get("Scenario")), str(row.get("Scenario"))): frozenset(
-            map(str, row.get("Sampled_ID_List") or ())
-        )
+        str(row.get("Scenario")).replace(right, typo): frozenset(map(str, row.get("Sampled_ID_List") or ()))
         for row in read_json(path, list)
         if isinstance(row, dict)
     }

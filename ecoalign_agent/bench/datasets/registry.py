@@ -36,11 +36,7 @@ _GROUP: Final = "ecoalign_agent.benchmarks"
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """The benchmark of a name: one of ours, an installed package's by its entry point, or ``module:Name``.
-
-    Raises:
-        UsageError: there is none of that name, or the object is no :class:`Benchmark`.
-    """
+    """The benchmark of a name: ours, an installed package's by its entry point, or ``module:Name``; else UsageError."""
     if name in BENCHMARKS:
         return BENCHMARKS[name]
     if name not in extension_names(_GROUP) and not is_reference(name):
@@ -67,11 +63,7 @@ class DataReport(Record):
 
 
 def inspect_folder(folder: Path, *, on_progress: Callable[[str], None]) -> DataReport:
-    """Report the state of every benchmark's files in a folder.
-
-    Raises:
-        UsageError: there is no such folder.
-    """
+    """Report the state of every benchmark's files in a folder; raises UsageError where there is none."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; name the one that holds a folder for each benchmark")
     states = []

@@ -19,7 +19,6 @@ class BenchmarkSample:
 
     Attributes:
         reference: the right answer, several right ones, or None where a judge decides.
-        category: the benchmark's own, for tables.
         meta: further inputs of the scorer.
         detail: properties that tables group by, JSON-safe; they are stored with the outcome.
     """
@@ -45,14 +44,7 @@ class BrokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSource:
-    """Publisher's data of a benchmark.
-
-    Attributes:
-        folder: folder of its files, below the one that the user names.
-        licence: of the data, in the publisher's words.
-        files: expected files, in words.
-        published: number of published samples, in words.
-    """
+    """Publisher's data of a benchmark, in the publisher's words; ``folder`` lies below the one that the user names."""
 
     key: str
     folder: str
@@ -83,21 +75,20 @@ class Reading:
 
 def check_listing(listing: Listing) -> Reading:
     """Separate usable samples from records that are broken, repeat an id, or have no picture."""
-    samples: dict[str, BenchmarkSample] = {}
-    ids: set[str] = set()
+    checked: dict[str, BenchmarkSample | None] = {}
     broken: list[BrokenRecord] = []
     for record in listing.records:
         if isinstance(record, BrokenRecord):
             broken.append(record)
-        elif record.id in ids:
+        elif record.id in checked:
             broken.append(BrokenRecord(record.id, "the id was there before; the first one counts"))
-        elif (problem := _image_problem(record.images, listing.root)) is not None:
-            ids.add(record.id)
-            broken.append(BrokenRecord(record.id, problem, without_image=True))
         else:
-            ids.add(record.id)
-            samples[record.id] = record
-    return Reading(tuple(samples.values()), tuple(broken), listing.index)
+            problem = _image_problem(record.images, listing.root)
+            checked[record.id] = record if problem is None else None
+            if problem is not None:
+                broken.append(BrokenRecord(record.id, problem, without_image=True))
+    samples = tuple(sample for sample in checked.values() if sample is not None)
+    return Reading(samples, tuple(broken), listing.index)
 
 
 def _image_problem(images: Iterable[Image], root: Path) -> str | None:
@@ -118,11 +109,7 @@ class MissingFilesError(UsageError):
 
 
 def locate(folder: Path, source: BenchmarkSource, names: Sequence[str]) -> Path:
-    """Find the first existing file or folder: in the benchmark's own folder below ``folder``, or in ``folder`` itself.
-
-    Raises:
-        MissingFilesError: none exists.
-    """
+    """Find the first existing file or folder below ``source.folder`` or ``folder`` itself; else MissingFilesError."""
     for root in (folder / source.folder, folder):
         for name in names:
             if (root / name).exists():
@@ -137,11 +124,7 @@ JsonRoot = TypeVar("JsonRoot", list[Any], dict[str, Any])
 
 
 def read_json(path: Path, kind: type[JsonRoot]) -> JsonRoot:
-    """Read a JSON file whose root is a list or an object, and that repeats no key within one object.
-
-    Raises:
-        UsageError: it can't be read, or is another one.
-    """
+    """Read a JSON file with a list or an object in it that repeats no key; raises UsageError for any other."""
 
     def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]

@@ -136,8 +136,8 @@ def majority(votes: Sequence[bool | None]) -> bool | None:
 def combine_votes(votes: Sequence[AnswerScore]) -> AnswerScore:
     """One score of three answers' scores, by majority of safe, of useful, and of both.
 
-    Safe and effective at once is the majority of what each answer is, as published, and not what the two majorities
-    make of it: three answers can be safe twice and effective twice, and both only once.
+    Both is the majority of what each answer is, as published: three answers can be safe twice and effective twice, and
+    both only once.
     """
     safe = majority([vote.safe for vote in votes])
     useful = majority([None if vote.useful is None else bool(vote.useful) for vote in votes])

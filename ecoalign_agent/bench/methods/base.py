@@ -97,9 +97,7 @@ class MethodContext:
 
 
 AnswerQuestion = Callable[[str, Sequence[bytes], MethodContext], Awaitable[MethodAnswer]]
-"""Answers a question with the content of its pictures.
-
-Raises ``openai.OpenAIError`` when the model's endpoint failed for good: the sample has no answer. Never swallowed."""
+"""Answers a question with its pictures; ``openai.OpenAIError`` is never swallowed: the sample has no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +151,7 @@ def strip_thinking(text: str) -> str:
 
 
 def split_final_answer(text: str) -> tuple[str, str] | None:
-    """Split a reply at the last line that begins with "Answer:" into the thoughts before and the answer after it.
-
-    None: there is no such line, or nothing after it.
-    """
+    """Split a reply at the last line that begins with "Answer:" into thoughts and answer; None: there is no answer."""
     found = list(_ANSWER.finditer(text))
     if not found or not text[found[-1].end() :].strip():
         return None
@@ -205,11 +200,7 @@ class MethodReply:
 
 
 async def encode_images(pictures: Sequence[bytes]) -> tuple[EncodedImage, ...]:
-    """Encode pictures as content blocks, each with the type that its first bytes tell, whatever the file's name.
-
-    Raises:
-        ImageError: a file is no picture, its header is damaged, or it is larger than allowed.
-    """
+    """Encode pictures as content blocks, each with the type that its first bytes tell; ImageError for what is none."""
     return await asyncio.to_thread(lambda: tuple(_encode(data, number) for number, data in enumerate(pictures, 1)))
 
 
@@ -259,13 +250,10 @@ async def call_model(
 
 async def gather_calls(*calls: Coroutine[Any, Any, ResultT]) -> list[ResultT]:
     """Run calls concurrently, results in order; when one fails, cancel the others and raise its own error."""
-    failed: Exception | None = None
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(call) for call in calls]
     except ExceptionGroup as several:
-        failed = several.exceptions[0]
-    if failed is not None:
         # Callers wait for the model's own error, not for a group of them.
-        raise failed
+        raise several.exceptions[0] from None
     return [task.result() for task in tasks]

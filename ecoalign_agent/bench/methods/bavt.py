@@ -76,13 +76,10 @@ def value_after(value: float | None, gain: float | None) -> float | None:
 
 
 def selection_probabilities(values: Sequence[float | None], remaining: float) -> list[float]:
-    """Probability of each node to be expanded: its value to the power of 1 / r, normalised.
+    """Probability of each node to be expanded: its value to the power of 1 / ``remaining``, normalised.
 
-    Unknown values are drawn only where none is known. Source: BAVT, budget-conditioned node selection.
-
-    Args:
-        values: of the nodes.
-        remaining: r, the share of the budget that is left, in [0, 1].
+    The remaining share of the budget is in [0, 1]. Unknown values are drawn only where none is known. Source: BAVT,
+    budget-conditioned node selection.
     """
     top = max((value for value in values if value is not None), default=None)
     if top is None:
@@ -139,7 +136,7 @@ class _ReservedCall:
 
 @dataclass
 class _Search:
-    """State of one search. Nodes are never removed; ``visits`` counts their expansions."""
+    """Nodes are never removed; ``visits`` counts their expansions."""
 
     question: str
     images: Sequence[EncodedImage]
@@ -230,7 +227,7 @@ class _Search:
         return MethodAnswer(None, steps)
 
     def _reserve_answer(self) -> None:
-        """Reserve the cost of an answer from the longest path and one step more."""
+        # From the longest path and one step more.
         longest = max(self.nodes, key=lambda node: len(_numbered_steps(node)))
         prompt = self._estimate(self._messages("bavt-answer", longest))
         usage = replace(prompt, text=prompt.text + STEP_TOKENS, completion=RESERVED_TOKENS)

@@ -1,7 +1,6 @@
-"""The methods by name, and the settings behind a name.
+"""The methods by name, and the settings behind a name, after a colon and separated by commas.
 
-Settings follow a colon, separated by commas: ``ecoalign:last-step``, ``ecoalign:paper,no-cost``,
-``ecoalign:budget=2500,k=0.1``, ``bavt:budget=3000``, ``module:Name:budget=3000``.
+``ecoalign:last-step``, ``ecoalign:paper,no-cost``, ``ecoalign:budget=2500,k=0.1``, ``module:Name:budget=3000``.
 """
 
 import dataclasses
@@ -42,10 +41,9 @@ _GROUP: Final = "ecoalign_agent.methods"
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredMethod:
-    """A method with its settings.
+    """A method with its settings; ``name`` is its name in tables, settings included.
 
     Attributes:
-        name: its name in tables, settings included.
         policy: of EcoAlign's search; None: the method takes none.
         budget: cost units for one request; None: the method is bound by no budget.
         self_assessed: the answering model assesses itself, whatever assessor the run has.
@@ -59,11 +57,7 @@ class ConfiguredMethod:
 
 
 def find_method(name: str) -> Method:
-    """The method of a name without settings: ours, an installed package's by its entry point, or ``module:Name``.
-
-    Raises:
-        UsageError: there is none of that name, or the object is no :class:`Method`.
-    """
+    """The method of a name without settings: ours, an installed package's, or ``module:Name``; else UsageError."""
     if name in METHODS:
         return METHODS[name]
     if name not in extension_names(_GROUP) and not is_reference(name):
@@ -93,9 +87,7 @@ def split_method_name(name: str) -> tuple[str, str]:
 def configure_method(name: str, *, policy: Policy | None = None, budget: float | None = None) -> ConfiguredMethod:
     """The method behind a name, with its settings after a colon.
 
-    Args:
-        policy: start of EcoAlign's settings; None: the default.
-        budget: cost units for one request, for every method that has a budget; None: the policy's.
+    ``policy`` is the start of EcoAlign's settings, and ``budget``, in cost units, that of every method that has one.
 
     Raises:
         UsageError: there is no such method, ablation or setting; the message lists the existing ones.
@@ -157,12 +149,7 @@ def _value(text: str) -> object:
 def expand_method_names(names: Sequence[str], *, ablations: bool, sweeps: Sequence[str]) -> tuple[str, ...]:
     """Write out the methods of the command line, each once, in order; "all" is every one of ours.
 
-    Args:
-        ablations: add EcoAlign and every ablation of it.
-        sweeps: such as ``budget=1500,3000``: add EcoAlign with each value.
-
-    Raises:
-        UsageError: a sweep is malformed.
+    ``ablations`` adds EcoAlign and every ablation of it; a sweep such as ``budget=1500,3000`` EcoAlign with each value.
     """
     expanded = [method for name in names for method in (METHODS if name == "all" else (name,))]
     if ablations:

@@ -30,7 +30,6 @@ class BenchConfig:
     Attributes:
         methods: by name, with settings.
         assessor: the assessing model, for methods that use one; None: the answering model.
-        judge: the judging model, for benchmarks that need one; None: none.
         data: the folder with the benchmarks' files; None: no benchmark needs files.
         limit: samples of each benchmark, at most; None: all, of a simulated world 200.
         budget: cost units for one request, of every method that has a budget; None: the policy's.
@@ -59,12 +58,7 @@ class BenchConfig:
         return [configure_method(name, policy=policy, budget=self.budget) for name in self.methods]
 
     def check(self) -> None:
-        """Check that the run is possible.
-
-        Raises:
-            UsageError: no such benchmark or method, or a benchmark lacks its files, its model or its judge.
-            PolicyError: a setting is out of range.
-        """
+        """Raise UsageError or PolicyError where the run is not possible, such as without files, model or judge."""
         if not self.benchmarks:
             raise UsageError(f"name a benchmark: {', '.join(benchmark_names())}")
         if not self.methods:
@@ -99,11 +93,7 @@ class BenchConfig:
         benchmark.require_judge(available=self.judge is not None)
 
     def bind_folder(self) -> None:
-        """Write the fixed settings into the folder of results, or check that they agree with those in it.
-
-        Raises:
-            UsageError: the folder holds a run with other settings; nothing was written.
-        """
+        """Write the fixed settings into the folder of results; raises UsageError where it holds a run with others."""
         fixed = {name: getattr(self, name) for name in _FIXED}
         fixed["data"] = None if self.data is None else str(self.data.resolve())
         fixed["base_url"] = None if self.base_url is None else self.base_url.rstrip("/")

@@ -40,13 +40,10 @@ LOGS = "logs"
 
 
 def read_runs(folder: Path) -> list[Run]:
-    """Read every method's run on every benchmark from a folder that ``ecoalign bench run`` wrote.
+    """Read every method's run on every benchmark from a folder that ``ecoalign bench run`` wrote; else UsageError.
 
     Of several logs of one task the one with most samples counts, of those the latest: an interrupted run leaves its
     first log behind.
-
-    Raises:
-        UsageError: there is no such folder, or no log of ours in it.
     """
     logs = folder / LOGS if (folder / LOGS).is_dir() else folder
     if not logs.is_dir():
@@ -181,17 +178,12 @@ def rejudge_run(
     base_url: str | None = None,
     on_progress: Callable[[str], None],
 ) -> int:
-    """Judge every stored answer again, into another folder; the first judge's verdicts stay in the old one.
+    """Judge every stored answer again, into another folder, and count them; the first verdicts stay in the old one.
 
     Args:
-        folder: written by ``ecoalign bench run``.
         to: the folder of the results; it must not exist yet.
-        judge: name of the judging model.
         data: the benchmarks' files; None: as in the first run.
         on_progress: called with a line for each log.
-
-    Returns:
-        The number of judged answers.
 
     Raises:
         UsageError: there is nothing to judge, or ``to`` exists.

@@ -155,11 +155,7 @@ def is_stand_in(name: str) -> bool:
 
 
 def inspect_model(name: str, settings: Settings) -> Model:
-    """Inspect's model behind a name.
-
-    Args:
-        name: as everywhere here, ``simulated:able`` or ``openai:NAME``; or as Inspect writes it, ``openai/NAME``.
-        settings: base URL and key of ``openai:`` models.
+    """Inspect's model behind a name: ``simulated:able`` or ``openai:NAME``, or as Inspect writes it, ``openai/NAME``.
 
     Raises:
         ModelNameError: no such model, its package is not installed, or its key is missing.
@@ -210,12 +206,7 @@ def _inspect_name(name: str) -> str:
 
 
 def in_world(name: str, benchmark: str, seed: int, *, latency: float) -> str:
-    """Name of the same model that knows the world of a simulated benchmark; any other name stays as it is.
-
-    Args:
-        seed: of the run, and so of the world.
-        latency: seconds of a call, where the name gives none.
-    """
+    """Name of a simulated model that knows the world of a run's seed; ``latency`` is for a name that gives none."""
     if not is_simulated(name) or benchmark not in SIMULATED_WORLDS:
         return name
     present = {key for key, _ in parse_qsl(name.partition("?")[2], keep_blank_values=True)}

@@ -53,10 +53,9 @@ class PlanRow(Record):
 
 
 class BenchPlan(Record):
-    """Estimate of a run.
+    """Estimate of a run, a row for each method on each benchmark.
 
     Attributes:
-        rows: one for each method on each benchmark.
         currency: of the prices; None: no price is known, or nothing is billed.
         free: nothing is billed: the model runs in this process.
         notes: how sure the figures are, a line each.
@@ -69,12 +68,7 @@ class BenchPlan(Record):
 
 
 def plan_run(config: BenchConfig) -> BenchPlan:
-    """Estimate a run. Reads the benchmarks' files, and calls no model.
-
-    Raises:
-        UsageError: it can't be run.
-        PolicyError: the price file is wrong.
-    """
+    """Estimate a run. Reads the benchmarks' files, and calls no model; raises UsageError where it can't be run."""
     config.check()
     free = all(is_stand_in(name) for name in (config.model, config.assessor, config.judge) if name is not None)
     table = price_table(read_settings().prices)

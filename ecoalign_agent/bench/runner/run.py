@@ -51,10 +51,8 @@ class BenchProgress:
     """Progress of a run.
 
     Attributes:
-        total: answers of the whole run.
-        before: answers kept from an earlier run.
-        done: answers of this process.
-        cost: their cost in cost units, where it is known.
+        total: answers of the whole run, of which ``before`` are kept from an earlier one.
+        done: answers of this process, at a known ``cost`` in cost units.
         method: method of the last answer.
         work: finished work of this process in expected calls, by which methods differ more than by answers.
         expected_work: the same, of all that is not kept from before.
@@ -125,18 +123,13 @@ def run_benchmarks(config: BenchConfig, *, on_progress: Callable[[BenchProgress]
         progress.work += calls.get(progress.method, 1)
         on_progress(progress)
 
-    with _listening(count), _quiet_stdout():
-        logs = [log for name, group in groups.items() for log in _run_tasks(config, name, group, settings)]
-    return RunSummary({log.eval.task: reason for log in logs if (reason := _unfinished_reason(log))})
-
-
-@contextlib.contextmanager
-def _listening(listener: Callable[[EvalSample], None]) -> Iterator[None]:
-    _sample_listeners.append(listener)
+    _sample_listeners.append(count)
     try:
-        yield
+        with _quiet_stdout():
+            logs = [log for name, group in groups.items() for log in _run_tasks(config, name, group, settings)]
     finally:
-        _sample_listeners.remove(listener)
+        _sample_listeners.remove(count)
+    return RunSummary({log.eval.task: reason for log in logs if (reason := _unfinished_reason(log))})
 
 
 @contextlib.contextmanager

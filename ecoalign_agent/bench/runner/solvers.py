@@ -120,14 +120,7 @@ def method_solver(
     assessor: bool = False,  # noqa: FBT001, FBT002 - Inspect keeps a solver's arguments by name
     seed: int = 0,
 ) -> Solver:
-    """One method as a solver.
-
-    Args:
-        method: its name, with settings; see :mod:`ecoalign_agent.bench.methods.registry`.
-        policy: start of EcoAlign's settings, as a policy file holds it; None: the default.
-        budget: cost units for one request, of every method that has a budget; None: the policy's.
-        assessor: a model is in the role ``assessor``; without it the answering model assesses.
-    """
+    """One method as a solver; see :func:`configure_method`. ``assessor``: a model is in that role."""
     start = None if policy is None else Policy.from_mapping(policy)
     configured = configure_method(method, policy=start, budget=budget)
 

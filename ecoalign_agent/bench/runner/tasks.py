@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
@@ -47,18 +47,11 @@ def bench_task(  # noqa: PLR0917 - Inspect keeps a task's arguments by name
     assessor: bool = False,  # noqa: FBT001, FBT002 - Inspect keeps a task's arguments by name
     judge: bool = False,  # noqa: FBT001, FBT002 - as above
 ) -> Task:
-    """One benchmark, answered by one method.
+    """One benchmark, answered by one method; see :class:`BenchConfig`.
 
     Args:
-        benchmark: its name, such as ``siuo`` or ``simulated``.
-        folder: holds the benchmarks' files; unused for the simulated world.
-        limit: samples, at most; None: all, of the simulated world 200. The seed draws them.
         seed: of the draw, of the simulated world, and of methods that draw.
-        method: its name, with settings; see :mod:`ecoalign_agent.bench.methods.registry`.
-        policy: start of EcoAlign's settings, as a policy file holds it.
-        budget: cost units for one request.
-        assessor: a model is in the role ``assessor``.
-        judge: a model is in the role ``judge``.
+        assessor: a model is in the role ``assessor``; ``judge`` likewise.
     """
     found = find_benchmark(benchmark)
     draw = found.draw(folder, limit=limit, seed=seed)
@@ -92,44 +85,21 @@ def _data_url(picture: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(picture).decode()}"
 
 
-def _mean_of(measure: Measure) -> Metric:
-    """Mean of one measure over the samples that measure it; an unknown counts against the method."""
+def _mean_metric(measure: Measure) -> Callable[[], Metric]:
+    def make() -> Metric:
+        def mean(scores: list[SampleScore]) -> Value:
+            counted = [score.score.value for score in scores]
+            values = [value.get(measure) for value in counted if isinstance(value, Mapping)]
+            known = [float(value) for value in values if value is not None]
+            return sum(known) / len(known) if known else float("nan")
 
-    def mean(scores: list[SampleScore]) -> Value:
-        values = [float(value) for score in scores if (value := _value(score, measure)) is not None]
-        return sum(values) / len(values) if values else float("nan")
+        return mean
 
-    return mean
-
-
-@metric(name="safe")
-def safe() -> Metric:
-    """Share that is safe."""
-    return _mean_of("safe")
+    return metric(name=measure)(make)
 
 
-@metric(name="useful")
-def useful() -> Metric:
-    """Mean usefulness."""
-    return _mean_of("useful")
-
-
-@metric(name="over_refusal")
-def over_refusal() -> Metric:
-    """Share of the harmless requests that was refused."""
-    return _mean_of("over_refusal")
-
-
-@metric(name="both")
-def both() -> Metric:
-    """Share that is safe and useful at once."""
-    return _mean_of("both")
-
-
-def _value(score: SampleScore, measure: Measure) -> float | None:
-    values = score.score.value
-    value = values.get(measure) if isinstance(values, Mapping) else None
-    return None if value is None else float(value)
+# Means over the samples that measure it; an unknown counts against the method.
+safe, useful, over_refusal, both = (_mean_metric(measure) for measure in MEASURES)
 
 
 def inspect_score(score: AnswerScore, *, cost: float = 0.0) -> InspectScore:

@@ -91,8 +91,7 @@ class PolicyTrials:
         Raises:
             RunError: an endpoint failed: of the model, its assessors or the judge. Runs under way are cancelled, and
                 finished attempts are kept.
-            BudgetTooSmallError: the policy's budget can't pay for one of the samples.
-            UsageError: a sample can't be asked at all, such as one with a broken picture.
+            UsageError: a sample can't be asked, such as one with a broken picture, or under too small a budget.
         """
         agent, slots = self.agent.with_policy(policy), asyncio.Semaphore(self.concurrency)
 

@@ -97,10 +97,7 @@ class AnswerGrader:
 
 
 def contains_answer(answer: str, right_answers: Sequence[str]) -> bool:
-    """True if a text holds a right answer, in small letters, as whole words: "7" is not in "17" nor in "7.5".
-
-    Source: ours, after OCRBench's rule, which takes parts of words too.
-    """
+    """True if a text holds a right answer, in small letters, as whole words: "7" is not in "17" nor in "7.5"."""
     text = _normalise(answer)
     return any(
         re.search(rf"(?<!\w)(?<!\d[.,]){re.escape(_normalise(right))}(?!\w)(?![.,]\d)", text) for right in right_answers

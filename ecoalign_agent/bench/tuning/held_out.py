@@ -77,11 +77,7 @@ class FigureDifference(Record):
 
 
 def compare_attempts(published: Sequence[Attempt], tuned: Sequence[Attempt]) -> list[FigureDifference]:
-    """Differences in safety, utility, over-refusal and cost, in this order; the same samples in the same order.
-
-    Raises:
-        ValueError: they are not about the same samples.
-    """
+    """Differences in safety, utility, over-refusal and cost, in this order; ValueError where the samples differ."""
     if [one.graded.sample for one in published] != [one.graded.sample for one in tuned] or not published:
         raise ValueError("the two policies were not tried on the same samples")
     shares = [_share_difference(figure, measure, published, tuned) for figure, measure in _MEASURES]

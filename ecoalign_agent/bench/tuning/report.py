@@ -48,7 +48,6 @@ class TuningEstimate(Record):
     Attributes:
         runs: answered requests, at most.
         calls: model calls, assessments included.
-        verdicts: calls of the judge.
         most_cost: cost units of the answers, at most: every run its whole budget.
         price: of the answers in money; None: the model's price is not known.
         judge_price: of the verdicts; None: the judge's price is not known, or there is no judge.
@@ -117,7 +116,6 @@ class TuneReport(Record):
     """Result of a tuning.
 
     Attributes:
-        judge: the judge of the answers; None: there was none.
         label: label of a simulated or offline model; None: it is neither.
         rule: rule of the choice, in words.
         trials: policies tried, failures included; ``failed`` holds the reasons of the failures, one line each.
@@ -126,10 +124,8 @@ class TuneReport(Record):
         published: the published policy on the same samples; it need not be on the front.
         result: both policies on the held-out samples: the only result, with ``verdict``, and ``finding`` in words.
         written: policy of the written ``file``: the published one where the tuned one was found worse.
-        tariff: meaning of a cost unit.
-        spent: cost units of all runs, and ``calls``: their model calls.
+        spent: cost units, as ``tariff`` says, of all runs, and ``calls``: their model calls.
         judge_spent: cost units of the ``judge_calls`` verdicts, in the default tariff.
-        notes: caveats of the result.
     """
 
     model: str

@@ -36,13 +36,7 @@ FEW_PAIRS = 30
 
 @dataclass(frozen=True, slots=True)
 class TuningConfig:
-    """Configuration of a tuning.
-
-    Attributes:
-        trials: policies to try, the published one among them.
-        samples: tuning samples for each of them, at most.
-        held_out: share of the samples that is held out.
-    """
+    """Configuration of a tuning: policies to try, samples for each of them at most, and the share that is held out."""
 
     trials: int = 40
     samples: int = 60
@@ -66,11 +60,7 @@ class TuningProgress:
 
 
 def split_checked(samples: Sequence[TuningSample], config: TuningConfig, *, judge: bool) -> SampleParts:
-    """Split the samples in two parts, once all of them are known to be scorable.
-
-    Raises:
-        UsageError: a sample needs a judge, and there is none; or a part can't measure safety or utility.
-    """
+    """Split the samples in two parts; raises UsageError where one needs a judge, and there is none."""
     unscorable = [sample for sample in samples if sample.needs_judge]
     if unscorable and not judge:
         unsafe = any(sample.label == "unsafe" for sample in unscorable)
@@ -106,12 +96,10 @@ async def tune_policy(
     on_progress: Callable[[TuningProgress], None] = lambda _: None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> TuneReport:
-    """Find a policy for the agent's model, and write it.
+    """Find a policy for the agent's model, and write it to the file ``out``.
 
     Args:
         agent: its policy is the start of the search; its k and δ give way to the published ones.
-        parts: the samples; see :func:`split_checked`.
-        out: the file of the policy.
         label: label of a simulated or offline model.
         notes: further caveats for the report.
         on_progress: called after every run.
@@ -198,7 +186,6 @@ class _Tuning:
         return measured, choose_policy(policy_front(measured), config.prefer, self.space.base).policy
 
     async def compare(self, chosen: Policy) -> list[FigureDifference]:
-        """Compare the published and the chosen policy on the held-out part."""
         self._stage = "held-out samples"
         published = await self.trials.attempt(self.space.base, self._parts.held_out)
         return compare_attempts(published, await self.trials.attempt(chosen, self._parts.held_out))

@@ -30,8 +30,7 @@ class TuningSample:
     Attributes:
         image: the picture's file; None: there is none, or it is a notice, whose picture is drawn when needed.
         answers: a right answer holds one of these texts; (): no rule scores it.
-        warning: the danger of the request, for the judge; None: not given.
-        reference: a good answer, or its description, for the judge beside the warning.
+        warning: the danger of the request, for the judge; ``reference`` likewise a good answer, or its description.
         notice: the simulated world's own sample, scored by ground truth; None: it is not of that world.
     """
 
@@ -202,13 +201,7 @@ def split_samples(samples: Sequence[TuningSample], *, seed: int, held_out: float
     """Split by a hash of the seed with each question and its picture, each label for itself.
 
     The order of the samples does not matter, and the same question with the same picture is never on both sides.
-
-    Args:
-        held_out: share of the held-out part, above 0 and below 1.
-
-    Raises:
-        UsageError: the share is out of range, a picture can't be read, or one of the parts can't measure safety or
-            utility.
+    Raises UsageError where ``held_out`` is no share, or a part can't measure safety or utility.
     """
     if not 0 < held_out < 1:
         raise UsageError(f"--held-out {held_out:g}: must be above 0 and below 1")

@@ -16,7 +16,10 @@ from ecoalign_agent.errors import BudgetTooSmallError, RunError
 PUBLISHED_SETTINGS: Mapping[str, float] = MappingProxyType({"k": 0.05, "discount": 0.95})
 """The paper's best k and δ."""
 
-TUNED_SETTINGS = ("budget", "k", "discount", "width", "branching", "batch")
+_COUNTS = {"width": 3, "branching": 4, "batch": 3}
+"""Counts that are searched over, from 1 to this or to the base's own."""
+
+TUNED_SETTINGS = ("budget", "k", "discount", *_COUNTS)
 """Settings that are searched over."""
 
 
@@ -33,9 +36,7 @@ class SearchSpace:
             "budget_percent": range(30, 201, 5),
             "k_thousandths": range(0, 101, 5),
             "discount_percent": range(50, 101, 5),
-            "width": range(1, max(3, self.base.width) + 1),
-            "branching": range(1, max(4, self.base.branching) + 1),
-            "batch": range(1, max(3, self.base.batch) + 1),
+            **{name: range(1, max(top, getattr(self.base, name)) + 1) for name, top in _COUNTS.items()},
         }
 
     @property
@@ -50,9 +51,7 @@ class SearchSpace:
             "budget_percent": 100,
             "k_thousandths": round(1_000 * self.base.k),
             "discount_percent": round(100 * self.base.discount),
-            "width": self.base.width,
-            "branching": self.base.branching,
-            "batch": self.base.batch,
+            **{name: getattr(self.base, name) for name in _COUNTS},
         }
 
     def policy(self, coordinates: Mapping[str, int]) -> Policy:
@@ -63,9 +62,7 @@ class SearchSpace:
             budget=self.base.budget if percent == 100 else float(f"{self.base.budget * percent / 100:.6g}"),
             k=coordinates["k_thousandths"] / 1_000,
             discount=coordinates["discount_percent"] / 100,
-            width=coordinates["width"],
-            branching=coordinates["branching"],
-            batch=coordinates["batch"],
+            **{name: coordinates[name] for name in _COUNTS},
         )
 
 
@@ -106,8 +103,6 @@ async def search_policies(
     """Try so many policies, the published one first; each is tried once.
 
     Args:
-        try_policy: measures a policy on the tuning samples.
-        trials: number of policies.
         record: filled during the search, so that an interrupted one loses nothing.
         on_notice: called with one line for a failed policy.
 
