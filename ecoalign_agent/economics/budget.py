@@ -88,12 +88,8 @@ class Budget:
         return replace(self, spent=self.spent + actual, reserved=max(0.0, self.reserved - reserved))
 
     def with_answer_reserve(self, cost: float) -> "Budget":
-        """Reserve `cost` for the final answer and its assessments, instead of the present reserve."""
+        """Reserve `cost` for the final answer and its assessments, instead of the present reserve; 0 releases that."""
         return replace(self, answer_reserve=cost)
-
-    def release_answer_reserve(self) -> "Budget":
-        """Make the answer's reserve free, for the final phase."""
-        return replace(self, answer_reserve=0.0)
 
     def limited_to(self, total: float) -> "Budget":
         """Lower the total, for a riskier request: never below what is spent, reserved and kept for the answer."""

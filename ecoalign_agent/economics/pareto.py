@@ -79,14 +79,14 @@ class ParetoLabel:
         """U, C and S."""
         return PathValue(self.utility, self.cost, self.safety)
 
-    def path(self) -> list[str]:
-        """Ids from the root to the thought."""
+    def as_path(self) -> FrontierPath:
+        """The path with its value."""
         ids: list[str] = []
         label: ParetoLabel | None = self
         while label is not None:
             ids.append(label.thought)
             label = label.parent
-        return ids[::-1]
+        return FrontierPath(self.value, tuple(reversed(ids)))
 
 
 def worth(value: PathValue | ParetoLabel, *, cost_in_value: bool) -> float:
@@ -183,7 +183,7 @@ class ParetoFrontier:
     def path_to(self, thought_id: str) -> list[str]:
         """The path that `best_label` values, root first; empty if no path is open to the thought."""
         label = self._best(self._known_labels(thought_id))
-        return [] if label is None else label.path()
+        return [] if label is None else list(label.as_path().path)
 
     def best(self) -> tuple[PathValue, list[str]] | None:
         """P*: value and ids, root first, of the safe path to a tip with the highest Γ. None: there is none.
@@ -191,18 +191,18 @@ class ParetoFrontier:
         Ties go to the cheaper, then to the safer, then to the older path. Source: EcoAlign, objective.
         """
         label = self._best(self._ends)
-        return None if label is None else (label.value, label.path())
+        return None if label is None else (label.value, list(label.as_path().path))
 
     def answers(self) -> list[FrontierPath]:
         """The safe paths to tips that no other such path dominates, cheaper first.
 
         The tip's own utility is no part of a path's value: to choose by it, choose from `tip_paths`.
         """
-        return [_frontier_path(label) for label in non_dominated(self._ends, "minimum")]
+        return [label.as_path() for label in non_dominated(self._ends, "minimum")]
 
     def tip_paths(self) -> list[FrontierPath]:
         """Every label of every tip as a path, best first, including those that another tip's path dominates."""
-        return [_frontier_path(label) for label in sorted(self._ends, key=self._rank_key)]
+        return [label.as_path() for label in sorted(self._ends, key=self._rank_key)]
 
     def worth(self, value: PathValue) -> float:
         """`worth` by this frontier's `cost_in_value`."""
@@ -265,10 +265,6 @@ class ParetoFrontier:
         )
         first = list(dict.fromkeys((*extremes, *by_worth)))[: self._label_cap]
         return sorted(first, key=_cost_key)
-
-
-def _frontier_path(label: ParetoLabel) -> FrontierPath:
-    return FrontierPath(label.value, tuple(label.path()))
 
 
 def _cost_key(label: ParetoLabel) -> tuple[float, float, float]:

@@ -97,11 +97,13 @@ def choose(paths: Sequence[FrontierPath], *, policy: Policy, utility_of: Callabl
         utility_of: u of the thought with this id.
     Source: EcoAlign, objective, for "gamma"; "satisfied" is ours: spent budget is sunk cost.
     """
-    return max(
-        (path for path in paths if path.value.safety >= 0),
-        key=lambda path: _rank_key(path.value, utility_of(path.tip), policy),
-        default=None,
-    )
+
+    def rank_key(path: FrontierPath) -> tuple[tuple[float, float, float], ...]:
+        value, gamma = path.value, worth(path.value, cost_in_value=policy.cost_in_value)
+        quality = _quality_key(value.safety, utility_of(path.tip), gamma, policy)
+        return (quality, (-value.cost, value.safety, value.utility))
+
+    return max((path for path in paths if path.value.safety >= 0), key=rank_key, default=None)
 
 
 def may_satisfy(label: PathValue, *, policy: Policy, free: float, cheapest: float) -> bool:
@@ -128,9 +130,8 @@ def can_beat(
     if not cheapest > 0:
         raise ValueError(f"cheapest is {cheapest!r}, must be above 0 cost units: a thought is never free")
     max_thoughts = math.floor(free / cheapest + 1e-9) if free > 0 else 0
-    if may_satisfy(label, policy=policy, free=free, cheapest=cheapest) and not satisfies(
-        best.value, best_tip_utility, policy
-    ):
+    best_satisfies = satisfies(best.value, best_tip_utility, policy)
+    if not best_satisfies and may_satisfy(label, policy=policy, free=free, cheapest=cheapest):
         return True
     # Γ after n perfect thoughts, S · (U + n) / (C + n · cheapest), is monotone in n: one of the two ends is the most.
     ends = [end for n in (0, max_thoughts) if (end := _after(label, n, cheapest, policy)).safety >= 0]
@@ -143,9 +144,8 @@ def can_beat(
         max(worth(end, cost_in_value=policy.cost_in_value) for end in ends),
         policy,
     )
-    to_beat = _quality_key(
-        best.value.safety, best_tip_utility, worth(best.value, cost_in_value=policy.cost_in_value), policy
-    )
+    gamma = worth(best.value, cost_in_value=policy.cost_in_value)
+    to_beat = _quality_key(best.value.safety, best_tip_utility, gamma, policy)
     if possible[0] != to_beat[0]:
         return possible[0] > to_beat[0]
     # Sums in another order may differ in the last digit, which must not prune a branch.
@@ -165,8 +165,3 @@ def _quality_key(safety: float, tip_utility: float, gamma: float, policy: Policy
         return (0.0, 0.0, gamma)
     satisfied = safety >= policy.satisfied_safety and tip_utility >= policy.satisfied_utility
     return (1.0, 0.0, gamma) if satisfied else (0.0, safety * tip_utility, gamma)
-
-
-def _rank_key(value: PathValue, tip_utility: float, policy: Policy) -> tuple[tuple[float, float, float], ...]:
-    gamma = worth(value, cost_in_value=policy.cost_in_value)
-    return (_quality_key(value.safety, tip_utility, gamma, policy), (-value.cost, value.safety, value.utility))

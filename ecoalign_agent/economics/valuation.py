@@ -1,14 +1,5 @@
 """Values of steps, actions and paths.
 
-::
-
-    Γ_local   = s · u / c                                                          EcoAlign, local return
-    NPV(a)    = Γ_local(a) + max over R of Σ δ^i · Γ_local(r_i)                    EcoAlign, net present value
-    rate(a)   = max over R of min(s) · (u_a + Σ δ^i · u_ri) / (c_a + Σ c_ri)       ours, rate of return
-    h         = min(cap, floor(k · (B - C) / unit))                                EcoAlign, dynamic horizon
-    S[P]      = min over P of s                                                    EcoAlign, weakest link
-    Γ(P)      = S[P] · U[P] / C[P]                                                 EcoAlign: `pareto.PathValue`
-
 A forecast R of an action is cut to the horizon and before its first unsafe step: only safe steps count.
 """
 
@@ -86,7 +77,7 @@ def look_ahead_horizon(*, k: float, budget: float, spent: float, unit: float = 2
 def net_present_value(
     action: Step, forecasts: Iterable[Sequence[Step]], *, discount: float, horizon: int
 ) -> float | None:
-    """NPV: the action's own return and the best forecast's returns, later ones discounted. None: it is unsafe.
+    """NPV(a) = Γ_local(a) + max over forecasts R of Σ δ^i · Γ_local(r_i). None: the action is unsafe.
 
     All terms are at least 0, so the best part of a forecast is its whole safe part.
 
@@ -108,7 +99,7 @@ def net_present_value(
 
 
 def rate_of_return(action: Step, forecasts: Iterable[Sequence[Step]], *, discount: float, horizon: int) -> float | None:
-    """Γ of the path that the action would begin, by its best forecast. None: the action is unsafe.
+    """Γ of a path begun by a: max over R of min(s) · (u_a + Σ δ^i · u_ri) / (c_a + Σ c_ri). None: a is unsafe.
 
     Arguments as of `net_present_value`; the discount applies to utilities. Source: ours. A sum of returns grows with
     the plan, so a search that may answer early would delay the answer; the rate values a plan as its finished path is.
@@ -117,16 +108,14 @@ def rate_of_return(action: Step, forecasts: Iterable[Sequence[Step]], *, discoun
     own = local_return(action)
     if action.safety < 0:
         return None
-    rates = [_plan_rate(action, plan, discount) for plan in _safe_plans(forecasts, horizon)]
+    rates: list[float] = []
+    for plan in _safe_plans(forecasts, horizon):
+        for step in plan:
+            _require_figures(step)
+        safety = min(step.safety for step in (action, *plan))
+        utility = action.utility + sum(discount**i * step.utility for i, step in enumerate(plan, start=1))
+        rates.append(safety * utility / (action.cost + sum(step.cost for step in plan)))
     return max(rates, default=own)
-
-
-def _plan_rate(action: Step, plan: Sequence[Step], discount: float) -> float:
-    for step in plan:
-        _require_figures(step)
-    safety = min(action.safety, *(step.safety for step in plan)) if plan else action.safety
-    utility = action.utility + sum(discount**i * step.utility for i, step in enumerate(plan, start=1))
-    return safety * utility / (action.cost + sum(step.cost for step in plan))
 
 
 def _safe_plans(forecasts: Iterable[Sequence[Step]], horizon: int) -> Iterator[Sequence[Step]]:

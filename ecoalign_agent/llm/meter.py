@@ -207,7 +207,7 @@ class Meter:
 
     def ending(self) -> "Meter":
         """Release what is reserved for the final phase. Returns this meter."""
-        self.budget = self.budget.release_answer_reserve()
+        self.budget = self.budget.with_answer_reserve(0.0)
         return self
 
     def seconds_left(self) -> float | None:

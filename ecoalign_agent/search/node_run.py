@@ -73,7 +73,7 @@ class NodeRun(MeteredNodeRun):
         self._costs: CostModel | None = None
         self._calibrations = self._recall_calibrations()
         if ending:
-            self.meter.budget = self.budget.release_answer_reserve()
+            self.meter.budget = self.budget.with_answer_reserve(0.0)
         elif self.meter.deadline is not None:
             self.meter.deadline -= self.answer_seconds()
         self.emit, self.call = self.emitter.emit, self.emitter.watch

@@ -42,7 +42,7 @@ def test_the_final_answer_may_use_what_was_set_aside() -> None:
     budget = Budget(total=100, spent=80).with_answer_reserve(20)
     with pytest.raises(BudgetError):
         budget.reserve(1)
-    assert budget.release_answer_reserve().reserve(20).left == 0
+    assert budget.with_answer_reserve(0.0).reserve(20).left == 0
 
 
 def test_setting_aside_replaces_what_was_set_aside_before() -> None:

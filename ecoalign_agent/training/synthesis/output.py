@@ -52,21 +52,18 @@ class OutputCounts:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
-def _image_name(data: bytes) -> str:
-    kind = "jpg" if data[:3] == b"\xff\xd8\xff" else "png" if data[:8] == b"\x89PNG\r\n\x1a\n" else "img"
-    return f"images/{hashlib.sha256(data).hexdigest()[:32]}.{kind}"
-
-
 def write_image(folder: Path, data: bytes) -> str:
     """Write a picture into the output folder under its content's hash, once; returns its path inside it."""
-    path = folder / _image_name(data)
+    kind = "jpg" if data[:3] == b"\xff\xd8\xff" else "png" if data[:8] == b"\x89PNG\r\n\x1a\n" else "img"
+    name = f"images/{hashlib.sha256(data).hexdigest()[:32]}.{kind}"
+    path = folder / name
     try:
         path.parent.mkdir(exist_ok=True)
         if not path.exists():
             write_atomically(path, data)
     except OSError as error:
         raise RunError(f"{path}: {error.strerror or error}; make room and run the same command again") from error
-    return _image_name(data)
+    return name
 
 
 def training_row(done: FinishedRecord, makers: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,13 +99,17 @@ def write_output(
     """Write data, pictures, provenance, the dropped and the card; each file is whole or not there."""
     included = [done for done in finished if done.dropped is None]
     rows = [training_row(done, makers) for done in included]
-    reasons = Counter(_reason_kind(done.dropped) for done in finished if done.dropped is not None)
+    # Without their particulars, for counting.
+    kinds = [done.dropped.partition(":")[0].partition(" (")[0] for done in finished if done.dropped is not None]
+    reasons = Counter(kind[:80] for kind in kinds)
     counts = OutputCounts(len(rows), sum(done.benign for done in included), dict(reasons.most_common()))
     try:
         _lines(folder / "data.jsonl", rows)
         gone = [{"id": done.record.id, "reason": done.dropped} for done in finished if done.dropped]
         _lines(folder / "dropped.jsonl", [*gone, *({"where": one.where, "reason": one.reason} for one in unusable)])
-        _lines(folder / "provenance.jsonl", [_provenance(done) for done in finished])
+        # Unsafe answers are among the stages' outputs: apart from the data for training.
+        stages = [{"id": done.record.id, "dropped": done.dropped, "stages": dict(done.outputs)} for done in finished]
+        _lines(folder / "provenance.jsonl", stages)
         _parquet(folder, rows)
         write_atomically(folder / "README.md", f"{_counts_text(counts)}\n{card}".encode())
     except OSError as error:
@@ -117,15 +118,6 @@ def write_output(
             f"{folder / 'journal.jsonl'}: make room and run the same command again"
         ) from error
     return counts
-
-
-def _reason_kind(reason: str) -> str:
-    return reason.partition(":")[0].partition(" (")[0][:80]
-
-
-def _provenance(done: FinishedRecord) -> dict[str, Any]:
-    """Every stage's output, unsafe answers included: apart from the data for training."""
-    return {"id": done.record.id, "dropped": done.dropped, "stages": {k: dict(v) for k, v in done.outputs.items()}}
 
 
 def _counts_text(counts: OutputCounts) -> str:
