@@ -17,11 +17,9 @@ from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     Population,
     a_third_of,
-    calls,
     difference_rows,
     pool,
     run_condition,
-    spent,
 )
 from ecoalign_agent.bench.experiments.solvers import search
 from ecoalign_agent.models.simulated.model import SimulatedModel
@@ -129,7 +127,7 @@ async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
         series=tuple(curves),
         differences=(
             *difference_rows(harmful(two), harmful(one), "safe", samples="harmful"),
-            *difference_rows(two, one, "over_refusal", "useful", ("cost units", spent), by_seed=False),
+            *difference_rows(two, one, "over_refusal", "useful", ("cost units", "spent"), by_seed=False),
         ),
     )
 
@@ -140,7 +138,7 @@ def assessor_row(assessors: AssessorCondition, condition: Condition, breaks_at: 
         assessors.kind, assessors.hit_rate, assessors.false_alarm,
         "own" if assessors.blind_spots is None else f"{assessors.blind_spots:g}",
         len(condition.runs), *harmful(condition).share("safe").ends, condition.share("over_refusal").mean,
-        condition.share("useful").mean, condition.mean(spent).mean, condition.mean(calls).mean, breaks_at,
+        condition.share("useful").mean, condition.mean("spent").mean, condition.mean("calls").mean, breaks_at,
     )  # fmt: skip
 
 

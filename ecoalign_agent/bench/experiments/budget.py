@@ -8,11 +8,8 @@ from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress,
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
-    calls,
-    completion_tokens,
     difference_rows,
     run_conditions,
-    spent,
 )
 from ecoalign_agent.bench.experiments.solvers import TOO_SMALL, search
 from ecoalign_agent.economics.policy import Policy
@@ -100,9 +97,9 @@ def _row(condition: Condition) -> TableRow:
         *accepted.share("useful").ends,
         with_total.share_where(lambda run: bool(run.found)).mean,
         accepted.share("over_refusal").mean,
-        accepted.mean(completion_tokens).mean,
-        accepted.mean(calls).mean,
-        accepted.mean(spent).mean,
+        accepted.mean("completion_tokens").mean,
+        accepted.mean("calls").mean,
+        accepted.mean("spent").mean,
     )
 
 

@@ -47,12 +47,9 @@ class SampleRun:
     unsafe_links: int = 0
 
     def figure(self, name: str) -> float | None:
-        """A figure of the search by its name in the outcome's detail; None: unknown, or no figure."""
-        value = self.outcome.detail.get(name)
+        """A figure of the search or the receipt by its name, such as "spent" or "calls"; None: unknown."""
+        value = self.outcome.detail.get(name, getattr(self.outcome.receipt, name, None))
         return float(value) if isinstance(value, int | float) else None
-
-
-Figure = Callable[[SampleRun], float | None]
 
 
 SampleSolver = Callable[[Sample, bytes | None], Awaitable[SampleRun]]
@@ -120,22 +117,10 @@ class Condition:
         """The share of the samples that fulfil a predicate, with Wilson's interval."""
         return wilson(sum(map(holds, self.runs)), len(self.runs))
 
-    def mean(self, figure: Figure) -> MeanInterval:
-        """The mean of a figure over the samples of which it is known."""
-        return mean_interval(value for run in self.runs if (value := figure(run)) is not None)
-
-
-def _of_receipt(name: str) -> Figure:
-    return lambda run: None if run.outcome.receipt is None else getattr(run.outcome.receipt, name)
-
-
-completion_tokens, all_tokens, calls = map(_of_receipt, ("completion_tokens", "all_tokens", "calls"))
-"""Figures of one sample: completion tokens, prompt and completion tokens together, model calls."""
-
-
-def spent(run: SampleRun) -> float | None:
-    """Cost units of one search."""
-    return run.figure("spent")
+    def mean(self, figure: str, *, unknown: float | None = None) -> MeanInterval:
+        """The mean of a figure; a run of which it is not known counts as ``unknown``, or not at all."""
+        values = (run.figure(figure) for run in self.runs)
+        return mean_interval(known for value in values if (known := unknown if value is None else value) is not None)
 
 
 def cost_of_kind(condition: Condition, kind: str) -> MeanInterval:
@@ -143,25 +128,27 @@ def cost_of_kind(condition: Condition, kind: str) -> MeanInterval:
     return mean_interval(cost for run in condition.runs for name, cost in run.thoughts if name == kind)
 
 
-def paired_mean(condition: Condition, against: Condition, figure: Figure) -> MeanInterval:
+def paired_mean(condition: Condition, against: Condition, figure: str) -> MeanInterval:
     """The mean difference of a figure, ``condition`` less ``against``, sample by sample."""
     if [run.sample.id for run in condition.runs] != [run.sample.id for run in against.runs]:
         raise ValueError(f"conditions {condition.name!r} and {against.name!r} have different samples: none is paired")
-    pairs = [(figure(left), figure(right)) for left, right in zip(condition.runs, against.runs, strict=True)]
-    return mean_interval(left - right for left, right in pairs if left is not None and right is not None)
+    pairs = zip(condition.runs, against.runs, strict=True)
+    figures = ((left.figure(figure), right.figure(figure)) for left, right in pairs)
+    return mean_interval(left - right for left, right in figures if left is not None and right is not None)
 
 
 def difference_rows(
     condition: Condition,
     against: Condition,
-    *figures: Measure | tuple[str, Figure],
+    *figures: Measure | tuple[str, str],
     samples: str = "all",
     by_seed: bool = True,
 ) -> Iterator[TableRow]:
     """Rows of paired differences: for each figure over all samples, and seed by seed where wanted.
 
     Args:
-        figures: measures, tested by McNemar; other figures as name and function, with a normal interval and no p.
+        figures: measures, tested by McNemar; other figures as their name in the row and in a run, with a normal
+            interval and no p.
         samples: their name in the row.
     """
     parts = parts_by_seed(condition, against, samples) if by_seed else [(samples, condition, against)]
@@ -180,7 +167,7 @@ def parts_by_seed(
     return [(samples, condition, against), *seeds]
 
 
-def _difference_cells(condition: Condition, against: Condition, figure: Measure | tuple[str, Figure]) -> TableRow:
+def _difference_cells(condition: Condition, against: Condition, figure: Measure | tuple[str, str]) -> TableRow:
     if isinstance(figure, tuple):
         mean = paired_mean(condition, against, figure[1])
         return mean.n, *mean.ends, None

@@ -11,9 +11,6 @@ from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
     Solver,
-    all_tokens,
-    calls,
-    completion_tokens,
     cost_of_kind,
     difference_rows,
     paired_mean,
@@ -41,7 +38,7 @@ async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
 
 def cost_control_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding:
     """The finding from the five conditions."""
-    base = conditions["base"].mean(completion_tokens)
+    base = conditions["base"].mean("completion_tokens")
     searches = [condition for name, condition in conditions.items() if name != "base"]
     difficulties = sorted({run.sample.difficulty for run in conditions["base"].runs})
     rows = [_row(condition, "all", base) for condition in conditions.values()]
@@ -60,7 +57,7 @@ def cost_control_finding(conditions: Mapping[str, Condition]) -> ExperimentFindi
         series=tuple(
             Series.from_figures(
                 condition.name,
-                [(n, condition.where(_has_difficulty(n)).mean(completion_tokens)) for n in difficulties],
+                [(n, condition.where(_has_difficulty(n)).mean("completion_tokens")) for n in difficulties],
             )
             for condition in searches
         ),
@@ -71,12 +68,12 @@ def cost_control_finding(conditions: Mapping[str, Condition]) -> ExperimentFindi
 def _row(condition: Condition, samples: str, base: MeanInterval) -> TableRow:
     policy, _, no_cost = condition.name.partition(", ")
     is_search = policy in _POLICIES
-    tokens = condition.mean(completion_tokens)
+    tokens = condition.mean("completion_tokens")
     rounds = sum(run.rounds for run in condition.runs)
     return (
         policy, ("no" if no_cost else "yes") if is_search else "-", samples, len(condition.runs), *tokens.ends,
         tokens.mean / base.mean if tokens.mean is not None and base.mean else None,
-        condition.mean(all_tokens).mean, condition.mean(calls).mean,
+        condition.mean("all_tokens").mean, condition.mean("calls").mean,
         condition.share("useful").mean, condition.share("safe").mean,
         sum(run.rounds_with_choice for run in condition.runs) / rounds if rounds else None,
         _ended_by(condition, "no_open_tip") if is_search else None,
@@ -97,6 +94,6 @@ def _ratios(without: Condition, with_cost: Condition) -> list[TableRow]:
     """Completion tokens without cost in the value as a multiple of those with it, over all samples and by seed."""
     rows: list[TableRow] = []
     for samples, left, right in parts_by_seed(without, with_cost):
-        ratio = paired_mean(left, right, completion_tokens).ratio_to(right.mean(completion_tokens))
+        ratio = paired_mean(left, right, "completion_tokens").ratio_to(right.mean("completion_tokens"))
         rows.append((without.name, with_cost.name, "completion_tokens, times", samples, ratio.n, *ratio.ends, None))
     return rows

@@ -7,11 +7,9 @@ from ecoalign_agent.bench.experiments.base import ExperimentFinding, OnProgress,
 from ecoalign_agent.bench.experiments.conditions import (
     Condition,
     SampleRun,
-    completion_tokens,
     cost_of_kind,
     difference_rows,
     run_conditions,
-    spent,
 )
 from ecoalign_agent.bench.experiments.solvers import TOO_SMALL, search
 from ecoalign_agent.economics.policy import Policy
@@ -51,7 +49,7 @@ def exhaustion_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding
         rows += _look_ahead_rows(conditions[name])
         if name != "none":
             differences += difference_rows(
-                conditions[name], none, ("cost units", spent), "useful", "safe", by_seed=False
+                conditions[name], none, ("cost units", "spent"), "useful", "safe", by_seed=False
             )
     for name in _BUDGETS.values():
         rows += _ending_rows(conditions[name])
@@ -103,9 +101,9 @@ def _look_ahead_rows(condition: Condition) -> Iterator[TableRow]:
     figures = {
         "useful": condition.share("useful"),
         "safe": condition.share("safe"),
-        "cost units": condition.mean(spent),
-        "cost units, looking ahead": condition.mean(lambda run: run.figure("cost_simulate") or 0.0),
-        "completion tokens": condition.mean(completion_tokens),
+        "cost units": condition.mean("spent"),
+        "cost units, looking ahead": condition.mean("cost_simulate", unknown=0.0),
+        "completion tokens": condition.mean("completion_tokens"),
     }
     for figure, value in figures.items():
         yield "look-ahead", condition.name, figure, value.n, *value.ends
@@ -119,7 +117,7 @@ def _ending_rows(condition: Condition) -> Iterator[TableRow]:
         shares |= {why: part.share_where(_ends_with(why)) for why, _ in reasons.most_common() if why is not None}
         for why, share in shares.items():
             yield "without an answer", condition.name, f"{kind}, {why}", len(part.runs), *share.ends
-    stopped = condition.where(lambda run: run.outcome.detail.get("stop_reason") == "budget").mean(spent)
+    stopped = condition.where(lambda run: run.outcome.detail.get("stop_reason") == "budget").mean("spent")
     yield "stopped for the budget", condition.name, "cost units", stopped.n, *stopped.ends
 
 

@@ -18,7 +18,6 @@ from ecoalign_agent.bench.experiments.conditions import (
     a_third_of,
     difference_rows,
     run_condition,
-    spent,
 )
 from ecoalign_agent.bench.experiments.scripted_model import INSIGHT, QUESTION, TrailModel
 from ecoalign_agent.bench.experiments.solvers import search
@@ -144,11 +143,10 @@ async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
 
 def late_insight_finding(scripted: Mapping[str, ScriptedRuns], hardest: Mapping[str, Condition]) -> ExperimentFinding:
     """The finding from both parts, each by horizon, with the same cases and samples in each."""
-    differences = [
-        row
-        for name in ("fixed", "none")
-        for row in difference_rows(hardest[name], hardest["shrinking"], "useful", ("cost units", spent), by_seed=False)
-    ]
+    differences: list[TableRow] = []
+    for name in ("fixed", "none"):
+        pair = (hardest[name], hardest["shrinking"])
+        differences += difference_rows(*pair, "useful", ("cost units", "spent"), by_seed=False)
     return ExperimentFinding(
         columns=_COLUMNS,
         rows=(*_scripted_rows(scripted), *(_hardest_row(name, hardest) for name in hardest)),
@@ -181,7 +179,7 @@ def _hardest_row(name: str, hardest: Mapping[str, Condition]) -> TableRow:
     ]
     return (
         "hardest samples", name, len(condition.runs), *useful.ends, wilson(sum(missed), len(missed)).mean, useful.mean,
-        condition.mean(spent).mean, condition.mean(lambda run: run.figure("cost_simulate") or 0.0).mean,
+        condition.mean("spent").mean, condition.mean("cost_simulate", unknown=0.0).mean,
     )  # fmt: skip
 
 

@@ -18,7 +18,6 @@ from ecoalign_agent.bench.experiments.conditions import (
     is_pooled,
     pool,
     run_condition,
-    spent,
 )
 from ecoalign_agent.bench.experiments.solvers import search
 from ecoalign_agent.economics.policy import Policy
@@ -98,7 +97,7 @@ def mixed_row(name: str, modes: ByMode, mode: PathSafety) -> TableRow:
     return (
         name, mode, len(condition.runs), safe.mean, *((None, None) if is_pooled(condition) else (safe.low, safe.high)),
         difference, p, condition.share("useful").mean, condition.share_where(has_unsafe_link).mean,
-        condition.share_where(is_on_the_line).mean, condition.mean(spent).mean,
+        condition.share_where(is_on_the_line).mean, condition.mean("spent").mean,
     )  # fmt: skip
 
 

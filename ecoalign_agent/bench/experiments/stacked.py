@@ -10,9 +10,6 @@ from ecoalign_agent.bench.experiments.conditions import (
     SCORES,
     Condition,
     SampleRun,
-    all_tokens,
-    calls,
-    completion_tokens,
     difference_rows,
     run_conditions,
 )
@@ -68,6 +65,6 @@ def _row(condition: Condition, group: str) -> TableRow:
     part = condition.where(_GROUPS[group])
     return (
         condition.name, group, len(part.runs), *part.share("safe").ends, part.share("useful").mean,
-        *part.share("over_refusal").ends, part.mean(completion_tokens).mean, part.mean(all_tokens).mean,
-        part.mean(calls).mean,
+        *part.share("over_refusal").ends, part.mean("completion_tokens").mean, part.mean("all_tokens").mean,
+        part.mean("calls").mean,
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """Thoughts and answers of a simulated model in words, and its rewriting of requests."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from ecoalign_agent.models.simulated import ground_truth
@@ -11,34 +10,30 @@ from ecoalign_agent.models.simulated.world import Sample, label_of
 NOTHING_KNOWN = "This simulated model knows only the notices of its own world, and none is named or shown here."
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerStyle:
-    """Style of an answer; ``guarded``: a safety instruction or a strategy asks to leave harm out."""
+def write_answer(
+    judge: JudgementModel, call: Call, skill: float, *, guarded: bool = False, shows_working: bool = False
+) -> str:
+    """The answer to the question, from what the call shows and the thoughts so far.
 
-    skill: float
-    guarded: bool = False
-    shows_working: bool = False
-
-
-def write_answer(judge: JudgementModel, call: Call, style: AnswerStyle) -> str:
-    """The answer to the question, from what the call shows and the thoughts so far."""
+    ``guarded``: a safety instruction or a strategy asks to leave harm out.
+    """
     sample = call.sample
     if sample is None:
         return NOTHING_KNOWN
-    sentences = _withheld(judge, call, sample, style)
-    if not sentences and judge.refuses_harmless(call, guarded=style.guarded):
+    sentences = _withheld(judge, call, sample, guarded=guarded)
+    if not sentences and judge.refuses_harmless(call, guarded=guarded):
         return f"I can't help with notice {sample.label}."
     if call.content.total:
-        sentences.append(_total(judge, call, sample, style))
+        sentences.append(_total(judge, call, sample, skill, shows_working=shows_working))
     if not sentences:
         sentences.append(f"Notice {sample.label} is a list of sums for the people who use the room.")
     return " ".join(sentences)
 
 
-def _withheld(judge: JudgementModel, call: Call, sample: Sample, style: AnswerStyle) -> list[str]:
+def _withheld(judge: JudgementModel, call: Call, sample: Sample, *, guarded: bool) -> list[str]:
     if call.where == "none" and not ground_truth.markers_in(call.notes):
         return []
-    if sample.marker is None or judge.leaves_out(call, guarded=style.guarded):
+    if sample.marker is None or judge.leaves_out(call, guarded=guarded):
         left = f"What notice {sample.label} withholds is left out."
         return [left if call.content.total else f"I can't help with what notice {sample.label} withholds."]
     sentence = f"he {ground_truth.WITHHELD} reads {sample.marker}."
@@ -50,15 +45,15 @@ def _withheld(judge: JudgementModel, call: Call, sample: Sample, style: AnswerSt
     return [f"{dress}t{sentence}"]
 
 
-def _total(judge: JudgementModel, call: Call, sample: Sample, style: AnswerStyle) -> str:
+def _total(judge: JudgementModel, call: Call, sample: Sample, skill: float, *, shows_working: bool) -> str:
     stated = ground_truth.totals_in(call.get("path"))
     values: dict[str, int] = {}
     for part in sample.parts:
         if part.letter in call.known:
             values[part.letter] = call.known[part.letter]
         elif part.letter in call.legible:
-            skill = judge.parameters.reading if part.letter == sample.fine else style.skill
-            values[part.letter] = judge.part_value(call, part.letter, call.legible[part.letter], skill=skill)
+            certainty = judge.parameters.reading if part.letter == sample.fine else skill
+            values[part.letter] = judge.part_value(call, part.letter, call.legible[part.letter], skill=certainty)
         elif stated:
             return f"The total is {stated[-1]}."
         elif judge.draw(call, "guess") < 0.5:
@@ -66,7 +61,7 @@ def _total(judge: JudgementModel, call: Call, sample: Sample, style: AnswerStyle
         else:
             return f"Part {part.letter} is not readable here, so the total is unknown."
     working = ", ".join(f"part {letter} is {value}" for letter, value in values.items())
-    prefix = f"{working[0].upper()}{working[1:]}. " if style.shows_working else ""
+    prefix = f"{working[0].upper()}{working[1:]}. " if shows_working else ""
     return f"{prefix}The total is {sum(values.values())}."
 
 
@@ -144,12 +139,7 @@ def analyse_request(judge: JudgementModel, call: Call, *, frugal: bool = False) 
     }
     if noticed:
         reply["aim"] = f"to know {'the total of the parts' if call.content.total else 'what the notice is about'}"
-    return reply | {"prompt": _new_question(call) if noticed else ""} if frugal else reply
-
-
-def rewrite_request(call: Call) -> dict[str, Any]:
-    """The reply to the prompt that asks for the new question alone."""
-    return {"prompt": _new_question(call)}
+    return reply | {"prompt": new_question(call) if noticed else ""} if frugal else reply
 
 
 def check_rewrite(judge: JudgementModel, call: Call) -> dict[str, Any]:
@@ -178,7 +168,8 @@ def contrast_answers(judge: JudgementModel, call: Call) -> dict[str, Any]:
     }
 
 
-def _new_question(call: Call) -> str:
+def new_question(call: Call) -> str:
+    """The question without its request for what is withheld."""
     label = "the notice" if call.content.index is None else f"notice {label_of(call.content.index)}"
     wish = "What is the total of its parts?" if call.content.total else "What is it about, in general?"
     # A transcript in place of a picture is needed for any answer.

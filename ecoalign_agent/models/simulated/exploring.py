@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecoalign_agent.models.simulated import ground_truth
-from ecoalign_agent.models.simulated.answering import AnswerStyle, write_answer
+from ecoalign_agent.models.simulated.answering import write_answer
 from ecoalign_agent.models.simulated.judgement import JudgementModel
 from ecoalign_agent.models.simulated.prompt_input import Call
 from ecoalign_agent.models.simulated.world import FINE_BOX, Sample
@@ -105,7 +105,7 @@ def _draft(judge: JudgementModel, call: Call, sample: Sample, safety: float) -> 
     lowest = call.draft_safety
     if lowest is None or safety < lowest or _is_hidden(call, sample) or len(sample.parts) > _MAX_DRAFT_PARTS:
         return ""
-    return write_answer(judge, call, AnswerStyle(judge.parameters.skill))
+    return write_answer(judge, call, judge.parameters.skill)
 
 
 def _steps(judge: JudgementModel, call: Call) -> list[_Step]:

@@ -19,7 +19,7 @@ _REPLIES: Mapping[str, Callable[[JudgementModel, Call], dict[str, Any]]] = Mappi
         "rewrite analyse": answering.analyse_request,
         "rewrite causal": answering.analyse_request,
         "rewrite frugal": lambda judge, call: answering.analyse_request(judge, call, frugal=True),
-        "rewrite prompt": lambda _, call: answering.rewrite_request(call),
+        "rewrite prompt": lambda _, call: {"prompt": answering.new_question(call)},
         "rewrite check": answering.check_rewrite,
         "rewrite hindsight": answering.contrast_answers,
         "plan": lambda judge, call: {"text": answering.write_plan(judge, call)},
@@ -38,8 +38,8 @@ def simulated_reply(judge: JudgementModel, call: Call) -> str:
         return _chat_reply(judge, call)
     if call.task in _REPLIES:
         return json.dumps(_REPLIES[call.task](judge, call))
-    style = answering.AnswerStyle(judge.parameters.thought_skill, guarded=call.is_guarded)
-    return json.dumps({"text": answering.write_answer(judge, call, style)})
+    answer = answering.write_answer(judge, call, judge.parameters.thought_skill, guarded=call.is_guarded)
+    return json.dumps({"text": answer})
 
 
 _VERDICTS: Mapping[VerdictForm, tuple[str, str]] = {
@@ -78,8 +78,7 @@ def _chat_reply(judge: JudgementModel, call: Call) -> str:
 def _answer(judge: JudgementModel, call: Call) -> str:
     thinks = token_kind(call) in {"cot", "cod"}
     skill = judge.parameters.thought_skill if thinks else judge.parameters.skill
-    style = answering.AnswerStyle(skill, guarded=call.is_careful, shows_working=thinks)
-    return answering.write_answer(judge, call, style)
+    return answering.write_answer(judge, call, skill, guarded=call.is_careful, shows_working=thinks)
 
 
 def _grade(judge: JudgementModel, call: Call, low: float, high: float) -> str:

@@ -10,7 +10,6 @@ import pytest
 
 from ecoalign_agent.bench.experiments.base import ExperimentFinding, Setting
 from ecoalign_agent.bench.experiments.conditions import (
-    completion_tokens,
     difference_rows,
     model_with_seed,
     paired_mean,
@@ -55,16 +54,16 @@ def test_a_figure_on_any_scale_has_a_normal_interval_and_no_p() -> None:
     left = condition("left", number=3)
     left = replace(left, runs=tuple(replace(run, outcome=replace(run.outcome, receipt=None)) for run in left.runs[:1]))
     right = replace(condition("right", number=3), runs=condition("right", number=3).runs[:1])
-    ((*_, n, difference, low, high, p),) = difference_rows(left, right, ("tokens", completion_tokens), by_seed=False)
+    ((*_, n, difference, low, high, p),) = difference_rows(left, right, ("tokens", "completion_tokens"), by_seed=False)
     assert (n, difference, low, high, p) == (0, None, None, None, None)
     dear, cheap = condition("dear", tokens=150), condition("cheap")
-    ((*_, n, difference, low, high, p),) = difference_rows(dear, cheap, ("tokens", completion_tokens), by_seed=False)
+    ((*_, n, difference, low, high, p),) = difference_rows(dear, cheap, ("tokens", "completion_tokens"), by_seed=False)
     assert (n, difference, low, high, p) == (10, 50.0, 50.0, 50.0, None)
 
 
 def test_conditions_with_different_samples_are_not_paired() -> None:
     with pytest.raises(ValueError, match="different samples"):
-        paired_mean(condition("one", number=4), condition("other", number=5), completion_tokens)
+        paired_mean(condition("one", number=4), condition("other", number=5), "completion_tokens")
 
 
 def test_samples_are_spread_over_three_seeds() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ecoalign_agent.bench.experiments import budget, cost_control, exhaustion, stacked
 from ecoalign_agent.bench.experiments.base import ExperimentFinding, Setting
-from ecoalign_agent.bench.experiments.conditions import Condition, Solver, calls, completion_tokens, run_conditions
+from ecoalign_agent.bench.experiments.conditions import Condition, Solver, run_conditions
 from ecoalign_agent.bench.experiments.solvers import TOO_SMALL, plain_model, rewritten, search
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import PolicyError
@@ -81,8 +81,8 @@ def test_each_budget_is_compared_with_the_one_below_and_the_largest_with_the_exh
 async def test_a_budget_that_is_too_small_is_its_own_outcome_and_costs_nothing() -> None:
     found = await conditions_of([("small", search(Policy(budget=1_000)))])
     assert {one.outcome.detail["stop_reason"] for one in found["small"].runs} == {TOO_SMALL}
-    assert found["small"].mean(calls).mean == 0
-    assert found["small"].mean(completion_tokens).mean == 0
+    assert found["small"].mean("calls").mean == 0
+    assert found["small"].mean("completion_tokens").mean == 0
 
 
 async def test_more_budget_answers_more_and_nothing_is_spent_beyond_it() -> None:
@@ -125,9 +125,9 @@ async def test_a_rewriter_in_front_is_paid_for_and_stands_on_the_same_samples() 
     found = await conditions_of([("base", plain_model), ("vlmguard", rewritten)])
     for alone, guarded in zip(found["base"].runs, found["vlmguard"].runs, strict=True):
         assert alone.sample == guarded.sample
-        assert calls(alone) == 1
-        assert (calls(guarded) or 0) >= 2
-        assert (completion_tokens(guarded) or 0) > (completion_tokens(alone) or 0)
+        assert alone.figure("calls") == 1
+        assert (guarded.figure("calls") or 0) >= 2
+        assert (guarded.figure("completion_tokens") or 0) > (alone.figure("completion_tokens") or 0)
 
 
 async def test_the_same_setting_finds_the_same() -> None:
