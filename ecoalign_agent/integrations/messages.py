@@ -3,11 +3,11 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast, overload
 
-from langchain.agents.middleware import ExtendedModelResponse, ModelResponse
+from langchain.agents.middleware import ExtendedModelResponse, ModelRequest, ModelResponse
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
 from langgraph.types import Command
@@ -39,20 +39,25 @@ ToolOutput = ToolMessage | Command[Any]
 _Message = TypeVar("_Message", bound=BaseMessage)
 
 
-def refused_call_text(name: str, verdict: Verdict) -> str:
-    """Text for the model in place of a tool's result, where the call is not safe."""
+def refused_call_message(call: ToolCall, verdict: Verdict) -> ToolMessage:
+    """An error for the model in place of a tool's result, where the call is not safe."""
     if verdict.safety is None:
         reason = f"its safety could not be checked ({verdict.unknown_reason or 'no verdict'}), and unknown is not safe"
     else:
         hazards = f", hazards {', '.join(verdict.hazards)}" if verdict.hazards else ""
         reason = f"it was found unsafe (safety {verdict.safety:.2f}{hazards})"
     remedy = "Do not try the same again; find a safe way, or tell the person that there is none."
-    return f"{name} was not run: {reason}. {remedy}"
+    return _call_error(call, f"{reason}. {remedy}")
 
 
-def not_affordable_text(name: str) -> str:
-    """Text for the model in place of a tool's result, where the run's budget does not pay for the call."""
-    return f"{name} was not run: the budget of this run is used up. Answer from what is known."
+def unaffordable_call_message(call: ToolCall) -> ToolMessage:
+    """An error for the model in place of a tool's result, where the run's budget does not pay for the call."""
+    return _call_error(call, "the budget of this run is used up. Answer from what is known.")
+
+
+def _call_error(call: ToolCall, reason: str) -> ToolMessage:
+    text = f"{call['name']} was not run: {reason}"
+    return ToolMessage(text, tool_call_id=call["id"] or "", name=call["name"], status="error")
 
 
 def answer_message(result: Result) -> AIMessage:
@@ -80,9 +85,10 @@ def answer_message(result: Result) -> AIMessage:
     )
 
 
-def out_of_budget_message(messages: Sequence[BaseMessage], safe: Mapping[str, str]) -> AIMessage:
+def out_of_budget_message(request: ModelRequest[Any]) -> AIMessage:
     """The last message of a run whose budget is spent: its latest safe text, and why it ends here."""
-    texts = [m.text for m in messages if isinstance(m, AIMessage) and m.text and is_safe(m, safe)]
+    found = (m for m in request.messages if isinstance(m, AIMessage) and m.text)
+    texts = [message.text for message in found if is_safe(message, request.state)]
     return AIMessage(
         "\n\n".join([*texts[-1:], OUT_OF_BUDGET_TEXT]),
         id=uuid.uuid4().hex,
@@ -112,11 +118,6 @@ def refusal_message(message: AIMessage | ToolMessage, verdict: Verdict) -> AIMes
     return AIMessage(text, id=message.id, name=MESSAGE_NAME, response_metadata=metadata)
 
 
-def error_message(call: ToolCall, text: str) -> ToolMessage:
-    """An error in place of a tool's result."""
-    return ToolMessage(text, tool_call_id=call["id"] or "", name=call["name"], status="error")
-
-
 def full_text(message: BaseMessage, structured: object = None) -> str:
     """All text of a message that its reader sees, a structured response included."""
     if structured is None:
@@ -125,9 +126,9 @@ def full_text(message: BaseMessage, structured: object = None) -> str:
     return f"{message.text}\n{json.dumps(data, ensure_ascii=False, default=str)}".strip()
 
 
-def is_safe(message: BaseMessage, safe: Mapping[str, str]) -> bool:
-    """Whether a message was found safe and has not changed since."""
-    return message.id is not None and safe.get(message.id) == _digest(message)
+def is_safe(message: BaseMessage, state: Mapping[str, Any]) -> bool:
+    """Whether a message was found safe in this run and has not changed since."""
+    return message.id is not None and state.get("ecoalign_safe", {}).get(message.id) == _digest(message)
 
 
 def with_id(message: _Message) -> _Message:

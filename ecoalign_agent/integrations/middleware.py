@@ -15,12 +15,13 @@ from langchain.agents.middleware import (
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.runtime import Runtime
-from langgraph.types import Command
+from langgraph.types import Command, Overwrite
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from ecoalign_agent.economics.validation import one_line_errors
 from ecoalign_agent.errors import BudgetTooSmallError, UsageError
+from ecoalign_agent.events.result import Result
 from ecoalign_agent.integrations.assessment import (
     TOOL_CALL_ROLE,
     SearchAgent,
@@ -35,30 +36,26 @@ from ecoalign_agent.integrations.messages import (
     ToolOutput,
     answer_message,
     apply_verdict,
-    error_message,
     full_text,
     is_final,
     is_safe,
     last_ai_message,
     model_update,
-    not_affordable_text,
     out_of_budget_message,
     refusal_message,
-    refused_call_text,
+    refused_call_message,
     tool_update,
+    unaffordable_call_message,
     with_id,
 )
 from ecoalign_agent.integrations.run_budget import (
     GuardState,
     RunBudget,
     estimate_prompt,
-    initial_state,
     remaining_budget,
     reply_cost,
     reply_tokens,
-    safe_digests,
     tool_call_share,
-    tool_cost,
 )
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.async_tasks import async_only_message
@@ -167,7 +164,9 @@ class EcoAlignMiddleware(AgentMiddleware[GuardState, Any, Any]):
     async def abefore_agent(self, state: GuardState, runtime: Runtime[Any]) -> dict[str, Any]:
         """Begin a run with its whole budget and no safe message."""
         del state, runtime
-        return initial_state(self.options.budget)
+        # A thread may hold an earlier run's values.
+        empty = {"ecoalign_spent": Overwrite(0.0), "ecoalign_safe": Overwrite({})}
+        return {"ecoalign_budget": self.options.budget} | empty
 
     async def awrap_model_call(self, request: ModelRequest[Any], handler: ModelHandler) -> ExtendedModelResponse[Any]:
         """Answer by a search, or by the plain model with its text assessed."""
@@ -186,12 +185,13 @@ class EcoAlignMiddleware(AgentMiddleware[GuardState, Any, Any]):
         if self.options.gates(call["name"]):
             text = describe_tool_call(call)
             if not budget.pays(max_cost_in_conversation(self.agent, messages, tokens=text_tokens(text))):
-                return error_message(call, not_affordable_text(call["name"]))
+                return unaffordable_call_message(call)
             verdict = await assess_in_conversation(self.agent, text, messages, budget, role=TOOL_CALL_ROLE)
             if not is_safe_verdict(verdict):
-                return tool_update(error_message(call, refused_call_text(call["name"], verdict)), budget)
+                return tool_update(refused_call_message(call, verdict), budget)
         output = await handler(request)
-        budget.book(tool_cost(output))
+        if isinstance(output, ToolMessage) and isinstance(output.artifact, Result):
+            budget.book(output.artifact.cost.spent)
         is_last = self.options.check_final and getattr(request.tool, "return_direct", False)
         if not is_last or not isinstance(output, ToolMessage):
             return tool_update(output, budget)
@@ -207,7 +207,7 @@ class EcoAlignMiddleware(AgentMiddleware[GuardState, Any, Any]):
         last = state["messages"][-1] if state["messages"] else None
         if not self.options.check_final or not isinstance(last, AIMessage | ToolMessage) or not last.content:
             return None
-        if is_safe(last, safe_digests(state)):
+        if is_safe(last, state):
             return None
         budget = RunBudget(remaining_budget(state))
         verdict = await assess_message(self.agent, last, last.text, state["messages"][:-1], budget)
@@ -241,7 +241,7 @@ class EcoAlignMiddleware(AgentMiddleware[GuardState, Any, Any]):
             else:
                 budget.book(result.cost.spent)
                 return answer_message(result)
-        return out_of_budget_message(request.messages, safe_digests(request.state))
+        return out_of_budget_message(request)
 
     async def _call_plain_model(
         self, request: ModelRequest[Any], handler: ModelHandler, budget: RunBudget
@@ -252,7 +252,7 @@ class EcoAlignMiddleware(AgentMiddleware[GuardState, Any, Any]):
             tokens = reply_tokens(request)
             assessment_cost = max_cost_in_conversation(self.agent, request.messages, tokens=tokens) if check else 0.0
             if not budget.pays(tariff.cost(replace(prompt, completion=tokens)) + assessment_cost):
-                message = out_of_budget_message(request.messages, safe_digests(request.state))
+                message = out_of_budget_message(request)
                 return model_update(ModelResponse([message]), budget, message)
         response = await handler(request.override(model=self._non_streaming(request.model)) if check else request)
         if prompt is not None:

@@ -7,12 +7,10 @@ from typing import Annotated, Any, NotRequired
 
 from langchain.agents.middleware import AgentState, ModelRequest
 from langchain.agents.middleware.types import PrivateStateAttr
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langgraph.types import Overwrite
 
 from ecoalign_agent.economics.cost import Tariff, Usage
-from ecoalign_agent.events.result import Result
 from ecoalign_agent.images.image_tokens import family_of, image_tokens
 from ecoalign_agent.integrations.conversation import count_pictures
 from ecoalign_agent.llm.tokens import PER_MESSAGE, reported_usage, text_tokens
@@ -34,11 +32,6 @@ class GuardState(AgentState[Any]):
     ecoalign_spent: NotRequired[Annotated[float, PrivateStateAttr, operator.add]]
     ecoalign_safe: NotRequired[Annotated[dict[str, str], PrivateStateAttr, operator.or_]]
     """Id → digest of every text of this run that was found safe, oldest first."""
-
-
-def initial_state(budget: float | None) -> dict[str, Any]:
-    """The state update at the beginning of a run: a thread may hold an earlier run's values."""
-    return {"ecoalign_budget": budget, "ecoalign_spent": Overwrite(0.0), "ecoalign_safe": Overwrite({})}
 
 
 class RunBudget:
@@ -67,12 +60,6 @@ def remaining_budget(state: Mapping[str, Any]) -> float | None:
     """Remaining budget of a run in cost units, never negative; None: no budget."""
     total = state.get("ecoalign_budget")
     return None if total is None else max(0.0, total - state.get("ecoalign_spent", 0.0))
-
-
-def safe_digests(state: Mapping[str, Any]) -> Mapping[str, str]:
-    """Id → digest of the messages of this run that were found safe."""
-    digests: Mapping[str, str] = state.get("ecoalign_safe", {})
-    return digests
 
 
 def tool_call_share(state: Mapping[str, Any]) -> float | None:
@@ -110,12 +97,6 @@ def reply_cost(messages: Sequence[BaseMessage], prompt: Usage, tariff: Tariff) -
     """Cost of the plain model's replies in cost units; estimated where no usable usage is reported, never 0."""
     replies = [m for m in messages if isinstance(m, AIMessage)]
     return sum(tariff.cost(reported_usage(reply, prompt, message_text(reply))) for reply in replies)
-
-
-def tool_cost(message: object) -> float:
-    """Cost units on the receipt of a tool that searches; 0 for other tools."""
-    artifact = message.artifact if isinstance(message, ToolMessage) else None
-    return artifact.cost.spent if isinstance(artifact, Result) else 0.0
 
 
 def message_text(message: BaseMessage) -> str:
