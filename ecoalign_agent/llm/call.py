@@ -12,7 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
@@ -23,12 +23,10 @@ from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
 from ecoalign_agent.llm.failures import Failure, classify_failure
 from ecoalign_agent.llm.json_schema import sent_schema
-from ecoalign_agent.llm.meter import Meter, dump_message, load_message, request_digest
+from ecoalign_agent.llm.meter import Meter, RecordedCall, dump_message, load_message, request_digest
 from ecoalign_agent.llm.parsing import visible_output
-from ecoalign_agent.llm.rate_limit import CallLimits, concurrency_slot, retry_wait
+from ecoalign_agent.llm.rate_limit import CallLimits, retry_wait
 from ecoalign_agent.llm.tokens import estimate_text_tokens, reported_prompt, reported_usage
-
-R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -42,13 +40,22 @@ class CallTotals:
     failure: Failure | None = None
 
 
-class PendingCall(ABC, Generic[R]):
+class PendingCall(ABC):
     """One request on its way to an endpoint; subclasses are the transports."""
 
-    def __init__(self, endpoint: CallLimits, meter: Meter, phase: Phase, totals: CallTotals | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: CallLimits,
+        meter: Meter,
+        phase: Phase,
+        totals: CallTotals | None = None,
+        *,
+        image_estimated: int,
+    ) -> None:
         self.endpoint = endpoint
         self.meter = meter
         self.phase: Phase = phase
+        self.image_estimated = image_estimated
         self.totals = CallTotals() if totals is None else totals
 
     @abstractmethod
@@ -60,20 +67,12 @@ class PendingCall(ABC, Generic[R]):
         """Tokens that the prompt will use."""
 
     @abstractmethod
-    def send(self, max_tokens: int) -> Awaitable[R]:
+    def send(self, max_tokens: int) -> Awaitable[AIMessage]:
         """Make the request."""
 
     @abstractmethod
     def classify(self, error: Exception) -> Failure:
         """Read an exception of :meth:`send`."""
-
-    @abstractmethod
-    def dump(self, reply: R) -> str:
-        """Write a reply as text, for the journal."""
-
-    @abstractmethod
-    def load(self, text: str) -> R | None:
-        """Read what :meth:`dump` wrote; None: it is no reply."""
 
     def affordable(self, prompt: Usage) -> int:
         """Completion tokens that the budget allows; here none are written.
@@ -84,16 +83,12 @@ class PendingCall(ABC, Generic[R]):
         del prompt
         return 0
 
-    def usage(self, reply: R, prompt: Usage) -> Usage:
+    def usage(self, reply: AIMessage, prompt: Usage) -> Usage:
         """Tokens that the call used; here the estimate, as nothing is reported."""
         del reply
         return prompt
 
-    def image_estimate(self, usage: Usage) -> int:
-        """Tokens of the pictures by formula, for the ledger."""
-        return usage.image
-
-    def learn(self, reply: R) -> None:
+    def learn(self, reply: AIMessage) -> None:
         """Remember what a reply shows of its endpoint."""
         del reply
 
@@ -103,7 +98,7 @@ class PendingCall(ABC, Generic[R]):
         return False
 
 
-async def metered_call(call: PendingCall[R]) -> R:
+async def metered_call(call: PendingCall) -> AIMessage:
     """Make a call, again after failures that may pass, never past the deadline.
 
     Raises:
@@ -131,7 +126,7 @@ async def metered_call(call: PendingCall[R]) -> R:
         attempt += 1
 
 
-async def attempt_call(call: PendingCall[R]) -> R | Failure:
+async def attempt_call(call: PendingCall) -> AIMessage | Failure:
     """Make one attempt and book it; one that this step made before its process ended is booked, and not made again.
 
     Raises:
@@ -144,10 +139,10 @@ async def attempt_call(call: PendingCall[R]) -> R | Failure:
         digest = call.digest()
         for recorded in await journal.recall(digest):
             _book(call, recorded.usage, recorded.seconds, reserved=0.0)
-            if recorded.answer is not None and (reply := call.load(recorded.answer)) is not None:
+            if recorded.answer is not None and (reply := load_message(recorded.answer)) is not None:
                 call.learn(reply)
                 return reply
-    async with concurrency_slot(endpoint, meter):
+    async with endpoint.slot(meter):
         # From here to the reservation nothing is awaited: parallel calls can't be promised the same units.
         prompt = call.estimate()
         cap = call.affordable(prompt)
@@ -155,7 +150,7 @@ async def attempt_call(call: PendingCall[R]) -> R | Failure:
         used = replace(prompt, completion=cap, estimated=prompt.total + cap > 0)
         reserved = meter.reserve(used, endpoint=endpoint.name)
         limit = min(endpoint.timeout, math.inf if (left := meter.seconds_left()) is None else left)
-        outcome: R | Failure
+        outcome: AIMessage | Failure
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(limit):
@@ -173,26 +168,26 @@ async def attempt_call(call: PendingCall[R]) -> R | Failure:
             seconds = time.perf_counter() - begun
             _book(call, used, seconds, reserved=reserved)
     if journal is not None and not (isinstance(outcome, Failure) and not outcome.billed):
-        await journal.record(digest, None if isinstance(outcome, Failure) else call.dump(outcome), used, seconds)
+        answer = None if isinstance(outcome, Failure) else dump_message(outcome)
+        await journal.record(RecordedCall(digest=digest, answer=answer, usage=used, seconds=seconds))
     return outcome
 
 
-def _book(call: PendingCall[R], used: Usage, seconds: float, *, reserved: float) -> None:
-    formula = call.image_estimate(used) if used.total else 0
-    name, totals = call.endpoint.name, call.totals
-    totals.cost += call.meter.settle(reserved, used, call.phase, seconds, endpoint=name, image_estimated=formula)
+def _book(call: PendingCall, used: Usage, seconds: float, *, reserved: float) -> None:
+    name, totals, pictures = call.endpoint.name, call.totals, call.image_estimated if used.total else 0
+    totals.cost += call.meter.settle(reserved, used, call.phase, seconds, endpoint=name, image_estimated=pictures)
     totals.usage += used
     totals.seconds += seconds
     totals.calls += 1
 
 
-def _timeout(call: PendingCall[R], error: Exception, limit: float) -> Failure:
+def _timeout(call: PendingCall, error: Exception, limit: float) -> Failure:
     name = call.endpoint.name
     message = f"{name}: no answer within {limit:.3g} s; try again, or raise the time-out or the deadline"
     return Failure(ModelTimeoutError(message), cause=error)
 
 
-class ChatCall(PendingCall[AIMessage]):
+class ChatCall(PendingCall):
     """A request of chat messages on its way."""
 
     endpoint: Endpoint
@@ -200,7 +195,7 @@ class ChatCall(PendingCall[AIMessage]):
     def __init__(
         self, endpoint: Endpoint, request: ChatRequest, meter: Meter, phase: Phase, totals: CallTotals | None = None
     ) -> None:
-        super().__init__(endpoint, meter, phase, totals)
+        super().__init__(endpoint, meter, phase, totals, image_estimated=endpoint.images.formula(request.images))
         self.request = request
         self._adapted = False
         self._field = endpoint.capabilities.max_tokens_field
@@ -211,7 +206,7 @@ class ChatCall(PendingCall[AIMessage]):
         sent = [f"{message.type} {message.content!r}" for message in request.messages]
         if request.marker:
             sent = [text.replace(request.marker, "") for text in sent]
-        with_schema = request.schema is not None and request.mode in {"json_schema", "function_calling"}
+        with_schema = request.mode in {"json_schema", "function_calling"}
         schema = repr(sent_schema(request.schema)) if with_schema and request.schema is not None else ""
         return request_digest([self.endpoint.name, request.mode, schema, *sent])
 
@@ -245,30 +240,12 @@ class ChatCall(PendingCall[AIMessage]):
     def classify(self, error: Exception) -> Failure:
         """Read an integration's exception."""
         facts = self.endpoint.facts
-        return classify_failure(
-            error,
-            name=self.endpoint.name,
-            address=facts.address,
-            secrets=facts.secrets,
-            compatible=facts.compatible,
-        )
-
-    def dump(self, reply: AIMessage) -> str:
-        """Write a reply as text, for the journal."""
-        return dump_message(reply)
-
-    def load(self, text: str) -> AIMessage | None:
-        """Read what :meth:`dump` wrote; None: it is no reply."""
-        return load_message(text)
+        name, address, secrets = self.endpoint.name, facts.address, facts.secrets
+        return classify_failure(error, name=name, address=address, secrets=secrets, compatible=facts.compatible)
 
     def usage(self, reply: AIMessage, prompt: Usage) -> Usage:
         """The usage that the endpoint reported, else our estimate."""
         return reported_usage(reply, prompt, visible_output(reply))
-
-    def image_estimate(self, usage: Usage) -> int:
-        """Tokens of the pictures by formula, for the ledger."""
-        del usage
-        return self.endpoint.images.formula(self.request.images)
 
     def learn(self, reply: AIMessage) -> None:
         """Calibrate the endpoint's token counts by what it reported for this prompt."""

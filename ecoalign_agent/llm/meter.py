@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from langchain_core.messages import AIMessage
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
 
 from ecoalign_agent.economics.budget import Budget, Ledger, Phase
 from ecoalign_agent.economics.cost import Tariff, Usage, max_tariff
@@ -42,17 +42,8 @@ class RecordedCall(BaseModel):
 
     digest: str
     answer: str | None
-    text: NonNegativeInt
-    image: NonNegativeInt
-    cached: NonNegativeInt
-    completion: NonNegativeInt
-    estimated: bool
+    usage: Usage
     seconds: NonNegativeFloat
-
-    @property
-    def usage(self) -> Usage:
-        """Booked tokens."""
-        return Usage(self.text, self.image, self.cached, self.completion, estimated=self.estimated)
 
 
 class CallJournal:
@@ -70,25 +61,15 @@ class CallJournal:
                 self._left = {}
                 for entry in _readable(await self._store.entries()):
                     self._left.setdefault(entry.digest, []).append(entry)
-        left = self._left.get(digest, [])
-        lost = [entry for entry in left if entry.answer is None]
-        answered = [entry for entry in left if entry.answer is not None]
-        self._left[digest] = answered[1:]
-        return lost + answered[:1]
+        # Lost ones first: each of them comes before an answer.
+        left = sorted(self._left.get(digest, []), key=lambda call: call.answer is not None)
+        end = sum(call.answer is None for call in left) + 1
+        self._left[digest] = left[end:]
+        return left[:end]
 
-    async def record(self, digest: str, answer: str | None, used: Usage, seconds: float) -> None:
+    async def record(self, call: RecordedCall) -> None:
         """Store the outcome of a request that was paid for."""
-        entry = RecordedCall(
-            digest=digest,
-            answer=answer,
-            text=used.text,
-            image=used.image,
-            cached=used.cached,
-            completion=used.completion,
-            estimated=used.estimated,
-            seconds=seconds,
-        )
-        await self._store.append(entry.model_dump_json())
+        await self._store.append(call.model_dump_json())
 
 
 def request_digest(parts: Iterable[str | bytes]) -> str:

@@ -6,13 +6,19 @@ The copy answers in one piece, without retries of its own, over connections of i
 import inspect
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
-from ecoalign_agent.llm.capabilities import OUTPUT_MODES, MaxTokensField, OutputMode
+OutputMode = Literal["json_schema", "function_calling", "json_mode", "plain"]
+"""A way of asking for structured output."""
+
+OUTPUT_MODES: tuple[OutputMode, ...] = ("json_schema", "function_calling", "json_mode", "plain")
+"""All modes, in order of trial: from the one that binds the model most tightly to plain text."""
+
+MaxTokensField = Literal["max_completion_tokens", "max_tokens"]
 
 _OFFICIAL = ("openai.com", "azure.com")
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+from langchain_core.messages import AIMessage
 from pydantic import SecretStr
 
 from ecoalign_agent.economics.budget import Phase
@@ -22,6 +23,7 @@ from ecoalign_agent.llm.call import PendingCall, metered_call
 from ecoalign_agent.llm.failures import Failure, classify_failure
 from ecoalign_agent.llm.meter import Meter, request_digest
 from ecoalign_agent.llm.model_facts import host_and_port
+from ecoalign_agent.llm.parsing import reply_text
 from ecoalign_agent.llm.rate_limit import CallLimits
 from ecoalign_agent.llm.tokens import PER_MESSAGE, TokenCalibration, text_tokens
 
@@ -89,13 +91,13 @@ class ModerationEndpoint(CallLimits):
         """
         call = ModerationCall(self, text, view, meter, phase)
         try:
-            body = await metered_call(call)
+            reply = await metered_call(call)
         except NotFoundError as error:
             raise NotFoundError(
                 f"{self.name}: 404 at {self.address}, POST /moderations: no such path or model on that server; "
                 "nothing was sent elsewhere; name another assessor or another base URL"
             ) from error.__cause__
-        return ModerationAnswer(body, call.totals.cost)
+        return ModerationAnswer(reply_text(reply), call.totals.cost)
 
     async def aclose(self) -> None:
         """Close the connections opened on the running event loop; a later call opens new ones."""
@@ -103,10 +105,10 @@ class ModerationEndpoint(CallLimits):
         if client is not None:
             await client.close()
 
-    async def post(self, text: str, view: ImageView | None) -> str:
+    async def post(self, text: str, view: ImageView | None) -> AIMessage:
         """Make one request, unmetered; whatever the client raises comes through."""
         create = self._client().moderations.with_raw_response.create
-        return str((await create(model=self.model, input=_input(text, view))).text)
+        return AIMessage(str((await create(model=self.model, input=_input(text, view))).text))
 
     @property
     def address(self) -> str:
@@ -132,7 +134,7 @@ class ModerationEndpoint(CallLimits):
         return client
 
 
-class ModerationCall(PendingCall[str]):
+class ModerationCall(PendingCall):
     """A moderation request on its way; the reply is the answer's body."""
 
     endpoint: ModerationEndpoint
@@ -140,7 +142,8 @@ class ModerationCall(PendingCall[str]):
     def __init__(
         self, endpoint: ModerationEndpoint, text: str, view: ImageView | None, meter: Meter, phase: Phase
     ) -> None:
-        super().__init__(endpoint, meter, phase)
+        image = 0 if view is None or endpoint.free else image_tokens(view.size, view.detail, endpoint.family)
+        super().__init__(endpoint, meter, phase, image_estimated=image)
         self._text, self._view = text, view
 
     def digest(self) -> str:
@@ -152,11 +155,9 @@ class ModerationCall(PendingCall[str]):
         """Tokens that the request uses, as nothing is reported; a free endpoint uses none."""
         if self.endpoint.free:
             return Usage()
-        view = self._view
-        image = 0 if view is None else image_tokens(view.size, view.detail, self.endpoint.family)
-        return Usage(text=text_tokens(self._text) + PER_MESSAGE, image=image, estimated=True)
+        return Usage(text=text_tokens(self._text) + PER_MESSAGE, image=self.image_estimated, estimated=True)
 
-    def send(self, max_tokens: int) -> Awaitable[str]:
+    def send(self, max_tokens: int) -> Awaitable[AIMessage]:
         """Make the request."""
         del max_tokens
         return self.endpoint.post(self._text, self._view)
@@ -167,14 +168,6 @@ class ModerationCall(PendingCall[str]):
         return classify_failure(
             error, name=endpoint.name, address=endpoint.address, secrets=endpoint.secrets, compatible=False
         )
-
-    def dump(self, reply: str) -> str:
-        """The body itself."""
-        return reply
-
-    def load(self, text: str) -> str | None:
-        """The body itself."""
-        return text
 
 
 def _input(text: str, view: ImageView | None) -> str | list[dict[str, Any]]:

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.capabilities import OutputMode
 from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
 from ecoalign_agent.llm.endpoint_profile import (
     CapState,
@@ -26,7 +25,7 @@ from ecoalign_agent.llm.endpoint_profile import (
     UsageState,
     endpoint_identity,
 )
-from ecoalign_agent.llm.model_facts import can_stream
+from ecoalign_agent.llm.model_facts import OutputMode, can_stream
 from ecoalign_agent.llm.probe_calls import (
     AnyObjectReply,
     EndpointProbe,

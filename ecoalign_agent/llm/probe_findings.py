@@ -8,7 +8,6 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel
 
 from ecoalign_agent.economics.cost import Usage
-from ecoalign_agent.llm.capabilities import OutputMode
 from ecoalign_agent.llm.endpoint_profile import (
     CapState,
     ImageState,
@@ -18,6 +17,7 @@ from ecoalign_agent.llm.endpoint_profile import (
     StreamState,
     UsageState,
 )
+from ecoalign_agent.llm.model_facts import OutputMode
 from ecoalign_agent.llm.parsing import CUT_OFF_REASONS, finish_reason, parse_reply, reply_text, visible_output
 from ecoalign_agent.llm.probe_calls import COUNTING_TOKENS, NumberReply, ProbeReply
 from ecoalign_agent.llm.tokens import reported_usage, text_tokens

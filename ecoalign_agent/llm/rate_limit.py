@@ -159,37 +159,35 @@ class CallLimits:
         self.backoff = backoff
         self.rate = RateLimiter(requests_per_minute)
         self._concurrency = concurrency
-        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+        self._semaphores: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
-    def slots(self) -> asyncio.Semaphore:
-        """Places for calls on the running event loop; see :func:`concurrency_slot`."""
+    def semaphore(self) -> asyncio.Semaphore:
+        """Places for calls on the running event loop."""
         loop = asyncio.get_running_loop()
-        slots = self._slots.get(loop)
-        if slots is None:
-            slots = self._slots[loop] = asyncio.Semaphore(self._concurrency)
-        return slots
+        if loop not in self._semaphores:
+            self._semaphores[loop] = asyncio.Semaphore(self._concurrency)
+        return self._semaphores[loop]
 
+    @asynccontextmanager
+    async def slot(self, meter: Meter) -> AsyncIterator[None]:
+        """Hold a place for a call, at a time when a request may be made; waiting costs nothing.
 
-@asynccontextmanager
-async def concurrency_slot(limits: CallLimits, meter: Meter) -> AsyncIterator[None]:
-    """Hold one of an endpoint's places, at a time when a request may be made; waiting costs nothing.
-
-    Raises:
-        ModelTimeoutError: the deadline passed before a place was free; the call was not made.
-        RateLimitError: the rate allows no request before the deadline; the call was not made.
-    """
-    slots, left = limits.slots(), meter.seconds_left()
-    late = ModelTimeoutError(f"{limits.name}: the deadline has passed; the call was not made")
-    if left == 0:
-        raise late
-    try:
-        async with asyncio.timeout(left):
-            await slots.acquire()
-    except TimeoutError:
-        raise late from None
-    try:
-        # With a place in hand: a permit that then waits for a place would not be used when it was given.
-        await limits.rate.acquire(limits.name, meter)
-        yield
-    finally:
-        slots.release()
+        Raises:
+            ModelTimeoutError: the deadline passed before a place was free; the call was not made.
+            RateLimitError: the rate allows no request before the deadline; the call was not made.
+        """
+        places, left = self.semaphore(), meter.seconds_left()
+        late = ModelTimeoutError(f"{self.name}: the deadline has passed; the call was not made")
+        if left == 0:
+            raise late
+        try:
+            async with asyncio.timeout(left):
+                await places.acquire()
+        except TimeoutError:
+            raise late from None
+        try:
+            # With a place in hand: a permit that then waits for a place would not be used when it was given.
+            await self.rate.acquire(self.name, meter)
+            yield
+        finally:
+            places.release()

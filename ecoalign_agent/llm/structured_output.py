@@ -17,10 +17,10 @@ from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.call import CallTotals, ChatCall, metered_call, user_message
-from ecoalign_agent.llm.capabilities import OutputMode
 from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
 from ecoalign_agent.llm.json_schema import sent_schema
 from ecoalign_agent.llm.meter import Meter
+from ecoalign_agent.llm.model_facts import OutputMode
 from ecoalign_agent.llm.parsing import ParsedReply, finish_reason, parse_reply, reply_text
 from ecoalign_agent.llm.prompts import RenderedPrompt
 from ecoalign_agent.llm.tokens import estimate_text_tokens

@@ -241,7 +241,7 @@ class TestAtAnEndpoint:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert (server.requests, account.ledger.calls, account.budget.spent, account.budget.reserved) == ([], 0, 0, 0)
-        assert not there.slots().locked()
+        assert not there.semaphore().locked()
 
     async def test_retries_count(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         server.answering(ErrorReply(503, retry_after="0"))

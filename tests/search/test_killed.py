@@ -20,10 +20,10 @@ from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import ModelTimeoutError, UsageError
 from ecoalign_agent.events.events import Answered
 from ecoalign_agent.llm.call import ChatCall, attempt_call
-from ecoalign_agent.llm.capabilities import OutputMode
 from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
 from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.meter import CallJournal, Meter, dump_message, load_message, request_digest
+from ecoalign_agent.llm.model_facts import OutputMode
 from ecoalign_agent.llm.moderations import ModerationEndpoint
 from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.llm.structured_output import StructuredPrompt
@@ -295,7 +295,7 @@ async def test_entries_that_are_not_whole_are_as_good_as_none() -> None:
     spoilt = [
         "",
         "[]",
-        json.dumps(whole | {"text": -5}),
+        json.dumps(whole | {"usage": whole["usage"] | {"text": -5}}),
         json.dumps(whole | {"seconds": float("nan")}),
         json.dumps(whole | {"answer": "{"}),
         json.dumps(whole | {"answer": '{"content": 3}'}),
