@@ -38,7 +38,7 @@ def estimate_text_tokens(texts: Sequence[str], *, schema_tokens: int = 0) -> int
 
 def reported_usage(message: AIMessage, estimate: Usage, output: str) -> Usage:
     """The usage of one call: as reported, else the prompt's ``estimate`` and the tokens of the reply's text."""
-    reported = _from_token_usage(message.response_metadata.get("token_usage")) or _from_metadata(message.usage_metadata)
+    reported = _reported(message)
     # A prompt of no tokens, or a reply of none that has text, is a server that does not count.
     if reported is None or reported[0] < 1 or (reported[1] < 1 and output):
         return replace(estimate, completion=max(1, text_tokens(output)), estimated=True)
@@ -54,7 +54,7 @@ def reported_usage(message: AIMessage, estimate: Usage, output: str) -> Usage:
 
 def reported_prompt(message: AIMessage) -> tuple[int, int | None] | None:
     """Tokens that the provider reported for the prompt and for its pictures; None: nothing usable, or not reported."""
-    reported = _from_token_usage(message.response_metadata.get("token_usage")) or _from_metadata(message.usage_metadata)
+    reported = _reported(message)
     return None if reported is None or reported[0] < 1 else (reported[0], reported[3])
 
 
@@ -68,35 +68,21 @@ def _image_share(estimate: Usage, prompt: int) -> int:
     return round(prompt * estimate.image / estimate.prompt)
 
 
-_Reported = tuple[int, int, int, int | None]
-"""prompt, completion, cached, image tokens; image None: not reported."""
+_TOKEN_USAGE = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "cached_tokens", "image_tokens")
+_USAGE_METADATA = ("input_tokens", "output_tokens", "input_token_details", "cache_read", "image")
 
 
-def _from_token_usage(usage: object) -> _Reported | None:
-    if not isinstance(usage, Mapping):
-        return None
-    details = usage.get("prompt_tokens_details")
-    details = details if isinstance(details, Mapping) else {}
-    return _sane(
-        usage.get("prompt_tokens"),
-        usage.get("completion_tokens"),
-        details.get("cached_tokens"),
-        details.get("image_tokens"),
-    )
-
-
-def _from_metadata(usage: object) -> _Reported | None:
-    if not isinstance(usage, Mapping):
-        return None
-    details = usage.get("input_token_details")
-    details = details if isinstance(details, Mapping) else {}
-    return _sane(usage.get("input_tokens"), usage.get("output_tokens"), details.get("cache_read"), details.get("image"))
-
-
-def _sane(prompt: object, completion: object, cached: object, image: object) -> _Reported | None:
-    if not (_is_count(prompt) and _is_count(completion)) or prompt + completion > MAX_COUNT:
-        return None
-    return prompt, completion, cached if _is_count(cached) else 0, image if _is_count(image) else None
+def _reported(message: AIMessage) -> tuple[int, int, int, int | None] | None:
+    """Tokens of prompt, completion, cache and pictures (None: not reported); None: nothing usable."""
+    for usage, names in (
+        (message.response_metadata.get("token_usage"), _TOKEN_USAGE),
+        (message.usage_metadata, _USAGE_METADATA),
+    ):
+        prompt, completion, details = (usage.get(name) if isinstance(usage, Mapping) else None for name in names[:3])
+        if _is_count(prompt) and _is_count(completion) and prompt + completion <= MAX_COUNT:
+            cached, image = (details.get(name) if isinstance(details, Mapping) else None for name in names[3:])
+            return prompt, completion, cached if _is_count(cached) else 0, image if _is_count(image) else None
+    return None
 
 
 def _is_count(value: object) -> TypeGuard[int]:

@@ -26,9 +26,8 @@ from ecoalign_agent.errors import (
 )
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.llm.endpoint_profile import EndpointProfile
-from ecoalign_agent.llm.probe import probe_endpoint
+from ecoalign_agent.llm.probe import image_finding, parallel_finding, probe_endpoint
 from ecoalign_agent.llm.probe_calls import MAX_PROBE_CALLS, ProbeReply
-from ecoalign_agent.llm.probe_findings import image_finding, parallel_finding
 from ecoalign_agent.testing import CompletionReply, ErrorReply, JsonObject
 from tests.llm.asking import KEY, BareModel, ScriptedModel, ToolModel, calling
 from tests.scripted_server import Answer, ChatServer, Cut, Delayed, Hang, Page, Raw, empty_choices
