@@ -165,6 +165,11 @@ class Assessor(Protocol):
 class BuiltInAssessor:
     """Marks the assessors of this package: only others are checked when they are given, and guarded during a run."""
 
+    name: str
+    prompts: Sequence[str] = ()
+    grades_utility: bool = True
+    calls: Sequence[CallSize] = ()
+
 
 class SimpleAssessor(Protocol):
     """The least that an assessor of one's own needs; see :mod:`ecoalign_agent.assessors.custom`."""

@@ -3,12 +3,9 @@
 Everything that is assessed is fenced in the prompt. Source: ours; EcoAlign leaves the assessor open.
 """
 
-from collections.abc import Sequence
-
 from ecoalign_agent.assessors.base import (
     AssessmentInput,
     BuiltInAssessor,
-    CallSize,
     RequestVerdictReply,
     ThoughtVerdictReply,
     Verdict,
@@ -30,19 +27,9 @@ class ModelAssessor(BuiltInAssessor):
         self._thought = load_prompt("assessing/thought", prompts)
         self._request = load_prompt("assessing/request", prompts)
         self._hazards = hazard_lines()
-        self.calls: Sequence[CallSize] = (
-            thought_call_size(endpoint.family, prompts, calibration=endpoint.calibration),
-        )
-
-    @property
-    def name(self) -> str:
-        """The endpoint's name."""
-        return self.endpoint.name
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """name@version#digest of both prompts."""
-        return (self._thought.label, self._request.label)
+        self.name = endpoint.name
+        self.prompts = (self._thought.label, self._request.label)
+        self.calls = (thought_call_size(endpoint.family, prompts, calibration=endpoint.calibration),)
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought; see :class:`~ecoalign_agent.assessors.base.Assessor`."""

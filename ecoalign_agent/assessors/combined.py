@@ -11,7 +11,6 @@ from ecoalign_agent.assessors.base import (
     AssessmentInput,
     Assessor,
     BuiltInAssessor,
-    CallSize,
     SimpleAssessor,
     Verdict,
     call_sizes,
@@ -81,26 +80,10 @@ class Minimum(BuiltInAssessor):
     def __init__(self, assessors: Sequence[Assessor]) -> None:
         self.assessors = tuple(assessors)
         self._with_utility = tuple(grades_utility(assessor) for assessor in self.assessors)
-
-    @property
-    def name(self) -> str:
-        """All names."""
-        return f"minimum of {', '.join(assessor.name for assessor in self.assessors)}"
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """The prompts of all, each once."""
-        return tuple(dict.fromkeys(label for assessor in self.assessors for label in assessor.prompts))
-
-    @property
-    def grades_utility(self) -> bool:
-        """Whether at least one grades utility."""
-        return any(self._with_utility)
-
-    @property
-    def calls(self) -> Sequence[CallSize]:
-        """The calls of all."""
-        return tuple(call for assessor in self.assessors for call in call_sizes(assessor))
+        self.name = f"minimum of {', '.join(assessor.name for assessor in self.assessors)}"
+        self.prompts = tuple(dict.fromkeys(label for assessor in self.assessors for label in assessor.prompts))
+        self.grades_utility = any(self._with_utility)
+        self.calls = tuple(call for assessor in self.assessors for call in call_sizes(assessor))
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought; see :class:`~ecoalign_agent.assessors.base.Assessor`."""

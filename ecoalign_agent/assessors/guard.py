@@ -46,26 +46,10 @@ class GuardAssessor(BuiltInAssessor):
     def __init__(self, endpoint: Endpoint, *, sees: bool | None = None) -> None:
         self.endpoint = endpoint
         self.sees = _SEEING.search(endpoint.name) is not None if sees is None else sees
-
-    @property
-    def name(self) -> str:
-        """``guard:`` and the endpoint's name."""
-        return f"guard:{self.endpoint.name}" + ("" if self.sees else " (sees no pictures)")
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """None of ours: a guard brings its own."""
-        return ()
-
-    @property
-    def calls(self) -> Sequence[CallSize]:
-        """One call, or one for each picture."""
-        family = self.endpoint.family if self.sees else None
-        return (
-            CallSize(
-                GUARD_TEMPLATE_TOKENS, family, GUARD_MAX_TOKENS, per_image=True, calibration=self.endpoint.calibration
-            ),
-        )
+        self.name = f"guard:{endpoint.name}" + ("" if self.sees else " (sees no pictures)")
+        family, calibration = endpoint.family if self.sees else None, endpoint.calibration
+        call = CallSize(GUARD_TEMPLATE_TOKENS, family, GUARD_MAX_TOKENS, per_image=True, calibration=calibration)
+        self.calls = (call,)
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""

@@ -65,24 +65,9 @@ class ModerationAssessor(BuiltInAssessor):
 
     def __init__(self, endpoint: ModerationEndpoint) -> None:
         self.endpoint = endpoint
-
-    @property
-    def name(self) -> str:
-        """The endpoint's name."""
-        return self.endpoint.name
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """There are none."""
-        return ()
-
-    @property
-    def calls(self) -> Sequence[CallSize]:
-        """One call, or one for each picture, that writes nothing; of a free endpoint none."""
-        family, calibration = self.endpoint.family, self.endpoint.calibration
-        return (
-            () if self.endpoint.free else (CallSize(PER_MESSAGE, family, 0, per_image=True, calibration=calibration),)
-        )
+        self.name = endpoint.name
+        call = CallSize(PER_MESSAGE, endpoint.family, 0, per_image=True, calibration=endpoint.calibration)
+        self.calls = () if endpoint.free else (call,)
 
     async def assess(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
         """Grade one thought's safety; see :class:`~ecoalign_agent.assessors.base.Assessor`."""

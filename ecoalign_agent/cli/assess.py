@@ -8,7 +8,7 @@ from ecoalign_agent.cli.options import value
 
 if TYPE_CHECKING:
     from ecoalign_agent.assessors.base import Assessor
-    from ecoalign_agent.assessors.selftest.report import SelftestReport
+    from ecoalign_agent.assessors.selftest.run import SelftestReport
     from ecoalign_agent.cli.render.output import Output
 
 
@@ -36,8 +36,7 @@ def selftest(
     """
     from ecoalign_agent.assessors.combined import minimum
     from ecoalign_agent.assessors.selftest.corpus import read_corpus
-    from ecoalign_agent.assessors.selftest.report import selftest_lines, selftest_table
-    from ecoalign_agent.assessors.selftest.run import run_selftest
+    from ecoalign_agent.assessors.selftest.run import run_selftest, selftest_lines, selftest_table
     from ecoalign_agent.cli.execution import run_async
     from ecoalign_agent.factory import assessor_endpoints
 

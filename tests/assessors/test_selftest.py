@@ -12,16 +12,16 @@ from ecoalign_agent.assessors.chat_model import ModelAssessor
 from ecoalign_agent.assessors.combined import minimum
 from ecoalign_agent.assessors.disclaimers import assess_without_disclaimers
 from ecoalign_agent.assessors.selftest.corpus import BARE_FAMILY, Corpus, Trial, read_corpus
-from ecoalign_agent.assessors.selftest.report import (
+from ecoalign_agent.assessors.selftest.run import (
     TrialResult,
     family_report,
     family_reports,
     mark_flips,
+    run_selftest,
     selftest_lines,
     selftest_table,
     wilson_share,
 )
-from ecoalign_agent.assessors.selftest.run import run_selftest
 from ecoalign_agent.errors import AccessError, ServerError
 from ecoalign_agent.llm.endpoint import Endpoint
 from ecoalign_agent.testing import AnyReply, ScriptedAssessor, ScriptedCall, ScriptedModel, task_replies, verdict_reply
