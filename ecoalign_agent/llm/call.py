@@ -43,19 +43,10 @@ class CallTotals:
 class PendingCall(ABC):
     """One request on its way to an endpoint; subclasses are the transports."""
 
-    def __init__(
-        self,
-        endpoint: CallLimits,
-        meter: Meter,
-        phase: Phase,
-        totals: CallTotals | None = None,
-        *,
-        image_estimated: int,
-    ) -> None:
+    def __init__(self, endpoint: CallLimits, meter: Meter, phase: Phase, totals: CallTotals | None = None) -> None:
         self.endpoint = endpoint
         self.meter = meter
         self.phase: Phase = phase
-        self.image_estimated = image_estimated
         self.totals = CallTotals() if totals is None else totals
 
     @abstractmethod
@@ -65,6 +56,10 @@ class PendingCall(ABC):
     @abstractmethod
     def estimate(self) -> Usage:
         """Tokens that the prompt will use."""
+
+    @abstractmethod
+    def image_formula(self) -> int:
+        """Tokens of the pictures by our formula, for the ledger."""
 
     @abstractmethod
     def send(self, max_tokens: int) -> Awaitable[AIMessage]:
@@ -142,14 +137,14 @@ async def attempt_call(call: PendingCall) -> AIMessage | Failure:
             if recorded.answer is not None and (reply := load_message(recorded.answer)) is not None:
                 call.learn(reply)
                 return reply
-    async with endpoint.slot(meter):
+    async with endpoint.slot(meter.deadline):
         # From here to the reservation nothing is awaited: parallel calls can't be promised the same units.
         prompt = call.estimate()
         cap = call.affordable(prompt)
         # Until it is known what the call used, it used everything.
         used = replace(prompt, completion=cap, estimated=prompt.total + cap > 0)
-        reserved = meter.reserve(used, endpoint=endpoint.name)
         limit = min(endpoint.timeout, math.inf if (left := meter.seconds_left()) is None else left)
+        reserved = meter.reserve(used, endpoint=endpoint.name)
         outcome: AIMessage | Failure
         begun = time.perf_counter()
         try:
@@ -174,7 +169,7 @@ async def attempt_call(call: PendingCall) -> AIMessage | Failure:
 
 
 def _book(call: PendingCall, used: Usage, seconds: float, *, reserved: float) -> None:
-    name, totals, pictures = call.endpoint.name, call.totals, call.image_estimated if used.total else 0
+    name, totals, pictures = call.endpoint.name, call.totals, call.image_formula() if used.total else 0
     totals.cost += call.meter.settle(reserved, used, call.phase, seconds, endpoint=name, image_estimated=pictures)
     totals.usage += used
     totals.seconds += seconds
@@ -195,7 +190,7 @@ class ChatCall(PendingCall):
     def __init__(
         self, endpoint: Endpoint, request: ChatRequest, meter: Meter, phase: Phase, totals: CallTotals | None = None
     ) -> None:
-        super().__init__(endpoint, meter, phase, totals, image_estimated=endpoint.images.formula(request.images))
+        super().__init__(endpoint, meter, phase, totals)
         self.request = request
         self._adapted = False
         self._field = endpoint.capabilities.max_tokens_field
@@ -214,6 +209,10 @@ class ChatCall(PendingCall):
         """Tokens that the prompt will use, corrected by what was learnt of the endpoint."""
         usage = self.endpoint.calibration.estimate(self.request.text_tokens, self.request.images)
         return replace(usage, image=usage.image + self.request.unopened_image_tokens)
+
+    def image_formula(self) -> int:
+        """Tokens of the pictures by our formula."""
+        return self.endpoint.images.formula(self.request.images)
 
     def affordable(self, prompt: Usage) -> int:
         """Completion tokens that the budget and the model allow.

@@ -18,8 +18,7 @@ from ecoalign_agent.errors import RunError
 from ecoalign_agent.events.atomic_file import write_atomically
 from ecoalign_agent.images.image import OVERVIEW, ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily
-from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.model_facts import MaxTokensField, OutputMode, public_base_url
+from ecoalign_agent.llm.endpoint import Endpoint, MaxTokensField, OutputMode, public_base_url
 
 S = TypeVar("S", bound=str)
 

@@ -149,10 +149,11 @@ class Meter:
         """
         request = Usage(prompt.text, prompt.image, prompt.cached)
         tariff = self._reserving_tariff(endpoint)
-        room = self.budget.free - tariff.cost(request)
+        free = self.budget.free
+        room = free - tariff.cost(request)
         tokens = math.floor(max(0.0, min(max_tokens, room / tariff.completion))) if room > 0 else 0
         # Division and product round differently: the reservation itself must fit.
-        while tokens > 0 and tariff.cost(replace(request, completion=tokens)) > self.budget.free:
+        while tokens > 0 and tariff.cost(replace(request, completion=tokens)) > free:
             tokens -= 1
         return tokens if tokens >= max(1, min_tokens) else None
 

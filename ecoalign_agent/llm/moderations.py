@@ -20,9 +20,9 @@ from ecoalign_agent.errors import NotFoundError
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily, family_of, image_tokens
 from ecoalign_agent.llm.call import PendingCall, metered_call
+from ecoalign_agent.llm.endpoint import host_and_port
 from ecoalign_agent.llm.failures import Failure, classify_failure
 from ecoalign_agent.llm.meter import Meter, request_digest
-from ecoalign_agent.llm.model_facts import host_and_port
 from ecoalign_agent.llm.parsing import reply_text
 from ecoalign_agent.llm.rate_limit import CallLimits
 from ecoalign_agent.llm.tokens import PER_MESSAGE, TokenCalibration, text_tokens
@@ -142,8 +142,7 @@ class ModerationCall(PendingCall):
     def __init__(
         self, endpoint: ModerationEndpoint, text: str, view: ImageView | None, meter: Meter, phase: Phase
     ) -> None:
-        image = 0 if view is None or endpoint.free else image_tokens(view.size, view.detail, endpoint.family)
-        super().__init__(endpoint, meter, phase, image_estimated=image)
+        super().__init__(endpoint, meter, phase)
         self._text, self._view = text, view
 
     def digest(self) -> str:
@@ -155,7 +154,11 @@ class ModerationCall(PendingCall):
         """Tokens that the request uses, as nothing is reported; a free endpoint uses none."""
         if self.endpoint.free:
             return Usage()
-        return Usage(text=text_tokens(self._text) + PER_MESSAGE, image=self.image_estimated, estimated=True)
+        return Usage(text=text_tokens(self._text) + PER_MESSAGE, image=self.image_formula(), estimated=True)
+
+    def image_formula(self) -> int:
+        """Tokens of the picture by our formula."""
+        return 0 if self._view is None else image_tokens(self._view.size, self._view.detail, self.endpoint.family)
 
     def send(self, max_tokens: int) -> Awaitable[AIMessage]:
         """Make the request."""

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
 
-from ecoalign_agent.llm.model_facts import OutputMode
+from ecoalign_agent.llm.endpoint import OutputMode
 
 T = TypeVar("T", bound=BaseModel)
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.images.image import ImageView
-from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
+from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint, OutputMode, can_stream
 from ecoalign_agent.llm.endpoint_profile import (
     CapState,
     EndpointProfile,
@@ -31,7 +31,6 @@ from ecoalign_agent.llm.endpoint_profile import (
     UsageState,
     endpoint_identity,
 )
-from ecoalign_agent.llm.model_facts import OutputMode, can_stream
 from ecoalign_agent.llm.parsing import CUT_OFF_REASONS, finish_reason, parse_reply, reply_text, visible_output
 from ecoalign_agent.llm.probe_calls import (
     COUNTING_TOKENS,

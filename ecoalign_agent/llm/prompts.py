@@ -48,14 +48,6 @@ class RenderedPrompt:
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """Task, parameters and data for the user message's ``additional_kwargs``.
-
-        LangChain's integrations send none of it to a server.
-        """
-        return {PROMPT_METADATA_KEY: {**self.parameters, "task": self.name, "data": dict(self.data)}}
-
     def with_parameters(self, parameters: Mapping[str, Any]) -> "RenderedPrompt":
         """The same prompt with ``parameters`` beside its words."""
         return replace(self, parameters={**self.parameters, **parameters}) if parameters else self

@@ -18,13 +18,17 @@ from weakref import WeakKeyDictionary
 
 from ecoalign_agent.errors import ModelTimeoutError, RateLimitError
 from ecoalign_agent.llm.failures import Failure
-from ecoalign_agent.llm.meter import Meter
 
 MAX_ATTEMPTS = 3
 """Attempts at one request, the first included."""
 
 MAX_WAIT = 60.0
 """Seconds that a server may ask to wait: quotas are counted by the minute. Asked for more, the call fails at once."""
+
+
+def seconds_until(deadline: float | None) -> float | None:
+    """Seconds until a time since the epoch, never negative; None: there is no deadline."""
+    return None if deadline is None else max(0.0, deadline - time.time())
 
 
 def retry_wait(failure: Failure, attempt: int, *, backoff: float, seconds_left: float | None) -> float:
@@ -78,7 +82,7 @@ class RateLimiter:
             with self._lock:
                 self._paused_until = max(self._paused_until, time.monotonic() + wait)
 
-    async def acquire(self, name: str, meter: Meter) -> None:
+    async def acquire(self, name: str, deadline: float | None) -> None:
         """Wait until a request may be made, and count it; a wait that is cancelled counts nothing.
 
         Raises:
@@ -89,7 +93,7 @@ class RateLimiter:
             wait = slot - time.monotonic()
             while not made:
                 if wait > 0:
-                    self._check(name, wait, meter.seconds_left())
+                    self._check(name, wait, seconds_until(deadline))
                     await asyncio.sleep(wait)
                 # The server may have asked for a pause meanwhile, or this call have come late: then the wait goes on.
                 wait = self._left_to_wait()
@@ -169,14 +173,14 @@ class CallLimits:
         return self._semaphores[loop]
 
     @asynccontextmanager
-    async def slot(self, meter: Meter) -> AsyncIterator[None]:
+    async def slot(self, deadline: float | None) -> AsyncIterator[None]:
         """Hold a place for a call, at a time when a request may be made; waiting costs nothing.
 
         Raises:
             ModelTimeoutError: the deadline passed before a place was free; the call was not made.
             RateLimitError: the rate allows no request before the deadline; the call was not made.
         """
-        places, left = self.semaphore(), meter.seconds_left()
+        places, left = self.semaphore(), seconds_until(deadline)
         late = ModelTimeoutError(f"{self.name}: the deadline has passed; the call was not made")
         if left == 0:
             raise late
@@ -187,7 +191,7 @@ class CallLimits:
             raise late from None
         try:
             # With a place in hand: a permit that then waits for a place would not be used when it was given.
-            await self.rate.acquire(self.name, meter)
+            await self.rate.acquire(self.name, deadline)
             yield
         finally:
             places.release()

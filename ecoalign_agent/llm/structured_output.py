@@ -17,12 +17,11 @@ from ecoalign_agent.economics.cost import Usage
 from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.call import CallTotals, ChatCall, metered_call, user_message
-from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
+from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint, OutputMode
 from ecoalign_agent.llm.json_schema import sent_schema
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.model_facts import OutputMode
 from ecoalign_agent.llm.parsing import ParsedReply, finish_reason, parse_reply, reply_text
-from ecoalign_agent.llm.prompts import RenderedPrompt
+from ecoalign_agent.llm.prompts import PROMPT_METADATA_KEY, RenderedPrompt
 from ecoalign_agent.llm.tokens import estimate_text_tokens
 
 T = TypeVar("T", bound=BaseModel)
@@ -42,20 +41,21 @@ class StructuredPrompt(Generic[T]):
 
     def request(self, mode: OutputMode) -> ChatRequest:
         """The prompt as chat messages that ask for the reply in ``mode``."""
-        system, user = self.prompt.system, self.prompt.user
+        prompt, system, user = self.prompt, self.prompt.system, self.prompt.user
         if mode == "json_mode" and "json" not in (system + user).lower():
             # Servers refuse JSON mode for prompts that don't ask for JSON.
             system += _JSON_PLEASE
         schema_tokens = sent_schema(self.schema).tokens if mode in {"json_schema", "function_calling"} else 0
+        metadata = {**prompt.parameters, "task": prompt.name, "data": dict(prompt.data)}
         return ChatRequest(
-            messages=[SystemMessage(system), user_message(user, self.images, self.prompt.metadata)],
+            messages=[SystemMessage(system), user_message(user, self.images, {PROMPT_METADATA_KEY: metadata})],
             text_tokens=estimate_text_tokens([system, user], schema_tokens=schema_tokens),
             images=self.images,
             max_tokens=self.max_tokens,
             min_tokens=self.min_tokens,
             mode=mode,
             schema=self.schema,
-            marker=self.prompt.marker,
+            marker=prompt.marker,
         )
 
 

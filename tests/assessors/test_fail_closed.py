@@ -15,7 +15,7 @@ from ecoalign_agent.assessors.chat_model import verdict_from_reply
 from ecoalign_agent.assessors.combined import weakest_verdict
 from ecoalign_agent.assessors.guard import parse_guard_reply
 from ecoalign_agent.assessors.moderation import parse_moderation_reply
-from ecoalign_agent.llm.model_facts import OutputMode
+from ecoalign_agent.llm.endpoint import OutputMode
 from ecoalign_agent.llm.parsing import parse_reply
 from ecoalign_agent.search.assessment import make_thought
 from tests.assessors.oracle import Told, guard_says_safe, moderation_in, verdict_in

@@ -27,10 +27,9 @@ from ecoalign_agent.errors import (
     ServerError,
     UnreachableError,
 )
-from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.endpoint import OUTPUT_MODES, Endpoint, OutputMode
 from ecoalign_agent.llm.json_schema import sent_schema
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.model_facts import OUTPUT_MODES, OutputMode
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from ecoalign_agent.testing import CompletionReply, ErrorReply
 from tests.llm.asking import GRADE, KEY, NOTE, PROMPT, PROMPT_TOKENS, Grade, Note, meter

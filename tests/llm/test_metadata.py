@@ -7,8 +7,7 @@ from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.model_facts import OutputMode
+from ecoalign_agent.llm.endpoint import Endpoint, OutputMode
 from ecoalign_agent.llm.prompts import PROMPT_METADATA_KEY, RenderedPrompt, load_prompt
 from ecoalign_agent.llm.structured_output import StructuredPrompt, call_with_fallback
 from tests.llm.asking import Note, meter

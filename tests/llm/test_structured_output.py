@@ -8,9 +8,8 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from ecoalign_agent.errors import NotFoundError, RejectedError
-from ecoalign_agent.llm.endpoint import Capabilities, Endpoint
+from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, OutputMode
 from ecoalign_agent.llm.failures import Failure
-from ecoalign_agent.llm.model_facts import OutputMode
 from ecoalign_agent.llm.prompts import RenderedPrompt
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from ecoalign_agent.testing import CompletionReply, ErrorReply, ToolCallReply

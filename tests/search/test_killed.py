@@ -20,10 +20,9 @@ from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import ModelTimeoutError, UsageError
 from ecoalign_agent.events.events import Answered
 from ecoalign_agent.llm.call import ChatCall, attempt_call
-from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
+from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint, OutputMode
 from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.meter import CallJournal, Meter, dump_message, load_message, request_digest
-from ecoalign_agent.llm.model_facts import OutputMode
 from ecoalign_agent.llm.moderations import ModerationEndpoint
 from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.llm.structured_output import StructuredPrompt

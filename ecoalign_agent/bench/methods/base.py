@@ -16,7 +16,7 @@ from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.assessors.base import Verdict
 from ecoalign_agent.bench.analysis.outcomes import DetailValue
 from ecoalign_agent.economics.policy import Policy
-from ecoalign_agent.llm.model_facts import model_facts
+from ecoalign_agent.llm.endpoint import model_facts
 from ecoalign_agent.llm.prompts import load_prompt
 from ecoalign_agent.rewriter import Rewriter
 

@@ -30,8 +30,8 @@ from ecoalign_agent.bench.methods.base import (
 from ecoalign_agent.economics.budget import Budget, Phase
 from ecoalign_agent.economics.cost import Tariff, Usage
 from ecoalign_agent.images.image_tokens import family_of, image_tokens
+from ecoalign_agent.llm.endpoint import model_facts
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.llm.model_facts import model_facts
 from ecoalign_agent.llm.tokens import estimate_text_tokens, reported_usage
 
 ROOT_VALUE = 0.5  # even odds

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ecoalign_agent.cli.render.format import amount, count, one_line
 from ecoalign_agent.events.result import Record
+from ecoalign_agent.llm.endpoint import OutputMode
 from ecoalign_agent.llm.endpoint_profile import EndpointProfile, ProbeFinding
-from ecoalign_agent.llm.model_facts import OutputMode
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

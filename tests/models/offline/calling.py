@@ -27,9 +27,7 @@ def messages(
 ) -> list[BaseMessage]:
     """The messages of one call: fenced data, pictures after it, and the metadata beside the words."""
     prompt = load_prompt(name).render(**inputs).with_parameters(parameters or {})
-    blocks: list[str | dict[str, Any]] = [{"type": "text", "text": prompt.user}, *(view.block() for view in views)]
-    user = HumanMessage(blocks if views else prompt.user, additional_kwargs=prompt.metadata)
-    return [SystemMessage(prompt.system), user]
+    return list(StructuredPrompt(prompt, TextReply, views, 1, 1).request("plain").messages)
 
 
 def ask(

@@ -105,7 +105,8 @@ def test_a_picture_that_can_not_be_decoded_is_said_to_be_one() -> None:
     prompt = load_prompt("alignment/look").render(question="?", aim="Look", box="[0.00, 0.00, 1.00, 1.00]")
     broken = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     content: list[str | dict[str, Any]] = [{"type": "text", "text": prompt.user}, broken]
-    message = BLIND.invoke([HumanMessage(content, additional_kwargs=prompt.metadata)])
+    system, user = StructuredPrompt(prompt, TextReply, (), 1, 1).request("plain").messages
+    message = BLIND.invoke([system, user.model_copy(update={"content": content})])
     assert "could not be decoded" in str(message.content)
 
 
