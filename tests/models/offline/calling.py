@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from ecoalign_agent.assessors.hazards import hazard_lines
 from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.llm.prompts import load_prompt
+from ecoalign_agent.llm.structured_output import StructuredPrompt
 from ecoalign_agent.models.offline.model import OfflineModel
+from ecoalign_agent.search.schemas import TextReply
 
 PICTURES = Path(__file__).parents[3] / "examples" / "images"
 KINDS = ("answer", "reason", "look")

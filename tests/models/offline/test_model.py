@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from ecoalign_agent.errors import ModelNameError
 from ecoalign_agent.llm.prompts import load_prompt
+from ecoalign_agent.llm.structured_output import StructuredPrompt
 from ecoalign_agent.models.offline import image_reader
 from ecoalign_agent.models.offline.evidence import fixed_text
 from ecoalign_agent.models.offline.model import (
