@@ -33,8 +33,6 @@ from ecoalign_agent.bench.datasets.samples import (
     BrokenRecord,
     Listing,
     format_choices,
-    locate,
-    read_json,
     text_field,
 )
 from ecoalign_agent.llm.meter import Meter
@@ -80,8 +78,7 @@ def _letters(choices: Sequence[str]) -> list[str]:
 
 def list_mathvista(folder: Path) -> Listing:
     """List the records of MathVista's testmini."""
-    index = locate(folder, _SOURCE, ("data/testmini.json", "testmini.json"))
-    rows = read_json(index, dict)
+    index, rows = _SOURCE.read_index(folder, ("data/testmini.json", "testmini.json"), dict)
     return Listing((index,), index.parent, tuple(_record(pid, row, index) for pid, row in rows.items()))
 
 

@@ -14,7 +14,6 @@ from ecoalign_agent.bench.datasets.samples import (
     BenchmarkSource,
     BrokenRecord,
     Listing,
-    locate,
     read_json,
     text_field,
 )
@@ -77,7 +76,7 @@ def list_mm_safetybench(
         sd_question: the column that goes with the kind SD; loaders differ.
         tiny: only the records of the publisher's ``TinyVersion_ID_List.json``.
     """
-    questions = locate(folder, _SOURCE, ("data/processed_questions", "processed_questions"))
+    questions = _SOURCE.locate(folder, ("data/processed_questions", "processed_questions"))
     root = questions.parent
     tiny_ids = _tiny_ids(folder) if tiny else None
     index: list[Path] = []
@@ -102,7 +101,7 @@ def list_mm_safetybench(
             for id_ in sorted(set(ids or ()) - rows.keys(), key=lambda id_: (len(id_), id_))
         ]
     if not index:
-        locate(questions, _SOURCE, tuple(f"{scenario}.json" for scenario in SCENARIOS))
+        _SOURCE.locate(questions, tuple(f"{scenario}.json" for scenario in SCENARIOS))
     return Listing(tuple(index), root, tuple(records))
 
 
@@ -126,7 +125,7 @@ def _find_spelling(folder: Path, scenario: str, ending: str) -> Path | None:
 
 
 def _tiny_ids(folder: Path) -> dict[str, frozenset[str]]:
-    path = locate(folder, _SOURCE, ("TinyVersion_ID_List.json", "data/TinyVersion_ID_List.json"))
+    path = _SOURCE.locate(folder, ("TinyVersion_ID_List.json", "data/TinyVersion_ID_List.json"))
     typo, right = _TYPO
     # The list holds numbers, the files of questions hold texts.
     return {

@@ -14,7 +14,7 @@ from typing import Any
 from ecoalign_agent.bench.analysis.scores import AnswerScore, Graded, Measure, by_category, macro_mean, summarise
 from ecoalign_agent.bench.analysis.statistics import MeanInterval
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, rule_scorer
-from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, BrokenRecord, Listing, locate
+from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, BrokenRecord, Listing
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.training.synthesis.records import read_parquet
 
@@ -38,7 +38,7 @@ _MEASURES: frozenset[Measure] = frozenset({"useful"})
 
 def list_mmstar(folder: Path) -> Listing:
     """List the records of MMStar, from the table or from Parquet, whichever is there."""
-    index = locate(folder, _SOURCE, ("MMStar.tsv", "mmstar.parquet", "MMStar.parquet"))
+    index = _SOURCE.locate(folder, ("MMStar.tsv", "mmstar.parquet", "MMStar.parquet"))
     rows = read_parquet(index) if index.suffix == ".parquet" else _read_table(index)
     records = tuple(_record(row, f"{index.name}:{number}") for number, row in enumerate(rows, 1))
     return Listing((index,), index.parent, records)

@@ -11,15 +11,7 @@ from typing import Literal
 
 from ecoalign_agent.bench.analysis.scores import AnswerScore, Measure, Summary
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, JudgeReply, judge_scorer
-from ecoalign_agent.bench.datasets.samples import (
-    BenchmarkSample,
-    BenchmarkSource,
-    BrokenRecord,
-    Listing,
-    locate,
-    read_json,
-    text_field,
-)
+from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, BrokenRecord, Listing, text_field
 from ecoalign_agent.errors import UsageError
 
 SituationPart = Literal["chat", "embodied"]
@@ -65,9 +57,9 @@ SIDE_MEASURES: dict[Side, frozenset[Measure]] = {
 
 def _list_part(folder: Path, part: SituationPart) -> Listing:
     source = _SOURCES[part]
-    index = locate(folder, source, _FILES)
     # Both parts stand in one file.
-    rows = read_json(index, dict).get(part)
+    index, parts = source.read_index(folder, _FILES, dict)
+    rows = parts.get(part)
     if not isinstance(rows, list):
         raise UsageError(f"{index}: holds no list {part!r}; fetch it anew from {source.url}")
     read = _chat if part == "chat" else _embodied

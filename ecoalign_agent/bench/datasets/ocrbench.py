@@ -8,15 +8,7 @@ from typing import Any
 
 from ecoalign_agent.bench.analysis.scores import AnswerScore
 from ecoalign_agent.bench.datasets.benchmark import Benchmark, rule_scorer
-from ecoalign_agent.bench.datasets.samples import (
-    BenchmarkSample,
-    BenchmarkSource,
-    BrokenRecord,
-    Listing,
-    locate,
-    read_json,
-    text_field,
-)
+from ecoalign_agent.bench.datasets.samples import BenchmarkSample, BenchmarkSource, BrokenRecord, Listing, text_field
 
 _SOURCE = BenchmarkSource(
     key="ocrbench",
@@ -31,11 +23,10 @@ _SOURCE = BenchmarkSource(
 
 def list_ocrbench(folder: Path) -> Listing:
     """List the records of OCRBench."""
-    index = locate(folder, _SOURCE, ("OCRBench.json", "OCRBench/OCRBench.json"))
+    index, rows = _SOURCE.read_index(folder, ("OCRBench.json", "OCRBench/OCRBench.json"), list)
     pictures = index.parent / "OCRBench_Images"
     if not pictures.is_dir():
         pictures = index.parent
-    rows = read_json(index, list)
     records = tuple(_record(row, f"{index.name}:{number}", pictures) for number, row in enumerate(rows, 1))
     return Listing((index,), index.parent, records)
 

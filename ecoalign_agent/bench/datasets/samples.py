@@ -13,6 +13,34 @@ from ecoalign_agent.errors import UsageError
 Image = Path | bytes
 
 
+class MissingFilesError(UsageError):
+    """A benchmark's files are not in the folder."""
+
+
+JsonRoot = TypeVar("JsonRoot", list[Any], dict[str, Any])
+
+
+def read_json(path: Path, kind: type[JsonRoot]) -> JsonRoot:
+    """Read a JSON file with a list or an object in it that repeats no key; raises UsageError for any other."""
+
+    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+        return dict(pairs)
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=unique_keys)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: no JSON that can be read ({error}); fetch the file anew") from error
+    if not isinstance(content, kind):
+        expected = "a list" if kind is list else "an object"
+        raise UsageError(f"{path}: holds {type(content).__name__}, must hold {expected} of records; fetch it anew")
+    return content
+
+
 @dataclass(frozen=True, slots=True)
 class BenchmarkSample:
     """One question of a benchmark, its id unique within it.
@@ -53,6 +81,22 @@ class BenchmarkSource:
     licence: str
     files: str
     published: str
+
+    def locate(self, folder: Path, names: Sequence[str]) -> Path:
+        """Find the first existing file or folder below its own folder or ``folder`` itself; else MissingFilesError."""
+        for root in (folder / self.folder, folder):
+            for name in names:
+                if (root / name).exists():
+                    return root / name
+        raise MissingFilesError(
+            f"{folder / self.folder / names[0]}: no such file; {self.title} is at {self.url} (licence: "
+            f"{self.licence}). Nothing is downloaded for you: put {self.files} there"
+        )
+
+    def read_index(self, folder: Path, names: Sequence[str], kind: type[JsonRoot]) -> tuple[Path, JsonRoot]:
+        """Locate and read a JSON file with records; see :func:`read_json`."""
+        index = self.locate(folder, names)
+        return index, read_json(index, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,46 +146,6 @@ def _image_problem(images: Iterable[Image], root: Path) -> str | None:
         if not path.is_file():
             return f"picture {str(image)[-80:]!r} is missing"
     return None
-
-
-class MissingFilesError(UsageError):
-    """A benchmark's files are not in the folder."""
-
-
-def locate(folder: Path, source: BenchmarkSource, names: Sequence[str]) -> Path:
-    """Find the first existing file or folder below ``source.folder`` or ``folder`` itself; else MissingFilesError."""
-    for root in (folder / source.folder, folder):
-        for name in names:
-            if (root / name).exists():
-                return root / name
-    raise MissingFilesError(
-        f"{folder / source.folder / names[0]}: no such file; {source.title} is at {source.url} (licence: "
-        f"{source.licence}). Nothing is downloaded for you: put {source.files} there"
-    )
-
-
-JsonRoot = TypeVar("JsonRoot", list[Any], dict[str, Any])
-
-
-def read_json(path: Path, kind: type[JsonRoot]) -> JsonRoot:
-    """Read a JSON file with a list or an object in it that repeats no key; raises UsageError for any other."""
-
-    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) != len(keys):
-            raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
-        return dict(pairs)
-
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=unique_keys)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: no JSON that can be read ({error}); fetch the file anew") from error
-    if not isinstance(content, kind):
-        expected = "a list" if kind is list else "an object"
-        raise UsageError(f"{path}: holds {type(content).__name__}, must hold {expected} of records; fetch it anew")
-    return content
 
 
 def checksum(paths: Sequence[Path]) -> str:

@@ -27,8 +27,6 @@ from ecoalign_agent.bench.datasets.samples import (
     BrokenRecord,
     Listing,
     format_choices,
-    locate,
-    read_json,
     text_field,
 )
 from ecoalign_agent.llm.meter import Meter
@@ -52,10 +50,9 @@ _MEASURES: frozenset[Measure] = frozenset({"safe", "useful", "both"})
 
 def _list_records(folder: Path, source: BenchmarkSource) -> Listing:
     file = source.files.split()[0]
-    index = locate(folder, source, (file, f"data/{file}"))
-    rows = enumerate(read_json(index, list), 1)
+    index, rows = source.read_index(folder, (file, f"data/{file}"), list)
     read = _generation if source is _SOURCE else _choice
-    return Listing((index,), index.parent, tuple(read(row, number, index) for number, row in rows))
+    return Listing((index,), index.parent, tuple(read(row, number, index) for number, row in enumerate(rows, 1)))
 
 
 def _generation(row: object, number: int, index: Path) -> BenchmarkSample | BrokenRecord:

@@ -1,9 +1,9 @@
 """EcoAlign itself as a method, its ablations, and VLMGuard-R1's rewriter in front of the model or of the search."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
-from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.bench.analysis.outcomes import DetailValue, Receipt, SampleOutcome
 from ecoalign_agent.bench.analysis.scores import Graded
 from ecoalign_agent.bench.datasets.simulated import sample_detail, score_by_truth
@@ -30,14 +30,6 @@ ABLATIONS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 """Name → changes of the policy."""
 
 
-async def _ecoalign(question: str, pictures: Sequence[bytes], context: MethodContext) -> MethodAnswer:
-    return await _search(context.agent, question, pictures)
-
-
-async def _vlmguard_ecoalign(question: str, pictures: Sequence[bytes], context: MethodContext) -> MethodAnswer:
-    return await _search(context.rewriting_agent, question, pictures)
-
-
 async def _vlmguard(question: str, pictures: Sequence[bytes], context: MethodContext) -> MethodAnswer:
     rewrite = await context.rewriter.rewrite(question, list(pictures))
     steps = (MethodStep(f"rewrite: {rewrite.status}", rewrite.prompt),)
@@ -48,7 +40,10 @@ async def _vlmguard(question: str, pictures: Sequence[bytes], context: MethodCon
     return MethodAnswer(answer.text, (*steps, *answer.steps), detail={"rewrite": rewrite.status})
 
 
-async def _search(agent: EcoAlign, question: str, pictures: Sequence[bytes]) -> MethodAnswer:
+async def _search(
+    question: str, pictures: Sequence[bytes], context: MethodContext, *, rewriting: bool = False
+) -> MethodAnswer:
+    agent = context.rewriting_agent if rewriting else context.agent
     steps: list[MethodStep] = []
     result: Result | None = None
     async for event in agent.stream(question, list(pictures)):
@@ -130,7 +125,7 @@ VLMGUARD = Method(
 ECOALIGN = Method(
     "ecoalign",
     "answering as an investment: a search within a budget",
-    _ecoalign,
+    _search,
     max_calls=None,
     expected_calls=7,
     prompt_tokens=600,
@@ -140,7 +135,7 @@ ECOALIGN = Method(
 VLMGUARD_ECOALIGN = Method(
     "vlmguard+ecoalign",
     "the rewriter in front of the search, within one budget",
-    _vlmguard_ecoalign,
+    partial(_search, rewriting=True),
     max_calls=None,
     expected_calls=9,
     prompt_tokens=600,

@@ -12,11 +12,8 @@ from ecoalign_agent.economics.cost import Price, Usage
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.events.result import Record
 
-RUN_CALLS = 6.5
-"""Model calls of one run, as of the default policy on the simulated model, rounded up."""
-
-RUN_PROMPT, RUN_COMPLETION = 3_800, 400
-"""Prompt tokens, pictures included, and completion tokens of one run, found in the same way."""
+RUN_CALLS, RUN_PROMPT, RUN_COMPLETION = 6.5, 3_800, 400
+"""Model calls, prompt and completion tokens of one run, as of the default policy on the simulated model, rounded up."""
 
 JUDGE_PROMPT, JUDGE_COMPLETION = 900, 60
 """Tokens of one verdict of the judge, with its picture."""
