@@ -77,7 +77,16 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
     app.router.routes.extend(completion_routes(service))
     app.include_router(events_router(service))
     app.router.routes.extend(review_routes(service))
-    _add_operation(app, service)
+
+    @app.get("/healthz")
+    async def health() -> Response:
+        ending = service.admission.closed
+        return JSONResponse({"status": "ending" if ending else "ok"}, 503 if ending else 200)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
     if config.langserve or (config.langserve is None and find_spec("langserve") is not None):
         from ecoalign_agent.server.langserve import add_rewrite_routes, add_search_routes  # noqa: PLC0415 - it is slow to load
 
@@ -96,17 +105,6 @@ def create_app(config: ServingConfig, *, agent: EcoAlign | None = None) -> FastA
     app.add_middleware(AuthMiddleware, digests=config.key_digests)
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
     return app
-
-
-def _add_operation(app: FastAPI, service: Service) -> None:
-    @app.get("/healthz")
-    async def health() -> Response:
-        ending = service.admission.closed
-        return JSONResponse({"status": "ending" if ending else "ok"}, 503 if ending else 200)
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _error_response(request: Request, error: Exception) -> Response:

@@ -7,7 +7,6 @@ the slots wait in a bounded queue; requests beyond the queue get 429 and ``retry
 import asyncio
 import math
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -120,18 +119,12 @@ class Admission:
     """Slots for runs, first come, first served; ``queue`` requests may wait for one, each at most ``seconds``."""
 
     def __init__(self, *, runs: int, queue: int, seconds: float) -> None:
-        self._runs = runs
-        self._queue = queue
-        self._seconds = seconds
-        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._runs, self._queue, self._seconds = runs, queue, seconds
+        self._slots = asyncio.Semaphore(runs)
         self._mean_seconds = 1.0
         self.closed = False
         self.running = 0
-
-    @property
-    def waiting(self) -> int:
-        """Requests that wait for a slot."""
-        return sum(not waiter.done() for waiter in self._waiting)
+        self.waiting = 0
 
     @property
     def retry_after(self) -> int:
@@ -142,63 +135,41 @@ class Admission:
     async def slot(self) -> AsyncIterator[None]:
         """Hold a slot; ``ApiError`` as :meth:`check`, and 503 where none was free in time."""
         await self._enter()
+        self.running += 1
         begin = time.monotonic()
         try:
             yield
         finally:
             self._mean_seconds += 0.1 * (time.monotonic() - begin - self._mean_seconds)
-            self._leave()
+            self.running -= 1
+            self._slots.release()
 
     def check(self) -> None:
         """Raise ``ApiError``: 429 where the queue is full, 503 where the server is ending."""
         if self.closed:
             raise shutting_down_error()
-        if self.running >= self._runs and self.waiting >= self._queue:
+        if self._slots.locked() and self.waiting >= self._queue:
             raise self._busy(429, f"{self.running} runs are under way and {self.waiting} requests wait")
 
     def close(self) -> None:
         """Admit no further run; waiting requests are refused, runs under way go on."""
         self.closed = True
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(False)
+        for _ in range(self.waiting):
+            self._slots.release()
 
     async def _enter(self) -> None:
         self.check()
-        if self.running < self._runs and not self._waiting:
-            self.running += 1
-            return
-        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
         try:
             async with asyncio.timeout(self._seconds):
-                admitted = await waiter
+                self.waiting += 1
+                try:
+                    await self._slots.acquire()
+                finally:
+                    self.waiting -= 1
         except TimeoutError:
-            self._abandon(waiter)
             raise self._busy(503, f"no place was free within {self._seconds:g} s") from None
-        except asyncio.CancelledError:
-            self._abandon(waiter)
-            raise
-        if not admitted:
+        if self.closed:
             raise shutting_down_error()
-
-    def _abandon(self, waiter: "asyncio.Future[bool]") -> None:
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
-        elif waiter.done() and not waiter.cancelled() and waiter.result():
-            # The slot came in the same moment: the next one gets it.
-            self._leave()
-
-    def _leave(self) -> None:
-        self.running -= 1
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                # The slot is passed on, so that no later request slips in between.
-                self.running += 1
-                waiter.set_result(True)
-                return
 
     def _busy(self, status: int, reason: str) -> ApiError:
         return ApiError(
