@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
@@ -147,7 +146,6 @@ class ScriptedServer:
         self._changed = threading.Condition()
         # With its protocol named, asyncio switches Nagle's algorithm off: else every answer waits 40 ms for an ACK.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self.answer: Callable[[JsonObject], Any] = lambda _: CompletionReply("{}")
         self.answering(answer)
         config = uvicorn.Config(
@@ -161,7 +159,7 @@ class ScriptedServer:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="scripted server", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="scripted server", daemon=True)
 
     @property
     def url(self) -> str:
@@ -198,27 +196,16 @@ class ScriptedServer:
     def __enter__(self) -> Self:
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen(128)
-        self._thread.start()
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._loop is not None, 10):
-                raise RuntimeError("the scripted server did not start")
+        self._thread.start()  # connections wait in the backlog until it serves
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._server.should_exit = True
         self._thread.join(10)
         self._socket.close()
 
-    def _run(self) -> None:
-        async def serve() -> None:
-            with self._changed:
-                self._loop = asyncio.get_running_loop()
-                self._changed.notify_all()
-            await self._server.serve([self._socket])
-
-        asyncio.run(serve())
+    def _serve(self) -> None:
+        asyncio.run(self._server.serve([self._socket]))
 
     def _http_protocol(self) -> type[asyncio.Protocol]:
         from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415 - an extra

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from contextlib import nullcontext
-from types import TracebackType
 from typing import Any, Self
 
 from fastapi import Request, Response
@@ -19,6 +18,7 @@ class ChatServer(ScriptedServer):
     def __init__(self, answer: Answerer | Answer | None = None, *, models: tuple[str, ...] = ("m",)) -> None:
         self._release = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
         super().__init__(answer, models=models)
 
     def reset(self, answer: Answerer | Answer | None = None) -> Self:
@@ -26,12 +26,10 @@ class ChatServer(ScriptedServer):
         self._let_go()
         return super().reset(answer)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._server.should_exit = True
         self._let_go()
-        super().__exit__(kind, error, trace)
+        super().__exit__(*exc_info)
 
     def _let_go(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -79,6 +77,7 @@ class ChatServer(ScriptedServer):
 
     async def _pause(self, request: Request, seconds: float | None) -> None:
         """Wait, but not for a client that has left."""
+        self._loop = asyncio.get_running_loop()
         gone = asyncio.ensure_future(_disconnected(request))
         released = asyncio.ensure_future(self._release.wait())
         await asyncio.wait({gone, released}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
