@@ -69,5 +69,6 @@ def _tested_assessors(names: list[str] | None, base_url: str | None, prompts: st
     return build_assessors(choices, settings, prompts=prompts)
 
 
-assess_commands = options.command_group("Test assessors.")
-options.add_commands(assess_commands, [(selftest, "Attacks and look-alikes: how well does an assessor hold?")])
+assess_commands = options.command_group(
+    "Test assessors.", [(selftest, "Attacks and look-alikes: how well does an assessor hold?")]
+)

@@ -8,6 +8,7 @@ from typer import Option
 
 from ecoalign_agent.cli import bench_run, options
 from ecoalign_agent.cli.options import argument, flag, value
+from ecoalign_agent.cli.render.format import one_line
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ def _lines(report: "DataReport") -> Iterator[str]:
 
 
 def _rows(found: "BenchmarkFiles") -> Iterator[tuple[str, str]]:
-    from ecoalign_agent.cli.render.format import one_line
-
     yield "state", found.state
     if found.trouble is not None:
         yield "trouble", one_line(found.trouble, 400)
@@ -100,22 +99,21 @@ def experiment(
         return
     if name not in EXPERIMENTS:
         raise UsageError(f"experiment: there is no {name!r}; there are {', '.join(EXPERIMENTS)}")
-    setting = Setting(samples=samples, seed=seed, model=model, at_once=at_once)
+    setting, chosen = Setting(samples=samples, seed=seed, model=model, at_once=at_once), EXPERIMENTS[name]
     folder = None if out is None else make_folder(Path(out))
-    output.progress(f"{EXPERIMENTS[name].title}: {samples} samples a condition, seeds from {seed}, {model}")
-    finding = run_async(EXPERIMENTS[name].run(setting, output.progress))
-    for path in () if folder is None else write_files(EXPERIMENTS[name], finding, setting, folder):
+    output.progress(f"{chosen.title}: {samples} samples a condition, seeds from {seed}, {model}")
+    finding = run_async(chosen.run(setting, output.progress))
+    for path in () if folder is None else write_files(chosen, finding, setting, folder):
         output.progress(f"written: {path}")
-    output.report(as_mapping(EXPERIMENTS[name], finding, setting), table_lines(EXPERIMENTS[name], finding))
+    output.report(as_mapping(chosen, finding, setting), table_lines(chosen, finding))
 
 
 def _list(output: "Output") -> None:
     from ecoalign_agent.bench.experiments.registry import EXPERIMENTS
 
-    rows = [(entry.key, entry.question) for entry in EXPERIMENTS.values()]
-    width = max(len(key) for key, _ in rows)
-    listing = {"experiments": [{"name": key, "question": question} for key, question in rows]}
-    output.report(listing, [f"{key:<{width}}  {question}" for key, question in rows])
+    width = max(map(len, EXPERIMENTS))
+    listing = [{"name": key, "question": entry.question} for key, entry in EXPERIMENTS.items()]
+    output.report({"experiments": listing}, [f"{row['name']:<{width}}  {row['question']}" for row in listing])
 
 
 @options.with_output("json", "debug")
@@ -219,9 +217,8 @@ def _read(folder: str, output: "Output") -> "list[Run]":
     return read_runs(Path(folder))
 
 
-bench_commands = options.command_group("Measure methods on benchmarks: safety, usefulness, cost.")
-options.add_commands(
-    bench_commands,
+bench_commands = options.command_group(
+    "Measure methods on benchmarks: safety, usefulness, cost.",
     [
         (data, "Which benchmarks' files are there, and where to get the others."),
         (bench_run.run_command, "Run methods on benchmarks: safety, use and cost of each."),

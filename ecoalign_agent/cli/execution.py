@@ -115,6 +115,5 @@ def throttle(
     return report
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    del number, frame
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise _Terminated

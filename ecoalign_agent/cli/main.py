@@ -13,6 +13,7 @@ import typer
 
 from ecoalign_agent.cli import assess, bench, doctor, options, review, rewrite, serve, simulate, training, tune
 from ecoalign_agent.cli.options import flag, value
+from ecoalign_agent.cli.render.streams import use_utf8, write_error
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -150,17 +151,9 @@ def ask(
         location = options.state_location(state)
         if run_id is not None and location is None:
             raise UsageError(f"--run-id {run_id} names a kept run, and nothing is kept: add --state FILE")
-        build = partial(
-            options.build_agent,
-            model,
-            base_url,
-            assessor,
-            prompts,
-            settings,
-            prices=prices,
-            rewriter=rewriter or ("" if rewrite else None),
-            image_hosts=allow_image_host,
-        )
+        front = rewriter or ("" if rewrite else None)
+        build = partial(options.build_agent, model, base_url, assessor, prompts, settings, prices=prices)
+        build = partial(build, rewriter=front, image_hosts=allow_image_host)
 
         async def run() -> "Result":
             async with options.open_agent(location, build) as agent:
@@ -205,8 +198,6 @@ options.add_commands(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    from ecoalign_agent.cli.render.streams import use_utf8, write_error
-
     use_utf8()
     try:
         status = app(args=None if arguments is None else list(arguments), prog_name="ecoalign", standalone_mode=False)

@@ -38,31 +38,28 @@ def argument(metavar: str, text: str) -> Any:  # noqa: ANN401 - as above
     return Argument(metavar=metavar, help=text)
 
 
+_Text = str | None
+_Texts = list[str] | None
+
 QuestionText = Annotated[str, argument("QUESTION", 'The question, in quotes; "-" reads standard input.')]
-ImageFiles = Annotated[list[str] | None, value("PATH", "A picture; repeat it for several.", "--image", "-i")]
+ImageFiles = Annotated[_Texts, value("PATH", "A picture; repeat it for several.", "--image", "-i")]
 ImageHosts = Annotated[
-    list[str] | None,
-    value("HOST", "Fetch https pictures from exactly this host; repeat it for several.", "--allow-image-host"),
+    _Texts, value("HOST", "Fetch https pictures from exactly this host; repeat it for several.", "--allow-image-host")
 ]
-ModelName = Annotated[str | None, value("NAME", 'The model: "provider:name", or "offline", which is free.')]
-BaseUrl = Annotated[str | None, value("URL", "A server that speaks OpenAI's protocol.")]
+ModelName = Annotated[_Text, value("NAME", 'The model: "provider:name", or "offline", which is free.')]
+BaseUrl = Annotated[_Text, value("URL", "A server that speaks OpenAI's protocol.")]
 AssessorNames = Annotated[
-    list[str] | None,
-    value("NAME", "Assessor: a model, moderation:NAME, guard:MODEL, module:Name; repeatable.", "--assessor"),
+    _Texts, value("NAME", "Assessor: a model, moderation:NAME, guard:MODEL, module:Name; repeatable.", "--assessor")
 ]
-JudgeName = Annotated[str | None, value("NAME", "The model that judges answers; not the model itself.")]
-RewriterName = Annotated[
-    str | None, value("NAME", "The model that rewrites dangerous questions first, or trained:NAME.")
-]
+JudgeName = Annotated[_Text, value("NAME", "The model that judges answers; not the model itself.")]
+RewriterName = Annotated[_Text, value("NAME", "The model that rewrites dangerous questions first, or trained:NAME.")]
 BudgetUnits = Annotated[float | None, value("UNITS", "Cost units that one request may spend at most.")]
 DeadlineSeconds = Annotated[float | None, value("SECONDS", "Answer by then, from what there is.")]
-PolicyFile = Annotated[
-    str | None, value("FILE.toml", "Every setting of the search, or: frugal, strict, paper.", "--policy")
-]
-TariffName = Annotated[str | None, value("NAME", "What a cost unit is: equivalents, processed or money.", "--tariff")]
-PriceFile = Annotated[str | None, value("FILE.toml", "What models cost in money, before the prices shipped.")]
-PromptFolder = Annotated[str | None, value("FOLDER", "Your own prompts, under the names of ours.")]
-StatePlace = Annotated[str | None, value("FILE", "Keep the run in this file, or in Postgres by its URL.")]
+PolicyFile = Annotated[_Text, value("FILE.toml", "Every setting of the search, or: frugal, strict, paper.", "--policy")]
+TariffName = Annotated[_Text, value("NAME", "What a cost unit is: equivalents, processed or money.", "--tariff")]
+PriceFile = Annotated[_Text, value("FILE.toml", "What models cost in money, before the prices shipped.")]
+PromptFolder = Annotated[_Text, value("FOLDER", "Your own prompts, under the names of ours.")]
+StatePlace = Annotated[_Text, value("FILE", "Keep the run in this file, or in Postgres by its URL.")]
 RequireUseful = Annotated[bool, flag("--require-useful", "Exit status 4 without an answer of the policy's utility.")]
 Seed = Annotated[int, value("S", "Of every draw; the same seed, the same result.")]
 Concurrency = Annotated[int, value("N", "Samples under way at the same time.", "--at-once", min=1)]
@@ -112,9 +109,10 @@ def add_commands(group: Typer, commands: Iterable[tuple[_Command, str]]) -> None
         group.command(name, help=text, short_help=short_help)(command)
 
 
-def command_group(help_text: str) -> Typer:
-    """A command that holds others; called alone, it shows its help and exits with 2."""
+def command_group(help_text: str, commands: Iterable[tuple[_Command, str]]) -> Typer:
+    """A command that holds others, as in ``add_commands``; called alone, it shows its help and exits with 2."""
     group = Typer(help=help_text, rich_markup_mode=None)
+    add_commands(group, commands)
 
     @group.callback(invoke_without_command=True)
     def show_help(context: Context) -> None:
@@ -127,17 +125,13 @@ def command_group(help_text: str) -> Typer:
 
 def read_question(question: str) -> str:
     """The question as given, or from standard input where it is "-"."""
-    if question == "-":
-        return _standard_input()
-    try:
-        question.encode()
-    except UnicodeEncodeError as error:
-        # The shell handed over bytes that are no UTF-8.
-        raise UsageError(f"the question is not UTF-8 text (character {error.start})") from error
-    return question
-
-
-def _standard_input() -> str:
+    if question != "-":
+        try:
+            question.encode()
+        except UnicodeEncodeError as error:
+            # The shell handed over bytes that are no UTF-8.
+            raise UsageError(f"the question is not UTF-8 text (character {error.start})") from error
+        return question
     from ecoalign_agent.search.request import MAX_QUESTION
 
     try:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ecoalign_agent.cli import options
 from ecoalign_agent.cli.options import argument, flag, value
+from ecoalign_agent.cli.render.format import clean, fraction, one_line, signed
+from ecoalign_agent.cli.render.streams import write_json
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,8 +53,10 @@ def review(
     """
     from ecoalign_agent.cli.execution import end_run, run_async
 
-    ruling = _ruling(accept=accept, reject=reject, safety=safety)
-    if ruling is None:
+    rulings: list[str | float] = [*["accept"] * accept, *["reject"] * reject, *([] if safety is None else [safety])]
+    if len(rulings) > 1:
+        raise UsageError("--accept, --reject and --safety are three verdicts: give one of them")
+    if not rulings:
         run_async(_show(output, file, run_id))
         return
     settings = options.load_policy(policy, budget=budget, deadline=deadline, tariff=tariff)
@@ -62,46 +66,28 @@ def review(
         async def decide() -> "Result":
             async with options.open_agent(file, build) as agent:
                 chosen = run_id or _only_waiting(await agent.waiting_runs(), file)
-                return await output.follow(agent.stream_review(chosen, ruling), screen)
+                return await output.follow(agent.stream_review(chosen, rulings[0]), screen)
 
         result = run_async(decide())
     end_run(output, result, state=file, require_useful=require_useful)
 
 
-def _ruling(*, accept: bool, reject: bool, safety: float | None) -> str | float | None:
-    rulings: list[str | float] = [*["accept"] * accept, *["reject"] * reject]
-    rulings += [] if safety is None else [safety]
-    if len(rulings) > 1:
-        raise UsageError("--accept, --reject and --safety are three verdicts: give one of them")
-    return rulings[0] if rulings else None
-
-
 async def _show(output: "Output", file: str, run_id: str | None) -> None:
-    from ecoalign_agent.cli.render.format import clean, fraction, one_line, signed
-
     async with options.open_agent(file, _reading_agent) as agent:
-        if run_id is None:
-            waiting = await agent.waiting_runs()
-        else:
-            request = await agent.under_review(run_id)
-            waiting = {} if request is None else {run_id: request}
+        found = await agent.waiting_runs() if run_id is None else {run_id: await agent.under_review(run_id)}
+    waiting = {waiting_id: request for waiting_id, request in found.items() if request is not None}
     if output.json:
-        from ecoalign_agent.cli.render.streams import write_json
-
         write_json({"waiting": [{"run_id": waiting_id, **request} for waiting_id, request in waiting.items()]})
         return
     if not waiting:
         output.progress("nothing waits for a person")
     for waiting_id, request in waiting.items():
         grades = f"safety {signed(request['safety'])}, useful {fraction(request['utility'])}"
-        rows = [
-            ("run", waiting_id),
-            ("question", one_line(str(request["question"]), 400)),
-            ("waits", f"{request['kind']} {request['id']}, {grades}; asked for below {request['review_below']:g}"),
-            ("text", clean(str(request["text"]))),
-        ]
-        for label, text in rows:
-            output.labelled(label, text)
+        limit = f"asked for below {request['review_below']:g}"
+        output.labelled("run", waiting_id)
+        output.labelled("question", one_line(str(request["question"]), 400))
+        output.labelled("waits", f"{request['kind']} {request['id']}, {grades}; {limit}")
+        output.labelled("text", clean(str(request["text"])))
         output.labelled()
 
 

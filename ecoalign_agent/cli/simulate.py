@@ -145,9 +145,8 @@ async def _measure_search(model: "SimulatedModel", samples: int) -> "ModelMeasur
     return summarise_answers(task.result() for task in tasks)
 
 
-simulate_commands = options.command_group("A simulated model with known ground truth.")
-options.add_commands(
-    simulate_commands,
+simulate_commands = options.command_group(
+    "A simulated model with known ground truth.",
     [
         (serve_command, "The simulated model behind a URL."),
         (world_command, "Write samples with their pictures."),

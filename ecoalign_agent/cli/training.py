@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ecoalign_agent.cli import options
 from ecoalign_agent.cli.options import argument, flag, value
+from ecoalign_agent.cli.render.format import amount, count, one_line
 
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
@@ -71,8 +72,6 @@ def synthesize(
 
 
 def _synthesis_lines(report: "SynthesisReport") -> list[str]:
-    from ecoalign_agent.cli.render.format import amount, count, one_line
-
     lines = [
         f"data     {report.folder}: {count(report.rows, 'record')}, {report.benign} of them benign",
         *(f"dropped  {number} × {one_line(reason, 100)}" for reason, number in report.dropped.items()),
@@ -88,8 +87,6 @@ def _synthesis_lines(report: "SynthesisReport") -> list[str]:
 
 
 def _progress_line(progress: "SynthesisProgress") -> str:
-    from ecoalign_agent.cli.render.format import amount
-
     left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
     records = f"{progress.done} of {progress.total} records, {progress.usable} kept"
     return f"{records}, {amount(progress.cost)} cost units, {progress.rate:.1f} a second{left}"

@@ -8,6 +8,8 @@ from typer import Option
 
 from ecoalign_agent.cli import options
 from ecoalign_agent.cli.options import argument, flag, value
+from ecoalign_agent.cli.render.format import amount
+from ecoalign_agent.cli.render.streams import is_terminal, write_notice
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -116,7 +118,6 @@ async def _tune(job: _Job, label: str | None, notes: list[str], output: "Output"
     from ecoalign_agent.bench.tuning.grading import AnswerGrader
     from ecoalign_agent.bench.tuning.run import tune_policy
     from ecoalign_agent.cli.execution import throttle
-    from ecoalign_agent.cli.render.streams import write_notice
 
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(job.agent)
@@ -197,8 +198,6 @@ def _label(name: str) -> str | None:
 
 
 def _confirm() -> None:
-    from ecoalign_agent.cli.render.streams import is_terminal
-
     if not (sys.stdin.isatty() and is_terminal(sys.stderr)):
         raise UsageError("this calls models that may cost money: look at the estimate (--dry-run) and add --yes")
     if not typer.confirm("Go on?", err=True):
@@ -206,8 +205,6 @@ def _confirm() -> None:
 
 
 def _progress_line(progress: "TuningProgress") -> str:
-    from ecoalign_agent.cli.render.format import amount
-
     left = "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s left"
     judged = f" and {amount(progress.judge_spent)} for verdicts" if progress.judge_spent else ""
     policy = f"policy {min(progress.policies + 1, progress.total)} of {progress.total}"

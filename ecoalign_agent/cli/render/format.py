@@ -6,7 +6,6 @@ a screen shows of a model goes through ``clean`` or ``one_line``.
 
 import math
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # it loads pydantic, which the words of --help and of a mistyped option can do without
@@ -118,20 +117,3 @@ def outcome_line(result: "Result") -> str:
     """Status and end of a run in words."""
     useless = f"{NOT_USEFUL}, " if is_useless(result) else ""
     return f"{result.status}: {useless}{STOP_REASONS[result.stop_reason]}"
-
-
-def text_table(rows: Sequence[Sequence[str]], widths: Sequence[int], *, rules: Sequence[int] = ()) -> list[str]:
-    """Rows of text in columns.
-
-    Args:
-        rows: cells, each row as many as there are widths.
-        widths: of the columns; a negative one aligns to the right.
-        rules: row numbers before which a line is drawn.
-    """
-    lines: list[str] = []
-    for number, row in enumerate(rows):
-        pairs = zip(row, widths, strict=True)
-        cells = (cell.rjust(-width) if width < 0 else cell.ljust(width) for cell, width in pairs)
-        lines += ["─" * sum(map(abs, widths))] * (number in rules)
-        lines.append("".join(cells).rstrip())
-    return lines

@@ -6,8 +6,6 @@ A thought with several parents hangs under its first one and names the others.
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 from rich.cells import cell_len
@@ -25,39 +23,27 @@ _STYLES = {"live": "", "chosen": "bold green", "pruned": "dim", "merged": "dim"}
 _MAX_DEPTH = 7  # levels of guides drawn: deeper ones would leave no room for words
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """How wide the figures are: safety, useful, cost, V; 0 hides a figure that a narrow screen has no room for."""
+_Widths = tuple[int, int, int, int]
 
-    safety: int = 7
-    useful: int = 7
-    cost: int = 8
-    value: int = 9
 
-    @classmethod
-    def fitting(cls, width: int) -> "Columns":
-        """All figures from 72 columns on; safety and cost from 44; none below."""
-        if width >= 72:
-            return cls()
-        return cls(useful=0, value=0) if width >= 44 else cls(0, 0, 0, 0)
+def _widths(width: int) -> _Widths:
+    """Widths of safety, useful, cost and V; 0 hides a figure that a narrow screen has no room for."""
+    if width >= 72:
+        return 7, 7, 8, 9
+    return (7, 0, 8, 0) if width >= 44 else (0, 0, 0, 0)
 
-    @property
-    def width(self) -> int:
-        """All figures together."""
-        return self.safety + self.useful + self.cost + self.value
 
-    def text(self, safety: str, useful: str, cost: str, value: str, style: str = "") -> Text:
-        """The figures, each to the right of its column."""
-        cells = ((safety, self.safety), (useful, self.useful), (cost, self.cost), (value, self.value))
-        return Text("".join(cell.rjust(width) for cell, width in cells if width), style)
+def _cells(widths: _Widths, *figures: str, style: str = "") -> Text:
+    cells = zip(figures, widths, strict=True)
+    return Text("".join(figure.rjust(width) for figure, width in cells if width), style)
 
 
 def tree_lines(view: View, *, width: int, room: int) -> list[Text]:
     """The tree in at most ``room`` lines of ``width`` columns: root, chosen path and the newest thoughts come first."""
     if not view.thoughts:
         return []
-    columns = Columns.fitting(width)
-    head = _line(Text("thoughts", "dim"), columns.text("safety", "useful", "cost", "V", "dim"), width, columns)
+    columns = _widths(width)
+    head = _line(Text("thoughts", "dim"), _cells(columns, "safety", "useful", "cost", "V", style="dim"), width, columns)
     actions = _shown_actions(view, limit=max(1, room // 3))
     visible, folded = _visible(view, room - 1 - len(actions))
     children: dict[str | None, list[str]] = {}
@@ -70,7 +56,7 @@ def tree_lines(view: View, *, width: int, room: int) -> list[Text]:
     if folded:
         lines.append(fit_line(Text(f"⋯ {folded}", "dim"), width))
     lines += [
-        _line(_words(guides, shown, width - columns.width), _figures(shown, columns), width, columns)
+        _line(_words(guides, shown, width - sum(columns)), _figures(shown, columns), width, columns)
         for guides, shown in _walk(view, None, children, hanging)
     ]
     return lines[: max(room, 1)]
@@ -166,23 +152,25 @@ def _cut_thought(text: Text, shown: ShownThought, room: int) -> Text:
     return text.append(why, "yellow" if shown.fate == "pruned" else "dim")
 
 
-def _figures(shown: ShownThought | ShownAction, columns: Columns) -> Text:
+def _figures(shown: ShownThought | ShownAction, columns: _Widths) -> Text:
     if isinstance(shown, ShownAction):
         value = rate(shown.value) if shown.value is not None or not shown.scored else "none"
         style = "cyan" if shown.selected else "dim"
-        return columns.text(signed(shown.safety), fraction(shown.utility), f"~{amount(shown.cost)}", value, style)
+        return _cells(
+            columns, signed(shown.safety), fraction(shown.utility), f"~{amount(shown.cost)}", value, style=style
+        )
     if shown.kind == "root" or (shown.kind == "strategy" and not shown.cost):
-        return columns.text(signed(shown.safety) if shown.kind == "root" else "", "", "", "")
-    figures = columns.text(signed(shown.safety), fraction(shown.utility), amount(shown.cost), rate(shown.value))
+        return _cells(columns, signed(shown.safety) if shown.kind == "root" else "", "", "", "")
+    figures = _cells(columns, signed(shown.safety), fraction(shown.utility), amount(shown.cost), rate(shown.value))
     if shown.fate in {"pruned", "merged"}:
         figures.stylize("dim")
     unsafe = shown.safety is None or shown.safety < 0
-    figures.stylize("red" if unsafe else "green", 0, columns.safety)
+    figures.stylize("red" if unsafe else "green", 0, columns[0])
     return figures
 
 
-def _line(words: Text, figures: Text, width: int, columns: Columns) -> Text:
-    words.truncate(max(1, width - columns.width), overflow="ellipsis", pad=True)
+def _line(words: Text, figures: Text, width: int, columns: _Widths) -> Text:
+    words.truncate(max(1, width - sum(columns)), overflow="ellipsis", pad=True)
     words.no_wrap = True
     return words.append_text(figures)
 
@@ -209,16 +197,14 @@ class LiveTree(Screen):
         self._live = Live(console=console, get_renderable=self.frame, refresh_per_second=8, vertical_overflow="crop")
 
     def __enter__(self) -> Self:
-        self._live.__enter__()
+        self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         with self._lock:
             self._ended = self._clock()
         self._live.transient = not self._view.models  # a run that ended before its first event leaves nothing behind
-        self._live.__exit__(kind, error, trace)
+        self._live.stop()
 
     def show(self, event: Event) -> None:
         """Draw an event at the next redrawing."""

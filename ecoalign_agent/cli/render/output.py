@@ -37,11 +37,7 @@ class Output:
     async def follow(self, events: AsyncIterator[Event], screen: Screen, log: EventLog | None = None) -> Result:
         """Follow a run to its last event.
 
-        A trace that can't be written any more does not cost the answer, which is paid for: the run goes on, and
-        ``trace_error`` says why.
-
-        Raises:
-            RunError: the run ended without a result.
+        A trace that can't be written any more does not cost the answer, which is paid for: ``trace_error`` says why.
         """
         result: Result | None = None
         async for event in events:
@@ -85,9 +81,8 @@ class Output:
             from ecoalign_agent.cli.render.panels import receipt_panel
 
             _draw(receipt_panel(result))
-            return
-        for line in receipt.receipt_lines(result):
-            self.progress(line)
+        else:
+            self.progress("\n".join(receipt.receipt_lines(result)))
 
     def record(self, record: Record) -> None:
         """One JSON object on standard output."""

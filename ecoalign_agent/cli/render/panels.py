@@ -53,7 +53,6 @@ def _bars(phases: list[tuple[str, float]], spent: float) -> Table:
     bars.add_column(no_wrap=True, style="magenta")
     largest = max(cost for _, cost in phases)
     for phase, cost in phases:
-        bars.add_row(
-            Text(phase), Text(amount(cost)), Text(share(cost, spent)), Text("█" * max(1, round(_BAR * cost / largest)))
-        )
+        bar = "█" * max(1, round(_BAR * cost / largest))
+        bars.add_row(Text(phase), Text(amount(cost)), Text(share(cost, spent)), Text(bar))
     return bars

@@ -1,7 +1,6 @@
 """A run as plain lines, for logs and pipes; and several runs as a table of 80 columns."""
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Self
 
 from ecoalign_agent.cli.render.format import (
@@ -13,10 +12,9 @@ from ecoalign_agent.cli.render.format import (
     outcome_line,
     rate,
     signed,
-    text_table,
 )
 from ecoalign_agent.events import events
-from ecoalign_agent.events.result import Result
+from ecoalign_agent.events.result import Result, Rewrite
 
 
 class Screen:
@@ -25,9 +23,7 @@ class Screen:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Leave the terminal as it was, whatever happened."""
 
     def show(self, event: events.Event) -> None:
@@ -50,8 +46,14 @@ class PlainLines(Screen):
 
     def _line(self, event: events.Event) -> str:
         match event:
-            case events.RewriteStarted() | events.Analysed() | events.Rewritten():
-                line = _rewrite(event)
+            case events.RewriteStarted():
+                pictures = count(event.pictures, "picture")
+                line = f"rewriting {pictures}, up to {amount(event.budget)} {one_line(event.tariff)}"
+            case events.Analysed():
+                found = next((part for part in (event.both, event.image, event.text) if part), "nothing provokes harm")
+                line = f"analysed  safety {signed(event.safety)} as asked: {one_line(found, 100)}"
+            case events.Rewritten():
+                line = _rewritten(event.rewrite)
             case events.RunStarted():
                 budget = f"budget {amount(event.budget)} {one_line(event.tariff)}"
                 line = f"started   {count(event.pictures, 'picture')}, {budget}; {models_line(event.models)}"
@@ -81,19 +83,10 @@ class PlainLines(Screen):
         return f"scored    {count(len(event.actions), 'action')}, {ahead}; buying {', '.join(selected) or 'nothing'}"
 
 
-def _rewrite(event: events.RewriteStarted | events.Analysed | events.Rewritten) -> str:
-    match event:
-        case events.RewriteStarted():
-            pictures = count(event.pictures, "picture")
-            return f"rewriting {pictures}, up to {amount(event.budget)} {one_line(event.tariff)}"
-        case events.Analysed():
-            found = next((part for part in (event.both, event.image, event.text) if part), "nothing provokes harm")
-            return f"analysed  safety {signed(event.safety)} as asked: {one_line(found, 100)}"
-        case events.Rewritten():
-            made = event.rewrite
-            if made.changed:
-                return f"rewritten {one_line(made.prompt, 200)}"
-            return "unchanged the question is harmless" if made.status == "unchanged" else f"as asked  {made.status}"
+def _rewritten(rewrite: Rewrite) -> str:
+    if rewrite.changed:
+        return f"rewritten {one_line(rewrite.prompt, 200)}"
+    return "unchanged the question is harmless" if rewrite.status == "unchanged" else f"as asked  {rewrite.status}"
 
 
 def _scanned(event: events.Scanned) -> str:
@@ -147,10 +140,14 @@ _QUESTION = 42
 
 def summary_lines(runs: Sequence[tuple[str, Result]]) -> list[str]:
     """One line for every question with its result, and the sums."""
-    rows = [("question", "status", "calls", "cost", "seconds")]
-    rows += [(one_line(question, _QUESTION), result.status, *_figures([result])) for question, result in runs]
-    rows.append(("together", "", *_figures([result for _, result in runs])))
-    return text_table(rows, (_QUESTION + 2, 9, -6, -9, -9), rules=(1, len(rows) - 1))
+    lines = [_row("question", "status", "calls", "cost", "seconds"), "─" * (_QUESTION + 35)]
+    lines += [_row(one_line(question, _QUESTION), result.status, *_figures([result])) for question, result in runs]
+    together = _row("together", "", *_figures([result for _, result in runs]))
+    return [*lines, lines[1], together]
+
+
+def _row(question: str, status: str, calls: str, cost: str, seconds: str) -> str:
+    return f"{question:<{_QUESTION + 2}}{status:<9}{calls:>6}{cost:>9}{seconds:>9}"
 
 
 def _figures(results: Sequence[Result]) -> tuple[str, str, str]:
