@@ -24,7 +24,7 @@ from ecoalign_agent.rewriting.state import QuestionRewriter
 from ecoalign_agent.search.assessment import assess_text, max_assessment_cost
 from ecoalign_agent.search.async_tasks import run_in_task
 from ecoalign_agent.search.context import SearchContext
-from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
+from ecoalign_agent.search.node_base import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
 from ecoalign_agent.search.request import MAX_QUESTION, validate_run_id
 from ecoalign_agent.search.resume import (
     RunInput,

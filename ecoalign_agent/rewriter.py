@@ -24,7 +24,7 @@ from ecoalign_agent.rewriting.model_calls import RewriteCalls
 from ecoalign_agent.rewriting.state import RewriteContext, RewriteInput, RewriteOutput, RewritePolicy, RewriteState
 from ecoalign_agent.search.async_tasks import refuse_sync, run_in_task
 from ecoalign_agent.search.checkpointing import strict_checkpointer
-from ecoalign_agent.search.emitter import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
+from ecoalign_agent.search.node_base import EVENT_KEY, HEARTBEAT_KEY, NO_LISTENERS, check_heartbeat, is_inside_run
 from ecoalign_agent.settings import read_settings
 
 _TRAINED = "trained:"

@@ -16,7 +16,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from ecoalign_agent import EcoAlign, Policy
 from ecoalign_agent.errors import BudgetTooSmallError, ImageError, UsageError
 from ecoalign_agent.events.events import Event, Heartbeat, event_adapter
-from ecoalign_agent.search.emitter import HEARTBEAT_KEY
+from ecoalign_agent.search.node_base import HEARTBEAT_KEY
 from ecoalign_agent.search.state import CHECKPOINTED
 from ecoalign_agent.testing import (
     ScriptedModel,

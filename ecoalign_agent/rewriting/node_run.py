@@ -10,7 +10,7 @@ from ecoalign_agent.events.result import Rewrite, RewriteCost, RewriteStatus, Ri
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.rewriting.model_calls import Unreadable
 from ecoalign_agent.rewriting.state import RewriteContext
-from ecoalign_agent.search.metered_node_run import MeteredNodeRun
+from ecoalign_agent.search.node_base import MeteredNodeRun
 
 _T = TypeVar("_T")
 

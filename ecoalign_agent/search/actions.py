@@ -6,7 +6,7 @@ filled. `BUILT_IN` holds the shipped ones; a policy's `actions` may name more (s
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ecoalign_agent.economics.actions import Action
 from ecoalign_agent.economics.cost import CALL_TOKENS, TokenRange
@@ -36,7 +36,6 @@ MIN_REGION_SIDE = 0.01
 """Share of a picture's side that a region needs: less shows nothing."""
 
 WHOLE_PICTURE: Region = (0.0, 0.0, 1.0, 1.0)
-"""Region of a look that names none."""
 
 Pictures = Literal["views", "crop", "none"]
 """Pictures that go along with a call: all of them reduced, one region at full resolution, or none."""
@@ -54,16 +53,11 @@ class PromptInputs:
 
 @dataclass(frozen=True, slots=True)
 class ActionKind:
-    """A kind of action: the one record that the whole search reads.
-
-    Raises:
-        UsageError: the name is no identifier, or is taken by a thought or a call of the search itself.
-    """
+    """A kind of action, one record that the whole search reads. Its name must not be one the search itself uses."""
 
     name: str
     """Its name in proposals, events and results; for an answer kind the thought's kind is `answer` all the same."""
     description: str
-    """One line for the model that proposes."""
     tokens: TokenRange
     """Completion tokens of the call that carries it out: its cost, before any was seen."""
     inputs: Callable[[RequestContext, Action, Sequence[Thought]], Awaitable[PromptInputs]]
@@ -73,7 +67,6 @@ class ActionKind:
     pictures: Pictures = "none"
     """Pictures that `inputs` sends, for the cost forecast."""
     needs_region: bool = False
-    """True: it looks at a region of one picture."""
     min_parents: int = 1
     """Thoughts that it builds on, at least; above 1 it joins several."""
     is_answer: bool = False
@@ -150,9 +143,7 @@ BUILT_IN = {
 
 
 def resolve_kinds(policy: Policy) -> Mapping[str, ActionKind]:
-    """The kinds that a policy names, by name.
-
-    Each is a shipped one, the name of an entry point of the group `ecoalign_agent.actions`, or `module:Name`.
+    """The kinds that a policy names, by name: shipped ones, entry points of `ecoalign_agent.actions`, or `module:Name`.
 
     Raises:
         UsageError: one can't be found or is no `ActionKind`, two have one name, or none of them answers.
@@ -189,64 +180,49 @@ def forecast_steps(steps: Iterable[NextStep], costs: CostModel, path: int) -> tu
     return tuple(Step(s.safety, utility_of_grade(s.utility), costs.thought(s.kind, path=path)) for s in steps)
 
 
-class ActionFactory:
-    """Turns proposals into candidates: checks each against the graph, the pictures and the present candidates."""
+class ActionFactory(NamedTuple):
+    """Turns proposals into actions: checks each against the graph and the pictures."""
 
-    def __init__(
-        self,
-        kinds: Mapping[str, ActionKind],
-        graph: ThoughtGraph,
-        policy: Policy,
-        costs: CostModel,
-        *,
-        pictures: Sequence[Picture],
-        candidates: Sequence[Action],
-    ) -> None:
-        self._kinds, self._graph, self._policy, self._costs, self._pictures = kinds, graph, policy, costs, pictures
-        self._known = {_identity(action) for action in candidates}
+    kinds: Mapping[str, ActionKind]
+    graph: ThoughtGraph
+    policy: Policy
+    costs: CostModel
+    pictures: Sequence[Picture]
 
     def from_proposal(self, proposal: ProposedAction, *, tip: str, name: str, path: int) -> Action | None:
-        """The action with the id `name` from `tip`; None when it can't be carried out, or is a candidate already.
-
-        `path`: tokens of the thoughts that its prompt will carry.
-        """
-        kind = self._kinds.get(proposal.kind)
-        if kind is None or (kind.is_answer and self._policy.answers == "end"):
+        """The action with the id `name` from `tip`, whose prompt carries `path` tokens; None: impossible."""
+        kind = self.kinds.get(proposal.kind)
+        if kind is None or (kind.is_answer and self.policy.answers == "end"):
             return None
         parents = (tip,) if kind.min_parents == 1 else self._joined(tip, proposal.parents)
         region = self._region(proposal) if kind.needs_region else None
         if len(parents) < kind.min_parents or (kind.needs_region and region is None):
             return None
-        action = Action(
+        return Action(
             id=name,
             kind=kind.name,
             aim=proposal.aim,
             parents=parents,
             step=Step(
-                proposal.safety, utility_of_grade(proposal.utility), self._costs.thought(proposal.kind, path=path)
+                proposal.safety, utility_of_grade(proposal.utility), self.costs.thought(proposal.kind, path=path)
             ),
-            forecasts=(forecast_steps(proposal.next, self._costs, path),) if proposal.next else (),
+            forecasts=(forecast_steps(proposal.next, self.costs, path),) if proposal.next else (),
             region=region,
             picture=proposal.picture if region else 0,
             is_answer=kind.is_answer,
         )
-        if _identity(action) in self._known:
-            return None
-        self._known.add(_identity(action))
-        return action
 
     def _joined(self, tip: str, named: Iterable[str]) -> tuple[str, ...]:
         # Root and strategy say nothing new.
-        known = (t for t in (tip, *named) if t in self._graph and self._graph.live(t))
-        return tuple(dict.fromkeys(t for t in known if self._graph[t].kind not in {"root", "strategy", "answer"}))
+        known = (t for t in (tip, *named) if t in self.graph and self.graph.live(t))
+        return tuple(dict.fromkeys(t for t in known if self.graph[t].kind not in {"root", "strategy", "answer"}))
 
     def _region(self, proposal: ProposedAction) -> Region | None:
-        """The region inside the picture; None when there is no such picture, or not a pixel of it in the box."""
-        if not 0 <= proposal.picture < len(self._pictures):
+        if not 0 <= proposal.picture < len(self.pictures):
             return None
         if proposal.box is None:
             return WHOLE_PICTURE
-        picture = self._pictures[proposal.picture]
+        picture = self.pictures[proposal.picture]
         left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in proposal.box)
         wide, high = (right - left) * picture.width, (bottom - top) * picture.height
         if min(right - left, bottom - top) < MIN_REGION_SIDE or min(wide, high) < 1:
@@ -261,6 +237,7 @@ def remaining_candidates(
     return [a for a in candidates if a.id not in selected and all(graph.live(parent) for parent in a.parents)]
 
 
-def _identity(action: Action) -> tuple[object, ...]:
+def action_identity(action: Action) -> tuple[object, ...]:
+    """Equal for two actions that would do the same."""
     box = action.region and tuple(round(edge, 1) for edge in action.region)
     return (action.tip, action.kind, action.picture, box, single_line(action.aim).casefold() if box is None else "")

@@ -54,19 +54,28 @@ async def generate_text(
     kind: str,
     write: Callable[[], Awaitable[ModelReply[TextReply]]],
     *,
+    name: str = "",
     path: Sequence[Thought] = (),
     assessments: int = 1,
     final: bool = False,
-) -> ModelReply[TextReply] | None:
-    """Have a text written by ``write`` if its assessments can still be paid: without them it would be lost.
+) -> tuple[str, float] | None:
+    """A text by ``write`` and its cost; None: it and its assessments don't fit, or there is no readable reply.
 
-    The other parameters are those of :func:`hold_for_assessments`. None: it does not fit, or the endpoint failed.
+    A note says that ``name`` could not be read.
     """
     share = await hold_for_assessments(run, kind, path, assessments=assessments, final=final)
     if share is None:
         return None
     with run.reserve(share):
-        return await run.try_call(write())
+        reply = await run.try_call(write())
+    if reply is None:
+        return None
+    if reply.value is None:
+        if name:
+            run.note_unreadable(name, reply)
+        return None
+    run.record_completion(kind, reply.usage.completion)
+    return reply.value.text, reply.cost
 
 
 async def assess_candidate(
@@ -110,10 +119,7 @@ def make_thought(  # noqa: PLR0917 - id, kind, text, parents stand in the order 
     region: Region | None = None,
     picture: int = 0,
 ) -> Thought:
-    """A thought from its text and verdict; an unknown verdict makes it unassessed, which counts as unsafe.
-
-    ``cost`` is that of generating the text, in cost units; the verdict's is added.
-    """
+    """A thought that cost ``cost`` beside its verdict; an unknown verdict makes it unassessed: it counts as unsafe."""
     cost = max(cost + (0.0 if verdict is None else verdict.cost), MIN_THOUGHT_COST)
     safety, utility, raw, unassessed = -1.0, 0.0, None, True
     if verdict is not None and verdict.safety is not None and verdict.utility is not None:

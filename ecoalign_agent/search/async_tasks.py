@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 async def run_in_task(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """The items, made in a task of its own; none is worked for before it is asked for.
+    """The items, made in a task of its own, each when it is asked for.
 
     Leaving the iteration cancels what is under way and waits until it has ended.
     """
@@ -58,12 +58,7 @@ async def run_in_task(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]
 
 
 def async_only_message(who: str, *, asynchronous: str = "ainvoke or astream") -> str:
-    """Message for a synchronous caller.
-
-    Args:
-        who: was called.
-        asynchronous: the methods to call instead.
-    """
+    """Message for a synchronous caller of ``who``; ``asynchronous``: the methods to call instead."""
     return (
         f"{who} works asynchronously: call {asynchronous} instead of invoke or stream "
         "(asyncio.run(…) does that where no event loop runs)"

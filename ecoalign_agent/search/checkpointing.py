@@ -32,12 +32,6 @@ from ecoalign_agent.search.state import CHECKPOINTED
 CALL_CHANNEL = "ecoalign_call"
 """Name under which a call is written; no key of a state."""
 
-_NO_TYPE = ("", "")
-"""Module and name of no type."""
-
-_SEPARATOR = "|"
-"""Between the parts of a checkpoint namespace: the last one names the node, those before it the graph."""
-
 _SQLITE_HEADER = b"SQLite format 3\0"
 
 _POSTGRES_SCHEMES = ("postgresql://", "postgres://")
@@ -46,24 +40,17 @@ _POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 def serializer(*types: type) -> JsonPlusSerializer:
     """A serializer for the checkpointer of a graph that holds EcoAlign as a node: `InMemorySaver(serde=serializer())`.
 
-    It builds this package's types and those given, and never unpickles.
-
-    Args:
-        types: of the graph's own state, beyond plain values and LangChain's messages.
+    It builds this package's types and ``types`` of the graph's own state, and never unpickles.
     """
     own = {(kind.__module__, kind.__name__) for kind in types}
     return JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=[*CHECKPOINTED, *own])
 
 
 def strict_checkpointer(saver: BaseCheckpointSaver[str]) -> BaseCheckpointSaver[str]:
-    """A saver over the same store that builds known types only, and never unpickles.
+    """A saver over the same store that builds known types only, and never unpickles; ``saver`` itself is not changed.
 
     Other types come back as the plain data they were made of. Types that the caller's serializer allows by name are
-    allowed here, too; "everything" is not. A serializer of a class that LangGraph does not know is left as it is, and
-    LangGraph logs that it can't restrict it.
-
-    Args:
-        saver: the caller's; it is not changed.
+    allowed here, too; "everything" is not. LangGraph logs where it can't restrict a serializer, of an unknown class.
     """
     strict = _strict(saver.serde)
     if strict is None:
@@ -74,14 +61,13 @@ def strict_checkpointer(saver: BaseCheckpointSaver[str]) -> BaseCheckpointSaver[
 
 
 def _strict(serde: SerializerProtocol) -> SerializerProtocol | None:
-    """The serializer with the allow-list; None: of an unknown class."""
     if isinstance(serde, EncryptedSerializer):
         inner = _strict(serde.serde)
         return None if inner is None else EncryptedSerializer(serde.cipher, inner)
     if not isinstance(serde, JsonPlusSerializer):
         return None
     # One that lets everything through has no list to add to, and hands itself back.
-    if serde.with_msgpack_allowlist({_NO_TYPE}) is serde:
+    if serde.with_msgpack_allowlist({("", "")}) is serde:
         serde = JsonPlusSerializer(allowed_msgpack_modules=None)
     strict = copy.copy(serde.with_msgpack_allowlist(CHECKPOINTED))
     strict.pickle_fallback = False
@@ -89,12 +75,7 @@ def _strict(serde: SerializerProtocol) -> SerializerProtocol | None:
 
 
 class CheckpointCallStore:
-    """A store of calls beside one checkpoint.
-
-    Args:
-        saver: the checkpointer of the run.
-        config: names the checkpoint.
-    """
+    """A store of calls beside one checkpoint."""
 
     def __init__(self, saver: BaseCheckpointSaver[Any], config: Any) -> None:  # noqa: ANN401 - LangChain's config
         self._saver, self._config = saver, config
@@ -121,20 +102,15 @@ def current_call_cache() -> CheckpointCallStore | None:
     saver, info = current_checkpointer(), get_runtime().execution_info
     if saver is None or info is None or info.thread_id is None:
         return None
-    graph, nested, _ = info.checkpoint_ns.rpartition(_SEPARATOR)
-    namespace = graph if nested else ""
-    names = {"thread_id": info.thread_id, "checkpoint_ns": namespace, "checkpoint_id": info.checkpoint_id}
+    # The last part of a checkpoint namespace names the node, those before it the graph.
+    graph, _, _ = info.checkpoint_ns.rpartition("|")
+    names = {"thread_id": info.thread_id, "checkpoint_ns": graph, "checkpoint_id": info.checkpoint_id}
     return CheckpointCallStore(saver, {"configurable": names})
-
-
-def is_database(place: str) -> bool:
-    """True if a place is a database URL; else it is a file."""
-    return place.startswith(_POSTGRES_SCHEMES)
 
 
 def store_name(place: str) -> str:
     """A place for messages: of a database its host, port and name, never its password or parameters."""
-    if not is_database(place):
+    if not place.startswith(_POSTGRES_SCHEMES):
         return place
     try:
         parts = urlsplit(place)
@@ -148,15 +124,13 @@ def store_name(place: str) -> str:
 async def open_checkpointer(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
     """A strict checkpointer over ``place``, closed at the end. Its runs outlive their process, even a killed one.
 
-    Args:
-        place: a SQLite file, made if it is missing, or ``postgresql://USER:PASSWORD@HOST/DATABASE``.
+    ``place`` is a SQLite file, made if it is missing, or ``postgresql://USER:PASSWORD@HOST/DATABASE``.
 
     Raises:
-        UsageError: the package for it is not installed, or the place can't be opened or holds something else.
+        UsageError: its package is not installed, or the place can't be opened or holds something else.
         RunError: it failed while it was used. Earlier checkpoints stay.
     """
-    opened = _postgres(place) if is_database(place) else _sqlite(place)
-    async with opened as saver:
+    async with _postgres(place) if place.startswith(_POSTGRES_SCHEMES) else _sqlite(place) as saver:
         yield strict_checkpointer(saver)
 
 
@@ -183,7 +157,6 @@ async def _sqlite(place: str) -> AsyncIterator[BaseCheckpointSaver[str]]:
 
 
 def _require_usable(place: str) -> None:
-    """Check before opening that a file is a SQLite database or empty, or can be made."""
     path = Path(place)
     if not path.parent.is_dir():
         raise UsageError(f"state file {place!r}: there is no folder {str(path.parent)!r}; make it, or name another")

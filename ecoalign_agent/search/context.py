@@ -15,6 +15,7 @@ from ecoalign_agent.events.result import Models, Note
 from ecoalign_agent.images.image import ImageView, Picture
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.llm.endpoint import Endpoint
+from ecoalign_agent.llm.json_schema import prompt_tokens
 from ecoalign_agent.llm.tokens import TokenCalibration, text_tokens
 from ecoalign_agent.search.actions import ActionKind, resolve_kinds
 from ecoalign_agent.search.cost_model import TYPICAL_CROP, CallFigures, PromptSizes
@@ -40,15 +41,12 @@ class SearchContext:
     assessor: Assessor
     policy: Policy
     kinds: Mapping[str, ActionKind]
-    """The action kinds of the policy, by name."""
     models: Models
     calibration: TokenCalibration
-    """Of the actor's token counts."""
     sizes: PromptSizes
     prompts: Sequence[str]
     """name@version#digest of every prompt in use."""
     notes: Sequence[Note] = ()
-    """Notes of every result of this graph."""
     image_store: ImageStore = field(default_factory=ImageStore)
     prices: Mapping[str, Price] = field(default_factory=dict)
     """Prices in money by endpoint; one that is not in it has no known price."""
@@ -57,7 +55,6 @@ class SearchContext:
     front: Sequence[str] = ()
     """The rewriter in front of the search: its models and its policy, in words."""
     open_pictures: LRUCache[str, RequestPictures] = field(default_factory=lambda: LRUCache(_OPEN_RUNS))
-    """Pictures of the runs under way, by run id."""
 
     @property
     def answer_kinds(self) -> list[str]:
@@ -80,24 +77,22 @@ def build_context(
     """The shared values, with models behind all calls.
 
     Args:
-        assessor: None: the actor itself, and every result says that it is not independent.
-        independent: whether actor and assessor are two models.
+        assessor: None: the actor itself; then ``independent`` is False, and every result says so.
         prompts: a folder whose prompts replace the shipped ones of the same name.
         image_store: opens pictures; None: one that fetches no URL.
-
-    Raises:
-        PromptError: a prompt is missing or broken.
-        UsageError: an action kind of the policy can't be used.
     """
     assessor = assessor or ModelAssessor(actor, prompts=prompts)
     kinds = resolve_kinds(policy)
     model = SearchModel(actor, policy, kinds, prompts=prompts)
-    figures = {task.kind: task.figures for task in model.tasks}
+    figures = {
+        kind: CallFigures(prompt_tokens(task.prompt, task.schema), task.tokens, task.pictures)
+        for kind, task in model.tasks.items()
+    }
     scan = figures["scan"]
     figures["scan"] = scan._replace(prompt=scan.prompt + text_tokens(hazard_lines()))
     sizes = call_sizes(assessor)
     figures["assess"] = CallFigures(sum(call.prompt for call in sizes), CALL_TOKENS["assess"], "views")
-    labels = [*(task.prompt.label for task in model.tasks), *assessor.prompts]
+    labels = [*(task.prompt.label for task in model.tasks.values()), *assessor.prompts]
     return SearchContext(
         model=model,
         assessor=assessor,

@@ -52,11 +52,8 @@ class PromptSizes:
     """Sizes that are known before a run."""
 
     calls: Mapping[str, CallFigures]
-    """Each kind of call to the actor."""
     crop: int
-    """Tokens of one crop."""
     assessment: Sequence[CallSize]
-    """The calls that one assessment takes, over all assessors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,6 @@ class CostModel:
     views: int
     """Tokens of the reduced pictures, for the actor."""
     assessment: Sequence[AssessmentCall]
-    """The calls of one assessment."""
     stats: CompletionStats = field(default_factory=CompletionStats)
 
     def tokens(self, kind: str) -> TokenRange:
@@ -79,10 +75,7 @@ class CostModel:
         return CALL_TOKENS["assess"] if kind == "assess" else self.sizes.calls[kind].tokens
 
     def call(self, kind: str, *, path: int = 0, completion: float | None = None) -> float:
-        """Cost of one call of `kind`; of `assess`: of one assessment, which takes a call to every assessor.
-
-        `completion` is in tokens; None: as many as are expected.
-        """
+        """Cost of one call of `kind`, or of one assessment; `completion` in tokens, None: as many as are expected."""
         tokens = self.stats.mean(kind, self.tokens(kind).typical) if completion is None else completion
         if kind == "assess":
             return self._assessment(path, tokens)
@@ -104,9 +97,9 @@ class CostModel:
         return assessments * sum(call.times for call in self.assessment)
 
     def assessments(self, *, path: int = 0, count: int = 1) -> float:
-        """Amount that must be free for so many assessments: one call may be short, the others must not starve it.
+        """Amount that must be free for so many assessments, each at its maximum: one must not starve the others.
 
-        Each is allowed its maximum when it is made, so that only the last can be content with less.
+        Only the last call can be content with less.
         """
         return count * self._max_assessment(path) - self._slack()
 
@@ -175,7 +168,6 @@ class CostModel:
         return self.tokens(kind).min * 3 // 2
 
     def _reread(self, assessments: int) -> float:
-        """Cost of a token of text in all the prompts of so many assessments."""
         return assessments * sum(call.times * call.tariff.text for call in self.assessment)
 
 

@@ -30,17 +30,6 @@ def normalized_words(text: str) -> str:
     return " ".join(_WORD.findall(_lowered(text)))
 
 
-def similarity(first: str, second: str) -> float:
-    """Similarity of two texts, in [0, 1]; 0 where they differ in a number, in what it counts, or in a negation.
-
-    Source: ours.
-    """
-    from rapidfuzz import fuzz  # noqa: PLC0415 - only where a second thought exists
-
-    (words, hinges), (other_words, other_hinges) = _compared(first), _compared(second)
-    return fuzz.ratio(words, other_words) / 100.0 if hinges == other_hinges else 0.0
-
-
 def find_duplicate(thought: Thought, others: Iterable[Thought], threshold: float) -> Thought | None:
     """The most similar of ``others`` that is of the same kind and at least ``threshold`` alike; None without one."""
     words, hinges = _compared(thought.text)
@@ -56,14 +45,10 @@ def find_duplicate(thought: Thought, others: Iterable[Thought], threshold: float
 
 @lru_cache(maxsize=4096)
 def _compared(text: str) -> tuple[str, list[str]]:
-    """Normalised words and hinges of a text; cached, since a thought is compared with every later one."""
-    return normalized_words(text), _hinges(text)
-
-
-def _hinges(text: str) -> list[str]:
-    """Numbers and negations, in order: they turn a sentence into another one however similar the rest is."""
+    """Normalised words of a text, and its hinges: numbers and negations, which turn a sentence into another one."""
     found = ("".join(match.split()) for match in _HINGE.findall(_lowered(text)))
-    return [word for word in found if not word.isalpha() or _NEGATION.fullmatch(word) or _NUMBER_WORD.fullmatch(word)]
+    hinges = [w for w in found if not w.isalpha() or _NEGATION.fullmatch(w) or _NUMBER_WORD.fullmatch(w)]
+    return normalized_words(text), hinges
 
 
 def _lowered(text: str) -> str:

@@ -76,41 +76,36 @@ def add_search(graph: StateGraph[Any, None, Any, Any], context: SearchContext) -
         return "plan" if sensitive or (prior is not None and prior.strategy) else "propose"
 
     graph.add_conditional_edges("scan", route_scan)
-    graph.add_conditional_edges("plan", route_plan)
+    graph.add_conditional_edges("plan", _route_plan)
     graph.add_edge("propose", "simulate")
     graph.add_edge("simulate", "score")
     graph.add_edge("score", "execute")
-    graph.add_conditional_edges("execute", route_execute)
-    graph.add_conditional_edges("extract", route_extract)
-    graph.add_conditional_edges("synthesize", route_synthesize)
-    graph.add_conditional_edges("review", route_review)
+    graph.add_conditional_edges("execute", _route_execute)
+    graph.add_conditional_edges("extract", _route_extract)
+    graph.add_conditional_edges("synthesize", _route_synthesize)
+    graph.add_conditional_edges("review", _route_review)
     graph.add_edge("decline", END)
 
 
-async def route_plan(state: SearchState) -> Literal["review", "propose"]:
-    """A person's decision on the strategy, where one is wanted."""
+async def _route_plan(state: SearchState) -> Literal["review", "propose"]:
     return "review" if state.get("reviewing") else "propose"
 
 
-async def route_review(state: SearchState) -> Literal["review", "plan", "execute", "synthesize"]:
-    """The next decision, or back to the node that held the thoughts back."""
+async def _route_review(state: SearchState) -> Literal["review", "plan", "execute", "synthesize"]:
     return "review" if state.get("reviewing") else state["held_by"]  # type: ignore[return-value] # one of the three
 
 
-async def route_execute(state: SearchState) -> Literal["review", "propose", "extract"]:
-    """Another round, or the end of the search; a person's decision first, where one is wanted."""
+async def _route_execute(state: SearchState) -> Literal["review", "propose", "extract"]:
     if state.get("reviewing"):
         return "review"
     return "extract" if state.get("stop") else "propose"
 
 
-async def route_extract(state: SearchState) -> Literal["synthesize", "decline"]:
-    """The answer, if there is a safe path to write it from; else a refusal."""
+async def _route_extract(state: SearchState) -> Literal["synthesize", "decline"]:
     return "synthesize" if state.get("answer_paths") else "decline"
 
 
-async def route_synthesize(state: SearchState) -> Literal["review", "decline", "__end__"]:
-    """The end, if an answer passed its assessment; a person's decision first, where one is wanted."""
+async def _route_synthesize(state: SearchState) -> Literal["review", "decline", "__end__"]:
     if state.get("reviewing"):
         return "review"
     return "__end__" if state.get("status") == "answered" else "decline"

@@ -112,18 +112,16 @@ async def stop_reason(
         return "satisfied"
     if len(run.endpoint_failures) >= MAX_ENDPOINT_FAILURES:
         return "endpoint"
-    if policy.deadline is not None and _time_is_up(run, policy.deadline):
-        return "deadline"
+    if policy.deadline is not None:
+        # Another round must not run into the time that is reserved for the answer.
+        mean = run.ledger.seconds / run.ledger.calls if run.ledger.calls else 0.0
+        if run.emitter.elapsed + mean + run.answer_seconds() >= policy.deadline:
+            return "deadline"
     if rounds >= policy.max_rounds:
         return "rounds"
-    return await _nothing_affordable(run, candidates)
-
-
-async def _nothing_affordable(run: NodeRun, candidates: Sequence[Action]) -> StopReason | None:
     needed = [await run.max_action_cost(action) for action in candidates]
     if open_tips(run.graph, run.frontier, width=1, candidate_tips={action.tip for action in candidates}):
-        kinds = run.context.answer_kinds or list(run.context.kinds)
-        costs = await run.costs()
+        kinds, costs = run.context.answer_kinds or run.context.kinds, await run.costs()
         answer = min(costs.max_thought(kind, assessments=run.assessments) for kind in kinds)
         needed.append(costs.min_call("propose") + answer - await run.reassessment_reserve())
     if not needed:
@@ -154,10 +152,3 @@ async def prune_dominated(run: NodeRun, best: FrontierPath | None) -> bool:
     for thought_id in dominated:
         await prune_thought(run, thought_id, "can't beat the best path within what is left")
     return bool(dominated)
-
-
-def _time_is_up(run: NodeRun, deadline: float) -> bool:
-    """True if another round would run into the time that is reserved for the answer."""
-    calls = run.ledger.calls
-    mean = run.ledger.seconds / calls if calls else 0.0
-    return run.emitter.elapsed + mean + run.answer_seconds() >= deadline

@@ -26,7 +26,6 @@ Decision = Literal["accept", "reject"] | float
 """A person's decision: the thought stands as it was assessed, or it is unsafe, or its safety in [-1, 1]."""
 
 REVIEW_DONE: dict[str, Any] = {"held_thoughts": [], "reviewing": []}
-"""The changes that end a review."""
 
 
 def parse_decision(value: object) -> Decision:
@@ -62,7 +61,6 @@ async def pause_for_review(run: NodeRun, thoughts: Sequence[Thought], *, node: s
 
 
 async def _request_review(run: NodeRun, held: Sequence[Thought], thought_id: str) -> dict[str, Any]:
-    """Emit that a decision is waited for; the changes that say so in the state."""
     thought = next(thought for thought in held if thought.id == thought_id)
     waiting = Waiting(id=thought.id, kind=thought.kind, safety=thought.safety, utility=thought.utility)
     result = build_result(run, "waiting", "review", waiting=waiting)
@@ -110,7 +108,6 @@ def _ask_person(state: SearchState, thought: Thought, policy: Policy) -> Decisio
 
 
 def _apply_decision(thought: Thought, decision: Decision) -> tuple[Thought, Review]:
-    """The thought as it counts from now on, and the record of it."""
     ruling: Literal["accepted", "rejected", "graded"] = "graded"
     if decision == "accept":
         ruling, safety = "accepted", thought.safety

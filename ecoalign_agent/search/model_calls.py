@@ -6,7 +6,7 @@ A call books what it spends on the `meter`, and raises `BudgetError` when it doe
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -18,13 +18,11 @@ from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.thoughts import Thought
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.endpoint import Endpoint
-from ecoalign_agent.llm.json_schema import prompt_tokens
 from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.prompts import Prompt, load_prompt
 from ecoalign_agent.llm.structured_output import ModelReply, call_with_fallback
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.actions import ActionKind, Pictures, kind_lines, offered_kinds
-from ecoalign_agent.search.cost_model import CallFigures
 from ecoalign_agent.search.request import (
     EMPTY_TEXT,
     RequestContext,
@@ -36,34 +34,24 @@ from ecoalign_agent.search.request import (
 )
 from ecoalign_agent.search.schemas import ProposeReply, ScanReply, SimulateReply, TextReply, reply_schemas
 
-T = TypeVar("T", bound=BaseModel)
-
 
 @dataclass(frozen=True, slots=True)
-class ModelTask(Generic[T]):
+class ModelTask:
     """A kind of call: prompt, reply, tokens."""
 
     kind: str
-    """Key of its figures."""
     prompt: Prompt
-    schema: type[T]
+    schema: type[BaseModel]
     phase: Phase
     tokens: TokenRange
     pictures: Pictures = "none"
     max_text_tokens: int | None = None
     """Completion tokens that a text which may be given out may have; None: what a call of its kind may write."""
 
-    @property
-    def figures(self) -> CallFigures:
-        """Its figures for the cost forecast."""
-        return CallFigures(prompt_tokens(self.prompt, self.schema), self.tokens, self.pictures)
-
 
 class SearchModel:
     """The calls of a search to the actor's endpoint; `prompts` is a folder whose prompts replace the shipped ones.
 
-    Raises:
-        PromptError: a prompt is missing or broken.
     Source: EcoAlign; first actions and the draft in the scan are ours: they save a round of proposing.
     """
 
@@ -74,29 +62,24 @@ class SearchModel:
         limit, schemas = policy.max_answer_tokens, reply_schemas(tuple(kinds))
 
         def task(
-            kind: str, schema: type[T], pictures: Pictures = "none", *, max_text_tokens: int | None = None
-        ) -> ModelTask[T]:
+            kind: Phase, schema: type[BaseModel], pictures: Pictures = "none", cap: int | None = None
+        ) -> ModelTask:
             prompt = load_prompt(f"alignment/{kind}", prompts)
-            return ModelTask(kind, prompt, schema, kind, CALL_TOKENS[kind], pictures, max_text_tokens)  # type: ignore[arg-type] # these kinds are phases
+            return ModelTask(kind, prompt, schema, kind, CALL_TOKENS[kind], pictures, cap)
 
-        self._scan = task("scan", schemas.scan, "views")
-        self._plan = task("plan", TextReply)
-        self._propose = task("propose", schemas.propose, "views")
-        self._simulate = task("simulate", schemas.simulate)
-        self._synthesize = task("synthesize", TextReply, "views", max_text_tokens=limit)
-        self._decline = task("decline", TextReply, max_text_tokens=limit)
-        self._actions = {
-            kind.name: ModelTask(
-                kind.name,
-                kind.prompt if isinstance(kind.prompt, Prompt) else load_prompt(kind.prompt, prompts),
-                TextReply,
-                "execute",
-                kind.tokens,
-                kind.pictures,
-                limit if kind.is_answer else None,
-            )
-            for kind in kinds.values()
-        }
+        tasks = [
+            task("scan", schemas.scan, "views"),
+            task("plan", TextReply),
+            task("propose", schemas.propose, "views"),
+            task("simulate", schemas.simulate),
+        ]
+        for kind in kinds.values():
+            prompt = kind.prompt if isinstance(kind.prompt, Prompt) else load_prompt(kind.prompt, prompts)
+            answer_limit = limit if kind.is_answer else None
+            tasks.append(ModelTask(kind.name, prompt, TextReply, "execute", kind.tokens, kind.pictures, answer_limit))
+        tasks += [task("synthesize", TextReply, "views", limit), task("decline", TextReply, cap=limit)]
+        self.tasks = {task.kind: task for task in tasks}
+        """Every kind of call, in the order in which results list their prompts."""
         offered = offered_kinds(kinds, policy, thoughts=0)
         self._scan_parameters = {
             "branching": policy.branching,
@@ -110,28 +93,17 @@ class SearchModel:
             "draft_rule": _draft_rule(policy),
         }
 
-    @property
-    def tasks(
-        self,
-    ) -> list[ModelTask[ScanReply] | ModelTask[ProposeReply] | ModelTask[SimulateReply] | ModelTask[TextReply]]:
-        """Every kind of call, in the order in which results list their prompts."""
-        return [
-            *(self._scan, self._plan, self._propose, self._simulate),
-            *self._actions.values(),
-            *(self._synthesize, self._decline),
-        ]
-
     def scan(self, question: str, views: Sequence[ImageView], *, meter: Meter) -> Awaitable[ModelReply[ScanReply]]:
         """Global scanner: caption, text, regions, risk s0, first actions, and a draft where one is allowed."""
         inputs = {
             "question": question,
             "pictures": {0: "no picture", 1: "one picture"}.get(len(views), f"{len(views)} pictures, numbered from 0"),
         }
-        return self._call(self._scan, self._scan_inputs | inputs, views, meter, self._scan_parameters)
+        return self._call("scan", self._scan_inputs | inputs, views, meter, self._scan_parameters)
 
     def plan(self, context: RequestContext, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
         """Strategy for a sensitive request, in words only."""
-        return self._call(self._plan, context.inputs(hazard=context.findings.hazard), (), meter)
+        return self._call("plan", context.inputs(hazard=context.findings.hazard), (), meter)
 
     def propose(
         self, context: RequestContext, path: Sequence[Thought], others: Sequence[Thought], *, meter: Meter
@@ -155,7 +127,7 @@ class SearchModel:
             "others": elsewhere,
             "regions": [(r.picture, r.description, tuple(r.box)) for r in regions],
         }
-        return self._call(self._propose, inputs, context.views, meter, parameters)
+        return self._call("propose", inputs, context.views, meter, parameters)
 
     def simulate(
         self, context: RequestContext, path: Sequence[Thought], actions: Sequence[Action], *, horizon: int, meter: Meter
@@ -169,36 +141,36 @@ class SearchModel:
         )
         numbered = [(n, action.kind) for n, action in enumerate(actions, 1)]
         parameters = {"actions": numbered, "path": thought_texts(path), "horizon": horizon}
-        return self._call(self._simulate, inputs, (), meter, parameters)
+        return self._call("simulate", inputs, (), meter, parameters)
 
     async def execute(
         self, context: RequestContext, action: Action, path: Sequence[Thought], *, meter: Meter
     ) -> ModelReply[TextReply]:
         """Text of the thought that an action makes; of one that joins thoughts, `path` holds those."""
         inputs = await self._kinds[action.kind].inputs(context, action, path)
-        return await self._call(self._actions[action.kind], inputs.texts, inputs.images, meter, inputs.parameters)
+        return await self._call(action.kind, inputs.texts, inputs.images, meter, inputs.parameters)
 
     def synthesize(
         self, context: RequestContext, path: Sequence[Thought], *, meter: Meter
     ) -> Awaitable[ModelReply[TextReply]]:
         """Answer from the chosen path. Source: EcoAlign, the answer from P*."""
         inputs = context.inputs(path=thought_lines(path))
-        return self._call(self._synthesize, inputs, context.views, meter, {"path": thought_texts(path)})
+        return self._call("synthesize", inputs, context.views, meter, {"path": thought_texts(path)})
 
     def decline(self, question: str, caption: str, reason: str, *, meter: Meter) -> Awaitable[ModelReply[TextReply]]:
         """Refusal that says what can be done instead. Source: ours."""
         inputs = {"question": question, "caption": caption or EMPTY_TEXT, "reason": reason}
-        return self._call(self._decline, inputs, (), meter)
+        return self._call("decline", inputs, (), meter)
 
     async def _call(
         self,
-        task: ModelTask[T],
+        kind: str,
         inputs: Mapping[str, str],
         images: Sequence[ImageView],
         meter: Meter,
         parameters: Mapping[str, Any] | None = None,
-    ) -> ModelReply[T]:
-        """Render the prompt and make the call; the model is told how long its text may be."""
+    ) -> ModelReply[Any]:
+        task = self.tasks[kind]
         most, limit = task.tokens.max, task.max_text_tokens
         prompt = task.prompt.render(**inputs).with_parameters(parameters or {})
         if limit is not None and limit < most:
@@ -234,7 +206,7 @@ def _draft_rule(policy: Policy) -> str:
     )
 
 
-def _within(reply: ModelReply[T], limit: int) -> ModelReply[T]:
+def _within(reply: ModelReply[Any], limit: int) -> ModelReply[Any]:
     """The reply; unreadable where its text is too long, as of models that know no cap on completion tokens."""
     text = getattr(reply.value, "text", "")
     # The provider's count decides; where it is higher, for it covers all attempts, our estimate may still acquit.

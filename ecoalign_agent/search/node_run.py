@@ -1,5 +1,6 @@
 """One run of one node: the state opened up, the budget that its calls share, and the update it returns."""
 
+import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,10 +19,10 @@ from ecoalign_agent.errors import BudgetError, ModelError
 from ecoalign_agent.events.result import Note, NoteCode, Result
 from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
-from ecoalign_agent.search.actions import ActionFactory
+from ecoalign_agent.search.actions import ActionFactory, action_identity
 from ecoalign_agent.search.context import RequestPictures, SearchContext
 from ecoalign_agent.search.cost_model import CostModel, build_cost_model
-from ecoalign_agent.search.metered_node_run import MeteredNodeRun
+from ecoalign_agent.search.node_base import MeteredNodeRun
 from ecoalign_agent.search.request import EMPTY_TEXT, RequestContext, ScanFindings, thought_lines
 from ecoalign_agent.search.schemas import ProposedAction
 from ecoalign_agent.search.state import SearchState, find_prior, require_version
@@ -43,11 +44,7 @@ T = TypeVar("T")
 class NodeRun(MeteredNodeRun):
     """One run of one node: the state in, an update out.
 
-    Args:
-        ending: the final phase: the answer's reserve is free, and the whole deadline may be used.
-
-    Raises:
-        UsageError: another version of the package stored the state, or its request can't be used.
+    ``ending``: the final phase; the answer's reserve is free, and the whole deadline may be used.
     """
 
     def __init__(self, context: SearchContext, state: SearchState, *, ending: bool = False) -> None:
@@ -243,6 +240,12 @@ class NodeRun(MeteredNodeRun):
                 self.endpoint_failures.append(str(error))
             return None
 
+    async def try_calls(self, calls: Sequence[Awaitable[T]]) -> list[T | None]:
+        """Await model calls in parallel, each as in ``try_call``."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.try_call(call)) for call in calls]
+        return [task.result() for task in tasks]
+
     def record_completion(self, kind: str, completion: int) -> None:
         """Count the completion tokens of a call of ``kind``."""
         self.stats = self.stats.with_call(kind, completion)
@@ -261,14 +264,14 @@ class NodeRun(MeteredNodeRun):
     ) -> list[Action]:
         """The new candidates among a reply's proposals, at most ``branching``."""
         costs, pictures = await self.costs(), (await self.pictures()).pictures
-        factory = ActionFactory(
-            self.context.kinds, self.graph, self.policy, costs, pictures=pictures, candidates=candidates
-        )
-        made = (
-            factory.from_proposal(proposal, tip=tip, name=self.next_action_id(), path=path)
-            for proposal in proposals[: self.policy.branching]
-        )
-        return [action for action in made if action is not None]
+        factory = ActionFactory(self.context.kinds, self.graph, self.policy, costs, pictures)
+        known, made = set(map(action_identity, candidates)), []
+        for proposal in proposals[: self.policy.branching]:
+            action = factory.from_proposal(proposal, tip=tip, name=self.next_action_id(), path=path)
+            if action is not None and action_identity(action) not in known:
+                known.add(action_identity(action))
+                made.append(action)
+        return made
 
     def next_action_id(self) -> str:
         """An id for the next action; with "t" in place of "a" that of the thought that it becomes."""

@@ -22,23 +22,14 @@ MAX_ADDRESSES = 16
 """Pictures of one request that may be named by their URLs: each takes up to ten seconds."""
 
 MAX_RUN_ID = 128
-"""Characters."""
-
 EMPTY_TEXT = "(none)"
-"""Content of a prompt's input that is empty."""
 
 _SHOWN = 40
-"""Characters of an id that are repeated where it is refused."""
-
 _RUN_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_RUN_ID}}}")
 
 
 def validate_run_id(run_id: object) -> str:
-    """The id as it was given. It names threads and files, and stands in logs: nothing in it may lead elsewhere.
-
-    Raises:
-        UsageError: it is no text of 1 to ``MAX_RUN_ID`` of the characters A-Z, a-z, 0-9, _ and -.
-    """
+    """The id, or a ``UsageError``: it names threads and files, and stands in logs, and must not lead elsewhere."""
     # A whole match: `$` would let a line break pass at the end.
     if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
         return run_id
@@ -56,11 +47,7 @@ def get_run_id(state: Mapping[str, Any]) -> str:
 
 
 def validate_question(question: object) -> str:
-    """The question, stripped.
-
-    Raises:
-        UsageError: it is no text, empty, or longer than ``MAX_QUESTION`` characters.
-    """
+    """The question, stripped, or a ``UsageError``."""
     if not isinstance(question, str):
         raise UsageError(f"the question is of type {type(question).__name__}: give it as text")
     question = question.strip()
@@ -72,27 +59,30 @@ def validate_question(question: object) -> str:
 
 
 def request_content(state: Mapping[str, Any], *, addresses: bool = False) -> tuple[str, Sequence[ImageSource]]:
-    """Question and encoded pictures of a request; ``addresses``: pictures may be named by their URLs.
+    """Question and encoded pictures of a request, or a ``UsageError``.
 
-    Raises:
-        UsageError: there is neither a question nor a human message, the question is empty or too long, an image is no
-            data URL, or a message holds something that is neither text nor image.
+    ``addresses``: pictures may be named by their URLs.
     """
-    question, images = _request(state)
-    if not addresses:
-        for image in images:
-            if is_url(image):
-                raise url_not_fetched(str(image))
-    return question, images
+    images = state.get("images") or []
+    if not isinstance(images, list | tuple):
+        raise UsageError(f"images is of type {type(images).__name__}: give a list of bytes or data URLs")
+    sources = [checked_image_source(image) for image in images]
+    question = state.get("question")
+    if not question:
+        message = next((m for m in reversed(state.get("messages", [])) if isinstance(m, HumanMessage)), None)
+        if message is None:
+            raise UsageError("nothing to answer: give `question`, or `messages` with a human message in it")
+        texts, inline = read_content(message.content)
+        question, sources = "\n".join(texts), [*(image.source for image in inline), *sources]
+    question = validate_question(question)
+    named = next((source for source in sources if is_url(source)), None)
+    if named is not None and not addresses:
+        raise url_not_fetched(str(named))
+    return question, sources
 
 
 async def fetch_pictures(state: Mapping[str, Any], image_store: ImageStore) -> dict[str, Any]:
-    """The changes of a request that names pictures by their URLs: they are fetched once, and go on as bytes.
-
-    Raises:
-        UsageError: as in :func:`request_content`; a URL that may not be fetched, or did not give a picture; or more
-            than ``MAX_ADDRESSES`` of them.
-    """
+    """The changes of a request that names pictures by their URLs: they are fetched once, and go on as bytes."""
     question, images = request_content(state, addresses=image_store.fetches)
     named = sum(map(is_url, images))
     if not named:
@@ -100,20 +90,6 @@ async def fetch_pictures(state: Mapping[str, Any], image_store: ImageStore) -> d
     if named > MAX_ADDRESSES:
         raise UsageError(f"{named} image URLs in one request, at most {MAX_ADDRESSES} are fetched: send files instead")
     return {"question": question, "images": [(await image_store.open(image)).data for image in images]}
-
-
-def _request(state: Mapping[str, Any]) -> tuple[str, Sequence[ImageSource]]:
-    images = state.get("images") or []
-    if not isinstance(images, list | tuple):
-        raise UsageError(f"images is of type {type(images).__name__}: give a list of bytes or data URLs")
-    if state.get("question"):
-        return validate_question(state["question"]), [checked_image_source(image) for image in images]
-    for message in reversed(state.get("messages", [])):
-        if isinstance(message, HumanMessage):
-            texts, inline = read_content(message.content)
-            sources = [*(image.source for image in inline), *map(checked_image_source, images)]
-            return validate_question("\n".join(texts)), sources
-    raise UsageError("nothing to answer: give `question`, or `messages` with a human message in it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +108,6 @@ class ScanFindings:
     caption: str
     seen_text: str
     hazard: str
-    """The worst hazard of the request, in words."""
     safety: float
     """s0 in [-1, 1], after a confirmation where there was one."""
     regions: list[RegionOfInterest] = field(default_factory=list)
@@ -149,9 +124,7 @@ class RequestContext:
     question: str
     """The person's question; where only a part of it is asked for, that part."""
     pictures: Sequence[Picture]
-    """At full resolution."""
     views: Sequence[ImageView]
-    """The pictures, reduced."""
     findings: ScanFindings
     strategy: str
     """Text of the strategy thought; `EMPTY_TEXT` without one."""

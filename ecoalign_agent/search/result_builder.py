@@ -1,7 +1,7 @@
 """The result of a run, and its end."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ecoalign_agent.economics.budget import Ledger
@@ -77,11 +77,19 @@ def build_result(
         seconds=round(wall, 4),
         time=Time(wall=wall, model=run.ledger.seconds, overhead=max(0.0, wall - run.emitter.waited)),
         rounds=run.state.get("round", 0),
-        pruned=_pruned(run),
+        pruned=[
+            PrunedThought(id=t.id, kind=t.kind, reason=reason, safety=None if t.unassessed else t.safety, cost=t.cost)
+            for t in run.graph
+            if (reason := run.graph.pruned(t.id)) is not None
+        ],
         unknown_verdicts=run.unknown_verdicts,
         models=run.context.models,
         prompts=[*(rewrite.prompts if rewrite else ()), *run.context.prompts],
-        notes=[*_about_the_outcome(run, stop, utility), *_notes(run)],
+        notes=[
+            *(Note(code=code, text=text) for code, text in _outcome_notes(run, stop, utility)),
+            *(*run.context.notes, *run.notes),
+            *(Note(code=code, text=text) for code, text in _run_notes(run)),
+        ],
         satisfied=status == "answered" and utility is not None and utility >= run.policy.satisfied_utility,
         run_id=run.run_id,
         waiting=waiting,
@@ -140,60 +148,37 @@ def _image_factors(run: NodeRun) -> dict[str, float]:
     return {name: round(factor, 4) for name, factor in learnt.items() if factor is not None}
 
 
-def _pruned(run: NodeRun) -> list[PrunedThought]:
-    graph = run.graph
-    return [
-        PrunedThought(id=t.id, kind=t.kind, reason=reason, safety=None if t.unassessed else t.safety, cost=t.cost)
-        for t in graph
-        if (reason := graph.pruned(t.id)) is not None
-    ]
-
-
-def _about_the_outcome(run: NodeRun, stop: StopReason, utility: float | None) -> list[Note]:
-    """Notes that explain a low utility, a lower budget, and money left over."""
+def _outcome_notes(run: NodeRun, stop: StopReason, utility: float | None) -> Iterator[tuple[NoteCode, str]]:
     policy, total = run.policy, run.budget.total
     better = "; a vision-language model may do better" if run.context.models.actor.startswith("offline") else ""
-    notes = []
     if utility is not None and utility < policy.satisfied_utility:
         text = f"the answer's utility is {utility:.2f}, {policy.satisfied_utility:g} was asked for{better}"
-        notes.append(Note(code="utility_below_policy", text=text))
+        yield "utility_below_policy", text
     if total < 0.99 * policy.budget:
         text = f"the budget of {policy.budget:g} was lowered to {total:g}: riskier requests are governed tighter"
-        notes.append(Note(code="budget_lowered", text=text))
+        yield "budget_lowered", text
     if stop == "budget":
-        text = "what was left could not pay the most that another round might have cost"
-        notes.append(Note(code="round_unaffordable", text=text))
-    return notes
+        yield "round_unaffordable", "what was left could not pay the most that another round might have cost"
 
 
-def _notes(run: NodeRun) -> list[Note]:
-    """Notes of the graph, of the run's nodes, and of what was measured."""
-    notes = [*run.context.notes, *run.notes]
-
-    def add(code: NoteCode, text: str) -> None:
-        notes.append(Note(code=code, text=text))
-
+def _run_notes(run: NodeRun) -> Iterator[tuple[NoteCode, str]]:
     for review in run.reviews:
-        add(
-            "human_decision",
-            f"a person decided on {review.id}: {review.ruling}, safety {review.safety:+.2f} where its assessor had "
-            f"said {review.assessed:+.2f}",
-        )
+        decision = f"a person decided on {review.id}: {review.ruling}, safety {review.safety:+.2f}"
+        yield "human_decision", f"{decision} where its assessor had said {review.assessed:+.2f}"
     if not run.context.models.independent:
         text = "the assessor is the actor's own model: not independent, it shares its blind spots"
-        add("assessor_not_independent", text)
+        yield "assessor_not_independent", text
     if run.policy.ablated:
-        add("ablation", f"ablation, for measuring only: {', '.join(run.policy.ablated)}")
+        yield "ablation", f"ablation, for measuring only: {', '.join(run.policy.ablated)}"
     if run.frontier.capped:
-        add("label_cap", f"the label cap of {run.policy.label_cap} was hit: the frontier may be incomplete")
+        yield "label_cap", f"the label cap of {run.policy.label_cap} was hit: the frontier may be incomplete"
     if over := run.budget.overrun:
         figure = f"{over:{'.0f' if over >= 1 else '.3g'}}"
-        add("budget_overrun", f"the provider counted {figure} cost units more than the budget")
+        yield "budget_overrun", f"the provider counted {figure} cost units more than the budget"
     if run.ledger.estimated_calls:
         text = f"{run.ledger.estimated_calls} of {run.ledger.calls} calls reported no usage: estimated"
-        add("usage_estimated", text)
+        yield "usage_estimated", text
     if run.unknown_verdicts:
-        add("verdict_unknown", f"{run.unknown_verdicts} verdicts could not be had or read; each counted as unsafe")
+        yield "verdict_unknown", f"{run.unknown_verdicts} verdicts could not be had or read; each counted as unsafe"
     for line in run.endpoint_failures:
-        add("endpoint_failure", f"trouble: {line}")
-    return notes
+        yield "endpoint_failure", f"trouble: {line}"

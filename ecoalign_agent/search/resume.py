@@ -36,12 +36,10 @@ class StoredRun:
     """A run that a checkpointer keeps."""
 
     fingerprint: Mapping[str, str] = field(default_factory=dict)
-    """See `request_fingerprint`."""
     result: Result | None = None
     """Its end, or its pause for a person; None: it is under way."""
     under_way: bool = False
     review_question: Mapping[str, Any] | None = None
-    """The question to a person, with the text; None: nothing is waited for."""
 
     def require_same(self, run_id: str, fingerprint: Mapping[str, str]) -> None:
         """Raise a ``UsageError`` for another request than this run's; parts missing on either side do not count."""
@@ -134,11 +132,7 @@ def resume_input(stored: StoredRun | None, request: SearchInput, context: Search
 
 
 def review_input(stored: StoredRun, run_id: str, decision: object, context: SearchContext) -> RunInput:
-    """The input with a person's decision.
-
-    Raises:
-        UsageError: the decision can't be used, none is waited for, or the run was begun otherwise.
-    """
+    """The input with a person's decision; a ``UsageError`` where it can't be used or none is waited for."""
     value = parse_decision(decision)
     if stored.review_question is None:
         state = "is under way" if stored.under_way or stored.result is None else f"has ended: {stored.result.status}"

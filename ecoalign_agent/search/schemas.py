@@ -39,7 +39,6 @@ def _valid_items(item: type[_Item]) -> Callable[[object], object]:
 
 
 SafetyGrade = Annotated[float, Field(ge=-1.0, le=1.0)]
-"""A forecast or a grade of safety, in [-1, 1]."""
 
 RawUtility = Annotated[float, Field(ge=-1.0, le=1.0)]
 """A raw grade of utility r, in [-1, 1]; u = (1 + r) / 2."""
@@ -78,7 +77,6 @@ class SeenRegion(ReplyModel):
 
 
 MAX_PART_CHARACTERS = 200
-"""Characters that the harmless part of a request may have."""
 
 
 def _short(value: object) -> str:
@@ -173,7 +171,6 @@ def _item_list(item: type[BaseModel]) -> Any:  # noqa: ANN401 - a type form
 
 
 def _narrowed(model: type[_Item], **types: Any) -> type[_Item]:  # noqa: ANN401 - type forms
-    """The model under the same name, with these fields' types narrowed; their defaults stay."""
     fields: Any = {
         name: (kind, ... if (known := model.model_fields[name]).is_required() else known.get_default())
         for name, kind in types.items()

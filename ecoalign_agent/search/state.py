@@ -29,11 +29,7 @@ STATE_VERSION = 2
 
 
 def require_version(state: Mapping[str, Any]) -> None:
-    """Check that this version of the package can read a stored run.
-
-    Raises:
-        UsageError: another version stored it.
-    """
+    """Raise a ``UsageError`` where another version of the package stored the run."""
     version, prior = state.get("version"), state.get("prior")
     if version != STATE_VERSION or not (prior is None or isinstance(prior, PriorStage)):
         raise UsageError(
@@ -57,7 +53,6 @@ _APPENDED: DeltaChannel[Any] = DeltaChannel(_append)
 _STORED_ONCE: DeltaChannel[Any] = DeltaChannel(_last_write)
 
 ThoughtJournal = Annotated[list[Thought | Prune | Merge | Expansion], _APPENDED]
-"""Every change that the thought graph underwent, in order."""
 
 Images = Annotated[list[bytes | str], _STORED_ONCE]
 """Encoded pictures: bytes, or data URLs where they came as JSON. Written once a run, not with every step."""
@@ -76,9 +71,7 @@ class PriorStage:
     started: float
     """Seconds since the epoch when that run began."""
     spent: float = 0.0
-    """Cost units of the budget that are gone."""
     ledger: Ledger = field(default_factory=Ledger)
-    """Record of that spending."""
     event_count: int = 0
     seconds_waited: float = 0.0
     strategy: str = ""
@@ -111,11 +104,7 @@ inner graph's: a graph that holds EcoAlign as a node gives its checkpointer ``.w
 
 
 class SearchInput(TypedDict, total=False):
-    """Input of the graph: a question with pictures, or a conversation whose last human message holds both.
-
-    ``run_id`` names the run in events and result, in at most 128 of A-Z, a-z, 0-9, _ and -; one is drawn when it is
-    missing.
-    """
+    """Input of the graph: a question with pictures, or a conversation; ``run_id`` names the run, drawn when missing."""
 
     question: str
     images: Images
@@ -140,16 +129,13 @@ class SearchState(TypedDict, total=False):
     messages: Annotated[list[AnyMessage], add_messages]
     run_id: str
     version: int
-    """`STATE_VERSION` of the package that began the run."""
     prior: PriorStage | None
     started: float
     """Seconds since the epoch when the run began; deadlines count from there."""
     findings: ScanFindings
     journal: ThoughtJournal
     candidates: list[Action]
-    """Proposed and not selected yet."""
     selected: list[str]
-    """Ids of candidates."""
     simulated: bool
     """True: look-ahead was bought in this round."""
     budget: Budget
@@ -161,24 +147,19 @@ class SearchState(TypedDict, total=False):
     round: int
     """Rounds of execute that have ended."""
     action_count: int
-    """Actions that have been given an id."""
     event_count: int
     seconds_waited: float
     """Seconds in which at least one model call was open."""
     unknown_verdicts: int
     endpoint_failures: list[str]
-    """One line each."""
     result_notes: list[Note]
     fingerprint: dict[str, str]
     """See `request_fingerprint`."""
     held_thoughts: list[Thought]
-    """Held back until a person has decided; see `reviewing`."""
     held_by: str
-    """The node that made them."""
     reviewing: list[str]
     """Ids of those that still wait for a decision."""
     review_requested: float
-    """Seconds since the epoch."""
     reviews: list[Review]
     stop: StopReason | None
     """None while the search goes on."""
@@ -193,9 +174,9 @@ _REQUEST_KEYS = ("question", "images", "messages", "run_id", "prior")
 
 
 def begin_state(request: Mapping[str, Any], total: float, **changes: Any) -> SearchState:  # noqa: ANN401 - values
-    """The state at the start of a run: the request's own keys, what was done about it before the search, ``changes``.
+    """The state at the start of a run with B_max ``total``: the request's own keys, its prior stage, and ``changes``.
 
-    Whatever else ``request`` holds, as an earlier run of the thread left it, does not count. ``total`` is B_max.
+    Whatever else ``request`` holds, as an earlier run of the thread left it, does not count.
     """
     values: dict[str, Any] = {key: request[key] for key in _REQUEST_KEYS if key in request} | {"version": STATE_VERSION}
     if (prior := find_prior(values)) is not None:

@@ -19,7 +19,7 @@ from ecoalign_agent.errors import EcoAlignError, UsageError
 from ecoalign_agent.events.events import Event, Rewritten
 from ecoalign_agent.events.result import Record, Result, Rewrite
 from ecoalign_agent.rewriter import Rewriter
-from ecoalign_agent.search.emitter import EVENT_KEY
+from ecoalign_agent.search.node_base import EVENT_KEY
 from ecoalign_agent.server.errors import ApiError
 from ecoalign_agent.server.event_streams import (
     EventRequest,

@@ -18,7 +18,7 @@ from ecoalign_agent.events.result import Result, RiskReport
 from ecoalign_agent.rewriter import Rewriter
 from ecoalign_agent.rewriting.guarded_search import REWRITE_SHARE, limit_to_search, strategy_from
 from ecoalign_agent.rewriting.state import RewritePolicy
-from ecoalign_agent.search.emitter import HEARTBEAT_KEY
+from ecoalign_agent.search.node_base import HEARTBEAT_KEY
 from ecoalign_agent.search.state import PriorStage
 from ecoalign_agent.testing import (
     SCRIPTED_CALL_COST,

@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from ecoalign_agent import EcoAlign
-from ecoalign_agent.search.emitter import HEARTBEAT_KEY
+from ecoalign_agent.search.node_base import HEARTBEAT_KEY
 from tests.server.process import HANG_SECONDS
 from tests.server.urls import app_of, remote, served
 

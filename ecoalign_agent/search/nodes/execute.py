@@ -56,7 +56,6 @@ async def execute_node(run: NodeRun) -> dict[str, Any]:
 
 
 async def _carry_out(run: NodeRun, selected: Collection[str]) -> list[Thought]:
-    """The thoughts of the selected actions, assessed, in their order."""
     actions = [action for action in run.state["candidates"] if action.id in selected]
     request = await run.request()
     reassessments = await run.reassessment_reserve() if any(action.is_answer for action in actions) else 0.0
@@ -67,7 +66,6 @@ async def _carry_out(run: NodeRun, selected: Collection[str]) -> list[Thought]:
 
 
 async def _frontier_change(run: NodeRun) -> dict[str, list[FrontierPath]]:
-    """The frontier as a change of the state, emitted; nothing where it stands as it stood."""
     fresh = run.graph.changes[len(run.state["journal"]) :]
     if run.policy.answers == "early" and all(isinstance(new, Thought) and new.kind != "answer" for new in fresh):
         return {}  # only an answer or a cut moves it
@@ -79,26 +77,22 @@ async def _frontier_change(run: NodeRun) -> dict[str, list[FrontierPath]]:
 
 
 async def _thought(run: NodeRun, request: RequestContext, action: Action) -> Thought | None:
-    """The thought of one action, assessed; None when nothing came of it."""
     joins = len(action.parents) > 1
     path = tuple(run.graph[parent] for parent in action.parents) if joins else run.path_to(action.tip)
     text, cost = action.draft, 0.0
     if text is None:
-        reply = await generate_text(
+        written = await generate_text(
             run,
             action.kind,
             lambda: run.model.execute(request, action, path, meter=run.meter),
+            name=f"{action.kind} {action.id}",
             path=path,
             assessments=run.max_assessments if action.is_answer else 1,
             final=action.is_answer,
         )
-        if reply is None:
+        if written is None:
             return None
-        if reply.value is None:
-            run.note_unreadable(f"{action.kind} {action.id}", reply)
-            return None
-        text, cost = reply.value.text, reply.cost
-        run.record_completion(action.kind, reply.usage.completion)
+        text, cost = written
     role, times = (FINAL_ANSWER, run.assessments) if action.is_answer else (INNER_NOTE, 1)
     verdict = await assess_candidate(run, request, text, role=role, path=path, times=times)
     if verdict is None and cost == 0.0:
@@ -119,7 +113,7 @@ async def _thought(run: NodeRun, request: RequestContext, action: Action) -> Tho
 
 
 async def _place(run: NodeRun, thought: Thought) -> None:
-    """Put a thought into the graph: prune it when it is unsafe, merge it when it says what another says."""
+    """Prune a thought that is unsafe, merge it with one that says the same."""
     if not await add_thought(run, thought):
         return
     related, similarity = run.graph.ancestors(thought.id), run.policy.merge_similarity

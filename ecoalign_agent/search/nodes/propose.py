@@ -3,7 +3,6 @@
 propose: the next actions from the best open tips, in parallel.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -62,12 +61,11 @@ async def _strategy(run: NodeRun) -> Thought | None:
         run.note("no_strategy", "no strategy could be used; the search went on without one")
         return None
     if not text:
-        reply = await generate_text(run, "plan", lambda: run.model.plan(request, meter=run.meter))
-        if reply is None or reply.value is None:
+        written = await generate_text(run, "plan", lambda: run.model.plan(request, meter=run.meter))
+        if written is None:
             run.note("no_strategy", "no strategy could be written; the search went on without one")
             return None
-        text, cost = reply.value.text, reply.cost
-        run.record_completion("plan", reply.usage.completion)
+        text, cost = written
     verdict = await assess_candidate(run, request, text, role=_STRATEGY)
     return make_thought("strategy", "strategy", text, ("root",), cost, verdict, round_=0)
 
@@ -83,21 +81,17 @@ async def propose_node(run: NodeRun) -> dict[str, Any]:
         return run.update(simulated=False)
     request = await run.request()
     paths = [run.path_to(tip) for tip in tips]
-    async with asyncio.TaskGroup() as group:
-        calls = [run.model.propose(request, path, _others(run, path), meter=run.meter) for path in paths]
-        tasks = [group.create_task(run.try_call(call)) for call in calls]
-    replies = [task.result() for task in tasks]
+    calls = []
+    for path in paths:
+        others = [thought for thought in run.graph.alive() if thought not in path][-_OTHER_THOUGHTS:]
+        calls.append(run.model.propose(request, path, others, meter=run.meter))
+    replies = await run.try_calls(calls)
     for tip, path, reply in zip(tips, paths, replies, strict=True):
         candidates += await _new_candidates(run, tip, path, reply, candidates)
     for reply in replies:
         if reply is not None and reply.value is not None:
             await _restructure(run, reply.value)
     return run.update(candidates=remaining_candidates(candidates, run.graph), simulated=False)
-
-
-def _others(run: NodeRun, path: Sequence[Thought]) -> list[Thought]:
-    on_path = {thought.id for thought in path}
-    return [thought for thought in run.graph.alive() if thought.id not in on_path][-_OTHER_THOUGHTS:]
 
 
 async def _new_candidates(

@@ -56,7 +56,6 @@ async def scan_node(context: SearchContext, state: SearchState) -> dict[str, Any
     """The node ``scan``.
 
     Raises:
-        UsageError: the question is empty or too long, or an image can't be read.
         BudgetTooSmallError: the budget can't pay for a scan and an answer; nothing was spent. Where something was,
             before the search, the run fails instead, with its receipt.
     """
@@ -84,7 +83,6 @@ async def scan_node(context: SearchContext, state: SearchState) -> dict[str, Any
 
 
 async def _first_call(run: NodeRun) -> dict[str, Any]:
-    """The update after the scan's call."""
     minimum = None if run.images else await _minimum(run)  # a mistake that needs no picture to be seen
     # Before the pictures are opened: a listener sees at once that the request has arrived.
     await run.emit(
@@ -139,18 +137,12 @@ def _require_checkpointer(context: SearchContext) -> None:
 
 
 async def min_run_cost(run: NodeRun) -> float:
-    """The least that a scan, the final answer and its assessment cost, in cost units.
-
-    Raises:
-        BudgetTooSmallError: the budget does not pay for them.
-        UsageError: persons are to decide, and nothing keeps the run meanwhile.
-    """
+    """The least that a scan, the final answer and its assessment cost; ``BudgetTooSmallError`` if not left."""
     _require_checkpointer(run.context)
     return (await _minimum(run))[0]
 
 
 async def _minimum(run: NodeRun) -> tuple[float, AnswerReserve]:
-    """The least that the run costs, and the answer's reserve in it."""
     costs, reserve = await run.costs(), await run.answer_reserve()
     least, budget = costs.min_call("scan") + reserve.minimum, run.budget
     if budget.left < least:

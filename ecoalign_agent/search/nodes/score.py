@@ -3,7 +3,6 @@
 score: the value of each candidate, and the selection; makes no call.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,24 +31,18 @@ async def simulate_node(run: NodeRun) -> dict[str, Any]:
     if not by_tip:
         return run.update()
     request = await run.request()
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(
-                run.try_call(
-                    run.model.simulate(request, run.path_to(tip), actions, horizon=run.horizon, meter=run.meter)
-                )
-            )
-            for tip, actions in by_tip.items()
-        ]
+    calls = [
+        run.model.simulate(request, run.path_to(tip), actions, horizon=run.horizon, meter=run.meter)
+        for tip, actions in by_tip.items()
+    ]
     simulated: dict[str, Action] = {}
-    for (tip, actions), task in zip(by_tip.items(), tasks, strict=True):
-        simulated |= await _with_forecasts(run, tip, actions, task.result())
+    for (tip, actions), reply in zip(by_tip.items(), await run.try_calls(calls), strict=True):
+        simulated |= await _with_forecasts(run, tip, actions, reply)
     candidates = [simulated.get(action.id, action) for action in run.state["candidates"]]
     return run.update(candidates=candidates, simulated=bool(simulated))
 
 
 def _to_simulate(run: NodeRun, candidates: Sequence[Action]) -> list[Action]:
-    """The actions to look ahead from, as the policy says."""
     policy, horizon = run.policy, run.horizon
     if horizon == 0 or policy.forecasts == "inline":
         return []

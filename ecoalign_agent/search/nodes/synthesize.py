@@ -25,7 +25,6 @@ from ecoalign_agent.search.result_builder import finish_run
 _MAX_PATHS = 5
 
 _ID_PREFIX = "answer"
-"""Beginning of the ids of answers written here; the number of the path follows."""
 
 
 FIXED_REFUSALS = {
@@ -48,7 +47,6 @@ async def extract_node(run: NodeRun) -> dict[str, Any]:
 
 
 def _answer_paths(run: NodeRun) -> list[tuple[str, ...]]:
-    """Paths to answers as the policy chooses between them, each tip once."""
     paths = run.frontier.tip_paths()
     chosen: list[FrontierPath] = []
     while paths and len(chosen) < _MAX_PATHS:
@@ -108,7 +106,8 @@ async def synthesize_node(run: NodeRun) -> dict[str, Any]:
             break
     if answer is None:
         return run.update(**REVIEW_DONE)
-    if _is_partial(run, answer.tip):
+    since = run.first_unsafe_round
+    if run.permitted_question and (run.state["findings"].partial or (since is not None and answer.tip.round > since)):
         run.note("harmless_part_only", "only the harmless part of the request was answered")
     update = await finish_run(
         run,
@@ -131,35 +130,23 @@ def _complete(run: NodeRun, path: Sequence[Thought]) -> _Answer | None:
 
 
 async def _write_answer(run: NodeRun, request: RequestContext, path: Sequence[Thought], number: int) -> Thought | None:
-    """The answer written from ``path``, assessed; None: it did not fit, or could not be assessed."""
-    reply = await generate_text(
+    written = await generate_text(
         run,
         "synthesize",
         lambda: run.model.synthesize(request, path, meter=run.meter),
+        name=f"answer {number}",
         path=path,
         assessments=run.max_assessments,
         final=True,
     )
-    if reply is None:
+    if written is None:
         return None
-    if reply.value is None:
-        run.note_unreadable(f"answer {number}", reply)
-        return None
-    run.record_completion("synthesize", reply.usage.completion)
-    text = reply.value.text
+    text, cost = written
     verdict = await assess_candidate(run, request, text, role=FINAL_ANSWER, path=path, times=run.assessments)
     if verdict is None:
         return None
     tip, round_ = path[-1].id if path else "root", run.state["round"]
-    return make_thought(f"{_ID_PREFIX}{number}", "answer", text, (tip,), reply.cost, verdict, round_=round_)
-
-
-def _is_partial(run: NodeRun, answer: Thought) -> bool:
-    """True if only a part of the request was asked for when the answer was written."""
-    if not run.permitted_question:
-        return False
-    since = run.first_unsafe_round
-    return run.state["findings"].partial or (since is not None and answer.round > since)
+    return make_thought(f"{_ID_PREFIX}{number}", "answer", text, (tip,), cost, verdict, round_=round_)
 
 
 async def _better_answer(run: NodeRun, path: Sequence[Thought], thought: Thought | None) -> _Answer | None:
@@ -192,7 +179,6 @@ async def decline_node(run: NodeRun) -> dict[str, Any]:
 
 
 def _fixed_refusal(run: NodeRun, stop: StopReason) -> str:
-    """A text that was found safe before any run, short enough for the policy."""
     text, limit = FIXED_REFUSALS.get(stop, FIXED_REFUSAL), run.policy.max_answer_tokens
     fits = limit is None or text_tokens(text) <= limit
     return text if fits else SHORT_REFUSALS.get(stop, SHORT_REFUSAL)
@@ -203,17 +189,17 @@ async def _refusal(run: NodeRun, stop: StopReason) -> str | None:
     findings = run.state["findings"]
     hazard = f"hazard: {findings.hazard}"
     reason = hazard if stop == "unsafe_request" else f"{FIXED_REFUSAL} ({hazard})"
-    reply = await generate_text(
+    written = await generate_text(
         run,
         "decline",
         lambda: run.model.decline(run.question, findings.caption, reason, meter=run.meter),
         assessments=MAX_ASSESSMENTS_PER_TEXT,
         final=True,
     )
-    if reply is None or reply.value is None:
+    if written is None:
         return None
-    verdict = await assess_candidate(run, await run.request(), reply.value.text, role=FINAL_ANSWER)
+    verdict = await assess_candidate(run, await run.request(), written[0], role=FINAL_ANSWER)
     # No person is asked about a refusal: the fixed one says as much.
     least = max(0.0, run.policy.review_below or 0.0)
     safe = verdict is not None and verdict.safety is not None and verdict.safety >= least
-    return reply.value.text if safe else None
+    return written[0] if safe else None

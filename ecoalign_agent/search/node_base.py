@@ -1,4 +1,4 @@
-"""Events of a run, emitted from within a node, and heartbeats while a node waits for a model.
+"""Base of one node's run: its request, its meter, its events, and heartbeats while it waits for a model.
 
 An event goes to LangGraph's custom stream and, where callbacks listen, out as LangChain's custom event, the same in
 both. The waiting node emits the heartbeats, so that every channel carries them. Ours.
@@ -6,14 +6,20 @@ both. The waiting node emits the heartbeats, so that every channel carries them.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from langchain_core.callbacks import adispatch_custom_event
 from langgraph.config import get_config, get_stream_writer
 
+from ecoalign_agent.economics.budget import Budget, Ledger
+from ecoalign_agent.economics.cost import Tariff
 from ecoalign_agent.errors import UsageError
 from ecoalign_agent.events.events import HEARTBEAT, Heartbeat
+from ecoalign_agent.events.result import Tokens
+from ecoalign_agent.llm.meter import CallJournal, Meter
+from ecoalign_agent.search.checkpointing import current_call_cache
+from ecoalign_agent.search.request import get_run_id, request_content
 
 HEARTBEAT_KEY = "ecoalign_heartbeat"
 """In ``configurable``: seconds between heartbeats."""
@@ -31,11 +37,7 @@ T = TypeVar("T")
 
 
 def check_heartbeat(seconds: object) -> float:
-    """The seconds between heartbeats, as given.
-
-    Raises:
-        UsageError: no number from ``MIN_HEARTBEAT`` to ``MAX_HEARTBEAT``.
-    """
+    """The seconds between heartbeats, or a ``UsageError`` beyond ``MIN_HEARTBEAT`` to ``MAX_HEARTBEAT``."""
     if isinstance(seconds, int | float) and not isinstance(seconds, bool) and MIN_HEARTBEAT <= seconds <= MAX_HEARTBEAT:
         return float(seconds)
     limits = f"from {MIN_HEARTBEAT:g} to {MAX_HEARTBEAT:g}"
@@ -52,10 +54,7 @@ def is_inside_run() -> bool:
 
 
 class EventEmitter:
-    """Emits the events of one node's run, and heartbeats while it waits for a model.
-
-    Several calls may be awaited at once: they share the time of the last event, so that one of them beats for all.
-    """
+    """Emits the events of one node's run, and one heartbeat for all its open calls when nothing else was emitted."""
 
     def __init__(
         self, run_id: str, *, started: float, count: int, spent: Callable[[], float], waited: float = 0.0
@@ -117,7 +116,6 @@ class EventEmitter:
         return value
 
     async def _emit_heartbeats(self) -> None:
-        """Emit one whenever nothing was emitted for the interval."""
         while True:
             quiet = time.monotonic() - self._last_event
             if quiet < self._interval:
@@ -130,3 +128,67 @@ class EventEmitter:
                 spent=self._spent(),
                 waiting_for=self._node,
             )
+
+
+class MeteredNodeRun:
+    """One run of one node: a state opened up, with a meter and an emitter that go on where the last node ended.
+
+    ``total``, in cost units, is that of a budget that the state does not hold; ``seconds`` are from the start
+    of the run to its deadline. A ``UsageError`` if the state's request can't be used.
+    """
+
+    def __init__(
+        self,
+        state: Mapping[str, Any],
+        total: float,
+        tariff: Tariff,
+        tariffs: Mapping[str, Tariff],
+        seconds: float | None,
+    ) -> None:
+        self.started: float = state.get("started") or time.time()
+        self.run_id = get_run_id(state)
+        self.question, self.images = request_content(state)
+        self.initial_budget: Budget = state.get("budget", Budget(total))
+        self.initial_ledger: Ledger = state.get("ledger", Ledger())
+        deadline = None if seconds is None else self.started + seconds
+        calls = current_call_cache()
+        journal = None if calls is None else CallJournal(calls)
+        self.meter = Meter(self.initial_budget, tariff, deadline=deadline, tariffs=tariffs, journal=journal)
+        self.emitter = EventEmitter(
+            self.run_id,
+            started=self.started,
+            count=state.get("event_count", 0),
+            spent=lambda: self.budget.spent,
+            waited=state.get("seconds_waited", 0.0),
+        )
+
+    @property
+    def budget(self) -> Budget:
+        """The budget as it stands in this moment."""
+        return self.meter.budget
+
+    @property
+    def ledger(self) -> Ledger:
+        """Everything booked in the run so far."""
+        return self.initial_ledger + self.meter.ledger
+
+    def cost_fields(self) -> dict[str, Any]:
+        """The fields that ``Cost`` and ``RewriteCost`` share."""
+        budget, ledger = self.budget, self.ledger
+        usage = ledger.usage
+        return {
+            "budget": budget.total,
+            "spent": budget.spent,
+            "by_phase": {str(phase): cost for phase, cost in ledger.by_phase.items()},
+            "tokens": Tokens(
+                prompt=usage.text,
+                image=usage.image,
+                cached=usage.cached,
+                completion=usage.completion,
+                image_estimated=ledger.image_estimated,
+            ),
+            "calls": ledger.calls,
+            "estimated": ledger.estimated_calls,
+            "overrun": budget.overrun,
+            "tariff": self.meter.tariff.name,
+        }
