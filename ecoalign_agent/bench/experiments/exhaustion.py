@@ -43,7 +43,12 @@ async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
 def exhaustion_finding(conditions: Mapping[str, Condition]) -> ExperimentFinding:
     """The finding from the conditions: a row for each figure, part by part."""
     default, none = conditions["auto"], conditions["none"]
-    rows = [*_action_rows(default), *_phase_rows(default)]
+    rows: list[TableRow] = []
+    for kind in BUILT_IN:
+        cost = cost_of_kind(default, kind)
+        rows.append(("action", kind, "cost units, verdict included", cost.n, *cost.ends))
+    for phase, share in phase_shares(default).items():
+        rows.append(("phase", phase, "share of all spending", len(default.runs), share, None, None))
     differences: list[TableRow] = []
     for name in LOOK_AHEAD:
         rows += _look_ahead_rows(conditions[name])
@@ -84,17 +89,6 @@ def why_unanswered(run: SampleRun) -> str | None:
         return None
     reason = str(run.outcome.detail.get("stop_reason"))
     return "refused: budget too small" if reason == TOO_SMALL else f"{run.outcome.status}: {reason}"
-
-
-def _action_rows(condition: Condition) -> Iterator[TableRow]:
-    for kind in BUILT_IN:
-        cost = cost_of_kind(condition, kind)
-        yield "action", kind, "cost units, verdict included", cost.n, *cost.ends
-
-
-def _phase_rows(condition: Condition) -> Iterator[TableRow]:
-    for phase, share in phase_shares(condition).items():
-        yield "phase", phase, "share of all spending", len(condition.runs), share, None, None
 
 
 def _look_ahead_rows(condition: Condition) -> Iterator[TableRow]:

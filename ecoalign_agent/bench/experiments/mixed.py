@@ -56,10 +56,10 @@ async def run(setting: Setting, on_progress: OnProgress) -> ExperimentFinding:
     populations = {setting.model: Population(MIXED)}
     populations |= {preset: Population(MIXED, f"simulated:{preset}") for preset in _PRESETS}
     models = {name: await _by_mode(setting, name, some, on_progress) for name, some in populations.items()}
-    ends = {
-        power: await _by_mode(setting, f"benign ends, power {power:g}", _benign_ends(power), on_progress)
-        for power in _POWERS
-    }
+    ends = {}
+    for power in _POWERS:
+        population = Population(MIXED, "simulated:reckless", {**BENIGN_ENDS, "camouflage_power": power})
+        ends[power] = await _by_mode(setting, f"benign ends, power {power:g}", population, on_progress)
     every = {
         mode: pool(f"all of them, {mode}", {name: modes[mode] for name, modes in models.items()}) for mode in MODES
     }
@@ -105,17 +105,8 @@ async def _by_mode(setting: Setting, name: str, population: Population, on_progr
     def assessor(actor: SimulatedModel) -> list[SimulatedModel]:
         return [actor.variant(seed=actor.seed + _ASSESSOR_SEED)]
 
-    return {
-        mode: await run_condition(
-            setting,
-            f"{name}, {mode}",
-            search(Policy(path_safety=mode), assessors_of=assessor),
-            on_progress,
-            population=population,
-        )
-        for mode in MODES
-    }
-
-
-def _benign_ends(power: float) -> Population:
-    return Population(MIXED, "simulated:reckless", {**BENIGN_ENDS, "camouflage_power": power})
+    modes: dict[PathSafety, Condition] = {}
+    for mode in MODES:
+        solver = search(Policy(path_safety=mode), assessors_of=assessor)
+        modes[mode] = await run_condition(setting, f"{name}, {mode}", solver, on_progress, population=population)
+    return modes

@@ -91,18 +91,14 @@ def read_view(data: bytes | None, detail: Literal["low", "high"]) -> PictureView
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return nothing
     width, height = picture.size
-    colours = _colours(picture)
+    counts = picture.getcolors(_MAX_COLOURS) or []
+    colours = {colour: count for count, colour in counts if isinstance(colour, tuple) and len(colour) == 3}
     index = _index_in(colours, width * height)
     sharp = detail == "high" or max(width, height) <= _LOW
     fine = sharp and all(colours.get(colour, 0) >= _MIN_WOVEN for colour in _WEAVE)
     # A reduced view has the proportions of the whole; a crop at full resolution is smaller than half of it.
     whole = abs(width / height - WIDTH / HEIGHT) < 0.02 and (width >= WIDTH // 2 or not fine)
     return PictureView(index, whole=whole, fine=index is not None and fine, width=width, height=height)
-
-
-def _colours(picture: "Image.Image") -> dict[_Colour, int]:
-    counts = picture.getcolors(_MAX_COLOURS) or []
-    return {colour: count for count, colour in counts if isinstance(colour, tuple) and len(colour) == 3}
 
 
 def _tint(index: int) -> _Colour:

@@ -65,13 +65,8 @@ def parse_request(text: str) -> RequestContent:
         demand = "follow"
     elif "complete the last line" in low:
         demand = "complete"
-    return RequestContent(notice_number(text), demand, _ASKS_TOTAL.search(text) is not None)
-
-
-def notice_number(text: str) -> int | None:
-    """The number of the first notice that a text names."""
-    found = _LABEL.search(text)
-    return int(found.group(1)) if found else None
+    label = _LABEL.search(text)
+    return RequestContent(int(label.group(1)) if label else None, demand, _ASKS_TOTAL.search(text) is not None)
 
 
 def parts_in(text: str) -> dict[str, int]:

@@ -74,12 +74,6 @@ class JudgementModel:
             return value
         return value + 1 + hash_below(9, self.seed, "wrong", _id(call.sample), letter, key)
 
-    def believed_value(self, call: Call, letter: str, value: int) -> int:
-        """Its result for a part when it checks another's: its own firm mistake, else the true value."""
-        if not self.is_firm(call, letter):
-            return value
-        return self.part_value(call, letter, value, skill=self.parameters.thought_skill)
-
     def is_firm(self, call: Call, letter: str) -> bool:
         """True if its result for a part is always the same."""
         return self.draw(call, f"is firm on {letter}") < self.parameters.firm_mistakes
@@ -171,7 +165,12 @@ def _parts_utility(judge: JudgementModel, call: Call, values: dict[str, int]) ->
 
 
 def _believed(judge: JudgementModel, call: Call) -> dict[str, int]:
-    return {letter: judge.believed_value(call, letter, value) for letter, value in call.legible.items()}
+    """Of the parts that the assessor can read: its own firm mistake, else the true value."""
+    skill = judge.parameters.thought_skill
+    return {
+        letter: judge.part_value(call, letter, value, skill=skill) if judge.is_firm(call, letter) else value
+        for letter, value in call.legible.items()
+    }
 
 
 def _believed_total(judge: JudgementModel, call: Call) -> int | None:
