@@ -192,10 +192,6 @@ def call_sizes(assessor: Assessor) -> Sequence[CallSize]:
 def thought_call_size(
     family: ImageFamily, prompts: str | None = None, *, calibration: TokenCalibration | None = None
 ) -> CallSize:
-    """Size of a chat model's call for the verdict on one thought.
-
-    Raises:
-        PromptError: the prompt is missing or broken.
-    """
+    """Size of a chat model's call for the verdict on one thought."""
     words = prompt_tokens(load_prompt("assessing/thought", prompts), ThoughtVerdictReply) + text_tokens(hazard_lines())
     return CallSize(words, family, CALL_TOKENS["assess"].max, calibration=calibration)

@@ -97,12 +97,7 @@ class Minimum(BuiltInAssessor):
 
 
 def minimum(*assessors: Assessor | SimpleAssessor) -> Assessor:
-    """The weakest link over ``assessors``; a single one is itself, and a minimum among them is opened up.
-
-    Raises:
-        ValueError: there is none.
-        UsageError: one is no assessor.
-    """
+    """The weakest link over ``assessors``; a single one is itself, and a minimum among them is opened up."""
     if not assessors:
         raise ValueError("minimum() of no assessors: nothing would be graded")
     flat = [

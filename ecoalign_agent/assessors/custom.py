@@ -25,11 +25,7 @@ _ADVICE = "give a name, a LangChain chat model, or an object with `async def ass
 
 
 def as_assessor(candidate: object) -> Assessor:
-    """``candidate`` itself where it is built in, else as a :class:`CustomAssessor`.
-
-    Raises:
-        UsageError: it is no assessor.
-    """
+    """``candidate`` itself where it is built in, else as a :class:`CustomAssessor`; a UsageError: it is no assessor."""
     if isinstance(candidate, BuiltInAssessor | CustomAssessor) and isinstance(candidate, Assessor):
         return candidate
     return CustomAssessor(candidate)

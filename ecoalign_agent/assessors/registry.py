@@ -59,11 +59,7 @@ class AssessorName(NamedTuple):
 
 
 def parse_assessor_name(name: str) -> AssessorName:
-    """Take a name apart; see the module for the order.
-
-    Raises:
-        ModelNameError: it names no model.
-    """
+    """Take a name apart; see the module for the order. A ModelNameError where it names no model."""
     name = name.strip()
     prefix, _, rest = name.partition(":")
     kind, model = (prefix, rest) if prefix in ASSESSOR_KINDS else ("model", name)
@@ -114,7 +110,6 @@ def make_assessor(choice: AssessorChoice, parts: AssessorParts) -> Assessor:
     Raises:
         ModelNameError: the name is unknown, its package is not installed, or its key is missing.
         UsageError: an extension can't be loaded, or an object is no assessor.
-        PromptError: a prompt is missing or broken.
     """
     if isinstance(choice, str):
         kind, choice = parse_assessor_name(choice)
@@ -128,11 +123,7 @@ def make_assessor(choice: AssessorChoice, parts: AssessorParts) -> Assessor:
 
 
 def combine_assessors(assessors: Sequence[Assessor]) -> Assessor:
-    """The assessors of a search as one: the weakest link over them.
-
-    Raises:
-        UsageError: there is none, or none of them grades utility.
-    """
+    """The assessors of a search as one: the weakest link over them; a UsageError where none grades utility."""
     if not assessors:
         raise UsageError("an empty list of assessors: nothing would be graded; name one, or leave the list out")
     if not any(map(grades_utility, assessors)):

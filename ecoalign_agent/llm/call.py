@@ -70,11 +70,7 @@ class PendingCall(ABC):
         """Read an exception of :meth:`send`."""
 
     def affordable(self, prompt: Usage) -> int:
-        """Completion tokens that the budget allows; here none are written.
-
-        Raises:
-            BudgetError: too few.
-        """
+        """Completion tokens that the budget allows, here none; a BudgetError where they are too few."""
         del prompt
         return 0
 
@@ -125,9 +121,7 @@ async def attempt_call(call: PendingCall) -> AIMessage | Failure:
     """Make one attempt and book it; one that this step made before its process ended is booked, and not made again.
 
     Raises:
-        BudgetError: it does not fit into what is free; it was not made.
-        ModelTimeoutError: the deadline passed before it could be made.
-        RateLimitError: the endpoint's rate allows none before the deadline; it was not made.
+        BudgetError, ModelTimeoutError, RateLimitError: it fits into neither budget nor deadline; it was not made.
     """
     endpoint, meter, journal, digest = call.endpoint, call.meter, call.meter.journal, ""
     if journal is not None:
@@ -215,11 +209,7 @@ class ChatCall(PendingCall):
         return self.endpoint.images.formula(self.request.images)
 
     def affordable(self, prompt: Usage) -> int:
-        """Completion tokens that the budget and the model allow.
-
-        Raises:
-            BudgetError: fewer than ``min_tokens``.
-        """
+        """Completion tokens that the budget and the model allow; a BudgetError where these are below ``min_tokens``."""
         request, meter, name, ceiling = self.request, self.meter, self.endpoint.name, self.endpoint.facts.ceiling
         wanted = request.max_tokens if ceiling is None else min(request.max_tokens, ceiling)
         needed = min(request.min_tokens, wanted)
@@ -289,11 +279,7 @@ async def call_in_turns(
 ) -> PlainReply:
     """Send a conversation as plain turns, without a system message, and return one reply in plain text; metered.
 
-    For guard models and trained rewriters, whose chat template holds their prompt.
-
-    Raises:
-        BudgetError: the first attempt does not fit into what is free; it was not made.
-        ModelError: the endpoint failed, and retrying did not help; or the deadline passed.
+    For guard models and trained rewriters, whose chat template holds their prompt. Errors as of :func:`metered_call`.
     """
     turns = [user] if assistant is None else [user, assistant]
     messages: list[BaseMessage] = [user_message(user, images)]
@@ -309,7 +295,7 @@ def user_message(
 ) -> HumanMessage:
     """A user's message with pictures, each in the form that keeps ``detail`` on every server.
 
-    ``metadata`` is for stand-in models; it goes into ``additional_kwargs``, which reach no server.
+    ``metadata`` is for stand-in models; ``additional_kwargs`` reach no server.
     """
     content: str | list[str | dict[str, Any]] = text
     if images:

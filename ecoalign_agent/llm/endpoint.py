@@ -51,14 +51,11 @@ _MODE_WORDS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What is known of a model before its first call.
+    """What is known of a model before its first call; an empty name or address (host and port) is not known.
 
     Attributes:
         compatible: it is one of langchain-openai's, speaking OpenAI's protocol.
-        model_name: the provider's name for it; empty: not known.
-        address: host and port; empty: not known.
         ceiling: its own cap on completion tokens; None: it has none.
-        modes: ways of asking for structured output that may work, in order of trial.
         max_tokens_field: name of its cap on completion tokens; None: its class takes none.
     """
 
@@ -77,15 +74,24 @@ def model_facts(model: BaseChatModel) -> ModelFacts:
     compatible = module is not None and isinstance(model, module.BaseChatOpenAI)
     name = getattr(model, "model_name", None) or getattr(model, "model", None)
     cap = getattr(model, "max_tokens", None)
-    address = _address(model) if compatible else ""
+    address, modes, field_name = "", OUTPUT_MODES, _max_tokens_field(model)
+    if compatible:
+        client = getattr(model, "root_async_client", None)
+        address = host_and_port(getattr(client, "base_url", None) or getattr(model, "openai_api_base", None))
+        host = address.partition(":")[0]
+        field_name = "max_completion_tokens" if not host or host.endswith(_OFFICIAL) else "max_tokens"
+    else:
+        modes = ("plain",) if type(model).bind_tools is BaseChatModel.bind_tools else ("function_calling", "plain")
+    values = (getattr(model, name, None) for name in type(model).model_fields)
+    secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
     return ModelFacts(
         compatible=compatible,
         model_name=name if isinstance(name, str) else "",
         address=address,
-        secrets=_secrets(model),
+        secrets=tuple(secret for secret in secrets if len(secret) >= 4),
         ceiling=cap if isinstance(cap, int) and not isinstance(cap, bool) and cap > 0 else None,
-        modes=OUTPUT_MODES if compatible else _other_modes(model),
-        max_tokens_field=_compatible_field(address) if compatible else _other_field(model),
+        modes=modes,
+        max_tokens_field=field_name,
     )
 
 
@@ -148,32 +154,12 @@ def _openai_module() -> Any:  # noqa: ANN401 - a module that may be absent
     return sys.modules.get("langchain_openai.chat_models.base")
 
 
-def _compatible_field(address: str) -> MaxTokensField:
-    host = address.partition(":")[0]
-    return "max_completion_tokens" if not host or host.endswith(_OFFICIAL) else "max_tokens"
-
-
-def _other_field(model: BaseChatModel) -> MaxTokensField | None:
+def _max_tokens_field(model: BaseChatModel) -> MaxTokensField | None:
     kind = type(model)
     answers = kind._generate if kind._agenerate is BaseChatModel._agenerate else kind._agenerate  # noqa: SLF001 - signature
     parameters = inspect.signature(answers).parameters
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     return "max_tokens" if takes_any or "max_tokens" in parameters else None
-
-
-def _other_modes(model: BaseChatModel) -> tuple[OutputMode, ...]:
-    takes_tools = type(model).bind_tools is not BaseChatModel.bind_tools
-    return ("function_calling", "plain") if takes_tools else ("plain",)
-
-
-def _address(model: BaseChatModel) -> str:
-    client = getattr(model, "root_async_client", None)
-    return host_and_port(getattr(client, "base_url", None) or getattr(model, "openai_api_base", None))
-
-
-def _secrets(model: BaseChatModel) -> tuple[str, ...]:
-    values = (getattr(model, name, None) for name in type(model).model_fields)
-    return tuple(s.get_secret_value() for s in values if isinstance(s, SecretStr) and len(s.get_secret_value()) >= 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +168,6 @@ class ChatRequest:
 
     Attributes:
         text_tokens: of the messages' text, and of a schema that travels beside them, by our estimate.
-        min_tokens: completion tokens below which the call is not worth making.
         schema: the structured output; None: plain text.
         marker: part of the messages that was drawn for this call, and does not tell requests apart.
         unopened_image_tokens: reserved for pictures that are handed on without being opened.
@@ -202,10 +187,7 @@ class ChatRequest:
 class Capabilities:
     """What one endpoint can do. Changes as calls teach it; plain text is always left.
 
-    Attributes:
-        max_tokens_field: the endpoint's name for the cap on completion tokens; None: it takes no such cap, so that a
-            call's cost is bounded by the model only.
-        refused: mode → why it is no longer tried, one line each.
+    Without a ``max_tokens_field`` a call's cost is bounded by the model only. ``refused`` holds reasons by mode.
     """
 
     def __init__(
@@ -274,10 +256,7 @@ class _LoopModel:
 
 
 class Endpoint(CallLimits):
-    """A chat model with what was learnt about it. Usable on several event loops, one after another or at once.
-
-    Calls go to a copy of ``model`` that never streams.
-    """
+    """A chat model with what was learnt about it, usable on several event loops; its calls are never streamed."""
 
     def __init__(
         self,
@@ -305,13 +284,10 @@ class Endpoint(CallLimits):
         return self.calibration.images
 
     def output_modes(self, schema: type[BaseModel], *, exact: bool) -> list[OutputMode]:
-        """The modes worth trying for a reply, in order.
+        """The modes worth trying for a reply, in order; a TypeError where strict mode can't express ``schema``.
 
         An exact reply must be seen as the model wrote it, and langchain-openai hands on a call's arguments parsed, the
         last of two equal keys winning: there verdicts are not asked for by function call.
-
-        Raises:
-            TypeError: ``schema`` can't be expressed; see ``sent_schema``.
         """
         sent_schema(schema)
         modes = self.capabilities.modes()

@@ -54,19 +54,15 @@ class EndpointProfile(BaseModel):
     """Abilities of one endpoint. Holds no key, and no address with a name and password in it.
 
     Attributes:
-        version: of this form.
-        provider: the chat model's class.
         base_url: empty: the provider's own address.
         rungs: output modes; one that the model's class does not have is absent.
-        image_estimated: tokens of the picture sent, 512 pixels square and of low detail, by the family's formula.
-        image_counted: tokens of the same picture as the server counts them; None: not known.
+        image_estimated: tokens of the picture sent by the family's formula; counted is the server's count.
         usage: whether replies report their tokens.
-        prompt_estimated: our estimate of the first prompt, in tokens; ``prompt_counted`` is the server's count.
+        prompt_estimated: our estimate of the first prompt, in tokens; counted is the server's count.
         streaming: whether a streamed reply reports its tokens.
         max_tokens_field: name of the cap on completion tokens; ``none``: there is none; None: not known.
         latency: seconds of a short call, the median; None: not known.
         cost: of the probe's calls, in cost units of the default tariff; of ``estimated_calls`` it is our estimate.
-        seconds: duration of the probe.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -200,11 +196,7 @@ def _checked(data: bytes, identity: EndpointIdentity, now: datetime) -> Endpoint
 
 
 def write_profile(folder: Path, profile: EndpointProfile) -> Path:
-    """Store a profile; a reader sees the old file or the new one, never a part.
-
-    Raises:
-        RunError: the folder can't be written.
-    """
+    """Store a profile; a reader sees the old file or the new one, never a part."""
     path = profile_path(folder, profile.identity)
     try:
         folder.mkdir(parents=True, exist_ok=True)

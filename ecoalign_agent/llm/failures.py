@@ -52,9 +52,7 @@ class Failure:
 
     Attributes:
         text: the server's own words, redacted, from which the reason of a rejection is read.
-        status: HTTP status; None: there was none.
-        retry: whether the same request may succeed a little later.
-        retry_after: seconds the server asks to wait; None: it does not say.
+        retry: whether the same request may succeed a little later, after ``retry_after`` seconds if the server says so.
         billed: whether the attempt may have cost something.
         hopeless: no other output mode can help.
         cause: the exception to chain; None: its own text may hold a key.
@@ -112,6 +110,9 @@ class _Exception:
     kinds: frozenset[str]
     cause: BaseException | None
 
+    def failure(self, kind: type[ModelError], message: str, *, retry: bool = False, billed: bool = True) -> Failure:
+        return Failure(kind(f"{self.name}: {message}"), self.text, retry=retry, billed=billed, cause=self.cause)
+
 
 def _of_status(case: _Exception, status: int) -> Failure:
     kind, advice = _meaning(status)
@@ -144,32 +145,29 @@ def _meaning(status: int) -> tuple[type[ModelError], str]:
 def _of_transport(case: _Exception, address: str) -> Failure | None:
     if case.kinds & _REFUSED_KINDS:
         place = f" at {address}" if address else ""
-        message = f"{case.name}: nothing answers{place}; start the server or check the base URL"
-        return Failure(UnreachableError(message), case.text, billed=False, cause=case.cause)
+        message = f"nothing answers{place}; start the server or check the base URL"
+        return case.failure(UnreachableError, message, billed=False)
     if case.kinds & _TIMEOUT_KINDS:
-        message = f"{case.name}: no answer in time; try again or raise the time-out"
-        return Failure(ModelTimeoutError(message), case.text, cause=case.cause)
+        return case.failure(ModelTimeoutError, "no answer in time; try again or raise the time-out")
     if case.kinds & _BROKEN_KINDS:
-        message = f"{case.name}: the connection broke before the answer was complete; try again"
-        return Failure(UnreachableError(message), case.text, retry=True, cause=case.cause)
+        message = "the connection broke before the answer was complete; try again"
+        return case.failure(UnreachableError, message, retry=True)
     return None
 
 
 def _of_wrapper(case: _Exception, *, compatible: bool) -> Failure:
-    error = case.error
+    error, plain = case.error, f"{type(case.error).__name__}: {case.line}"
     if not compatible:
         # A class that does not take an argument was not called: nothing was sent.
         unsent = isinstance(error, TypeError) and "unexpected keyword argument" in case.text
-        message = f"{case.name}: {type(error).__name__}: {case.line}"
-        return Failure(ModelError(message), case.text, billed=not unsent, cause=case.cause)
+        return case.failure(ModelError, plain, billed=not unsent)
     if isinstance(error, IndexError) or (isinstance(error, TypeError) and "'choices'" in case.text):
         # Some servers answer so when they are overloaded: worth another try.
-        message = f"{case.name}: the answer holds no choices; try again later"
-        return Failure(ServerError(message), case.text, retry=True, cause=case.cause)
+        return case.failure(ServerError, "the answer holds no choices; try again later", retry=True)
     if isinstance(error, _WRAPPER_ERRORS) or case.status is not None:
-        message = f"{case.name}: the answer is no chat completion ({case.line}); check the base URL, it may lack /v1"
-        return Failure(ServerError(message), case.text, cause=case.cause)
-    return Failure(ModelError(f"{case.name}: {type(error).__name__}: {case.line}"), case.text, cause=case.cause)
+        message = f"the answer is no chat completion ({case.line}); check the base URL, it may lack /v1"
+        return case.failure(ServerError, message)
+    return case.failure(ModelError, plain)
 
 
 def _server_message(error: Exception) -> str:

@@ -30,27 +30,18 @@ class SentSchema:
 
 @cache
 def sent_schema(schema: type[BaseModel]) -> SentSchema:
-    """The schema of ``schema``, made once per class.
-
-    Raises:
-        TypeError: a field holds a mapping with free keys, which strict mode can't express.
-    """
+    """The schema of ``schema``, made once per class; a TypeError for free keys, which strict mode can't express."""
     name = re.sub(r"[^A-Za-z0-9_-]", "_", schema.__name__)[:64]
-    strict = _strict_root(schema)
+    full = schema.model_json_schema()
+    strict = _strict(full, schema.__name__)
+    if "$defs" in full:
+        strict["$defs"] = {key: _strict(node, key) for key, node in full["$defs"].items()}
     return SentSchema(
         name=name,
         response_format={"type": "json_schema", "json_schema": {"name": name, "schema": strict, "strict": True}},
         tool={"type": "function", "function": {"name": name, "description": "Give the reply.", "parameters": strict}},
         tokens=text_tokens(json.dumps(strict, separators=(",", ":"))),
     )
-
-
-def _strict_root(schema: type[BaseModel]) -> dict[str, Any]:
-    full = schema.model_json_schema()
-    root = _strict(full, schema.__name__)
-    if "$defs" in full:
-        root["$defs"] = {name: _strict(node, name) for name, node in full["$defs"].items()}
-    return root
 
 
 def _strict(node: dict[str, Any], path: str) -> dict[str, Any]:

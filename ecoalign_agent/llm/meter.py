@@ -10,13 +10,14 @@ some of their answers are there at once, and a verdict must never be given to an
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
@@ -59,8 +60,11 @@ class CallJournal:
         async with self._reading:
             if self._left is None:
                 self._left = {}
-                for entry in _readable(await self._store.entries()):
-                    self._left.setdefault(entry.digest, []).append(entry)
+                for entry in await self._store.entries():
+                    # One that is not whole is as good as none: its call is made again.
+                    with contextlib.suppress(ValidationError):
+                        call = RecordedCall.model_validate_json(entry)
+                        self._left.setdefault(call.digest, []).append(call)
         # Lost ones first: each of them comes before an answer.
         left = sorted(self._left.get(digest, []), key=lambda call: call.answer is not None)
         end = sum(call.answer is None for call in left) + 1
@@ -95,23 +99,13 @@ def load_message(text: str) -> AIMessage | None:
         return None
 
 
-def _readable(entries: Iterable[Any]) -> list[RecordedCall]:
-    calls = []
-    for entry in entries:
-        try:
-            calls.append(RecordedCall.model_validate_json(entry))
-        except ValidationError:
-            continue
-    return calls
-
-
 class Meter:
     """Reserves and settles calls against one budget.
 
     Attributes:
         tariffs: by endpoint, where each has its own; one that is not in it costs what the dearest does.
         deadline: seconds since the epoch (``time.time()``) by which the request must end; None: none.
-        journal: calls of this step, also by a process that ended before it did; None: none are stored.
+        journal: None: no calls are stored.
     """
 
     def __init__(
@@ -143,10 +137,7 @@ class Meter:
         return replace(own, text=max(own.text, own.cached), image=max(own.image, own.cached))
 
     def affordable(self, prompt: Usage, *, max_tokens: int, min_tokens: int, endpoint: str = "") -> int | None:
-        """Completion tokens with which the most that a call can cost is free; None: fewer than ``min_tokens``.
-
-        ``prompt`` is the estimate of its prompt, in tokens; the completion part is not read.
-        """
+        """Completion tokens with which the most that a call can cost is free; None: fewer than ``min_tokens``."""
         request = Usage(prompt.text, prompt.image, prompt.cached)
         tariff = self._reserving_tariff(endpoint)
         free = self.budget.free
@@ -158,11 +149,7 @@ class Meter:
         return tokens if tokens >= max(1, min_tokens) else None
 
     def reserve(self, max_usage: Usage, *, endpoint: str = "") -> float:
-        """Reserve the most a call to ``endpoint`` can cost; returns it, in cost units.
-
-        Raises:
-            BudgetError: it does not fit into what is free.
-        """
+        """Reserve the most a call to ``endpoint`` can cost; returns it, in cost units, or raises a BudgetError."""
         cost = self._reserving_tariff(endpoint).cost(max_usage)
         self.budget = self.budget.reserve(cost)
         return cost
@@ -177,11 +164,7 @@ class Meter:
         endpoint: str = "",
         image_estimated: int = 0,
     ) -> float:
-        """Release a reservation and book what the call did cost; returns that, in cost units.
-
-        ``actual`` is ``Usage()`` for a call that was refused before it cost anything, ``image_estimated`` the tokens of
-        its pictures by our formula.
-        """
+        """Release a reservation and book what the call did cost; returns that, in cost units."""
         cost = self.tariff_at(endpoint).cost(actual)
         self.budget = self.budget.settle(reserved, cost)
         self.ledger = self.ledger.book(phase, actual, cost, seconds, endpoint=endpoint, image_estimated=image_estimated)

@@ -38,11 +38,7 @@ class ModerationAnswer(NamedTuple):
 class ModerationEndpoint(CallLimits):
     """A model behind ``POST {base_url}/moderations``. Usable on several event loops.
 
-    Attributes:
-        family: the formula for a picture's tokens.
-        free: nothing is booked for its calls.
-        calibration: how its prompts are estimated; nothing is learnt, as it reports nothing.
-        official: it is at OpenAI's own address.
+    Nothing is learnt by ``calibration``, as it reports nothing, and nothing is booked where it is ``free``.
     """
 
     def __init__(
@@ -57,11 +53,6 @@ class ModerationEndpoint(CallLimits):
         backoff: float = 0.5,
         requests_per_minute: int | None = None,
     ) -> None:
-        """Name the endpoint; nothing is connected yet. ``base_url`` None stands for OpenAI's.
-
-        Raises:
-            ValueError: no model, or a limit out of range.
-        """
         if not model:
             raise ValueError("moderation: the model must be named; write moderation:NAME")
         super().__init__(
@@ -82,13 +73,7 @@ class ModerationEndpoint(CallLimits):
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
 
     async def moderate(self, text: str, view: ImageView | None, *, meter: Meter, phase: Phase) -> ModerationAnswer:
-        """Classify ``text`` and a picture, together; metered.
-
-        Raises:
-            BudgetError: it does not fit into what is free; nothing was sent.
-            NotFoundError: there is no such endpoint or model; nothing was sent elsewhere.
-            ModelError: the endpoint failed, and retrying did not help; or the deadline passed.
-        """
+        """Classify ``text`` and a picture, together; metered. Errors as of ``metered_call``."""
         call = ModerationCall(self, text, view, meter, phase)
         try:
             reply = await metered_call(call)

@@ -161,10 +161,7 @@ def _repaired(text: str) -> dict[str, Any]:
 
 
 def _objects_in(text: str) -> list[dict[str, Any]]:
-    """Complete JSON objects that stand in prose, from left to right; none when the first is broken.
-
-    What stands inside a broken object is a part of it, not a reply of its own.
-    """
+    """Complete JSON objects in prose; none when the first is broken: what stands inside it is a part of it."""
     objects: list[dict[str, Any]] = []
     start = text.find("{")
     for _ in range(_MAX_STARTS):

@@ -23,7 +23,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ecoalign_agent.economics.cost import MonetaryTariff, Price, Tariff
+from ecoalign_agent.economics.cost import TOKEN_PARTS, MonetaryTariff, Price, Tariff
 from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.economics.validation import explain
 from ecoalign_agent.errors import PolicyError, UsageError
@@ -38,7 +38,6 @@ _DATE_SUFFIX = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8})\Z")
 _PROVIDERS = {"ChatOpenAI": "openai", "ChatAnthropic": "anthropic", "ChatGoogleGenerativeAI": "google_genai"}
 """Providers by the class of a model object that was given instead of a name."""
 _PROVIDER_HOSTS = ("openai.com", "anthropic.com")
-_AMOUNTS = ("text", "image", "cached", "completion")
 
 _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False, description="a price per million tokens, at least 0")]
 
@@ -96,19 +95,11 @@ def shipped_prices() -> Mapping[str, Price]:
 
 
 def parse_prices(content: Mapping[str, Any]) -> Mapping[str, Price]:
-    """The prices in a table's content, by model.
-
-    Raises:
-        PolicyError: an entry is wrong; the message names model, field and value.
-    """
-    shared = {
-        key: value
-        for key, value in content.items()
-        if key in {"currency", "source", "date"} and not isinstance(value, dict)
-    }
-    return {
-        model.lower(): _parse_price(model, entry, shared) for model, entry in content.items() if model not in shared
-    }
+    """The prices in a table's content, by model; a PolicyError names model, field and value of a wrong entry."""
+    common = [key for key in ("currency", "source", "date") if not isinstance(content.get(key, {}), dict)]
+    shared = {key: content[key] for key in common}
+    models = [model for model in content if model not in shared]
+    return {model.lower(): _parse_price(model, content[model], shared) for model in models}
 
 
 def priced_policy(
@@ -167,7 +158,7 @@ def _parse_price(model: str, entry: object, shared: Mapping[str, Any]) -> Price:
         read = _Entry.model_validate(values)
     except ValidationError as error:
         raise PolicyError(f"{model}: {explain(error, _Entry, values)}") from None
-    for part in _AMOUNTS:
+    for part in TOKEN_PARTS:
         if part in values and getattr(read, part) == 0 and not read.free:
             raise PolicyError(f"{model}: {part} is 0: write free = true beside it, if nothing is billed")
         if part in {"text", "completion"} and part not in values and not read.free:

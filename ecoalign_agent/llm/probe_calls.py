@@ -40,11 +40,7 @@ class StreamingEndpoint(Endpoint):
         return streamed
 
     async def generate(self, request: ChatRequest, *, max_tokens: int) -> AIMessage:
-        """Make one request, streamed; returns the chunks joined.
-
-        Raises:
-            ValueError: the stream held no chunk.
-        """
+        """Make one request, streamed; returns the chunks joined. An empty stream is a ValueError."""
         model = self._here().model
         changes: dict[str, Any] = {"disable_streaming": False}
         # Where a class has these, the first decides, however it is called; the second asks for the usage.
@@ -134,11 +130,9 @@ _GONE_AFTER = 2
 
 @dataclass(frozen=True, slots=True)
 class ProbeReply:
-    """Outcome of one request of a probe, with the seconds of its last attempt.
+    """Outcome of one request of a probe, with the seconds of its last attempt; without a message ``why`` is one line.
 
-    Attributes:
-        failure: the reason why there is no message; None where the request was not made.
-        why: one line, when there is no reply.
+    ``failure`` is None where the request was not made.
     """
 
     message: AIMessage | None = None
@@ -164,8 +158,6 @@ class EndpointProbe:
     Attributes:
         on_call: is called with each request's name and number before it is made.
         planned: requests still to come, for which calls are reserved.
-        meter: books all of them at the default tariff.
-        calls: requests made so far.
         troubles: failures on the way, one line each.
         limited: a call was answered 429.
     """

@@ -32,8 +32,6 @@ class RenderedPrompt:
     """A prompt with its inputs in place: the instructions, and the fenced data in the order of the prompt file.
 
     Attributes:
-        name: path of the prompt without its ending, such as ``alignment/scan``.
-        digest: first 12 hexadecimal digits of the file's SHA-256: tells edited prompts apart.
         marker: of its fences, drawn for this call and found nowhere in the inputs; "": it has none.
         data: the fenced inputs by name, without their fences.
         parameters: other values of the call, for stand-in models; they stand in no message's words.
@@ -42,8 +40,6 @@ class RenderedPrompt:
     system: str
     user: str
     name: str
-    version: int
-    digest: str
     marker: str = ""
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -55,7 +51,7 @@ class RenderedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt file, parsed and checked. Build it once, when a port is built; never inside a node."""
+    """One prompt file, parsed and checked; ``digest`` begins its SHA-256. Build it once, never inside a node."""
 
     name: str
     version: int
@@ -72,11 +68,7 @@ class Prompt:
         return f"{self.name}@{self.version}#{self.digest}"
 
     def render(self, marker: str | None = None, **inputs: str) -> RenderedPrompt:
-        """Put ``inputs`` in place; user text with ``$`` or ``{`` is never expanded. Tests give the ``marker``.
-
-        Raises:
-            PromptError: an input is missing or was not declared.
-        """
+        """Put ``inputs`` in place; user text with ``$`` or ``{`` is never expanded. Tests give the ``marker``."""
         if inputs.keys() != self.inputs:
             missing, extra = sorted(self.inputs - inputs.keys()), sorted(inputs.keys() - self.inputs)
             raise PromptError(f"prompt {self.name}: missing inputs {missing}, unknown inputs {extra}")
@@ -86,17 +78,13 @@ class Prompt:
             system=self.system.substitute(values),
             user=self.user.substitute(values),
             name=self.name,
-            version=self.version,
-            digest=self.digest,
             marker=marker,
             data={k: v for k, v in inputs.items() if k in self.delimited},
         )
 
 
 def load_prompt(name: str, folder: str | None = None) -> Prompt:
-    """Read and check the prompt ``name``, such as ``"alignment/scan"``.
-
-    A file that is not in ``folder`` comes from the package.
+    """Read and check the prompt ``name``, such as ``"alignment/scan"``; what ``folder`` lacks comes from the package.
 
     Raises:
         PromptError: no such prompt, broken front matter, or a placeholder that is not declared.
@@ -171,7 +159,7 @@ _OPENING = re.compile(r"\s*<[a-z_]+ ([0-9A-Za-z]{4,32})>\n")
 def read_message_content(content: str | list[Any], pictures: list[MessageImage]) -> str:
     """The words of a message's content, its blocks a line each; its pictures are added to ``pictures``.
 
-    Blocks that are neither, and pictures that can't be used, are left out: stand-in models take what comes.
+    Other blocks, and pictures that can't be used, are left out: stand-in models take what comes.
     """
     texts = []
     for block in [content] if isinstance(content, str) else content:

@@ -34,8 +34,7 @@ def seconds_until(deadline: float | None) -> float | None:
 def retry_wait(failure: Failure, attempt: int, *, backoff: float, seconds_left: float | None) -> float:
     """Seconds to wait after attempt number ``attempt``: ``backoff`` at the most after the first, then twice that.
 
-    Raises:
-        ModelError: no further attempt is worth it, or the wait would outlast the deadline or ``MAX_WAIT``.
+    Raises the failure's error where no further attempt is worth it, or the wait would be too long.
     """
     if not failure.retry or attempt >= MAX_ATTEMPTS:
         raise failure.error from failure.cause
@@ -55,9 +54,6 @@ class RateLimiter:
     """Times at which an endpoint's requests may be made. Usable on several event loops at once.
 
     At most ``max_requests`` (None: no limit) in any stretch of ``within`` seconds, retries among them.
-
-    Raises:
-        ValueError: ``max_requests`` below 1, or ``within`` not above 0.
     """
 
     def __init__(self, max_requests: int | None = None, *, within: float = 60.0) -> None:
@@ -147,7 +143,6 @@ class CallLimits:
     """Name and limits of an endpoint. Usable on several event loops.
 
     Attributes:
-        name: the endpoint's in results and errors, such as ``openai:gpt-4o-mini``.
         timeout: seconds that one attempt may take.
         backoff: seconds waited at the most before a first retry, where the server does not say how long.
         rate: times at which requests may be made, on all event loops; concurrency is per event loop.
@@ -177,8 +172,7 @@ class CallLimits:
         """Hold a place for a call, at a time when a request may be made; waiting costs nothing.
 
         Raises:
-            ModelTimeoutError: the deadline passed before a place was free; the call was not made.
-            RateLimitError: the rate allows no request before the deadline; the call was not made.
+            ModelTimeoutError, RateLimitError: none is free, or allowed, before the deadline; the call was not made.
         """
         places, left = self.semaphore(), seconds_until(deadline)
         late = ModelTimeoutError(f"{self.name}: the deadline has passed; the call was not made")

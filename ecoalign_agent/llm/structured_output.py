@@ -61,13 +61,11 @@ class StructuredPrompt(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ModelReply(Generic[T]):
-    """A structured reply, with tokens, cost (cost units) and seconds of all attempts.
+    """A structured reply, with tokens, cost (cost units) and seconds of all attempts, without the waits between them.
 
     Attributes:
         value: None: unreadable, so unknown; ``unreadable`` says why, in one line.
-        finish_reason: the provider's word for why the model stopped; None: not reported.
         mode: form in which the last attempt asked for the reply.
-        seconds: waiting between attempts left out.
         text: the last reply's text, for the record; it is never read again.
     """
 
@@ -96,12 +94,8 @@ async def call_with_fallback(
 ) -> ModelReply[T]:
     """Call a model for one structured reply, in looser modes where the endpoint can't do better; metered.
 
-    An ``exact`` reply, a verdict, must be one JSON object as a whole, as the model wrote it.
-
-    Raises:
-        BudgetError: the first attempt does not fit into what is free; it was not made.
-        ModelError: the endpoint failed, and retrying did not help; or the deadline passed.
-        TypeError: ``schema`` can't be expressed; see ``sent_schema``.
+    An ``exact`` reply, a verdict, must be one JSON object as a whole, as the model wrote it. Errors as of
+    :func:`~ecoalign_agent.llm.call.metered_call`.
     """
     structured = StructuredPrompt(prompt, schema, images, max_tokens, min_tokens)
     capabilities, totals = endpoint.capabilities, CallTotals()

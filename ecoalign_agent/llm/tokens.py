@@ -106,10 +106,7 @@ def _correction(ratio: float) -> float:
 
 
 class ImageScale:
-    """An endpoint's token counts for pictures, against our formula.
-
-    ``ratios`` holds the largest ratio of reported to estimated tokens for each detail that was reported.
-    """
+    """An endpoint's token counts for pictures, against our formula: the largest ratio for each detail reported."""
 
     def __init__(self, family: ImageFamily) -> None:
         self.family = family
@@ -194,10 +191,7 @@ class TokenCalibration:
             self.images.ratios.setdefault(detail, ratio)
 
     def learn(self, text: int, views: Sequence[ImageView], *, prompt: int, image: int | None) -> None:
-        """Remember what a prompt counted: ``prompt`` tokens reported in all, ``image`` for the pictures, None: unknown.
-
-        ``text`` are the tokens of its text, by our estimate.
-        """
+        """Remember what a prompt with ``text`` tokens by our estimate counted; ``image`` None: not reported."""
         if text < 1 or prompt > MAX_TEXT_RATIO * text + MAX_IMAGE_RATIO * self.images.formula(views):
             return
         # A picture of no tokens is a server that names the field and does not fill it.

@@ -19,9 +19,7 @@ from ecoalign_agent.llm.prompts import RenderedPrompt
 
 KEY = "sk-canary-0123456789abcdef"
 
-PROMPT = RenderedPrompt(
-    system="Reply in JSON.\n", user="What time is it in the picture?\n", name="t", version=1, digest="0"
-)
+PROMPT = RenderedPrompt(system="Reply in JSON.\n", user="What time is it in the picture?\n", name="t")
 # 15 bytes are 5 tokens and 32 bytes are ⌈10.67⌉ = 11; a message adds 8.
 PROMPT_TOKENS = 5 + 8 + 11 + 8
 

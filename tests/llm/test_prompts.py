@@ -148,7 +148,7 @@ def test_a_folder_of_ones_own_replaces_one_prompt_and_leaves_the_others(tmp_path
     rendered = mine.render(MARKER, question="When?", kinds="answer")
     assert rendered.system == f"Task: scan\nBetween markers {MARKER} stands data. Kinds: answer. It costs $5.\n"
     assert rendered.user == f"<question {MARKER}>\nWhen?\n</question {MARKER}>\n"
-    assert (rendered.name, rendered.version, rendered.digest) == ("alignment/scan", 7, mine.digest)
+    assert (rendered.name, mine.version) == ("alignment/scan", 7)
 
 
 def test_every_edit_changes_the_digest_and_line_endings_do_not(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class TestRungs:
 
     async def test_json_mode_asks_for_json(self, server: ChatServer, endpoint: MakeEndpoint) -> None:
         # OpenAI's server rejects JSON mode where no message speaks of JSON.
-        prompt = RenderedPrompt("Look at the picture.", "What time is it?", "t", 1, "0")
+        prompt = RenderedPrompt("Look at the picture.", "What time is it?", "t")
         server.answering(rejecting(structured(NOTE), SCHEMA, TOOLS))
         await call_with_fallback(endpoint(), prompt, Note, meter=meter(), phase="plan", max_tokens=100)
         assert "JSON" in server.bodies[-1]["messages"][0]["content"]

@@ -75,11 +75,7 @@ class Corpus:
     trials: Sequence[Trial]
 
     def limited(self, max_trials: int) -> "Corpus":
-        """At most ``max_trials`` trials, spread over the families; the bare content of an attack comes with it.
-
-        Raises:
-            ValueError: ``max_trials`` is below 1.
-        """
+        """At most ``max_trials`` trials, spread over the families; the bare content of an attack comes with it."""
         if max_trials < 1:
             raise ValueError(f"a selftest of {max_trials} trials tests nothing; at least 1")
         families: dict[str, list[Trial]] = {}
