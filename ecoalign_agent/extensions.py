@@ -1,12 +1,14 @@
-"""Parts from other packages: assessors, action kinds, methods and benchmarks found by name.
+"""Parts from other packages: assessors, action kinds, methods and benchmarks found by name; extras that must be there.
 
 A name is either ``module:Name``, or the name of an entry point that an installed package declares in one of the groups
 below. Modules are looked for in the working directory, too, after the installed packages.
 """
 
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +17,13 @@ from ecoalign_agent.errors import UsageError
 Group = Literal[
     "ecoalign_agent.assessors", "ecoalign_agent.actions", "ecoalign_agent.methods", "ecoalign_agent.benchmarks"
 ]
+
+
+def require_packages(purpose: str, packages: Iterable[str], *, extra: str) -> None:
+    """Raise UsageError unless these packages of an extra are installed, before anything is paid for."""
+    for name in packages:
+        if find_spec(name) is None:
+            raise UsageError(f"{purpose} needs {name}: pip install 'ecoalign-agent[{extra}]'")
 
 
 def is_reference(name: str) -> bool:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ def prepare_folder(
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     try:
         path.mkdir(parents=True, exist_ok=True)
-        stored = _read_settings(file)
-        if stored is None:
+        stored = None
+        with suppress(FileNotFoundError, ValueError):
+            stored = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(stored, dict):  # missing, or spoilt
             ours = self_checking is not None and (path / self_checking).exists()
             if not ours and (file.exists() or any(path.iterdir())):
                 raise UsageError(f"{path}: holds other files; name an empty folder, or one of an earlier run")
@@ -42,16 +45,6 @@ def prepare_folder(
             f"{path}: was made with other settings ({', '.join(changed)}); use the same ones, or another folder"
         )
     return path
-
-
-def _read_settings(file: Path) -> dict[str, Any] | None:
-    if not file.exists():
-        return None
-    try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    return stored if isinstance(stored, dict) else None
 
 
 @dataclass(slots=True)

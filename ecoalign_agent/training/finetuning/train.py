@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecoalign_agent.errors import RunError, UsageError
+from ecoalign_agent.extensions import require_packages
 from ecoalign_agent.models.trained import load_model
 from ecoalign_agent.training.finetuning.settings import TrainingReport, TrainingSettings
 from ecoalign_agent.training.run_folder import prepare_folder
@@ -106,7 +107,7 @@ def train_rewriter(
         RunError: the disk is full, or memory ran out.
     """
     rows = _read_rows(data)
-    _require_installed()
+    require_packages("training", ("torch", "peft", "trl"), extra="train")
     prepare_folder(out, {"data": str(data), "base": base, **asdict(settings)}, settings_file="settings.json")
     import torch  # noqa: PLC0415 - an extra, and heavy
     from transformers import set_seed  # noqa: PLC0415 - as above
@@ -180,15 +181,6 @@ def _read_rows(data: Path) -> list[dict[str, Any]]:
     if not rows:
         raise UsageError(f"{file}: holds no record; ecoalign synthesize says why each was dropped")
     return rows
-
-
-def _require_installed() -> None:
-    try:
-        import peft  # noqa: F401, PLC0415 - only whether they are there
-        import torch  # noqa: F401, PLC0415 - as above
-        import trl  # noqa: F401, PLC0415 - as above
-    except ImportError as error:
-        raise UsageError(f"training needs {error.name}: pip install 'ecoalign-agent[train]'") from error
 
 
 def _split(rows: list[dict[str, Any]], settings: TrainingSettings) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

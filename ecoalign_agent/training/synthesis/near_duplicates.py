@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.extensions import require_packages
 from ecoalign_agent.training.synthesis.records import read_records
 
 NEAR_TEXT = 92.0
@@ -26,10 +27,8 @@ def perceptual_hash(image: Path | bytes | None) -> int | None:
     """64 bits that stay nearly the same when a picture is scaled or compressed anew; None: no picture."""
     if image is None:
         return None
-    try:
-        import imagehash  # noqa: PLC0415 - an extra, and heavy
-    except ImportError as error:
-        raise UsageError("comparing pictures needs ImageHash: pip install 'ecoalign-agent[data]'") from error
+    require_packages("comparing pictures", ["imagehash"], extra="data")
+    import imagehash  # noqa: PLC0415 - an extra, and heavy
     from PIL import Image  # noqa: PLC0415 - heavy
 
     source = io.BytesIO(image) if isinstance(image, bytes) else image

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ecoalign_agent.errors import RunError, UsageError
+from ecoalign_agent.errors import RunError
 from ecoalign_agent.events.atomic_file import atomic_path, write_atomically
 from ecoalign_agent.events.result import RiskReport
+from ecoalign_agent.extensions import require_packages
 from ecoalign_agent.rewriting.template import trained_completion, trained_prompt
 from ecoalign_agent.training.synthesis.records import InputRecord, UnusableLine
 
@@ -152,11 +153,10 @@ _FEATURES = {
 
 def _parquet(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """The same rows with the pictures inside, as the datasets library reads them."""
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - an extra, and heavy
-        import pyarrow.parquet as pq  # noqa: PLC0415 - as above
-    except ImportError as error:
-        raise UsageError("writing Parquet needs pyarrow: pip install 'ecoalign-agent[data]'") from error
+    require_packages("writing Parquet", ["pyarrow"], extra="data")
+    import pyarrow as pa  # noqa: PLC0415 - an extra, and heavy
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
     part = pa.struct([("type", pa.string()), ("text", pa.string())])
     turn = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(part))]))
     picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.extensions import require_packages
 
 Label = Literal["benign", "unsafe"]
 
@@ -110,10 +111,9 @@ def _parsed(line: bytes) -> Mapping[str, Any] | str:
 
 def read_parquet(path: Path) -> list[dict[str, Any]]:
     """Read the rows of a Parquet file; UsageError if it can't be read, or pyarrow is not installed."""
-    try:
-        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra, and heavy
-    except ImportError as error:
-        raise UsageError(f"{path}: reading Parquet needs pyarrow: pip install 'ecoalign-agent[data]'") from error
+    require_packages(f"{path}: reading Parquet", ["pyarrow"], extra="data")
+    import pyarrow.parquet as pq  # noqa: PLC0415 - an extra, and heavy
+
     try:
         rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
     except (OSError, ValueError) as error:

@@ -4,15 +4,15 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
 from ecoalign_agent.assessors.registry import AssessorChoice, combine_assessors
-from ecoalign_agent.errors import EcoAlignError, ImageError, RunError, UsageError
+from ecoalign_agent.errors import EcoAlignError, ImageError, RunError
 from ecoalign_agent.events.result import Record
+from ecoalign_agent.extensions import require_packages
 from ecoalign_agent.factory import assessor_endpoints, build_assessors, build_endpoint
 from ecoalign_agent.images.store import ImageStore
 from ecoalign_agent.settings import read_settings
@@ -304,7 +304,7 @@ async def synthesize_data(
         UsageError: source, folder or a set to exclude can't be used, or a model can't be built; nothing was spent.
         RunError: the disk is full, or an endpoint failed again and again; finished stages are kept.
     """
-    _require_extra()
+    require_packages("making data", ("pyarrow", "imagehash"), extra="data")
     settings = read_settings(base_url=base_url)
     chosen = model if model is not None else settings.model
     maker = build_endpoint(chosen, settings)
@@ -343,10 +343,3 @@ async def synthesize_data(
         endpoints = (maker, answering, *assessor_endpoints(assessors))
         for endpoint in {id(endpoint): endpoint for endpoint in endpoints}.values():
             await endpoint.aclose()
-
-
-def _require_extra() -> None:
-    """Check that the data can be written at the end, before anything is paid for or a folder is made."""
-    for name in ("pyarrow", "imagehash"):
-        if find_spec(name) is None:
-            raise UsageError(f"making data needs {name}: pip install 'ecoalign-agent[data]'")
