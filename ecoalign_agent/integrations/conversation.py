@@ -45,11 +45,7 @@ class Exchange:
 
 
 def read_exchange(messages: Sequence[BaseMessage]) -> Exchange:
-    """Split a conversation at its last human message; without one the question is empty.
-
-    Raises:
-        UsageError: the last human message has content that can't be read.
-    """
+    """Split a conversation at its last human message, which must be readable; without one the question is empty."""
     index = _last_human(messages)
     if index is None:
         return Exchange("", (), "", _lines(messages))

@@ -111,11 +111,7 @@ _NOTHING = "(none)"
 
 
 class PromptedCall(Generic[_Reply_co]):
-    """One kind of call to one endpoint.
-
-    Raises:
-        PromptError: the prompt is missing or broken.
-    """
+    """One kind of call to one endpoint."""
 
     def __init__(self, endpoint: Endpoint, kind: CallKind[_Reply_co], prompts: str | None = None) -> None:
         self.endpoint = endpoint
@@ -151,8 +147,6 @@ RewriteForm = Literal["two_calls", "frugal", "trained"]
 class RewriteCalls:
     """All model calls of a rewrite; without a ``checker`` only rules check the new question.
 
-    Raises:
-        PromptError: a prompt is missing or broken.
     Source: VLMGuard-R1, causal analysis and prompt optimisation; the joined call and the check are ours.
     """
 

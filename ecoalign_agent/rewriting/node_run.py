@@ -23,17 +23,13 @@ class RewriteNodeRun(MeteredNodeRun):
         super().__init__(state, policy.budget, policy.tariff, context.tariffs, policy.deadline)
         self.context, self.state = context, state
         self.notes: list[str] = list(state.get("notes", []))
+        # Before the analysis an empty one, of unknown safety.
+        self.report: RiskReport = state.get("report", RiskReport())
 
     async def views(self) -> list[ImageView]:
         """The pictures, reduced; ``ImageError`` where one of them can't be read."""
         pictures = [await self.context.image_store.open(image) for image in self.images]
         return [await picture.small() for picture in pictures]
-
-    @property
-    def report(self) -> RiskReport:
-        """The risk report; before the analysis an empty one, of unknown safety."""
-        report: RiskReport = self.state.get("report", RiskReport())
-        return report
 
     async def await_call(self, call: Awaitable[_T | Unreadable]) -> tuple[_T | None, RewriteStatus | None]:
         """The reply of a model call; without one, the status that the rewrite ends with, and a note."""

@@ -33,10 +33,7 @@ _COMMON = frozenset(
 
 
 def preserved_facts(question: str, *, provoking: Iterable[str] = ()) -> list[str]:
-    """Numbers, names and constraints of a question, as written, in order and without repeats.
-
-    ``provoking`` are its words that provoke harm, copied; facts within them need not be preserved.
-    """
+    """Numbers, names and constraints of a question, as written, in order; none within its ``provoking`` words."""
     text = _normal(question)
     for words in provoking:
         if bare := _normal(words).strip():

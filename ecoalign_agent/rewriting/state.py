@@ -23,11 +23,7 @@ from ecoalign_agent.search.state import Images
 
 @validated(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class RewritePolicy:
-    """Settings of one rewrite. Every number is ours: the paper gives none.
-
-    Raises:
-        PolicyError: a setting is out of range or of the wrong type.
-    """
+    """Settings of one rewrite. Every number is ours: the paper gives none."""
 
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2_500.0
     """Maximum for one rewrite in cost units, above 0."""
@@ -68,13 +64,8 @@ class RewriteContext:
 class QuestionRewriter(Protocol):
     """A rewriter that can stand in front of a search: ``ecoalign_agent.Rewriter``."""
 
-    @property
-    def context(self) -> RewriteContext:
-        """Shared by its nodes."""
-
-    @property
-    def endpoints(self) -> Sequence[Endpoint]:
-        """The endpoints it calls."""
+    context: RewriteContext
+    endpoints: Sequence[Endpoint]
 
 
 class RewriteInput(TypedDict, total=False):

@@ -26,7 +26,7 @@ from ecoalign_agent.server.openai_schema import (
     chat_completion,
     parse_chat_request,
 )
-from ecoalign_agent.server.policies import UNASSESSED_MODEL, is_unassessed, tighten_policy, unknown_model
+from ecoalign_agent.server.policies import UNASSESSED_MODEL, is_unassessed
 from ecoalign_agent.server.service import Service
 
 _SPEAKERS = {
@@ -154,11 +154,7 @@ class Outcome:
 
 
 def to_outcome(result: Result, *, limited: bool = False) -> Outcome:
-    """The outcome of a run; ``limited``: the client limited the answer's length.
-
-    Raises:
-        ApiError: the run failed, or waits for a reviewer.
-    """
+    """The outcome of a run that did not fail; ``limited``: the client limited the answer's length."""
     if result.status == "failed" or result.answer is None:
         raise failed_run_error(result)
     refused = result.status == "declined"
@@ -204,11 +200,7 @@ class AnswerRequest:
 
 
 def read_answer_request(body: bytes, service: Service) -> AnswerRequest:
-    """Parse and validate a request.
-
-    Raises:
-        ApiError: it can't be answered; nothing was spent.
-    """
+    """Parse and validate a request; one that can't be answered raises ``ApiError``, and nothing was spent."""
     request, ignored = parse_chat_request(body)
     policy, clamped, progress = _policy(request, service)
     conversation = read_conversation(request.messages, max_images=service.config.max_images)
@@ -232,9 +224,7 @@ def read_answer_request(body: bytes, service: Service) -> AnswerRequest:
 
 def _policy(request: ChatCompletionRequest, service: Service) -> tuple[Policy | None, list[Note], bool]:
     if not is_unassessed(request.model):
-        if request.model not in service.policies:
-            raise unknown_model(request.model, service.models)
-        return tighten_policy(service.policies[request.model], request.ecoalign or {}, request.max_answer_tokens)
+        return service.policy_for(request.model, request.ecoalign or {}, request.max_answer_tokens)
     if not service.config.allow_base:
         text = f"the bare model is not served here; there are: {', '.join(service.models)}"
         raise ApiError(404, text, param="model", code="model_not_found")

@@ -20,11 +20,7 @@ OPEN_PATHS = frozenset({"/healthz"})
 
 
 def key_digests(keys: Iterable[str]) -> tuple[bytes, ...]:
-    """The digests of keys, each once; empty ones are left out.
-
-    Raises:
-        UsageError: a key is too short, or can't stand in a header. It is not repeated in the message.
-    """
+    """The digests of keys, each once and no empty one; the message about a key that can't be used does not hold it."""
     digests = []
     for number, key in enumerate((key.strip() for key in keys), 1):
         if key and (len(key) < MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key):

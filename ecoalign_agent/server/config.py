@@ -22,16 +22,11 @@ _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a numb
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
 class ServingConfig:
-    """Configuration of one server. A request may ask for less than a limit, never for more.
-
-    Raises:
-        UsageError: an address beyond this machine without a key, or a limit out of range.
-    """
+    """Configuration of one server. A request may ask for less than a limit, never for more."""
 
     host: str = "127.0.0.1"
     """Address to listen at; any but this machine's own loopback needs a key."""
     port: Annotated[int, Field(ge=0, le=65_535, description="a port from 0 to 65535")] = 8000
-    """Port to listen at; 0: a free one."""
     model: str | None = None
     """The actor by name; None: as the environment says."""
     base_url: str | None = None
@@ -41,7 +36,6 @@ class ServingConfig:
     rewriter: str | None = None
     """Name of the model that rewrites dangerous questions before they are answered; None: no rewriter."""
     prompts: str | None = None
-    """A folder whose prompts replace the shipped ones."""
     image_hosts: tuple[str, ...] | None = None
     """Hosts from which https pictures are fetched; None: as the environment says."""
     state: str | None = None
@@ -53,21 +47,16 @@ class ServingConfig:
     allow_base: bool = False
     """Whether ``ecoalign/base`` passes requests to the actor unchanged: metered, but nothing is assessed."""
     max_seconds: _Seconds = 120.0
-    """Longest deadline of a run."""
     max_images: _Count = 16
     """Pictures in one request, over all its turns."""
     max_bytes: _Count = 32_000_000
-    """Bytes of one request's body."""
     max_bytes_at_once: _Count = 256_000_000
     """Bytes of all bodies held at one time."""
     body_seconds: _Seconds = 60.0
-    """Seconds that a body may take to arrive."""
     runs: _Count = 32
-    """Runs under way at one time."""
     queue: Annotated[int, Field(ge=0)] = 64
     """Requests that may wait for a slot; the next one gets 429."""
     queue_seconds: _Seconds = 30.0
-    """Seconds that a request may wait for a slot."""
     heartbeat: _Seconds = 10.0
     """Seconds of silence after which a stream sends a sign of life."""
     stalled_seconds: _Seconds = 30.0
@@ -77,7 +66,6 @@ class ServingConfig:
     log_prompts: bool = False
     """Whether questions and answers are written into logs and traces."""
     otel: bool = False
-    """Whether runs are traced by OpenTelemetry."""
     langserve: bool | None = None
     """Whether LangServe's routes are added; None: where LangServe is installed."""
 

@@ -89,11 +89,7 @@ class ChatCompletionRequest(_Shape):
 
 
 def parse_chat_request(body: bytes) -> tuple[ChatCompletionRequest, list[str]]:
-    """Validate a request; returns it with the names of the fields that have no effect.
-
-    Raises:
-        ApiError: 400, with the wrong field. Nothing of what was sent is repeated but field names.
-    """
+    """A request, and the names of its fields that have no effect; an ``ApiError`` repeats nothing but field names."""
     structure = sum(body.count(mark) for mark in (b"[", b"{", b","))
     if structure > MAX_STRUCTURE:
         raise ApiError(400, f"the body has {structure:,} brackets and commas, at most {MAX_STRUCTURE:,} are read")
@@ -129,8 +125,7 @@ def _ignored_fields(request: ChatCompletionRequest) -> list[str]:
 
 def chat_completion(run_id: str, model: str, message: dict[str, Any], finish: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """The object of a whole answer."""
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-    return _envelope(run_id, model, "chat.completion", [choice]) | more
+    return _envelope(run_id, model, "chat.completion", {"message": message}, finish) | more
 
 
 def chat_completion_chunk(
@@ -141,11 +136,12 @@ def chat_completion_chunk(
     **more: Any,  # noqa: ANN401 - JSON
 ) -> dict[str, Any]:
     """One object of a streamed answer; without a delta it has no choice, as the one with the usage."""
-    choices = [] if delta is None else [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
-    return _envelope(run_id, model, "chat.completion.chunk", choices) | more
+    content = None if delta is None else {"delta": delta}
+    return _envelope(run_id, model, "chat.completion.chunk", content, finish) | more
 
 
-def _envelope(run_id: str, model: str, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+def _envelope(run_id: str, model: str, kind: str, content: dict[str, Any] | None, finish: str | None) -> dict[str, Any]:
+    choices = [] if content is None else [{"index": 0, **content, "logprobs": None, "finish_reason": finish}]
     return {
         "id": f"chatcmpl-{run_id}",
         "object": kind,

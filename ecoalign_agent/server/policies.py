@@ -64,11 +64,7 @@ def unknown_model(model: str, known: list[str]) -> ApiError:
 
 
 def tighten_policy(policy: Policy, options: Mapping[str, Any], max_answer_tokens: int | None = None) -> TightenedPolicy:
-    """A named policy under a request's options; an option that asks for more is clamped and noted.
-
-    Raises:
-        ApiError: 400, an unknown option or a value of the wrong kind.
-    """
+    """A named policy under a request's options; an option that asks for more is clamped and noted."""
     settings = dict(options)
     progress = settings.pop("progress", False)
     if not isinstance(progress, bool):

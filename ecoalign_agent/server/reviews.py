@@ -15,7 +15,6 @@ from ecoalign_agent.economics.policy import Policy
 from ecoalign_agent.errors import EcoAlignError
 from ecoalign_agent.server.answer_request import to_outcome
 from ecoalign_agent.server.errors import ApiError, invalid_body_error, require_json, to_api_error
-from ecoalign_agent.server.policies import tighten_policy, unknown_model
 from ecoalign_agent.server.service import Service
 
 
@@ -73,8 +72,5 @@ def _read_review(body: bytes) -> ReviewRequest:
 
 
 def _policy(service: Service, run_id: str, review: ReviewRequest) -> Policy:
-    if (policy := service.waiting.get(run_id)) is not None:
-        return policy
-    if review.model not in service.policies:
-        raise unknown_model(review.model, service.models)
-    return tighten_policy(service.policies[review.model], review.ecoalign, review.max_completion_tokens).policy
+    waiting = service.waiting.get(run_id)
+    return waiting or service.policy_for(review.model, review.ecoalign, review.max_completion_tokens).policy

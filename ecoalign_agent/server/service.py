@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ecoalign_agent.agent import EcoAlign
 from ecoalign_agent.economics.policy import Policy
@@ -10,7 +12,13 @@ from ecoalign_agent.events.events import HEARTBEAT
 from ecoalign_agent.server.config import ServingConfig
 from ecoalign_agent.server.limits import Admission
 from ecoalign_agent.server.observability import Metrics
-from ecoalign_agent.server.policies import UNASSESSED_MODEL, policies_within
+from ecoalign_agent.server.policies import (
+    UNASSESSED_MODEL,
+    TightenedPolicy,
+    policies_within,
+    tighten_policy,
+    unknown_model,
+)
 
 MAX_REMEMBERED = 10_000
 """Waiting runs whose policy is remembered; reviewers of older ones have to send it."""
@@ -47,6 +55,14 @@ class Service:
     def heartbeat(self) -> float:
         """Seconds between heartbeats of a run's stream, which refuses fewer than ``MIN_HEARTBEAT``."""
         return min(HEARTBEAT, self.config.heartbeat)
+
+    def policy_for(
+        self, model: str, options: Mapping[str, Any], max_answer_tokens: int | None = None
+    ) -> TightenedPolicy:
+        """The policy of a model's name under a request's options; ``ApiError`` where there is no such model."""
+        if model not in self.policies:
+            raise unknown_model(model, self.models)
+        return tighten_policy(self.policies[model], options, max_answer_tokens)
 
     def remember(self, run_id: str, policy: Policy) -> None:
         """Keep the policy that a waiting run resumes under."""

@@ -37,12 +37,7 @@ _PICTURE_TOKENS = 2_000
 
 
 async def answer_unassessed(service: Service, request: AnswerRequest) -> Outcome:
-    """Ask the actor alone: one metered call, no search, no assessment.
-
-    Raises:
-        UsageError: the conversation does not fit into the budget.
-        ModelError: the endpoint failed, or the deadline passed.
-    """
+    """Ask the actor alone: one metered call, no search, no assessment."""
     log_event("unassessed", level=logging.WARNING, run_id=request.run_id, model=request.model)
     ceiling, endpoint = service.config.ceiling, service.agent.actor
     deadline = None if ceiling.deadline is None else time.time() + ceiling.deadline
