@@ -74,10 +74,8 @@ def check_size(width: int, height: int, name: str) -> None:
     if width < 1 or height < 1:
         raise ImageError(f"{name}: its header says {width}×{height} pixels; both sides must be at least 1")
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise ImageError(
-            f"{name}: {width}×{height} pixels are {width * height / 1e6:.1f} megapixels, "
-            f"at most {MAX_PIXELS / 1e6:g} are allowed; shrink it first"
-        )
+        limit = f"at most {MAX_PIXELS / 1e6:g} are allowed; shrink it first"
+        raise ImageError(f"{name}: {width}×{height} pixels are {width * height / 1e6:.1f} megapixels, {limit}")
 
 
 def decode_image(

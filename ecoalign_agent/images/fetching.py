@@ -27,11 +27,8 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "ecoalign", "Connection": "close"}
 _PICTURE_TYPES = re.compile(r"image/[\w.+-]+|application/octet-stream|binary/octet-stream", re.ASCII)
 
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host name and port → every network address behind it."""
-
-Connector = Callable[[], "httpx.AsyncBaseTransport"]
-"""Makes the transport of one request. The request's URL names the checked network address, not the host."""
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]  # host name and port → every network address behind it
+Connector = Callable[[], "httpx.AsyncBaseTransport"]  # for one request, whose URL names the address that was checked
 
 
 async def resolve_host(host: str, port: int) -> Sequence[str]:
@@ -126,11 +123,9 @@ class ImageFetcher:
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ImageError(f"{name}: no network address found for {address.host}: {reason}") from error
-        for network_address in resolved:
-            if (reason := closed_reason(network_address)) is not None:
-                raise ImageError(
-                    f"{name}: {address.host} leads to {network_address}, {reason}; such addresses are never fetched"
-                )
+        for found in resolved:
+            if (reason := closed_reason(found)) is not None:
+                raise ImageError(f"{name}: {address.host} leads to {found}, {reason}; such addresses are never fetched")
         if not resolved:
             raise ImageError(f"{name}: no network address found for {address.host}")
         return list(dict.fromkeys(resolved))[:_MAX_ADDRESSES]
@@ -138,9 +133,8 @@ class ImageFetcher:
 
 def _unreachable(address: ImageUrl, name: str, error: Exception) -> ImageError:
     reason = " ".join(str(error).split())[:160] or type(error).__name__
-    return ImageError(
-        f"{name}: can't be fetched from {address.authority}: {reason}; try again, or download it and pass the file"
-    )
+    remedy = "try again, or download it and pass the file"
+    return ImageError(f"{name}: can't be fetched from {address.authority}: {reason}; {remedy}")
 
 
 async def _read(response: "httpx.Response", address: ImageUrl, name: str) -> bytes | ImageUrl:

@@ -42,9 +42,8 @@ def _png(data: bytes, name: str) -> bytes:
         place = end
     if kind != b"IEND" or place > len(data):
         # Found before room is made for its pixels: 57 bytes can ask for 80 MB.
-        raise ImageError(
-            f"{name}: image/png that can't be decoded (it has no end); it is cut short or damaged, save it again"
-        )
+        remedy = "it is cut short or damaged, save it again"
+        raise ImageError(f"{name}: image/png that can't be decoded (it has no end); {remedy}")
     return b"".join([*segments, data[since:]]) if segments else data
 
 
@@ -136,10 +135,8 @@ def _bound_directory(data: bytes | bytearray, name: str) -> None:
         tag, kind, count = struct.unpack_from(f"{order}HHI", data, place + 2 + 12 * entry)
         # Bytes, letters and opaque data stay bytes; of everything else each value becomes an object.
         if kind not in {1, 2, 6, 7} and count > MAX_TAG_VALUES:
-            raise ImageError(
-                f"{name}: its TIFF tag {tag} has {count:,} values, "
-                f"at most {MAX_TAG_VALUES:,} are allowed; save it again"
-            )
+            limit = f"at most {MAX_TAG_VALUES:,} are allowed; save it again"
+            raise ImageError(f"{name}: its TIFF tag {tag} has {count:,} values, {limit}")
 
 
 def _webp(data: bytes, name: str) -> bytes:

@@ -119,8 +119,7 @@ class Picture:
 
         ValueError: the region is not finite, reversed, outside the picture or smaller than one pixel.
         """
-        box = self._box(region)
-        return await asyncio.to_thread(self._crop, box, max_side)
+        return await asyncio.to_thread(self._crop, self._box(region), max_side)
 
     def _small(self, side: int) -> ImageView:
         with self._lock:

@@ -109,6 +109,5 @@ def _standard_source(block: Mapping[str, Any]) -> ImageSource:
 
 def _refuse_file_id(block: Mapping[str, Any]) -> None:
     if block.get("file_id") or block.get("id"):
-        raise UsageError(
-            "an image block names a file by its id, which only its provider can open: give `base64` or `url`"
-        )
+        remedy = "give `base64` or `url`"
+        raise UsageError(f"an image block names a file by its id, which only its provider can open: {remedy}")

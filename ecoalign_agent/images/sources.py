@@ -111,10 +111,8 @@ def file_too_large(name: str, size: int) -> ImageError:
 
 def url_not_fetched(url: str) -> ImageError:
     """Error for a URL where none may be fetched."""
-    return ImageError(
-        f"{display_url(url)}: image URLs are not fetched: download it and pass the file, "
-        "or allow its host (--allow-image-host, image_hosts)"
-    )
+    remedy = "download it and pass the file, or allow its host (--allow-image-host, image_hosts)"
+    return ImageError(f"{display_url(url)}: image URLs are not fetched: {remedy}")
 
 
 def _display_path(path: str) -> str:

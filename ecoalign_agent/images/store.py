@@ -41,7 +41,7 @@ class ImageStore:
         # One weight bounds both: a small picture counts as its share of the bytes; a huge one as all of them.
         share = max_bytes // max_pictures
         self._pictures: LRUCache[str, Picture] = LRUCache(
-            max_bytes, lambda picture: min(max_bytes, max(share, len(picture.data)))
+            max_bytes, lambda it: min(max_bytes, max(share, len(it.data)))
         )
         self._names: LRUCache[str, str] = LRUCache(max_pictures)
         self._pixel_cache = PixelCache(max_pixels)

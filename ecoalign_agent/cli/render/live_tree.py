@@ -155,18 +155,16 @@ def _cut_thought(text: Text, shown: ShownThought, room: int) -> Text:
 def _figures(shown: ShownThought | ShownAction, columns: _Widths) -> Text:
     if isinstance(shown, ShownAction):
         value = rate(shown.value) if shown.value is not None or not shown.scored else "none"
-        style = "cyan" if shown.selected else "dim"
-        return _cells(
-            columns, signed(shown.safety), fraction(shown.utility), f"~{amount(shown.cost)}", value, style=style
-        )
+        figures = signed(shown.safety), fraction(shown.utility), f"~{amount(shown.cost)}", value
+        return _cells(columns, *figures, style="cyan" if shown.selected else "dim")
     if shown.kind == "root" or (shown.kind == "strategy" and not shown.cost):
         return _cells(columns, signed(shown.safety) if shown.kind == "root" else "", "", "", "")
-    figures = _cells(columns, signed(shown.safety), fraction(shown.utility), amount(shown.cost), rate(shown.value))
+    cells = _cells(columns, signed(shown.safety), fraction(shown.utility), amount(shown.cost), rate(shown.value))
     if shown.fate in {"pruned", "merged"}:
-        figures.stylize("dim")
+        cells.stylize("dim")
     unsafe = shown.safety is None or shown.safety < 0
-    figures.stylize("red" if unsafe else "green", 0, columns[0])
-    return figures
+    cells.stylize("red" if unsafe else "green", 0, columns[0])
+    return cells
 
 
 def _line(words: Text, figures: Text, width: int, columns: _Widths) -> Text:
@@ -237,12 +235,10 @@ class LiveTree(Screen):
         if result is not None:
             mark, style = _NOT_USEFUL if is_useless(result) else _ENDINGS[result.status]
         elif self._ended is not None:
-            mark, style = "✗", "red"
+            mark, style = "✗ stopped during:", "red"
         else:
             mark, style = _SPINNER[int(seconds * 8) % len(_SPINNER)], "cyan"
-        stopped = "stopped during: " if result is None and self._ended is not None else ""
-        activity = f"{stopped}{self._view.activity}"
-        line = Text.assemble((f"{mark} ", style), (activity, style), (f"  {seconds:.1f} s", "bold"))
+        line = Text.assemble((f"{mark} {self._view.activity}", style), (f"  {seconds:.1f} s", "bold"))
         if self._view.thoughts:
             line.append(f" · {self._view.summary()}", "dim")
         return fit_line(line, width)
