@@ -49,9 +49,9 @@ class NodeRun(MeteredNodeRun):
 
     def __init__(self, context: SearchContext, state: SearchState, *, ending: bool = False) -> None:
         require_version(state)
+        self.prior = find_prior(state)
         self.context, self.policy, self.model, self.state = context, context.policy, context.model, state
         super().__init__(state, self.policy.budget, self.policy.tariff, context.tariffs, self.policy.deadline)
-        self.prior = find_prior(state)
         self.stats = state.get("completion_stats", CompletionStats())
         self.unknown_verdicts = state.get("unknown_verdicts", 0)
         self.endpoint_failures = list(state.get("endpoint_failures", []))
@@ -128,12 +128,11 @@ class NodeRun(MeteredNodeRun):
         if self._pictures is None:
             stored = self.context.open_pictures.get(self.run_id)
             # An id is the caller's choice: another run under the same one may be about other pictures.
-            self._pictures = stored if stored is not None and stored.sources == self.images else None
-        if self._pictures is None:
-            pictures = [await self.context.image_store.open(image) for image in self.images]
-            views = [await picture.small() for picture in pictures]
-            self._pictures = RequestPictures(self.images, pictures, views)
-            self.context.open_pictures[self.run_id] = self._pictures
+            if stored is None or stored.sources != self.images:
+                pictures = [await self.context.image_store.open(image) for image in self.images]
+                views = [await picture.small() for picture in pictures]
+                self.context.open_pictures[self.run_id] = stored = RequestPictures(self.images, pictures, views)
+            self._pictures = stored
         return self._pictures
 
     async def request(self) -> RequestContext:

@@ -180,11 +180,6 @@ def begin_state(request: Mapping[str, Any], total: float, **changes: Any) -> Sea
     """
     values: dict[str, Any] = {key: request[key] for key in _REQUEST_KEYS if key in request} | {"version": STATE_VERSION}
     if (prior := find_prior(values)) is not None:
-        values |= {
-            "budget": Budget(total, prior.spent),
-            "ledger": prior.ledger,
-            "started": prior.started,
-            "event_count": prior.event_count,
-            "seconds_waited": prior.seconds_waited,
-        }
+        same = ("ledger", "started", "event_count", "seconds_waited")
+        values |= {"budget": Budget(total, prior.spent)} | {key: getattr(prior, key) for key in same}
     return SearchState(**{**values, **changes})  # type: ignore[typeddict-item] # keys of the state

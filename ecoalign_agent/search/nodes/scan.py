@@ -94,8 +94,8 @@ async def _first_call(run: NodeRun) -> dict[str, Any]:
         models=run.context.models,
     )
     least, reserve = minimum or await _minimum(run)
-    total = run.budget.total
-    run.set_answer_reserve(reserve.initial(total=total, left=run.budget.left))
+    budget = run.meter.budget
+    run.meter.budget = budget.with_answer_reserve(reserve.initial(total=budget.total, left=budget.left))
     try:
         views = (await run.pictures()).views
         reply = await run.call(run.model.scan(run.question, views, meter=run.meter))
@@ -111,7 +111,7 @@ async def _first_call(run: NodeRun) -> dict[str, Any]:
     run.record_completion("scan", reply.usage.completion)
     await run.costs(recalibrated=True)
     reserve = await run.answer_reserve()
-    run.set_answer_reserve(reserve.initial(total=total, left=run.budget.left))
+    run.set_answer_reserve(reserve.initial(total=budget.total, left=run.budget.left))
     findings, stop = _findings(run, reply.value), None
     if findings.safety < 0:
         findings, stop = await _confirm(run, findings)
@@ -144,7 +144,7 @@ async def min_run_cost(run: NodeRun) -> float:
 
 async def _minimum(run: NodeRun) -> tuple[float, AnswerReserve]:
     costs, reserve = await run.costs(), await run.answer_reserve()
-    least, budget = costs.min_call("scan") + reserve.minimum, run.budget
+    least, budget = costs.min_call("scan") + reserve.minimum, run.meter.budget
     if budget.left < least:
         advised = _round_up(budget.spent + least * 1.05)
         before = f", {budget.spent:g} of them spent before," if budget.spent else ""

@@ -26,7 +26,6 @@ _MAX_PATHS = 5
 
 _ID_PREFIX = "answer"
 
-
 FIXED_REFUSALS = {
     "unsafe_request": "I can't help with this request. If there is a harmless aim behind it, tell me about that.",
     "deadline": "I could not find an answer that I can stand behind in the time I was given. More time may do.",
@@ -95,8 +94,9 @@ async def synthesize_node(run: NodeRun) -> dict[str, Any]:
         path = [run.graph[thought_id] for thought_id in ids if thought_id != "root"]
         thought = reviewed[0] if reviewed and number == first else None
         if thought is None:
-            answer = _complete(run, path)
-            if answer is not None:
+            # The text and verdict of a single answer thought, beside a strategy, stand.
+            if [thought.kind for thought in path if thought.kind != "strategy"] == ["answer"]:
+                answer = _Answer(path, safety_of_path(path, run.policy.path_safety))
                 break
             thought = await _write_answer(run, request, path, number)
             if thought is not None and (pause := await pause_for_review(run, [thought], node="synthesize")):
@@ -119,14 +119,6 @@ async def synthesize_node(run: NodeRun) -> dict[str, Any]:
         utility=answer.tip.utility,
     )
     return update | REVIEW_DONE
-
-
-def _complete(run: NodeRun, path: Sequence[Thought]) -> _Answer | None:
-    """The answer of a path with a single answer thought, beside a strategy: its text and verdict stand."""
-    thoughts = [thought for thought in path if thought.kind != "strategy"]
-    if len(thoughts) == 1 and thoughts[0].kind == "answer":
-        return _Answer(list(path), safety_of_path(path, run.policy.path_safety))
-    return None
 
 
 async def _write_answer(run: NodeRun, request: RequestContext, path: Sequence[Thought], number: int) -> Thought | None:
