@@ -56,47 +56,36 @@ def _list_records(folder: Path, source: BenchmarkSource) -> Listing:
 
 
 def _generation(row: object, number: int, index: Path) -> BenchmarkSample | BrokenRecord:
-    where = f"{index.name}:{number}"
-    question, image, id_ = text_field(row, "question"), text_field(row, "image"), _id(row)
-    warning = text_field(row, "safety_warning")
-    if question is None or image is None or id_ is None or warning is None:
-        return BrokenRecord(where, "question_id, image, question or safety_warning is missing or empty")
-    return BenchmarkSample(
-        id=id_,
-        question=question,
-        images=(index.parent / "images" / image,),
-        # The published scripts read it under its shorter name.
-        reference=text_field(row, "reference_answer", "reference"),
-        category=text_field(row, "category") or "",
-        meta={"safety_warning": warning},
-    )
+    sample, warning = _sample(row, index), text_field(row, "safety_warning")
+    if sample is None or warning is None:
+        reason = "question_id, image, question or safety_warning is missing or empty"
+        return BrokenRecord(f"{index.name}:{number}", reason)
+    # The published scripts read it under its shorter name.
+    reference = text_field(row, "reference_answer", "reference")
+    return replace(sample, reference=reference, meta={"safety_warning": warning})
 
 
 def _choice(row: object, number: int, index: Path) -> BenchmarkSample | BrokenRecord:
-    where = f"{index.name}:{number}"
-    question, image, id_ = text_field(row, "question"), text_field(row, "image"), _id(row)
-    right = text_field(row, "correct_option")
-    if not isinstance(row, dict) or question is None or image is None or id_ is None:
+    where, sample, right = f"{index.name}:{number}", _sample(row, index), text_field(row, "correct_option")
+    if not isinstance(row, dict) or sample is None:
         return BrokenRecord(where, "question_id, image or question is missing or empty")
     options = row.get("options")
     if not isinstance(options, dict) or not all(isinstance(text, str) for text in options.values()):
         return BrokenRecord(where, "options is no object of texts")
     if right not in options:
         return BrokenRecord(where, f"correct_option {right!r} is none of the options {', '.join(options)}")
-    return BenchmarkSample(
-        id=id_,
-        question=format_choices(question, options),
-        images=(index.parent / "images" / image,),
-        reference=right,
-        category=text_field(row, "category") or "",
-        meta={"letters": list(options)},
-    )
+    question = format_choices(sample.question, options)
+    return replace(sample, question=question, reference=right, meta={"letters": list(options)})
 
 
-def _id(row: object) -> str | None:
+def _sample(row: object, index: Path) -> BenchmarkSample | None:
+    question, image = text_field(row, "question"), text_field(row, "image")
     id_ = row.get("question_id") if isinstance(row, dict) else None
-    # Whole numbers in the files.
-    return str(id_) if isinstance(id_, int | str) and not isinstance(id_, bool) and str(id_).strip() else None
+    if question is None or image is None or not isinstance(id_, int | str) or isinstance(id_, bool):
+        return None
+    # Ids are whole numbers in the files.
+    images, category = (index.parent / "images" / image,), text_field(row, "category") or ""
+    return BenchmarkSample(str(id_), question, images, category=category) if str(id_).strip() else None
 
 
 def named_letter(answer: str, letters: Sequence[str]) -> str | None:
