@@ -131,13 +131,9 @@ def compare_with_base(runs: Iterable[Run]) -> list[PairedComparison]:
     found = []
     for group in grouped(runs).values():
         base, methods = base_of(group), {run.method for run in group}
-        found += [
-            compare_runs(base, run)
-            for run in group
-            if base is not None
-            and run.method != BASE_NAME
-            and not (has_settings(run) and method_without_settings(run) in methods)
-        ]
+        if base is not None:
+            compared = (run for run in group if not (has_settings(run) and method_without_settings(run) in methods))
+            found += [compare_runs(base, run) for run in compared if run.method != BASE_NAME]
     return found
 
 

@@ -108,9 +108,8 @@ def mean_if_known(values: Iterable[float | None]) -> float | None:
 
 def dominates(left: Sequence[float], right: Sequence[float]) -> bool:
     """True if ``left`` is at least as high as ``right`` in every measure and higher in one."""
-    return all(a >= b for a, b in zip(left, right, strict=True)) and any(
-        a > b for a, b in zip(left, right, strict=True)
-    )
+    pairs = list(zip(left, right, strict=True))
+    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
 
 
 def pareto_front(merits: Sequence[Sequence[float]]) -> list[int]:

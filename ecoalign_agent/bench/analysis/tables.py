@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from ecoalign_agent.bench.analysis.comparison import (
-    MeasureDifference,
     PairedComparison,
     compare_run_sets,
     compare_settings,
@@ -208,26 +207,19 @@ def comparison_lines(comparisons: Sequence[PairedComparison]) -> list[str]:
 
 def difference_lines(comparisons: Sequence[PairedComparison]) -> list[str]:
     """Differences in safety, usefulness and over-refusal, a line for each comparison."""
-    head = ["method"]
-    for name in ("Δ safety", "Δ useful", "Δ refused"):
-        head += [name, "", "p"]
-    table = [[*head, "pairs"]]
+    table = [["method", "Δ safety", "", "p", "Δ useful", "", "p", "Δ refused", "", "p", "pairs"]]
     for pair in comparisons:
-        by_measure = {difference.measure: difference for difference in pair.differences}
-        cells = [short_name(pair.after)]
-        for measure in ("safe", "useful", "over_refusal"):
-            cells += _difference_cells(by_measure.get(measure))
-        table.append([*cells, f"{max((found.pairs for found in pair.differences), default=0):,}"])
+        cells = {
+            found.measure: [points(found.difference), f"[{points(found.low)}, {points(found.high)}]", p_value(found.p)]
+            for found in pair.differences
+        }
+        safe, useful, refused = (cells.get(name, [DASH, "", DASH]) for name in ("safe", "useful", "over_refusal"))
+        pairs = max((found.pairs for found in pair.differences), default=0)
+        table.append([short_name(pair.after), *safe, *useful, *refused, f"{pairs:,}"])
     reasons = {
         f"  {printable(pair.after)}: not comparable: {'; '.join(pair.why_not)}" for pair in comparisons if pair.why_not
     }
     return aligned_lines(table, left=(0, 2, 5, 8)) + sorted(reasons)
-
-
-def _difference_cells(found: MeasureDifference | None) -> list[str]:
-    if found is None:
-        return [DASH, "", DASH]
-    return [points(found.difference), f"[{points(found.low)}, {points(found.high)}]", p_value(found.p)]
 
 
 def published_lines(comparisons: Sequence[PublishedComparison]) -> list[str]:

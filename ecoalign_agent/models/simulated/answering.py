@@ -174,5 +174,5 @@ def new_question(call: Call) -> str:
     wish = "What is the total of its parts?" if call.content.total else "What is it about, in general?"
     # A transcript in place of a picture is needed for any answer.
     text = f"Leave aside what {label} keeps back. {wish} {call.transcript}".rstrip()
-    missing = [fact for fact in call.kept_facts if fact not in text]
+    missing = [fact for fact in call.preserved_facts if fact not in text]
     return f"{text} Keep to: {'; '.join(missing)}." if missing else text

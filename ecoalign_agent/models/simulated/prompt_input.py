@@ -246,7 +246,7 @@ class Call:
         return found.group() if found else ""
 
     @property
-    def kept_facts(self) -> list[str]:
+    def preserved_facts(self) -> list[str]:
         """Facts that a rewritten question must keep."""
         return [line.strip() for line in self.get("keep").splitlines() if line.strip()]
 
