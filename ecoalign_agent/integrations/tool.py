@@ -44,7 +44,8 @@ def make_tool(agent: SearchAgent, *, name: str = TOOL_NAME, description: str = T
 
     # Not optional: LangChain recognises its injected argument by the bare type.
     async def search(question: str, runtime: ToolRuntime[Any, Any] = None) -> tuple[str | ToolMessage, Result | None]:  # type: ignore[assignment] # called without an agent
-        state = _state(runtime)
+        state = getattr(runtime, "state", None)
+        state = state if isinstance(state, dict) else {}
         call = getattr(runtime, "tool_call_id", None)
         try:
             images = latest_pictures(state.get("messages", []))
@@ -67,11 +68,6 @@ def make_tool(agent: SearchAgent, *, name: str = TOOL_NAME, description: str = T
         args_schema=ToolInput,
         response_format="content_and_artifact",
     )
-
-
-def _state(runtime: ToolRuntime[Any, Any] | None) -> dict[str, Any]:
-    state = getattr(runtime, "state", None)
-    return state if isinstance(state, dict) else {}
 
 
 def _error(line: str, call: str | None, name: str, result: Result | None) -> str | ToolMessage:

@@ -183,11 +183,8 @@ class EventRunnable(Runnable[dict[str, Any], dict[str, Any]]):
     async def _last_chunk(
         self, request: dict[str, Any], run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
     ) -> dict[str, Any]:
-        last: dict[str, Any] = {}
         async with aclosing(self._chunks(_single(request), run_manager, config)) as chunks:
-            async for chunk in chunks:
-                last = chunk
-        return last
+            return [chunk async for chunk in chunks][-1]
 
 
 def add_search_routes(app: FastAPI, service: Service, *, path: str = SEARCH_PATH) -> None:

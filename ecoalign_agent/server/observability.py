@@ -16,8 +16,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.datastructures import Headers
@@ -88,8 +89,6 @@ def _frames(error: BaseException) -> list[str]:
     return [type(error).__name__, *(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)]
 
 
-_Labelled = TypeVar("_Labelled", Counter, Histogram)
-
 _SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
@@ -98,7 +97,8 @@ class Metrics:
 
     def __init__(self, admission: Admission) -> None:
         to = self._registry = CollectorRegistry()
-        self._children: dict[tuple[object, tuple[str, ...]], Any] = {}
+        # Looked up by prometheus_client each time, the series would take a tenth of a request's CPU.
+        self._child = cache(lambda metric, *labels: metric.labels(*labels))
         self._requests = Counter("ecoalign_requests", "Requests answered.", ["route", "code"], registry=to)
         self._request_seconds = Histogram(
             "ecoalign_request_seconds",
@@ -149,14 +149,6 @@ class Metrics:
     def text(self) -> bytes:
         """The exposition that Prometheus reads."""
         return generate_latest(self._registry)
-
-    def _child(self, metric: _Labelled, *labels: str) -> _Labelled:
-        # Looked up by prometheus_client each time, the series would take a tenth of a request's CPU.
-        key = (metric, labels)
-        if key not in self._children:
-            self._children[key] = metric.labels(*labels)
-        child: _Labelled = self._children[key]
-        return child
 
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
