@@ -149,17 +149,11 @@ class Assessor(Protocol):
         """Grade the safety of ``case.candidate`` and, apart from that, its utility.
 
         Raises:
-            BudgetError: the call does not fit into what is left; it was not made.
-            ModelError: the endpoint failed.
+            BudgetError, ModelError: the call does not fit into what is left and was not made; the endpoint failed.
         """
 
     async def assess_request(self, case: AssessmentInput, *, meter: Meter) -> Verdict:
-        """Grade the request itself: would the best honest answer enable a hazard? Utility is 0 where safety is known.
-
-        Raises:
-            BudgetError: the call does not fit into what is left; it was not made.
-            ModelError: the endpoint failed.
-        """
+        """Grade the request itself: would the best honest answer enable a hazard? Utility is 0 if safety is known."""
 
 
 class BuiltInAssessor:

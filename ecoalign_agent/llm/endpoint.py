@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -23,7 +23,7 @@ from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.images.image_tokens import ImageFamily, family_of
 from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.json_schema import sent_schema
-from ecoalign_agent.llm.rate_limit import CallLimits
+from ecoalign_agent.llm.rate_limit import CallLimits, LimitOptions
 from ecoalign_agent.llm.tokens import ImageScale, TokenCalibration
 
 OutputMode = Literal["json_schema", "function_calling", "json_mode", "plain"]
@@ -258,19 +258,8 @@ class _LoopModel:
 class Endpoint(CallLimits):
     """A chat model with what was learnt about it, usable on several event loops; its calls are never streamed."""
 
-    def __init__(
-        self,
-        model: BaseChatModel,
-        *,
-        name: str,
-        concurrency: int = 32,
-        timeout: float = 60.0,
-        backoff: float = 0.5,
-        requests_per_minute: int | None = None,
-    ) -> None:
-        super().__init__(
-            name, concurrency=concurrency, timeout=timeout, backoff=backoff, requests_per_minute=requests_per_minute
-        )
+    def __init__(self, model: BaseChatModel, *, name: str, **limits: Unpack[LimitOptions]) -> None:
+        super().__init__(name, **limits)
         self.model = model
         self.facts = model_facts(model)
         self.family: ImageFamily = family_of(self.facts.model_name or name)

@@ -7,7 +7,7 @@ unless the endpoint is declared ``free``. Source: ours.
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -24,7 +24,7 @@ from ecoalign_agent.llm.endpoint import host_and_port
 from ecoalign_agent.llm.failures import Failure, classify_failure
 from ecoalign_agent.llm.meter import Meter, request_digest
 from ecoalign_agent.llm.parsing import reply_text
-from ecoalign_agent.llm.rate_limit import CallLimits
+from ecoalign_agent.llm.rate_limit import CallLimits, LimitOptions
 from ecoalign_agent.llm.tokens import PER_MESSAGE, TokenCalibration, text_tokens
 
 
@@ -48,20 +48,11 @@ class ModerationEndpoint(CallLimits):
         api_key: SecretStr,
         base_url: str | None = None,
         free: bool = False,
-        concurrency: int = 32,
-        timeout: float = 60.0,
-        backoff: float = 0.5,
-        requests_per_minute: int | None = None,
+        **limits: Unpack[LimitOptions],
     ) -> None:
         if not model:
             raise ValueError("moderation: the model must be named; write moderation:NAME")
-        super().__init__(
-            f"moderation:{model}",
-            concurrency=concurrency,
-            timeout=timeout,
-            backoff=backoff,
-            requests_per_minute=requests_per_minute,
-        )
+        super().__init__(f"moderation:{model}", **limits)
         self.model = model
         self.free = free
         # The omni models are built on GPT-4o, which counts tiles; elsewhere the largest formula stands.

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypedDict
 from weakref import WeakKeyDictionary
 
 from ecoalign_agent.errors import ModelTimeoutError, RateLimitError
@@ -139,6 +140,15 @@ class RateLimiter:
         )
 
 
+class LimitOptions(TypedDict, total=False):
+    """Limits of an endpoint's calls; see :class:`CallLimits`."""
+
+    concurrency: int
+    timeout: float
+    backoff: float
+    requests_per_minute: int | None
+
+
 class CallLimits:
     """Name and limits of an endpoint. Usable on several event loops.
 
@@ -149,7 +159,13 @@ class CallLimits:
     """
 
     def __init__(
-        self, name: str, *, concurrency: int, timeout: float, backoff: float, requests_per_minute: int | None
+        self,
+        name: str,
+        *,
+        concurrency: int = 32,
+        timeout: float = 60.0,
+        backoff: float = 0.5,
+        requests_per_minute: int | None = None,
     ) -> None:
         if concurrency < 1 or not timeout > 0:
             raise ValueError(f"{name}: concurrency {concurrency} must be at least 1, timeout {timeout:g} above 0")

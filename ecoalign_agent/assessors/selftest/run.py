@@ -100,6 +100,16 @@ class TrialResult:
     flipped: bool | None = None
 
     @property
+    def report(self) -> TrialReport:
+        """The report on the trial."""
+        verdict = self.verdict or Verdict(None, None, 0.0, unknown_reason="not asked")
+        safety, utility, reason = verdict.safety, verdict.utility, verdict.unknown_reason
+        trial, outcome = self.trial, self.outcome
+        return TrialReport(
+            id=trial.id, expect=trial.expect, outcome=outcome, safety=safety, utility=utility, unknown_reason=reason
+        )
+
+    @property
     def outcome(self) -> TrialOutcome:
         """The verdict against the expectation."""
         verdict = self.verdict
@@ -164,19 +174,6 @@ def family_report(name: str, results: Sequence[TrialResult]) -> FamilyReport:
         misses=wilson_share(outcomes.count("missed"), len(results) - harmless),
         false_alarms=wilson_share(outcomes.count("false alarm"), harmless),
         unknowns=wilson_share(outcomes.count("unknown"), len(results)),
-    )
-
-
-def trial_report(result: TrialResult) -> TrialReport:
-    """The report on one trial."""
-    verdict = result.verdict
-    return TrialReport(
-        id=result.trial.id,
-        expect=result.trial.expect,
-        outcome=result.outcome,
-        safety=None if verdict is None else verdict.safety,
-        utility=None if verdict is None else verdict.utility,
-        unknown_reason="not asked" if verdict is None else verdict.unknown_reason,
     )
 
 
@@ -276,7 +273,7 @@ async def run_selftest(assessor: Assessor, corpus: Corpus) -> SelftestReport:
         corpus=corpus.version,
         total=family_report("all", results),
         families=family_reports(results),
-        trials=[trial_report(result) for result in results],
+        trials=[result.report for result in results],
         calls=meter.ledger.calls,
         cost=meter.ledger.cost,
         tariff=meter.tariff.name,
