@@ -335,7 +335,7 @@ def assessor_endpoints(assessors: Sequence[Assessor]) -> list[Endpoint | Moderat
 
 
 def has_independent_assessor(actor: ModelChoice, choices: Sequence[AssessorChoice]) -> bool:
-    """True if an assessor is another model than the actor: as the weakest link counts, it has a veto."""
+    """True if an assessor is another model than the actor: its lower grade counts."""
     return any(_is_independent(actor, choice) for choice in choices)
 
 

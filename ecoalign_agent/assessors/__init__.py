@@ -1,1 +1,1 @@
-"""Who grades a thought."""
+"""Assessors: what grades a thought or a request, and their registry."""

@@ -1,6 +1,6 @@
 """The weakest link over verdicts, and ``minimum(a, b, …)``: several assessors as one.
 
-Each assessor has a veto: the lowest safety counts, and the lowest utility over those that grade utility. A verdict that
+The lowest safety counts, and the lowest utility over those that grade utility. A verdict that
 is missing or unknown makes the whole unknown: a broken assessor must not weaken what the others are there for. Ours.
 """
 

@@ -24,7 +24,7 @@ EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 and the signal's number, as 
 _PROGRESS_SECONDS = 2.0
 
 
-class _Terminated(BaseException):  # no Exception: nothing on the way may take SIGTERM for an error of its own
+class _Terminated(BaseException):  # no Exception: a handler of errors must not catch SIGTERM
     pass
 
 

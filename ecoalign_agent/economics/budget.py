@@ -41,7 +41,7 @@ class Budget:
     spent: float = 0.0
     """Settled so far. Above `total` only if a provider counted more than was reserved."""
     reserved: float = 0.0
-    """Held by open calls."""
+    """Reserved by open calls."""
     answer_reserve: float = 0.0
     """Reserved for the final answer and its assessments, so that a request always ends with an answer or a refusal."""
 
@@ -131,7 +131,7 @@ class Ledger:
         endpoint: str = "",
         image_estimated: int = 0,
     ) -> "Ledger":
-        """Enter one call; an empty `endpoint` is unknown, `image_estimated` is in tokens by our formula."""
+        """Book one call; an empty `endpoint` is unknown, `image_estimated` is in tokens by our formula."""
         _require_amount("the cost to book", cost)
         if not math.isfinite(seconds) or seconds < 0:
             raise ValueError(f"ledger: a call took {seconds!r} seconds; it must be finite and at least 0")

@@ -248,7 +248,7 @@ class ParetoFrontier:
             if cost > self._budget:
                 break
             if self._path_safety == "minimum":
-                safety = min(label.safety, s)
+                safety = min(label.safety, s)  # the weakest link, one thought further
             else:
                 safety = s if self._path_safety == "last" else safety_sum / length
             extended.append(ParetoLabel(label.utility + u, cost, safety, thought.id, label, length, safety_sum))

@@ -154,7 +154,7 @@ def can_beat(
 
 
 def _after(label: PathValue, thoughts: int, cheapest: float, policy: Policy) -> PathValue:
-    """The label after so many perfect thoughts. They can't mend the weakest link, but the last one or the mean."""
+    """The label after so many perfect thoughts. The minimum of safety stays, its last or mean rises to 1."""
     safety = label.safety if policy.path_safety == "minimum" or not thoughts else 1.0
     return PathValue(label.utility + thoughts, label.cost + thoughts * cheapest, safety)
 

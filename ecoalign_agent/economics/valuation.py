@@ -36,17 +36,17 @@ def weakest_link(path: Sequence[Thought]) -> float:
 
     Source: EcoAlign, weakest-link principle.
     """
-    return safety_of_path(path, "minimum")
+    if not path:
+        raise ValueError("a path without a thought after the root has no value")
+    return min(thought.safety for thought in path)
 
 
 def safety_of_path(path: Sequence[Thought], path_safety: PathSafety) -> float:
     """S[P] of the thoughts after the root under the weakest link or an ablation, in [-1, 1]."""
-    if not path:
-        raise ValueError("a path without a thought after the root has no value")
-    grades = [thought.safety for thought in path]
+    weakest = weakest_link(path)
     if path_safety == "last":
-        return grades[-1]
-    return sum(grades) / len(grades) if path_safety == "mean" else min(grades)
+        return path[-1].safety
+    return sum(thought.safety for thought in path) / len(path) if path_safety == "mean" else weakest
 
 
 def local_return(step: Step) -> float:

@@ -1,8 +1,9 @@
 """Pictures behind https addresses, fetched from hosts that were allowed by name, and from nowhere else.
 
-A server that fetches what a request names can be sent anywhere: to its own cloud's keys, to a printer, to itself. So a
-host must have been allowed, every network address behind its name must be global, the connection goes to the very
-address that was checked, and a redirect starts all of that anew. The content goes on as bytes, never as an address.
+A server that fetches what a request names can be made to call any address: its cloud's metadata service, its private
+network, itself (SSRF). So a host must have been allowed, every network address behind its name must be global, the
+connection goes to the very address that was checked, and a redirect is checked in the same way. The content goes on as
+bytes, never as an address.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_REDIRECTS = 3
-MAX_SECONDS = 10.0  # for one picture in all, with names, redirects and the slowest drip
+MAX_SECONDS = 10.0  # for one picture in all, including name lookup, redirects and slow bodies
 _MAX_ADDRESSES = 4  # of one host that are tried, one after the other
 _REDIRECTS = {301, 302, 303, 307, 308}
 _HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "ecoalign", "Connection": "close"}

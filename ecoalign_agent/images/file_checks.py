@@ -22,7 +22,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def check_layout(data: bytes, mime: str, name: str) -> bytes:
-    """``data`` for its reader: the same, or without text that would be unpacked for nobody."""
+    """``data`` for its reader: the same, or without compressed text that no reader needs."""
     check = _CHECKS.get(mime)
     return data if check is None else check(data, name)
 

@@ -1,4 +1,4 @@
-"""Pictures of a process, by content: one that comes again is not decoded again."""
+"""Pictures of a process, cached by content: the same bytes are decoded once."""
 
 import asyncio
 import threading

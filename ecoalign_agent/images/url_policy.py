@@ -1,7 +1,7 @@
 """The rules for URLs of pictures: their form, the allowed hosts, and the network addresses that may be reached.
 
 Nothing here opens a connection or calls a name server. What is not plainly allowed is refused. Source: ours; the
-networks are those of IANA's special-purpose registries, and a few that clouds keep for themselves.
+networks are those of IANA's special-purpose registries, and a few that cloud providers use internally. The SSRF guard.
 """
 
 import ipaddress
@@ -24,7 +24,7 @@ _CLOSED_4 = [
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
         *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
         *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-        "168.63.129.16/32",  # looks public; inside one cloud it is the machine's own host
+        "168.63.129.16/32",  # a public address that is a host service inside one cloud
     )
 ]
 _OPEN_6 = ipaddress.IPv6Network("2000::/3")

@@ -48,7 +48,7 @@ class ParsedReply(Generic[T]):
     reason: str | None = None
 
 
-class _Unreadable(Exception):  # noqa: N818 - never leaves this module: a way out of nested reading, not an error
+class _Unreadable(Exception):  # noqa: N818 - never leaves this module: control flow, not an error
     def __init__(self, kind: ReplyKind, reason: str) -> None:
         super().__init__(reason)
         self.kind = kind

@@ -1,4 +1,4 @@
-"""Token counts: our estimate of a prompt, the usage that a provider reports, and what an endpoint teaches of both.
+"""Token counts: our estimate of a prompt, the usage that a provider reports, and corrections learnt for each endpoint.
 
 What is booked is the provider's own count where it makes sense, else our estimate; unknown is never zero.
 
@@ -98,7 +98,7 @@ MIN_TEXT_RATIO = 0.25
 
 MAX_TEXT_RATIO, MAX_IMAGE_RATIO = 8.0, 256.0
 """Ratios above which a report is no count: more than two tokens a byte, and more than any way of counting pictures
-explains. It is booked all the same, but not learnt: one absurd report must not close the endpoint for good."""
+explains. It is booked all the same, but not learnt: one absurd report must not make every later call unaffordable."""
 
 
 def _correction(ratio: float) -> float:

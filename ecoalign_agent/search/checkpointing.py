@@ -6,7 +6,7 @@ whoever can write the file can run code here. Every saver that this package uses
 LangGraph checkpoints after a node. Within one, the replies of models live in this process alone: so every reply is
 written at once into the same store, as a pending write of the checkpoint under a task of its own, which LangGraph hands
 to no node. It needs no other file or table, works with any checkpointer, and is as durable as a checkpoint. The next
-checkpoint makes it history. Source: ours.
+checkpoint replaces it. Source: ours.
 """
 
 import copy

@@ -80,7 +80,7 @@ MAX_PART_CHARACTERS = 200
 
 
 def _short(value: object) -> str:
-    """The harmless part on one line; "", which helps nobody and harms nobody, where it is no text or too long.
+    """The harmless part on one line; "" where it is no text or too long.
 
     It is not cut: what a limit cuts off may be what made it harmless.
     """

@@ -1,1 +1,1 @@
-"""Attacks that are known to talk assessors round, and harmless look-alikes: how well does an assessor hold?"""
+"""Selftest of an assessor: known attacks on assessors, and harmless look-alikes, with shares and intervals."""

@@ -1,6 +1,6 @@
 """Plots of finished runs: cost and safety, safety and usefulness, scores over the budget, over-refusal.
 
-Readable in black and white: results on the Pareto front are filled, every point bears its name, every line has dashes
+Readable in black and white: results on the Pareto front are filled, every point is labelled, every line has dashes
 of its own.
 """
 

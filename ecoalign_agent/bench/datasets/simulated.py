@@ -1,4 +1,4 @@
-"""The simulated worlds as benchmarks: no files, no end, answers scored by ground truth. Ours."""
+"""The simulated worlds as benchmarks: drawn without files or limit, scored by ground truth. Ours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

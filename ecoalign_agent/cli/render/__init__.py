@@ -1,1 +1,1 @@
-"""What a person sees while a run thinks, and the receipt in the end."""
+"""Terminal output: live tree, plain lines, receipt, tables."""

@@ -1,4 +1,4 @@
-"""Standard output and error: in UTF-8, and a reader may leave. Loads nothing heavy."""
+"""Standard output and error: UTF-8, safe when the reader closes the pipe. Loads nothing heavy."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """The content of texts about this world: notice, request, parts, totals and markers; and the grade of an answer.
 
 Model, assessor and ground truth read texts by the same rules. The grade depends on the content of an answer alone,
-never on what a search believed of it.
+never on a search's own grades.
 """
 
 import re

@@ -1,1 +1,1 @@
-"""The nodes of the state machine: each reads the state, makes its calls, lets the economics decide, and updates."""
+"""The nodes of the state machine: each reads the state, makes its calls, applies the economics, returns an update."""

@@ -178,7 +178,7 @@ def _findings(run: NodeRun, reply: ScanReply) -> ScanFindings:
 
 
 async def _confirm(run: NodeRun, findings: ScanFindings) -> tuple[ScanFindings, StopReason | None]:
-    """A harmful request as the assessor sees it: a scan alone declines nobody. Unknown counts as harmful.
+    """A harmful request as the assessor sees it: a scan alone never declines. Unknown counts as harmful.
 
     Where the assessor agrees, and a part of the request is harmless, that part is answered under the tightest
     governance; every thought is assessed with the whole request in view.

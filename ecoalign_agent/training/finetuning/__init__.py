@@ -1,1 +1,1 @@
-"""Training the rewriter: supervised fine-tuning by TRL, LoRA by PEFT, and running what came of it."""
+"""Training the rewriter: supervised fine-tuning by TRL, LoRA by PEFT."""

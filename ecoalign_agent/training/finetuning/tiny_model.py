@@ -1,4 +1,4 @@
-"""A tiny vision-language model with random weights and a tokenizer trained on the spot: real classes, nothing learnt.
+"""A tiny vision-language model with random weights and a tokenizer trained on the given data, for tests.
 
 Shows how ``ecoalign train`` runs without a download. LLaVA's architecture: its processor, unlike Qwen2-VL's, needs no
 torchvision; the training code knows neither by name.
