@@ -10,7 +10,6 @@ from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.errors import UsageError
 
 if TYPE_CHECKING:
-    from ecoalign_agent.bench.runner.config import BenchConfig
     from ecoalign_agent.bench.runner.run import BenchProgress
     from ecoalign_agent.cli.render.output import Output
 
@@ -71,6 +70,8 @@ def run_command(
     from ecoalign_agent.bench.methods.registry import expand_method_names
     from ecoalign_agent.bench.runner.config import BenchConfig
     from ecoalign_agent.bench.runner.plan import plan_lines, plan_run
+    from ecoalign_agent.bench.runner.run import run_benchmarks
+    from ecoalign_agent.cli.execution import throttle
     from ecoalign_agent.settings import read_settings
 
     names = ["all"] if full else [name.strip() for name in methods.split(",") if name.strip()]
@@ -94,8 +95,15 @@ def run_command(
     if dry_run:
         plan = plan_run(config)
         output.report(plan, plan_lines(plan))
-    else:
-        _run(config, output)
+        return
+    output.progress(f"running  {len(config.methods)} methods on {', '.join(config.benchmarks)} with {config.model}")
+    report = throttle(output.progress, _progress_line, is_last=lambda progress: progress.done >= progress.total)
+    summary = run_benchmarks(config, on_progress=report)
+    for task, reason in summary.failed.items():
+        output.progress(f"failed   {task}: {reason}; they count as unknown, and the same command tries them again")
+    _show(config.out, output)
+    if not summary.complete:
+        raise Exit(1)
 
 
 @options.with_output("json", "quiet", "debug")
@@ -131,20 +139,6 @@ def _policy(name: str | None) -> dict[str, object] | None:
         return None
     read_policy(name)
     return {"preset": name} if name in POLICY_PRESETS else read_toml(name, what="policy file")
-
-
-def _run(config: "BenchConfig", output: "Output") -> None:
-    from ecoalign_agent.bench.runner.run import run_benchmarks
-    from ecoalign_agent.cli.execution import throttle
-
-    output.progress(f"running  {len(config.methods)} methods on {', '.join(config.benchmarks)} with {config.model}")
-    report = throttle(output.progress, _progress_line, is_last=lambda progress: progress.done >= progress.total)
-    summary = run_benchmarks(config, on_progress=report)
-    for task, reason in summary.failed.items():
-        output.progress(f"failed   {task}: {reason}; they count as unknown, and the same command tries them again")
-    _show(config.out, output)
-    if not summary.complete:
-        raise Exit(1)
 
 
 def _progress_line(progress: "BenchProgress") -> str:

@@ -8,7 +8,7 @@ import io
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -215,11 +215,10 @@ def state_location(option: str | None) -> str | None:
 @asynccontextmanager
 async def open_agent(state: str | None, build: "Callable[..., EcoAlign]") -> "AsyncIterator[EcoAlign]":
     """An agent over the place where its runs are kept, if there is one; both are closed in the end."""
-    if state is None:
-        async with build() as agent:
-            yield agent
-        return
     from ecoalign_agent.search.checkpointing import open_checkpointer
 
-    async with open_checkpointer(state) as saver, build(checkpointer=saver) as agent:
+    async with (
+        nullcontext() if state is None else open_checkpointer(state) as saver,
+        build(checkpointer=saver) as agent,
+    ):
         yield agent
