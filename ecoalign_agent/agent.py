@@ -227,8 +227,8 @@ class EcoAlign(Facade):
 
         For the reviewer's eyes: the text is no answer yet. None: nothing is waited for. UsageError: no such run.
         """
-        asked = (await self._stored_run(run_id)).review_question
-        return None if asked is None else dict(asked)
+        question = (await self._stored_run(run_id)).review_question
+        return None if question is None else dict(question)
 
     async def waiting_runs(self) -> dict[str, dict[str, Any]]:
         """The values of :meth:`under_review` for every kept run that waits, by its id, the latest first."""

@@ -10,6 +10,7 @@ from ecoalign_agent.cli import bench_run, options
 from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.cli.render.format import one_line
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.extensions import require_packages
 
 if TYPE_CHECKING:
     from ecoalign_agent.bench.analysis.outcomes import Run
@@ -210,7 +211,7 @@ def show_comparison(
 
 
 def _read(folder: str, output: "Output") -> "list[Run]":
-    options.require_packages("inspect_ai", extra="eval")
+    require_packages("ecoalign bench", ["inspect_ai"], extra="eval")
     output.progress(f"reading {folder}")
     from ecoalign_agent.bench.runner.logs import read_runs
 

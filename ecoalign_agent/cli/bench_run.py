@@ -8,6 +8,7 @@ from typer import Exit
 from ecoalign_agent.cli import options
 from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.extensions import require_packages
 
 if TYPE_CHECKING:
     from ecoalign_agent.bench.runner.run import BenchProgress
@@ -65,7 +66,7 @@ def run_command(
         --judge openai:gpt-4.1 --limit 100 --dry-run
       ecoalign bench run simulated-hard --methods base,ecoalign --model simulated:weak --seed 3 --out hard
     """
-    options.require_packages("inspect_ai", "matplotlib", extra="eval")
+    require_packages("ecoalign bench", ("inspect_ai", "matplotlib"), extra="eval")
     from ecoalign_agent.bench.datasets.simulated import SIMULATED_WORLDS
     from ecoalign_agent.bench.methods.registry import expand_method_names
     from ecoalign_agent.bench.runner.config import BenchConfig
@@ -123,7 +124,7 @@ def rejudge(
     Examples:
       ecoalign bench rejudge results --judge openai:gpt-4.1 --to results-gpt-4.1
     """
-    options.require_packages("inspect_ai", extra="eval")
+    require_packages("ecoalign bench", ["inspect_ai"], extra="eval")
     from ecoalign_agent.bench.runner.logs import rejudge_run
 
     benchmarks = None if data is None else Path(data)

@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, nullcontext
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Context, Exit, Option, Typer, echo
@@ -141,14 +140,6 @@ def read_question(question: str) -> str:
     if len(question) > MAX_QUESTION:
         raise UsageError(f"the question on standard input is longer than {MAX_QUESTION:,} characters; shorten it")
     return question
-
-
-def require_packages(*packages: str, extra: str, command: str = "") -> None:
-    """Check that packages of an extra are installed, before anything is paid for."""
-    for package in packages:
-        if find_spec(package) is None:
-            missing = f"{command} needs {package}" if command else f"{package} is not installed"
-            raise UsageError(f"{missing}: pip install 'ecoalign-agent[{extra}]'")
 
 
 def non_null(**options: float | str | None) -> dict[str, float | str]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ecoalign_agent.cli import options
 from ecoalign_agent.cli.options import flag, value
+from ecoalign_agent.extensions import require_packages
 
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
@@ -61,7 +62,7 @@ def serve(
     does not. Logs are lines of JSON on standard error; SIGTERM ends the server once its runs have finished, or after
     --grace.
     """
-    options.require_packages("fastapi", "uvicorn", "prometheus_client", extra="serve", command="ecoalign serve")
+    require_packages("ecoalign serve", ("fastapi", "uvicorn", "prometheus_client"), extra="serve")
     from ecoalign_agent.server.auth import key_digests, read_key_file
     from ecoalign_agent.server.config import ServingConfig
     from ecoalign_agent.settings import read_settings

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ecoalign_agent.cli import options
 from ecoalign_agent.cli.options import value
+from ecoalign_agent.extensions import require_packages
 
 if TYPE_CHECKING:
     from ecoalign_agent.cli.render.output import Output
@@ -34,7 +35,7 @@ def serve_command(
 
     A request may name another one, such as "simulated:able?seed=1&hit_rate=0.8".
     """
-    options.require_packages("fastapi", "uvicorn", extra="serve", command="ecoalign simulate serve")
+    require_packages("ecoalign simulate serve", ("fastapi", "uvicorn"), extra="serve")
     from ecoalign_agent.models.simulated.model import simulated_model
     from ecoalign_agent.models.simulated.server import HOST, create_simulated_app, listening_socket, serve_simulated
     from ecoalign_agent.models.simulated.world import SIMULATED_LABEL

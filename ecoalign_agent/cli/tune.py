@@ -11,6 +11,7 @@ from ecoalign_agent.cli.options import argument, flag, value
 from ecoalign_agent.cli.render.format import amount
 from ecoalign_agent.cli.render.streams import is_terminal, write_notice
 from ecoalign_agent.errors import UsageError
+from ecoalign_agent.extensions import require_packages
 
 if TYPE_CHECKING:
     from ecoalign_agent.agent import EcoAlign
@@ -81,7 +82,7 @@ def tune(
     """
     from ecoalign_agent.cli.execution import run_async
 
-    options.require_packages("optuna", extra="tune", command="ecoalign tune")
+    require_packages("ecoalign tune", ["optuna"], extra="tune")
     from ecoalign_agent.bench.tuning.policy_file import require_free
     from ecoalign_agent.bench.tuning.report import estimate_lines, tuning_report_lines
     from ecoalign_agent.bench.tuning.run import TuningConfig, split_checked

@@ -40,8 +40,8 @@ class ThoughtGraph:
                     graph.add(change)
                 case Prune(thought_id, reason):
                     graph.prune(thought_id, reason)
-                case Merge(kept, dropped, saving):
-                    graph.merge(kept, dropped, saving=saving)
+                case Merge(survivor, dropped, saving):
+                    graph.merge(survivor, dropped, saving=saving)
                 case Expansion(tip):
                     graph.expanded(tip)
         return graph
@@ -76,30 +76,32 @@ class ThoughtGraph:
             self._pruned[thought_id] = reason
             self._changes.append(Prune(thought_id, reason))
 
-    def merge(self, kept: str, dropped: str, *, saving: float = 0.0) -> None:
-        """Give the children of `dropped` to `kept`, and mark `dropped` as pruned; `saving` is future cost avoided.
+    def merge(self, survivor: str, dropped: str, *, saving: float = 0.0) -> None:
+        """Give the children of `dropped` to `survivor`, and mark `dropped` as pruned; `saving` is future cost avoided.
 
-        `kept`, by convention the one with the higher Γ, keeps its own parents, so that the cost and safety of its paths
+        `survivor`, by convention the one with the higher Γ, keeps its parents, so that cost and safety of its paths
         do not change. Neither may be pruned or an ancestor of the other.
         """
-        for thought_id in (kept, dropped):
+        for thought_id in (survivor, dropped):
             if self.pruned(thought_id) is not None:
-                raise ValueError(f"can't merge {dropped!r} into {kept!r}: {thought_id!r} is pruned")
-        if kept == dropped:
-            raise ValueError(f"can't merge {kept!r} with itself")
-        if dropped in self.ancestors(kept) or kept in self.ancestors(dropped):
-            raise ValueError(f"can't merge {dropped!r} into {kept!r}: one is an ancestor of the other")
+                raise ValueError(f"can't merge {dropped!r} into {survivor!r}: {thought_id!r} is pruned")
+        if survivor == dropped:
+            raise ValueError(f"can't merge {survivor!r} with itself")
+        if dropped in self.ancestors(survivor) or survivor in self.ancestors(dropped):
+            raise ValueError(f"can't merge {dropped!r} into {survivor!r}: one is an ancestor of the other")
         if not math.isfinite(saving) or saving < 0:
-            raise ValueError(f"can't merge {dropped!r} into {kept!r}: saving is {saving!r}, must be finite and >= 0")
-        # Stays acyclic: a cycle would need a child of `dropped` above `kept`, and so `dropped` above it.
+            raise ValueError(
+                f"can't merge {dropped!r} into {survivor!r}: saving is {saving!r}, must be finite and >= 0"
+            )
+        # Stays acyclic: a cycle would need a child of `dropped` above `survivor`, and so `dropped` above it.
         for child in self._children[dropped]:
-            redirected = (kept if parent == dropped else parent for parent in self._parents[child])
-            if kept not in self._parents[child]:
-                self._children[kept].append(child)
+            redirected = (survivor if parent == dropped else parent for parent in self._parents[child])
+            if survivor not in self._parents[child]:
+                self._children[survivor].append(child)
             self._parents[child] = tuple(dict.fromkeys(redirected))
         self._children[dropped] = []
-        self._pruned[dropped] = f"merged into {kept}"
-        self._merged[dropped] = Merge(kept, dropped, saving)
+        self._pruned[dropped] = f"merged into {survivor}"
+        self._merged[dropped] = Merge(survivor, dropped, saving)
         self._changes.append(self._merged[dropped])
 
     def expanded(self, tip: str) -> None:

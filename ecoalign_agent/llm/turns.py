@@ -40,8 +40,8 @@ def split_turns(text: str) -> Turns:
     question, found, listed = text.partition(EARLIER_HEADING)
     if not found or not listed.endswith(")"):
         return Turns(text)
-    said = [line.removeprefix(LISTED_PERSON) for line in listed[:-1].splitlines() if line.startswith(LISTED_PERSON)]
-    return Turns(question.strip(), said)
+    earlier = [line.removeprefix(LISTED_PERSON) for line in listed[:-1].splitlines() if line.startswith(LISTED_PERSON)]
+    return Turns(question.strip(), earlier)
 
 
 def _quoted(text: str) -> Turns:

@@ -207,8 +207,8 @@ def _answer_by(question: ParsedQuestion, entry: _Entry, *, by_heading: bool = Fa
             return entry.answer("Yes" if closed == asks_closed else "No")
         if asks_closed or len(clocks) < 2:
             return _several([entry])
-        first, asked, last = (_size("time", clock) for clock in (clocks[0], question.clock, clocks[-1]))
-        return entry.answer("Yes" if first <= asked <= last else "No")
+        first, wanted, last = (_size("time", clock) for clock in (clocks[0], question.clock, clocks[-1]))
+        return entry.answer("Yes" if first <= wanted <= last else "No")
     edges = {"first": clocks[:1], "last": clocks[-1:]}.get(question.edge or "")
     return entry.answer(edges[0] if edges else entry.value, by_heading=by_heading)
 

@@ -60,11 +60,13 @@ def read_messages(messages: Sequence[BaseMessage]) -> ModelInput:
     """Read the messages of one call; the last human message with metadata decides. Never raises."""
     pictures: list[MessageImage] = []
     texts = [(message, read_message_content(message.content, pictures)) for message in messages]
-    asked = [text.strip() for message, text in texts if isinstance(message, HumanMessage)]
+    questions = [text.strip() for message, text in texts if isinstance(message, HumanMessage)]
     text = "\n".join(text for _, text in texts)
     metadata = [value for message, _ in texts if (value := message.additional_kwargs.get(PROMPT_METADATA_KEY))]
     if not metadata:
-        return ModelInput(None, asked[-1] if asked else "", tuple(asked[:-1]), {}, tuple(pictures), (), text)
+        return ModelInput(
+            None, questions[-1] if questions else "", tuple(questions[:-1]), {}, tuple(pictures), (), text
+        )
     values = {**metadata[-1]["data"], **metadata[-1]}
     turns = split_turns(str(values.get("question", "")).strip())
     recent = tuple(number for number in turns.pictures if number < len(pictures))
