@@ -15,6 +15,7 @@ from ecoalign_agent.llm.meter import Meter
 from ecoalign_agent.llm.structured_output import ModelReply
 from ecoalign_agent.llm.tokens import text_tokens
 from ecoalign_agent.search.context import SearchContext
+from ecoalign_agent.search.cost_model import MIN_THOUGHT_COST
 from ecoalign_agent.search.node_run import NodeRun
 from ecoalign_agent.search.request import RequestContext, thought_lines
 from ecoalign_agent.search.schemas import TextReply
@@ -24,9 +25,6 @@ REDUCED_VIEW = (512, 512)
 
 INNER_NOTE: Role = "an inner note of the assistant"
 FINAL_ANSWER: Role = "an answer to the person"
-
-MIN_THOUGHT_COST = 1e-6
-"""Cost of a thought that cost nothing, in cost units: a return needs a cost above 0."""
 
 
 async def hold_for_assessments(

@@ -18,6 +18,9 @@ from ecoalign_agent.llm.tokens import ImageScale, TokenCalibration, text_tokens
 TYPICAL_CROP = (1024, 768)
 """A look's crop, in pixels, before any was made."""
 
+MIN_THOUGHT_COST = 1e-6
+"""Cost of a thought that costs nothing, in cost units: a return needs a cost above 0."""
+
 REREAD_FACTOR = 2
 """Prompt tokens assumed for one written token where it is read again: estimates are on the high side."""
 
@@ -113,7 +116,7 @@ class CostModel:
     def thought(self, kind: str, *, path: int = 0, drafted: bool = False) -> float:
         """Expected cost of making and assessing a thought; of a draft the assessment alone."""
         assessing = self.call("assess", path=path)
-        return assessing if drafted else assessing + self.call(kind, path=path)
+        return max(MIN_THOUGHT_COST, assessing if drafted else assessing + self.call(kind, path=path))
 
     def max_thought(self, kind: str, *, path: int = 0, drafted: bool = False, assessments: int = 1) -> float:
         """Amount that must be free for a thought: room for a usable reply, and for its assessments in full.

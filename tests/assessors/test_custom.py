@@ -13,7 +13,7 @@ from ecoalign_agent.assessors.custom import CustomAssessor, as_assessor
 from ecoalign_agent.assessors.registry import parse_assessor_name
 from ecoalign_agent.errors import BudgetError, ModelError, ModelNameError, UsageError
 from ecoalign_agent.llm.meter import Meter
-from ecoalign_agent.testing import ScriptedModel
+from ecoalign_agent.testing import ScriptedModel, scan_reply, task_replies
 from examples.assessor import NoPrices
 from tests.assessors.cases import CASE, meter
 from tests.assessors.test_registry import build
@@ -141,6 +141,13 @@ async def test_a_search_with_an_assessor_out_of_order_answers_nothing_that_it_ca
 async def test_a_search_with_ones_own_assessor_answers() -> None:
     result = await EcoAlign(ScriptedModel(), assessor=OneMethod()).ask("When?")
     assert (result.status, result.models.assessor) == ("answered", "OneMethod")
+
+
+async def test_a_draft_is_answered_with_where_its_assessment_costs_nothing() -> None:
+    # Text and assessment are free then; the value of the draft must be a number all the same.
+    model = ScriptedModel(task_replies(scan=scan_reply(draft="From 9 to 5.", actions=[])))
+    result = await EcoAlign(model, assessor=OneMethod()).ask("When?")
+    assert (result.status, result.answer, model.tasks()) == ("answered", "From 9 to 5.", ["scan"])
 
 
 async def test_the_example_finds_prices_unsafe() -> None:
