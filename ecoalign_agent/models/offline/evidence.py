@@ -128,6 +128,13 @@ class Evidence:
         """There is text that could not be read, and no thought has looked closer."""
         return not self.texts and UNREAD in self.caption
 
+    @property
+    def unread_rows(self) -> int:
+        """Rows too small to read in the pictures, less those that closer looks have read."""
+        clear = {row.text for content in self.shown for row in content.clear}
+        looked = {row.text for page in self.pages for row in page} - clear
+        return max(0, sum(len(content.unclear) for content in self.shown) - len(looked))
+
     @cached_property
     def answer(self) -> FoundAnswer:
         """What answers the question."""
@@ -143,7 +150,9 @@ class Evidence:
                 whole = self.pages[:1]
             return find_answer(question, whole if question.rank else self.pages)
         if question.form == "transcript":
-            rows = [row.text for page in self.pages for row in page]
+            rows: list[str] = []
+            for page in self.pages:
+                rows += [row.text for row in page if row.text not in rows]
             sureness = UNSURE if not rows else PARTLY if self.is_unread else SURE
             return FoundAnswer("; ".join(rows), tuple(map(quote, rows)), sureness)
         colours = next((", ".join(content.colours) for content in self.shown if content.colours), "")

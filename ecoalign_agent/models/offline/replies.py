@@ -176,8 +176,8 @@ def _utility(evidence: Evidence, text: str, best: float) -> float:
         is_near = answer.sureness and any(normalised(each) in plain for each in answer.quotes)
         return -0.2 if is_near else -0.5 if pattern("not_found").search(fold(text)) else -0.7
     if evidence.question.form == "transcript":
-        share = sum(normalised(each) in plain for each in answer.quotes) / max(1, len(answer.quotes))
-        return best * share or -0.7
+        rows = len(answer.quotes) + evidence.unread_rows
+        return best * sum(normalised(each) in plain for each in answer.quotes) / max(1, rows) or -0.7
     values = {normalised(v) for v in values_of(kind, re.sub(r'"[^"]*"', " ", text))} if kind else set()
     return -0.7 if normalised(answer.value) not in plain else best if len(values) <= 3 else 0.0
 

@@ -1,11 +1,13 @@
 """Our four pictures through real OCR: what the demo shows, held by tests."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ecoalign_agent import EcoAlign
 from ecoalign_agent.models.offline.image_reader import find_engine
 from tests.models.offline.calling import NOTE, PICTURES, ask, crop, grade, grade_request, look, scan, small
 
@@ -136,3 +138,14 @@ def test_a_scan_fits_into_the_tokens_it_is_given(most: int) -> None:
     # A reply that did not fit would be cut, and could not be parsed.
     reply = scan("What is the total?", [small(NOTICE), small(RECEIPT)], most=most, branching=5)
     assert reply["actions"]
+
+
+async def test_a_transcript_of_a_part_is_no_useful_transcript_and_repeats_no_line() -> None:
+    async with EcoAlign("offline") as agent:
+        result = await agent.ask("OCR this", images=[RECEIPT])
+    assert result.answer is not None
+    lines = re.findall(r'"([^"]+)"', result.answer)
+    assert "Coffee beans 1 kg 13.90" in lines
+    assert len(lines) == len(set(lines))
+    # The rest of the receipt is too small for the overview, and was not looked at.
+    assert not result.satisfied
