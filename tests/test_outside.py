@@ -5,6 +5,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +14,8 @@ from typing import Any, get_args
 
 import pytest
 import typer
-from inspect_ai._util.registry import registry_find, registry_info
 
 import ecoalign_agent
-import ecoalign_agent.bench.runner.inspect_registry
 from ecoalign_agent import errors
 from ecoalign_agent.cli.main import app
 from ecoalign_agent.events import events
@@ -69,8 +69,16 @@ def result_fields() -> dict[str, list[str]]:
 
 
 def inspect_names() -> list[str]:
-    found = registry_find(lambda info: info.name.startswith("ecoalign_agent/"))
-    return sorted(f"{registry_info(entry).type} {registry_info(entry).name}" for entry in found)
+    # In a process of its own: Inspect's registry is one for the process, and other tests change it.
+    code = (
+        "import json, ecoalign_agent.bench.runner.inspect_registry; "
+        "from inspect_ai._util.registry import registry_find, registry_info; "
+        "found = registry_find(lambda info: info.name.startswith('ecoalign_agent/')); "
+        "print(json.dumps(sorted(f'{registry_info(e).type} {registry_info(e).name}' for e in found)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    names: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return names
 
 
 def prompt_versions() -> dict[str, int]:

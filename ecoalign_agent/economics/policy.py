@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from ecoalign_agent.economics.cost import TOKEN_PARTS, MonetaryTariff, Tariff
@@ -45,7 +45,10 @@ _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _PositiveShare = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=1, le=1_000)]
 _Names = Annotated[
-    tuple[Annotated[str, Field(pattern=r"\S")], ...], Strict(strict=False), Field(description="a list of names")
+    tuple[Annotated[str, Field(pattern=r"\S")], ...],
+    # A set has no order that another process would find again.
+    BeforeValidator(lambda names: tuple(names) if isinstance(names, list) else names),
+    Field(description="a list of names"),
 ]
 
 

@@ -92,18 +92,31 @@ def _image(block: Mapping[str, Any]) -> MessageImage:
 def _standard_source(block: Mapping[str, Any]) -> ImageSource:
     try:
         standard: Mapping[str, Any] = {**HumanMessage([dict(block)]).content_blocks[0]}
-    except KeyError:  # LangChain's older form by source_type, with its data missing
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+    ):  # translators of LangChain, given a broken block
         standard = block
     fields = standard["value"] if standard.get("type") == "non_standard" else standard
-    if (url := fields.get("url")) is not None:
-        return checked_image_source(url)
-    data = fields.get("base64") or fields.get("data")
-    if isinstance(data, bytes):
-        return data
-    if isinstance(data, str):
-        # Some integrations put a whole data URL where base64 is due.
-        return data if data[:5].lower() == "data:" else f"data:{fields.get('mime_type') or 'image/png'};base64,{data}"
-    _refuse_file_id(fields)
+    inner = block.get("image")
+    # Anthropic's and Bedrock's forms without their type or format, which LangChain leaves as they are.
+    nested = (block.get("source"), inner.get("source") if isinstance(inner, Mapping) else None)
+    holders = [holder for holder in (fields, *nested) if isinstance(holder, Mapping)]
+    for holder in holders:
+        if (url := holder.get("url")) is not None:
+            return checked_image_source(url)
+        data = holder.get("base64") or holder.get("data") or holder.get("bytes")
+        if isinstance(data, bytes):
+            return data
+        if isinstance(data, str):
+            # Some integrations put a whole data URL where base64 is due.
+            mime = holder.get("mime_type") or holder.get("media_type") or "image/png"
+            return data if data[:5].lower() == "data:" else f"data:{mime};base64,{data}"
+    for holder in holders:
+        _refuse_file_id(holder)
     raise UsageError("an image block holds neither `url` nor `base64` nor `bytes`: give one of them")
 
 

@@ -18,7 +18,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from ecoalign_agent.economics.budget import Phase
 from ecoalign_agent.economics.cost import Usage
-from ecoalign_agent.errors import BudgetError, ModelTimeoutError
+from ecoalign_agent.errors import BudgetError, ModelError, ModelTimeoutError
 from ecoalign_agent.images.image import ImageView
 from ecoalign_agent.llm.endpoint import ChatRequest, Endpoint
 from ecoalign_agent.llm.failures import Failure, classify_failure
@@ -88,6 +88,9 @@ class PendingCall(ABC):
         del failure
         return False
 
+    def abandon(self) -> None:  # noqa: B027 - most transports change nothing
+        """Take back what `adapt` changed: the call failed all the same."""
+
 
 async def metered_call(call: PendingCall) -> AIMessage:
     """Make a call, again after failures that may pass, never past the deadline.
@@ -105,6 +108,7 @@ async def metered_call(call: PendingCall) -> AIMessage:
             if totals.failure is None:
                 raise
             # Only the retry does not fit: the failure before it is what the caller has to know.
+            call.abandon()
             raise totals.failure.error from totals.failure.cause
         if not isinstance(reply, Failure):
             return reply
@@ -113,7 +117,12 @@ async def metered_call(call: PendingCall) -> AIMessage:
             continue
         totals.failure = reply
         left = call.meter.seconds_left()
-        await asyncio.sleep(retry_wait(reply, attempt, backoff=call.endpoint.backoff, seconds_left=left))
+        try:
+            wait = retry_wait(reply, attempt, backoff=call.endpoint.backoff, seconds_left=left)
+        except ModelError:
+            call.abandon()
+            raise
+        await asyncio.sleep(wait)
         attempt += 1
 
 
@@ -246,13 +255,15 @@ class ChatCall(PendingCall):
     def adapt(self, failure: Failure) -> bool:
         """Send the cap on completion tokens under its other name, where a server refuses the one it had."""
         capabilities = self.endpoint.capabilities
-        if not self._adapted:
-            self._adapted = capabilities.adapt_max_tokens_field(failure)
-            return self._adapted
-        if not failure.retry:
-            # The other name did not help: it was not the name.
-            capabilities.max_tokens_field = self._field
-        return False
+        if self._adapted:
+            return False
+        self._adapted = capabilities.adapt_max_tokens_field(failure)
+        return self._adapted
+
+    def abandon(self) -> None:
+        """Send the cap under its first name again: the other one did not help."""
+        if self._adapted:
+            self.endpoint.capabilities.max_tokens_field = self._field
 
 
 class PlainReply(NamedTuple):

@@ -4,7 +4,7 @@ What is booked is the provider's own count where it makes sense, else our estima
 
 Published formulas for pictures are for one family of models each, and servers disagree. So each endpoint has a
 :class:`TokenCalibration`: pictures are estimated by the formula times the largest ratio of reported to estimated tokens
-seen there, text by the ratio over all of it, neither ever below the formula. The first call that exceeds its estimate
+seen there, text by the ratio over all of it, neither ever below the formula. A call that exceeds its estimate
 is an overrun of that call; what follows is estimated by what it showed. Source: ours.
 """
 
@@ -198,6 +198,10 @@ class TokenCalibration:
         if not views or (image and image <= prompt):
             self.texts.learn(text, prompt - (image or 0))
             self.images.learn(views, image or 0)
-        elif prompt > self.estimate(text, views).prompt:
-            # The excess may be the text's or the pictures'; it counts as the pictures', beside the least text.
+            return
+        if prompt > self.estimate(text, views).prompt:
+            # The excess may be the text's or the pictures': first it counts as the pictures', beside the least text;
+            # where it comes again although they were corrected, as the text's, too. So two calls exceed at most.
+            if all(view.detail in self.images.ratios for view in views):
+                self.texts.learn(text, round(min(prompt, MAX_TEXT_RATIO * text)))
             self.images.learn(views, prompt - MIN_TEXT_RATIO * text)

@@ -156,6 +156,8 @@ def resolve_kinds(policy: Policy) -> Mapping[str, ActionKind]:
         if kind.name in kinds:
             raise UsageError(f"policy: actions names the kind {kind.name!r} twice")
         kinds[kind.name] = kind
+    if not kinds:
+        raise UsageError("policy: actions is empty, must name at least one kind of action")
     if policy.answers == "early" and not any(kind.is_answer for kind in kinds.values()):
         raise UsageError("policy: actions names no kind that answers: add 'answer', or set answers to 'end'")
     return kinds

@@ -177,3 +177,9 @@ def test_a_result_under_an_ablation_can_say_so() -> None:
     assert Policy().ablated == Policy.paper().ablated == Policy.strict().ablated == []
     ablated = Policy(path_safety="mean", cost_in_value=False, horizon="fixed")
     assert ablated.ablated == ["path_safety", "cost_in_value", "horizon"]
+
+
+def test_names_come_in_an_order() -> None:
+    assert Policy.from_mapping({"assessors": ["offline", "other"]}).assessors == ("offline", "other")
+    with pytest.raises(PolicyError, match="assessors"):
+        Policy.from_mapping({"assessors": {"offline", "other"}})

@@ -76,6 +76,9 @@ async def test_a_picture_in_a_parents_messages_reaches_the_model(block: dict[str
         ({"type": "media", "mime_type": "audio/wav", "data": DATA}, "type 'media' can't be answered"),
         ({"type": "file", "mime_type": "application/pdf", "base64": DATA}, "type 'file' can't be answered"),
         ({"type": "text", "text": None}, "type 'text' can't be answered"),
+        ({"image": {"format": "png", "source": {"bytes": None}}}, "nor `bytes`"),
+        ({"image": {"format": "png", "source": {"bytes": 5}}}, "nor `bytes`"),
+        ({"type": "file", "mime_type": "image/png", "file": {"file_data": URL}}, "neither `url` nor `base64`"),
     ],
 )
 def test_what_can_not_be_used_is_told_in_one_line(block: dict[str, Any], expected: str) -> None:
@@ -94,3 +97,16 @@ def test_texts_and_pictures_keep_their_order() -> None:
         {"type": "text-plain", "text": "the rest"},
     ]
     assert read_content(blocks) == (["First", "then", "the rest"], [MessageImage(URL), MessageImage(other)])
+
+
+@pytest.mark.parametrize(
+    ("block", "source"),
+    [
+        ({"type": "image", "source": {"type": "base64", "data": DATA}}, f"data:image/png;base64,{DATA}"),
+        ({"type": "image", "source": {"data": DATA, "media_type": "image/gif"}}, f"data:image/gif;base64,{DATA}"),
+        ({"type": "image", "source": {"url": URL}}, URL),
+        ({"image": {"source": {"bytes": b"abc"}}}, b"abc"),
+    ],
+)
+def test_forms_without_their_type_or_format_are_read_too(block: dict[str, Any], source: str | bytes) -> None:
+    assert read_content([block])[1] == [MessageImage(source)]

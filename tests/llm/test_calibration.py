@@ -85,6 +85,15 @@ class TestPicturesThatAreNot:
         assert one.estimate(300, [VIEW]) == Usage(text=300, image=1_018)
         assert one.estimate(300, []) == Usage(text=300)
 
+    @pytest.mark.parametrize("factor", [1.2, 1.6, 2.0, 4.0])
+    def test_where_the_text_is_what_was_too_low_two_prompts_exceed_their_estimate_at_most(self, factor: float) -> None:
+        one, exceeded = calibration("openai-tiles"), 0
+        for text in (200, 1_000, 3_000, 6_000, 9_000, 12_000, 15_000):
+            prompt = round(factor * text) + 85
+            exceeded += prompt > one.estimate(text, [VIEW]).prompt
+            one.learn(text, [VIEW], prompt=prompt, image=None)
+        assert 1 <= exceeded <= 2
+
     def test_a_figure_that_makes_no_sense_is_not_reported(self) -> None:
         for image in (0, 1_501):
             one = calibration()

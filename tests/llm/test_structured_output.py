@@ -7,7 +7,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from ecoalign_agent.errors import NotFoundError, RejectedError
+from ecoalign_agent.errors import NotFoundError, RejectedError, ServerError
 from ecoalign_agent.llm.endpoint import Capabilities, Endpoint, OutputMode
 from ecoalign_agent.llm.failures import Failure
 from ecoalign_agent.llm.prompts import RenderedPrompt
@@ -255,6 +255,16 @@ class TestTokenCap:
         there.capabilities.max_tokens_field = "max_completion_tokens"
         assert (await asked(there)).value is not None
         assert ["max_tokens" in body for body in server.bodies] == [False, True]
+
+    async def test_a_new_name_that_was_never_answered_is_not_kept(
+        self, server: ChatServer, endpoint: MakeEndpoint
+    ) -> None:
+        busy = ErrorReply(503, retry_after="0")
+        server.answering(in_turn(ErrorReply(400, "unsupported parameter: max_tokens"), busy, busy, busy))
+        there = endpoint()
+        with pytest.raises(ServerError):
+            await asked(there)
+        assert there.capabilities.max_tokens_field == "max_tokens"
 
     async def test_a_cap_that_is_too_high_under_either_name_is_told(
         self, server: ChatServer, endpoint: MakeEndpoint

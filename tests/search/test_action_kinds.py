@@ -74,6 +74,7 @@ async def test_an_answer_kind_of_ones_own_ends_the_search_as_an_answer() -> None
         ((f"{__name__}:NOWHERE", "answer"), "can't be loaded: AttributeError"),
         (("nonsense", "answer"), r"'nonsense': no entry point of ecoalign_agent\.actions"),
         (("answer", "answer"), "names the kind 'answer' twice"),
+        ((), "actions is empty, must name at least one kind of action"),
         (("reason",), "names no kind that answers: add 'answer', or set answers to 'end'"),
     ],
 )
