@@ -69,14 +69,14 @@ def result_fields() -> dict[str, list[str]]:
 
 
 def inspect_names() -> list[str]:
-    # In a process of its own: Inspect's registry is one for the process, and other tests change it.
+    # In a process of its own, without the checkout on its path: an egg-info there would hide the installed package.
     code = (
         "import json, ecoalign_agent.bench.runner.inspect_registry; "
         "from inspect_ai._util.registry import registry_find, registry_info; "
         "found = registry_find(lambda info: info.name.startswith('ecoalign_agent/')); "
         "print(json.dumps(sorted(f'{registry_info(e).type} {registry_info(e).name}' for e in found)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     names: list[str] = json.loads(done.stdout.splitlines()[-1])
     return names
 

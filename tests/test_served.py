@@ -23,6 +23,8 @@ from ecoalign_agent.testing import (
 )
 from tests.scripted_server import Answer, Answerer, ChatServer, Hang, empty_choices, rejecting
 
+pytestmark = pytest.mark.slow
+
 NOTICE = Path(__file__).parents[1] / "examples" / "images" / "museum_notice.png"
 KEY = "sk-canary-7d1f0c55aa"
 

@@ -57,7 +57,7 @@ class ServingConfig:
     queue: Annotated[int, Field(ge=0)] = 64
     """Requests that may wait for a slot; the next one gets 429."""
     queue_seconds: _Seconds = 30.0
-    heartbeat: Annotated[float, Field(ge=0.01, allow_inf_nan=False)] = 10.0
+    heartbeat: _Seconds = 10.0
     """Seconds of silence after which a stream sends a sign of life."""
     stalled_seconds: _Seconds = 30.0
     """Seconds after which a client that reads nothing more of its stream counts as gone."""

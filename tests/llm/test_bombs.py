@@ -22,6 +22,8 @@ from ecoalign_agent.images.store import ImageStore
 from tests.llm.bombs import damaged, harmless, refused
 from tests.llm.pictures import pixels_of, png_chunk, quadrants, read_quadrants, saved, turned_jpeg, turned_png
 
+pytestmark = pytest.mark.slow
+
 MOST_GROWTH = 100.0
 """Megabytes by which sixteen at once may grow the process."""
 

@@ -37,6 +37,8 @@ from tests.rewriting.making import UNSAFE, made_records, maker
 from tests.scripted_server import Answer as Served
 from tests.scripted_server import ChatServer, Delayed
 
+pytestmark = pytest.mark.slow
+
 
 async def made(source: Path, out: Path, model: ScriptedModel | None = None, **more: Any) -> SynthesisReport:
     return await synthesize_data(source, out, model=model or ScriptedModel(maker), **more)

@@ -21,6 +21,8 @@ from tests.scripted_server import ChatServer
 from tests.scripted_server.troubled import TROUBLES, WHOLE, Served, Troubled
 from tests.search.stage import picture
 
+pytestmark = pytest.mark.slow
+
 GROUPS, RUNS = 20, 10
 SHARE = 0.2
 DEADLINES = (0.8, 6.0)

@@ -17,6 +17,8 @@ from ecoalign_agent.models.simulated.model import simulated_model
 from ecoalign_agent.models.simulated.parameters import Parameters
 from ecoalign_agent.models.simulated.reports import fitted_cells
 
+pytestmark = pytest.mark.slow
+
 
 def test_only_plain_rows_are_fitted_to() -> None:
     assert {row.method for row in FITTED_TO} <= {"Base", "CoT"}

@@ -25,6 +25,8 @@ from ecoalign_agent.training.synthesis.stages import HindsightReply
 from tests.models.simulated.calls import json_reply, messages, small
 from tests.virtual_clock import virtual_clock  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.slow
+
 FORMS: dict[str, type[BaseModel]] = {
     "alignment/scan": schemas.ScanReply,
     "alignment/plan": schemas.TextReply,
