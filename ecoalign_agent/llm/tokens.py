@@ -4,15 +4,17 @@ What is booked is the provider's own count where it makes sense, else our estima
 
 Published formulas for pictures are for one family of models each, and servers disagree. So each endpoint has a
 :class:`TokenCalibration`: pictures are estimated by the formula times the largest ratio of reported to estimated tokens
-seen there, text by the ratio over all of it, neither ever below the formula. A call that exceeds its estimate
-is an overrun of that call; what follows is estimated by what it showed. Source: ours.
+seen there, text by the ratio over all of it, never below our estimate: how many tokens a text makes depends on its
+language. A call that exceeds its estimate is an overrun of that call; what follows is estimated by what it showed.
+Source: ours.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
+from cachetools import LRUCache
 from langchain_core.messages import AIMessage
 
 from ecoalign_agent.economics.cost import Usage
@@ -93,6 +95,15 @@ def _is_count(value: object) -> TypeGuard[int]:
 MARGIN = 1.1
 """Applied to a ratio above 1, for rounding: at such an endpoint the formula is not right to the token."""
 
+MAX_BOUNDS = 32
+"""Sets of picture sizes whose counts are remembered, the latest ones."""
+
+PictureSizes = tuple[tuple[int, int, Detail], ...]
+"""The pictures of one call: width, height and detail of each, sorted."""
+
+LOWERING_MARGIN = 1.5
+"""Factor on a ratio below 1: a picture of another size may outdo it."""
+
 MIN_TEXT_RATIO = 0.25
 """Share of the text's estimate that a tokenizer makes at the least: one token for every twelve bytes."""
 
@@ -101,36 +112,62 @@ MAX_TEXT_RATIO, MAX_IMAGE_RATIO = 8.0, 256.0
 explains. It is booked all the same, but not learnt: one absurd report must not make every later call unaffordable."""
 
 
-def _correction(ratio: float) -> float:
-    return 1.0 if ratio <= 1.0 else MARGIN * ratio
+def picture_sizes(views: Sequence[ImageView]) -> PictureSizes:
+    """The sizes of a call's pictures."""
+    return tuple(sorted((view.width, view.height, view.detail) for view in views))
 
 
 class ImageScale:
-    """An endpoint's token counts for pictures, against our formula: the largest ratio for each detail reported."""
+    """An endpoint's token counts for pictures, against our formula.
+
+    The largest ratio that was reported for a detail counts. Where only sums are reported, within their estimates, the
+    pictures of one are at most that sum without the least text: this is the estimate for pictures of the same sizes,
+    and the largest such ratio that for others.
+    """
 
     def __init__(self, family: ImageFamily) -> None:
         self.family = family
         self.ratios: dict[Detail, float] = {}
+        self.bounds: MutableMapping[PictureSizes, float] = LRUCache(MAX_BOUNDS)
 
     @property
     def factor(self) -> float | None:
         """The largest ratio of reported to estimated tokens; None: nothing was learnt yet."""
-        return max(self.ratios.values(), default=None)
+        return max((*self.ratios.values(), *(ratio for _, ratio in self._bounded_ratios())), default=None)
 
     def formula(self, views: Sequence[ImageView]) -> int:
         """Tokens of ``views`` by the family's formula alone."""
-        return sum(image_tokens(view.size, view.detail, self.family) for view in views)
+        return self._formula(picture_sizes(views))
+
+    def _bounded_ratios(self) -> list[tuple[PictureSizes, float]]:
+        return [(sizes, tokens / self._formula(sizes)) for sizes, tokens in self.bounds.items()]
+
+    def _formula(self, sizes: PictureSizes) -> int:
+        return sum(image_tokens((width, height), detail, self.family) for width, height, detail in sizes)
 
     def estimate(self, views: Sequence[ImageView]) -> int:
         """Tokens of ``views``, corrected by what was learnt."""
-        return sum(self.of_size((view.width, view.height), view.detail) for view in views)
+        sizes = picture_sizes(views)
+        bound = self.bounds.get(sizes, math.inf)
+        if bound < self._formula(sizes) and not any(view.detail in self.ratios for view in views):
+            return math.ceil(bound)
+        return sum(self.of_size((width, height), detail) for width, height, detail in sizes)
 
     def of_size(self, size: tuple[int, int], detail: Detail) -> int:
         """Tokens of one picture of (width, height) pixels, corrected by what was learnt."""
-        # Where the formula is too low for one detail, it is taken to be so for the other.
-        ratio = self.ratios.get(detail, self.factor or 1.0)
         # Rounded first: 1 120 · 1.1 is a little more than 1 232 in floats.
-        return math.ceil(round(image_tokens(size, detail, self.family) * _correction(ratio), 6))
+        return math.ceil(round(image_tokens(size, detail, self.family) * self._correction(detail), 6))
+
+    def _correction(self, detail: Detail) -> float:
+        if detail in self.ratios:
+            ratio = self.ratios[detail]
+        else:
+            ratio = max(
+                (r for sizes, r in self._bounded_ratios() if any(detail == d for _, _, d in sizes)), default=1.0
+            )
+            # The other detail tells only that the formula is too low, never that it is too high.
+            ratio = ratio if ratio < 1.0 else max(1.0, self.factor or 1.0)
+        return min(1.0, LOWERING_MARGIN * ratio) if ratio <= 1.0 else MARGIN * ratio
 
     def learn(self, views: Sequence[ImageView], tokens: float) -> None:
         """Remember that the endpoint counted ``tokens`` for ``views`` together."""
@@ -138,6 +175,17 @@ class ImageScale:
         if views and tokens <= MAX_IMAGE_RATIO * estimate:
             for detail in {view.detail for view in views}:
                 self.ratios[detail] = max(self.ratios.get(detail, 0.0), tokens / estimate)
+
+    def bound(self, views: Sequence[ImageView], tokens: float) -> None:
+        """Remember that the endpoint counted at most ``tokens`` for ``views`` together."""
+        sizes = picture_sizes(views)
+        self.bounds[sizes] = max(1.0, min(tokens, self.bounds.get(sizes, self.estimate(views))))
+
+    def lift(self, views: Sequence[ImageView]) -> bool:
+        """Estimate the details of ``views`` by the formula again; False: nothing had been lowered."""
+        lowered = self.estimate(views) < self.formula(views)
+        self.ratios |= {view.detail: max(1.0, self.ratios.get(view.detail, 1.0)) for view in views if lowered}
+        return lowered
 
 
 class TextScale:
@@ -152,7 +200,7 @@ class TextScale:
     @property
     def factor(self) -> float:
         """The correction of an estimate, at least 1."""
-        return _correction(self.counted / self.estimated) if self.estimated else 1.0
+        return MARGIN * self.counted / self.estimated if self.counted > self.estimated else 1.0
 
     def estimate(self, tokens: int) -> int:
         """``tokens`` of our estimate, corrected by what was learnt."""
@@ -180,8 +228,9 @@ class TokenCalibration:
     def export(self) -> dict[str, list[Any]]:
         """What was learnt, as plain values for a checkpoint; empty: nothing yet."""
         text = [self.texts.estimated, self.texts.counted] if self.texts.estimated else []
-        images = [[detail, ratio] for detail, ratio in self.images.ratios.items()]
-        return {kind: values for kind, values in (("text", text), ("images", images)) if values}
+        ratios = [[detail, ratio] for detail, ratio in self.images.ratios.items()]
+        bounds = [[[*map(list, sizes)], tokens] for sizes, tokens in self.images.bounds.items()]
+        return {kind: known for kind, known in (("text", text), ("images", ratios), ("bounds", bounds)) if known}
 
     def restore(self, exported: dict[str, list[Any]]) -> None:
         """Take over what another process learnt of the same endpoint, as far as nothing is known here."""
@@ -189,6 +238,8 @@ class TokenCalibration:
             self.texts.estimated, self.texts.counted = exported["text"]
         for detail, ratio in exported.get("images", []):
             self.images.ratios.setdefault(detail, ratio)
+        for sizes, tokens in exported.get("bounds", []):
+            self.images.bounds.setdefault(tuple((width, height, detail) for width, height, detail in sizes), tokens)
 
     def learn(self, text: int, views: Sequence[ImageView], *, prompt: int, image: int | None) -> None:
         """Remember what a prompt with ``text`` tokens by our estimate counted; ``image`` None: not reported."""
@@ -199,9 +250,12 @@ class TokenCalibration:
             self.texts.learn(text, prompt - (image or 0))
             self.images.learn(views, image or 0)
             return
-        if prompt > self.estimate(text, views).prompt:
+        tokens = prompt - MIN_TEXT_RATIO * text
+        if prompt <= self.estimate(text, views).prompt:
+            self.images.bound(views, tokens)
+        elif not self.images.lift(views) or prompt > self.estimate(text, views).prompt:
             # The excess may be the text's or the pictures': first it counts as the pictures', beside the least text;
-            # where it comes again although they were corrected, as the text's, too. So two calls exceed at most.
-            if all(view.detail in self.images.ratios for view in views):
+            # where it comes again although they were corrected, as the text's, too.
+            if all(self.images.ratios.get(view.detail, 0.0) > 1.0 for view in views):
                 self.texts.learn(text, round(min(prompt, MAX_TEXT_RATIO * text)))
-            self.images.learn(views, prompt - MIN_TEXT_RATIO * text)
+            self.images.learn(views, tokens)
